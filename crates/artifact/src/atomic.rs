@@ -1,0 +1,213 @@
+//! Atomic writes: a temporary name in the same folder, flush, `fsync`, rename, `fsync` of the folder.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Writes `path` through `fill`; on any error `path` is left as it was and no temporary file remains.
+///
+/// Missing parent folders are made.
+///
+/// # Errors
+/// [`Error::Io`] with the path, also when the disk is full or the folder read-only; whatever `fill` returns.
+pub fn write<E: From<Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let folder = parent(path);
+    fs::create_dir_all(&folder).map_err(Error::io("create folder", &folder))?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(&temporary_prefix(path))
+        .tempfile_in(&folder)
+        .map_err(Error::io("write in", &folder))?;
+    let mut writer = BufWriter::new(
+        temporary
+            .as_file_mut()
+            .try_clone()
+            .map_err(Error::io("write", path))?,
+    );
+    fill(&mut writer)?;
+    writer.flush().map_err(Error::io("write", path))?;
+    temporary
+        .as_file()
+        .sync_all()
+        .map_err(Error::io("write", path))?;
+    readable_by_umask(temporary.as_file(), path)?;
+    temporary
+        .persist(path)
+        .map_err(|e| Error::io("write", path)(e.error))?;
+    sync_folder(&folder)?;
+    Ok(())
+}
+
+/// [`write()`] for contents that are already in memory.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, |w| {
+        w.write_all(bytes).map_err(Error::io("write", path))
+    })
+}
+
+/// [`write_bytes`] of a value as pretty-printed JSON with a final newline.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::invalid(path, format!("cannot be written as JSON: {e}")))?;
+    text.push('\n');
+    write_bytes(path, text.as_bytes())
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Format`] with line and column.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&text).map_err(|e| Error::Format {
+        path: path.to_path_buf(),
+        format: "JSON",
+        message: e.to_string(),
+    })
+}
+
+/// Fills a new folder and gives it its name only when all of it is there; an older folder of that name is replaced.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_folder<E: From<Error>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let parent_folder = parent(path);
+    fs::create_dir_all(&parent_folder).map_err(Error::io("create folder", &parent_folder))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(&temporary_prefix(path))
+        .tempdir_in(&parent_folder)
+        .map_err(Error::io("write in", &parent_folder))?;
+    fill(temporary.path())?;
+    sync_folder(temporary.path())?;
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(Error::io("replace", path))?;
+    }
+    let filled = temporary.keep();
+    if let Err(e) = fs::rename(&filled, path) {
+        // The folder no longer cleans itself up; leave nothing half-written behind.
+        let _ = fs::remove_dir_all(&filled);
+        return Err(Error::io("write", path)(e).into());
+    }
+    readable_folder(path)?;
+    sync_folder(&parent_folder)?;
+    Ok(())
+}
+
+/// The folder that holds `path`, `.` for a bare name.
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn temporary_prefix(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    prefix
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(Error::io("sync folder", folder))
+}
+
+/// Temporary files are made private (0600); a result should be as readable as any other new file.
+#[cfg(unix)]
+fn readable_by_umask(file: &File, path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+        .map_err(Error::io("set permissions of", path))
+}
+
+#[cfg(unix)]
+fn readable_folder(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(Error::io("set permissions of", path))
+}
+
+#[cfg(not(unix))]
+fn readable_by_umask(_: &File, _: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn readable_folder(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/table.csv");
+        write_bytes(&path, b"old").unwrap();
+        let failed: Result<()> = write(&path, |w| {
+            w.write_all(b"half of the new")
+                .map_err(Error::io("write", &path))?;
+            Err(Error::invalid(&path, "stop here"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(path.parent().unwrap()), ["table.csv"]);
+        write_bytes(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_folder_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("adapter");
+        let failed: Result<()> = write_folder(&path, |inside| {
+            fs::write(inside.join("half"), b"x").unwrap();
+            Err(Error::invalid(inside, "stop here"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(names(folder.path()), Vec::<String>::new());
+        for content in [b"1", b"2"] {
+            write_folder(&path, |inside| write_bytes(&inside.join("f"), content)).unwrap();
+            assert_eq!(fs::read(path.join("f")).unwrap(), content);
+        }
+        assert_eq!(names(folder.path()), ["adapter"]);
+    }
+
+    #[test]
+    fn an_error_names_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let message = write_bytes(&file.join("below"), b"x")
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("file"), "{message}");
+    }
+}

@@ -1,0 +1,334 @@
+//! Labelled sequences: `examples.parquet`, made by `ingest`.
+
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::{Error, Label, LabelKind, Result, Split, Strand, label, table};
+
+/// One labelled sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// BED name, else `chrom:start-end(strand)`; for CSV `split:row`.
+    pub id: String,
+    /// Train, dev or test.
+    pub split: Split,
+    /// The bases, upper case, U as T.
+    pub sequence: String,
+    /// The second sequence of a pair.
+    pub sequence2: Option<String>,
+    /// What is to be predicted.
+    pub label: Label,
+    /// Where it lies, when it came from a genome.
+    pub interval: Option<Interval>,
+}
+
+/// A piece of a genome, counted from 0, end not included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interval {
+    /// Name of the sequence in the FASTA.
+    pub chrom: String,
+    /// First base.
+    pub start: u64,
+    /// One behind the last base.
+    pub end: u64,
+    /// The strand that was read.
+    pub strand: Strand,
+}
+
+/// The hash of a file that examples were made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceHash {
+    /// The path as it was given.
+    pub path: String,
+    /// Its sha256.
+    pub sha256: Digest,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// What stands beside the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExamplesMetadata {
+    /// What the labels are, with the class names in order.
+    pub labels: LabelKind,
+    /// The files that the examples were made from.
+    pub sources: Vec<SourceHash>,
+    /// Counts, balance, lengths, leakage: what `ingest` found.
+    pub audit: serde_json::Value,
+}
+
+/// A whole data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examples {
+    /// The rows, train first, then dev, then test.
+    pub rows: Vec<Example>,
+    /// Class names, sources, audit.
+    pub metadata: ExamplesMetadata,
+}
+
+impl Examples {
+    /// Writes `.parquet`, `.csv` or `.tsv` atomically.
+    ///
+    /// # Errors
+    /// [`Error::Ending`], [`Error::Io`]; [`Error::Invalid`] when a label does not fit the kind.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let metadata = serde_json::to_string(&self.metadata)
+            .map_err(|e| Error::invalid(path, e.to_string()))?;
+        table::write(path, &mut self.frame(path)?, &metadata)
+    }
+
+    /// The rows as a data frame; columns that no row fills (`sequence2`, the interval) are left out.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a label does not fit the kind.
+    pub fn frame(&self, path: &Path) -> Result<DataFrame> {
+        let rows = &self.rows;
+        let text = |of: fn(&Example) -> &str| rows.iter().map(of).collect::<Vec<_>>();
+        let mut columns = vec![
+            Column::new("id".into(), text(|e| &e.id)),
+            Column::new("split".into(), text(|e| e.split.as_str())),
+            Column::new("sequence".into(), text(|e| &e.sequence)),
+        ];
+        if rows.iter().any(|e| e.sequence2.is_some()) {
+            let second: Vec<_> = rows.iter().map(|e| e.sequence2.as_deref()).collect();
+            columns.push(Column::new("sequence2".into(), second));
+        }
+        columns.push(label::column::write(
+            path,
+            &self.metadata.labels,
+            rows.iter().map(|e| &e.label),
+        )?);
+        if rows.iter().any(|e| e.interval.is_some()) {
+            let of = |i: &Example| i.interval.clone();
+            let intervals: Vec<Option<Interval>> = rows.iter().map(of).collect();
+            let chrom: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.chrom.as_str())).collect();
+            let start: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.start)).collect();
+            let end: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.end)).collect();
+            let strand: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.strand.as_str())).collect();
+            columns.push(Column::new("chrom".into(), chrom));
+            columns.push(Column::new("start".into(), start));
+            columns.push(Column::new("end".into(), end));
+            columns.push(Column::new("strand".into(), strand));
+        }
+        DataFrame::new_infer_height(columns).map_err(|e| Error::invalid(path, e.to_string()))
+    }
+
+    /// Reads what [`Examples::write`] wrote; a text table without `split` is all test, without `id` gets `split:row`.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Format`], [`Error::Column`], [`Error::Invalid`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let t = table::read(path)?;
+        let metadata: Option<ExamplesMetadata> = match &t.metadata {
+            None => None,
+            Some(text) => Some(serde_json::from_str(text).map_err(|e| {
+                Error::invalid(path, format!("its metadata is not of an examples table: {e}"))
+            })?),
+        };
+        let splits = if t.has("split") {
+            parse_all(path, "split", t.strings("split")?)?
+        } else {
+            vec![Split::Test; t.height()]
+        };
+        let ids = if t.has("id") {
+            t.strings("id")?
+        } else {
+            splits
+                .iter()
+                .enumerate()
+                .map(|(i, s)| format!("{s}:{}", i + 1))
+                .collect()
+        };
+        let sequences = t.strings("sequence")?;
+        let second = if t.has("sequence2") {
+            t.optional_strings("sequence2")?
+        } else {
+            vec![None; t.height()]
+        };
+        let (labels, label_values) =
+            label::column::read(path, &t, metadata.as_ref().map(|m| m.labels.clone()))?;
+        let intervals = read_intervals(path, &t)?;
+        let rows = ids
+            .into_iter()
+            .zip(splits)
+            .zip(sequences)
+            .zip(second)
+            .zip(label_values)
+            .zip(intervals)
+            .map(|(((((id, split), sequence), sequence2), label), interval)| Example {
+                id,
+                split,
+                sequence,
+                sequence2,
+                label,
+                interval,
+            })
+            .collect();
+        let metadata = metadata.unwrap_or(ExamplesMetadata {
+            labels,
+            sources: Vec::new(),
+            audit: serde_json::Value::Null,
+        });
+        Ok(Self { rows, metadata })
+    }
+}
+
+/// Parses every string of a column, naming the row of the first that is bad.
+pub(crate) fn parse_all<T: std::str::FromStr<Err = String>>(
+    path: &Path,
+    column: &str,
+    texts: Vec<String>,
+) -> Result<Vec<T>> {
+    texts
+        .iter()
+        .enumerate()
+        .map(|(i, s)| {
+            s.parse().map_err(|e: String| Error::Column {
+                path: path.to_path_buf(),
+                column: column.to_string(),
+                problem: format!("row {}: {e}", i + 1),
+            })
+        })
+        .collect()
+}
+
+fn read_intervals(path: &Path, t: &table::Table) -> Result<Vec<Option<Interval>>> {
+    if !t.has("chrom") {
+        return Ok(vec![None; t.height()]);
+    }
+    let chroms = t.optional_strings("chrom")?;
+    let starts = t.optional_u64s("start")?;
+    let ends = t.optional_u64s("end")?;
+    let strands: Vec<Strand> = parse_all(
+        path,
+        "strand",
+        t.optional_strings("strand")?
+            .into_iter()
+            .map(|s| s.unwrap_or_else(|| ".".into()))
+            .collect(),
+    )?;
+    Ok(chroms
+        .into_iter()
+        .zip(starts)
+        .zip(ends)
+        .zip(strands)
+        .map(|(((chrom, start), end), strand)| {
+            Some(Interval {
+                chrom: chrom?,
+                start: start?,
+                end: end?,
+                strand,
+            })
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples(labels: LabelKind, values: [Label; 2]) -> Examples {
+        let [a, b] = values;
+        Examples {
+            rows: vec![
+                Example {
+                    id: "x".into(),
+                    split: Split::Train,
+                    sequence: "ACGT".into(),
+                    sequence2: None,
+                    label: a,
+                    interval: Some(Interval {
+                        chrom: "I".into(),
+                        start: 3,
+                        end: 7,
+                        strand: Strand::Reverse,
+                    }),
+                },
+                Example {
+                    id: "y, \"quoted\"".into(),
+                    split: Split::Test,
+                    sequence: "NNNN".into(),
+                    sequence2: Some("TT".into()),
+                    label: b,
+                    interval: None,
+                },
+            ],
+            metadata: ExamplesMetadata {
+                labels,
+                sources: vec![SourceHash {
+                    path: "g.fa".into(),
+                    sha256: Digest::of_bytes(b""),
+                    bytes: 0,
+                }],
+                audit: serde_json::json!({"n": 2}),
+            },
+        }
+    }
+
+    #[test]
+    fn a_table_reads_back_as_it_was_written() {
+        fn t(ending: &str, labels: LabelKind, values: [Label; 2]) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("examples").with_extension(ending);
+            let written = examples(labels, values);
+            written.write(&path).unwrap();
+            let read = Examples::read(&path).unwrap();
+            assert_eq!(read.rows, written.rows, "{ending}");
+            if ending == "parquet" {
+                assert_eq!(read.metadata, written.metadata);
+            }
+        }
+        let names = || vec!["no".to_string(), "yes".to_string()];
+        for ending in ["parquet", "csv", "tsv"] {
+            t(
+                ending,
+                LabelKind::Classes(names()),
+                [Label::Class(1), Label::Class(0)],
+            );
+            t(
+                ending,
+                LabelKind::Multilabel(names()),
+                [Label::Multi(vec![1, 0]), Label::Multi(vec![1, 1])],
+            );
+            t(
+                ending,
+                LabelKind::Regression,
+                [Label::Value(0.25), Label::Value(-1.0e-7)],
+            );
+        }
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_value() {
+        fn t(text: &str, expected: &str) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("e.csv");
+            std::fs::write(&path, text).unwrap();
+            let message = Examples::read(&path).unwrap_err().to_string();
+            assert!(
+                message.contains("e.csv") && message.contains(expected),
+                "{message}"
+            );
+        }
+        t("", "header");
+        t("id,split\n", "`sequence` is missing; there are: id, split");
+        t("sequence,label\nA,1\nC\n", "line: 3");
+        t("sequence,label\nA,x\n", "`label`");
+        t("split,sequence,label\nvalid,A,1\n", "row 1: `valid` is not a split");
+    }
+
+    #[test]
+    fn a_label_outside_the_classes_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("e.parquet");
+        let bad = examples(
+            LabelKind::Classes(vec!["a".into()]),
+            [Label::Class(0), Label::Class(1)],
+        );
+        assert!(bad.write(&path).unwrap_err().to_string().contains("row 2"));
+        assert!(!path.exists());
+    }
+}
