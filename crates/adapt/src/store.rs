@@ -1,0 +1,137 @@
+//! The trained parameters: one flat vector on the host, with names and shapes.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+/// One named tensor of a [`ParameterStore`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub name: String,
+    /// One or two sizes.
+    pub shape: Vec<usize>,
+    pub range: Range<usize>,
+}
+
+/// Trained parameters with AdamW's two moments. Values stay here between the steps; each step
+/// uploads them as leaves of a new graph, and their gradients come back as one flat vector.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ParameterStore {
+    pub entries: Vec<Entry>,
+    pub values: Vec<f32>,
+    pub first_moments: Vec<f32>,
+    pub second_moments: Vec<f32>,
+    /// Optimizer steps done.
+    pub steps: u64,
+}
+
+impl ParameterStore {
+    /// Adds a tensor behind the others; its index.
+    pub fn add(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) -> usize {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
+        let begin = self.values.len();
+        self.values.extend(values);
+        self.first_moments.resize(self.values.len(), 0.0);
+        self.second_moments.resize(self.values.len(), 0.0);
+        self.entries.push(Entry {
+            name: name.into(),
+            shape: shape.to_vec(),
+            range: begin..self.values.len(),
+        });
+        self.entries.len() - 1
+    }
+
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The values of one tensor.
+    pub fn slice(&self, entry: usize) -> &[f32] {
+        &self.values[self.entries[entry].range.clone()]
+    }
+
+    /// One leaf for each tensor; tracked ones gather gradients.
+    pub fn upload(&self, device: &Device, tracked: bool) -> Vec<Leaf> {
+        self.entries
+            .iter()
+            .map(|e| Leaf::new(&self.values[e.range.clone()], &e.shape, device, tracked))
+            .collect()
+    }
+
+    /// Adds the gradients of `leaves` to `into`, a vector as long as the store. A tensor that the
+    /// loss does not depend on adds nothing.
+    ///
+    /// # Errors
+    /// The device failed to give them.
+    pub fn gather(
+        &self,
+        leaves: &[Leaf],
+        gradients: &mut Gradients,
+        into: &mut [f32],
+    ) -> Result<(), lingo_lm::Error> {
+        for (entry, leaf) in self.entries.iter().zip(leaves) {
+            if let Some(gradient) = leaf.gradient(gradients)? {
+                add(&mut into[entry.range.clone()], &gradient);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `sum += values`.
+pub(crate) fn add(sum: &mut [f32], values: &[f32]) {
+    sum.iter_mut().zip(values).for_each(|(s, v)| *s += v);
+}
+
+/// One uploaded tensor.
+pub(crate) enum Leaf {
+    Vector(Tensor<1>),
+    Matrix(Tensor<2>),
+}
+
+impl Leaf {
+    fn new(values: &[f32], shape: &[usize], device: &Device, tracked: bool) -> Self {
+        let values = values.to_vec();
+        match *shape {
+            [rows, columns] => {
+                let tensor = Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), device);
+                Self::Matrix(if tracked { tensor.require_grad() } else { tensor })
+            }
+            _ => {
+                let length = values.len();
+                let tensor = Tensor::<1>::from_data(TensorData::new(values, [length]), device);
+                Self::Vector(if tracked { tensor.require_grad() } else { tensor })
+            }
+        }
+    }
+
+    /// As a matrix; a vector comes as one row.
+    pub fn matrix(&self) -> Tensor<2> {
+        match self {
+            Self::Vector(tensor) => tensor.clone().unsqueeze(),
+            Self::Matrix(tensor) => tensor.clone(),
+        }
+    }
+
+    fn gradient(&self, gradients: &mut Gradients) -> Result<Option<Vec<f32>>, lingo_lm::Error> {
+        match self {
+            Self::Vector(tensor) => tensor.grad_remove(gradients).map(download).transpose(),
+            Self::Matrix(tensor) => tensor.grad_remove(gradients).map(download).transpose(),
+        }
+    }
+}
+
+/// A tensor's values on the host, row-major.
+///
+/// # Errors
+/// The device failed to give them.
+pub(crate) fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, lingo_lm::Error> {
+    let device = format!("{:?}", tensor.device());
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| lingo_lm::Error::Device {
+            device,
+            problem: error.to_string(),
+        })
+}
