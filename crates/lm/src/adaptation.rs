@@ -1,0 +1,41 @@
+//! What is added to a frozen model for one forward pass.
+
+use burn::tensor::Tensor;
+
+/// A low-rank addition to one site: `y += (dropout(x) @ down) @ up`.
+#[derive(Clone, Debug)]
+pub struct LowRank {
+    /// `[input, rank]`.
+    pub down: Tensor<2>,
+    /// `[rank, output]`, its scale included.
+    pub up: Tensor<2>,
+    /// The probability of dropping an element of `x`; only in training.
+    pub dropout: f64,
+}
+
+/// Dropout masks, made on the host so that every device and thread count sees the same ones.
+pub trait DropoutSource {
+    /// `n` values, each 0 with probability `p`, else `1 / (1 - p)`.
+    fn mask(&mut self, n: usize, p: f64) -> Vec<f32>;
+}
+
+/// What one forward pass adds to the model. [`Adaptation::none`] is the model as it was loaded.
+#[derive(Default)]
+pub struct Adaptation<'a> {
+    /// One entry for each of [`crate::Model::sites`], or empty.
+    pub low_rank: &'a [Option<LowRank>],
+    /// New rows behind the word embedding, `[new, embedding width]`.
+    pub extra_rows: Option<&'a Tensor<2>>,
+    /// `Some` in training mode: the masks of all dropouts that are on.
+    pub dropout: Option<&'a mut dyn DropoutSource>,
+    /// In training mode: whether the model's own dropouts (`hidden_dropout_prob` and the like)
+    /// are on too, as `transformers` has them in `train()`.
+    pub base_dropout: bool,
+}
+
+impl Adaptation<'_> {
+    /// Nothing added, no dropout.
+    pub fn none() -> Self {
+        Self::default()
+    }
+}

@@ -1,0 +1,126 @@
+//! BERT (Devlin et al. 2019), as `transformers.BertModel` computes it: token type 0
+//! throughout, norms after each residual sum.
+
+use burn::tensor::Tensor;
+
+use crate::{
+    Batch, Error, ModelConfig,
+    layers::{Builder, Linear, Norm, Pass},
+    parameters::Id,
+};
+
+/// The layers of a BERT.
+pub(crate) struct Bert {
+    word: Id,
+    position: Id,
+    token_type: Id,
+    norm: Norm,
+    blocks: Vec<Block>,
+    pooler: Option<Linear>,
+}
+
+struct Block {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: Norm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: Norm,
+}
+
+impl Bert {
+    pub fn build(config: &ModelConfig, builder: &mut Builder) -> Result<Self, Error> {
+        let hidden = config.hidden_size;
+        let padding = Some(config.pad_token_id as usize);
+        let embedding = |b: &mut Builder, name: &str, rows: usize, padding: Option<usize>| {
+            b.embedding(&format!("embeddings.{name}"), [rows, hidden], padding)
+        };
+        Ok(Self {
+            word: embedding(builder, "word_embeddings", config.vocab_size, padding)?,
+            position: embedding(builder, "position_embeddings", config.max_positions, None)?,
+            token_type: embedding(
+                builder,
+                "token_type_embeddings",
+                config.type_vocab_size,
+                None,
+            )?,
+            norm: builder.norm("embeddings.LayerNorm", hidden)?,
+            blocks: (0..config.layers)
+                .map(|number| Block::build(number, config, builder))
+                .collect::<Result<_, _>>()?,
+            pooler: if builder.source.has("pooler.dense.weight") {
+                Some(builder.linear("pooler.dense", None, [hidden, hidden], true)?)
+            } else {
+                None
+            },
+        })
+    }
+
+    pub fn word_embedding(&self) -> Id {
+        self.word
+    }
+
+    pub fn position_embedding(&self) -> Id {
+        self.position
+    }
+
+    /// States `[batch * length, hidden]`.
+    pub fn states(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
+        let place = pass.matrix(self.position).slice([0..batch.length])
+            + pass.matrix(self.token_type).slice([0..1]);
+        let x = pass.words(self.word, &batch.ids, extra);
+        let x = pass.add_to_each(x, place);
+        let x = pass.norm(&self.norm, x);
+        let mut x = pass.hidden_dropout(x);
+        let mask = pass.padding_mask(batch);
+        for block in &self.blocks {
+            x = block.forward(x, mask.as_ref(), pass);
+        }
+        x
+    }
+
+    /// `tanh(W h + b)` of the first token's state, `[batch, hidden]`.
+    pub fn pool(&self, first: Tensor<2>, pass: &mut Pass) -> Option<Tensor<2>> {
+        let pooler = self.pooler.as_ref()?;
+        Some(pass.linear(pooler, first).tanh())
+    }
+}
+
+impl Block {
+    fn build(number: usize, config: &ModelConfig, builder: &mut Builder) -> Result<Self, Error> {
+        let prefix = format!("encoder.layer.{number}");
+        let [hidden, ffn] = [config.hidden_size, config.ffn_size];
+        let linear = |b: &mut Builder, name: &str, sizes: [usize; 2]| {
+            b.linear(&format!("{prefix}.{name}"), Some(number), sizes, true)
+        };
+        let norm = |b: &mut Builder, name: &str| b.norm(&format!("{prefix}.{name}"), hidden);
+        Ok(Self {
+            query: linear(builder, "attention.self.query", [hidden, hidden])?,
+            key: linear(builder, "attention.self.key", [hidden, hidden])?,
+            value: linear(builder, "attention.self.value", [hidden, hidden])?,
+            attention_output: linear(builder, "attention.output.dense", [hidden, hidden])?,
+            attention_norm: norm(builder, "attention.output.LayerNorm")?,
+            intermediate: linear(builder, "intermediate.dense", [hidden, ffn])?,
+            output: linear(builder, "output.dense", [ffn, hidden])?,
+            output_norm: norm(builder, "output.LayerNorm")?,
+        })
+    }
+
+    fn forward(&self, x: Tensor<2>, mask: Option<&Tensor<4>>, pass: &mut Pass) -> Tensor<2> {
+        let query = pass.linear(&self.query, x.clone());
+        let key = pass.linear(&self.key, x.clone());
+        let value = pass.linear(&self.value, x.clone());
+        let attended = pass.attention(query, key, value, mask);
+        let attended = pass.linear(&self.attention_output, attended);
+        let attended = pass.hidden_dropout(attended);
+        let x = pass.norm(&self.attention_norm, attended + x);
+
+        let wide = pass.linear(&self.intermediate, x.clone());
+        let wide = pass.activation(wide);
+        let narrow = pass.linear(&self.output, wide);
+        let narrow = pass.hidden_dropout(narrow);
+        pass.norm(&self.output_norm, narrow + x)
+    }
+}

@@ -1,0 +1,151 @@
+//! Which device computes: a run-time value.
+
+use std::{fmt, str::FromStr};
+
+use burn::tensor::Device;
+
+use crate::Error;
+
+/// The device a user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DeviceChoice {
+    /// A real GPU where there is one, else the CPU; never a software adapter.
+    #[default]
+    Auto,
+    /// The CPU (burn-flex).
+    Cpu,
+    /// The best GPU that wgpu finds, a software adapter included.
+    Wgpu,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "wgpu" => Ok(Self::Wgpu),
+            other => Err(Error::Device {
+                device: other.to_owned(),
+                problem: "unknown; use auto, cpu or wgpu".to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Wgpu => "wgpu",
+        })
+    }
+}
+
+/// Opens a device, without autodiff; a trainer calls `.autodiff()` on it.
+///
+/// # Errors
+/// [`Error::Device`] if this build lacks the device, or the machine has none.
+pub fn open_device(choice: DeviceChoice) -> Result<Device, Error> {
+    match choice {
+        DeviceChoice::Cpu => cpu(),
+        DeviceChoice::Wgpu => wgpu(),
+        DeviceChoice::Auto => match real_gpu() {
+            Some(device) => Ok(device),
+            None => cpu().or_else(|_| wgpu()),
+        },
+    }
+}
+
+/// A device's name for reports: the part's own name, or `cpu`.
+pub fn device_name(device: &Device) -> String {
+    #[cfg(feature = "wgpu")]
+    if let Some(identity) = device.as_dispatch().identity() {
+        return identity.name;
+    }
+    let text = format!("{device:?}");
+    if text.to_lowercase().contains("flex") {
+        "cpu".to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(feature = "cpu")]
+fn cpu() -> Result<Device, Error> {
+    Ok(Device::flex())
+}
+
+#[cfg(not(feature = "cpu"))]
+fn cpu() -> Result<Device, Error> {
+    Err(not_built("cpu"))
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu() -> Result<Device, Error> {
+    if let Some(device) = real_gpu() {
+        return Ok(device);
+    }
+    adapters().into_iter().next().ok_or_else(|| Error::Device {
+        device: "wgpu".to_owned(),
+        problem: "no adapter found on this machine".to_owned(),
+    })
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu() -> Result<Device, Error> {
+    Err(not_built("wgpu"))
+}
+
+/// The first adapter that is a card: software rasterizers report none.
+#[cfg(feature = "wgpu")]
+fn real_gpu() -> Option<Device> {
+    adapters().into_iter().find(|device| {
+        device
+            .as_dispatch()
+            .identity()
+            .is_some_and(|identity| identity.physical.is_some())
+    })
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn real_gpu() -> Option<Device> {
+    None
+}
+
+#[cfg(feature = "wgpu")]
+fn adapters() -> Vec<Device> {
+    Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()
+}
+
+#[cfg(not(all(feature = "cpu", feature = "wgpu")))]
+fn not_built(device: &str) -> Error {
+    Error::Device {
+        device: device.to_owned(),
+        problem: format!("this build lacks the feature `{device}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_read_as_they_print() {
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Wgpu] {
+            assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
+        }
+        let error = "gpu".parse::<DeviceChoice>().unwrap_err().to_string();
+        assert_eq!(error, "device `gpu`: unknown; use auto, cpu or wgpu");
+    }
+
+    #[cfg(feature = "cpu")]
+    #[test]
+    fn the_cpu_opens_by_name() {
+        let device = open_device(DeviceChoice::Cpu).unwrap();
+        assert_eq!(device_name(&device), "cpu");
+        assert_eq!(device_name(&device.autodiff()), "cpu");
+    }
+}

@@ -1,0 +1,336 @@
+//! The layers that both families are made of, and the state of one forward pass.
+
+use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
+
+#[cfg(feature = "cpu")]
+use crate::fused;
+use crate::{
+    Activation, Adaptation, Batch, DropoutSource, Error, LowRank, ModelConfig, Site,
+    parameters::{Id, Kind, Parameters, Source, on},
+};
+
+/// A linear layer; `site` is its place in [`crate::Model::sites`].
+pub(crate) struct Linear {
+    weight: Id,
+    bias: Option<Id>,
+    site: usize,
+}
+
+/// A layer norm.
+pub(crate) struct Norm {
+    weight: Id,
+    bias: Id,
+    epsilon: f64,
+}
+
+/// Takes a model's tensors from a source, layer by layer.
+pub(crate) struct Builder<'a> {
+    pub source: &'a mut dyn Source,
+    pub parameters: Parameters,
+    pub sites: Vec<Site>,
+    pub epsilon: f64,
+}
+
+impl Builder<'_> {
+    /// `name.weight` `[output, input]`, and `name.bias` `[output]`; `layer` is the block.
+    pub fn linear(
+        &mut self,
+        name: &str,
+        layer: Option<usize>,
+        [input, output]: [usize; 2],
+        bias: bool,
+    ) -> Result<Linear, Error> {
+        let site = self.sites.len();
+        self.sites.push(Site {
+            name: name.to_owned(),
+            input,
+            output,
+            layer,
+        });
+        let shape = [output, input];
+        let weight = self.add(format!("{name}.weight"), &shape, Kind::Linear)?;
+        let bias = if bias {
+            Some(self.add(format!("{name}.bias"), &[output], Kind::Bias)?)
+        } else {
+            None
+        };
+        Ok(Linear { weight, bias, site })
+    }
+
+    /// `name.weight` and `name.bias`, `[size]` each.
+    pub fn norm(&mut self, name: &str, size: usize) -> Result<Norm, Error> {
+        Ok(Norm {
+            weight: self.add(format!("{name}.weight"), &[size], Kind::Scale)?,
+            bias: self.add(format!("{name}.bias"), &[size], Kind::Bias)?,
+            epsilon: self.epsilon,
+        })
+    }
+
+    /// `name.weight`, `[rows, width]`.
+    pub fn embedding(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+        padding: Option<usize>,
+    ) -> Result<Id, Error> {
+        let kind = Kind::Embedding { padding };
+        self.add(format!("{name}.weight"), &shape, kind)
+    }
+
+    fn add(&mut self, name: String, shape: &[usize], kind: Kind) -> Result<Id, Error> {
+        self.parameters.add(self.source, name, shape, kind)
+    }
+}
+
+/// The state of one forward pass: hidden states are `[batch * length, width]` throughout.
+pub(crate) struct Pass<'a> {
+    parameters: &'a Parameters,
+    config: &'a ModelConfig,
+    low_rank: &'a [Option<LowRank>],
+    dropout: Option<&'a mut dyn DropoutSource>,
+    base_dropout: bool,
+    /// Whether a gradient will be asked for. Where none will, everything runs on the plain
+    /// device, whose fused softmax and layer norm the autodiff device lacks.
+    pub autodiff: bool,
+    pub device: Device,
+    batch: usize,
+    length: usize,
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(
+        parameters: &'a Parameters,
+        config: &'a ModelConfig,
+        batch: &Batch,
+        adaptation: Adaptation<'a>,
+    ) -> Self {
+        let autodiff = parameters.any_trainable()
+            || adaptation.extra_rows.is_some_and(Tensor::is_tracked)
+            || adaptation
+                .low_rank
+                .iter()
+                .flatten()
+                .any(|delta| delta.down.is_tracked() || delta.up.is_tracked());
+        let device = if autodiff {
+            parameters.device().clone()
+        } else {
+            parameters.device().clone().without_autodiff()
+        };
+        Self {
+            parameters,
+            config,
+            low_rank: adaptation.low_rank,
+            dropout: adaptation.dropout,
+            base_dropout: adaptation.base_dropout,
+            autodiff,
+            device,
+            batch: batch.batch,
+            length: batch.length,
+        }
+    }
+
+    /// A parameter matrix in this pass's context.
+    pub fn matrix(&self, id: Id) -> Tensor<2> {
+        self.parameters.matrix(id, self.autodiff)
+    }
+
+    /// A parameter vector in this pass's context.
+    pub fn vector(&self, id: Id) -> Tensor<1> {
+        self.parameters.vector(id, self.autodiff)
+    }
+
+    /// `x W + b`, and the site's low-rank delta.
+    pub fn linear(&mut self, linear: &Linear, x: Tensor<2>) -> Tensor<2> {
+        let delta = match self.low_rank.get(linear.site) {
+            Some(Some(delta)) => Some((
+                on(delta.down.clone(), self.autodiff),
+                on(delta.up.clone(), self.autodiff),
+                delta.dropout,
+            )),
+            _ => None,
+        };
+        let mut y = x.clone().matmul(self.matrix(linear.weight));
+        if let Some(bias) = linear.bias {
+            y = y + self.vector(bias).unsqueeze();
+        }
+        let Some((down, up, p)) = delta else {
+            return y;
+        };
+        let x = self.drop(x, p);
+        y + x.matmul(down).matmul(up)
+    }
+
+    /// Layer norm over the last axis.
+    pub fn norm(&self, norm: &Norm, x: Tensor<2>) -> Tensor<2> {
+        let [gamma, beta] = [norm.weight, norm.bias].map(|id| self.vector(id));
+        layer_norm(x, gamma, beta, norm.epsilon)
+    }
+
+    /// The model's own dropout of hidden states.
+    pub fn hidden_dropout(&mut self, x: Tensor<2>) -> Tensor<2> {
+        let p = self.config.hidden_dropout;
+        if self.base_dropout {
+            self.drop(x, p)
+        } else {
+            x
+        }
+    }
+
+    /// Multiplies by a host-made mask, in training.
+    fn drop<const D: usize>(&mut self, x: Tensor<D>, p: f64) -> Tensor<D> {
+        let Some(source) = self.dropout.as_deref_mut().filter(|_| p > 0.0) else {
+            return x;
+        };
+        let dims = x.dims();
+        let mask = source.mask(dims.iter().product(), p);
+        x * Tensor::<D>::from_data(TensorData::new(mask, dims), &self.device)
+    }
+
+    /// The feed-forward activation.
+    pub fn activation(&self, x: Tensor<2>) -> Tensor<2> {
+        activate(self.config.activation, x)
+    }
+
+    /// Multi-head attention, `softmax(q k^T / sqrt(head size) + mask) v`; `mask` is added to
+    /// the scores `[batch, heads, length, length]`.
+    pub fn attention(
+        &mut self,
+        q: Tensor<2>,
+        k: Tensor<2>,
+        v: Tensor<2>,
+        mask: Option<&Tensor<4>>,
+    ) -> Tensor<2> {
+        let [batch, length] = [self.batch, self.length];
+        let [heads, size] = [self.config.heads, self.config.head_size()];
+        let split = |x: Tensor<2>| x.reshape([batch, length, heads, size]).swap_dims(1, 2);
+        // Scaling the queries touches fewer values than scaling the scores.
+        let q = split(q * (size as f64).powf(-0.5));
+        let mut scores = q.matmul(split(k).swap_dims(2, 3));
+        if let Some(mask) = mask {
+            scores = scores + mask.clone();
+        }
+        let mut probabilities = softmax(scores);
+        if self.base_dropout {
+            let p = self.config.attention_dropout;
+            probabilities = self.drop(probabilities, p);
+        }
+        probabilities
+            .matmul(split(v))
+            .swap_dims(1, 2)
+            .reshape([batch * length, heads * size])
+    }
+
+    /// Rows of the word embedding for the batch's ids; ids from `vocab_size` up are rows of
+    /// `extra`. `[batch * length, embedding width]`.
+    pub fn words(&self, word: Id, ids: &[u32], extra: Option<&Tensor<2>>) -> Tensor<2> {
+        let table = self.matrix(word);
+        let vocabulary = self.config.vocab_size as u32;
+        let Some(extra) = extra.filter(|_| ids.iter().any(|&id| id >= vocabulary)) else {
+            return table.select(0, self.indices(ids.iter().copied()));
+        };
+        let extra = on(extra.clone(), self.autodiff);
+        let old = table.select(
+            0,
+            self.indices(ids.iter().map(|&id| id.min(vocabulary - 1))),
+        );
+        let new = extra.select(
+            0,
+            self.indices(ids.iter().map(|&id| id.saturating_sub(vocabulary))),
+        );
+        let is_new = |id: u32| id >= vocabulary;
+        let keep = self.column(ids.iter().map(|&id| !is_new(id)));
+        let take = self.column(ids.iter().map(|&id| is_new(id)));
+        old * keep + new * take
+    }
+
+    /// Added to attention scores: a large negative number at padded keys; `None` without
+    /// padding. `[batch, 1, 1, length]`.
+    pub fn padding_mask(&self, batch: &Batch) -> Option<Tensor<4>> {
+        if !batch.is_padded() {
+            return None;
+        }
+        let mut mask = Vec::with_capacity(batch.batch * batch.length);
+        for &n in &batch.lengths {
+            mask.extend((0..batch.length).map(|t| if t < n as usize { 0.0 } else { MASKED }));
+        }
+        let shape = [batch.batch, 1, 1, batch.length];
+        Some(Tensor::from_data(
+            TensorData::new(mask, shape),
+            &self.device,
+        ))
+    }
+
+    /// Added to attention scores: a large negative number at keys after the query.
+    /// `[1, 1, length, length]`.
+    pub fn causal_mask(&self) -> Tensor<4> {
+        let n = self.length;
+        let mask: Vec<f32> = (0..n * n)
+            .map(|i| if i % n > i / n { MASKED } else { 0.0 })
+            .collect();
+        Tensor::from_data(TensorData::new(mask, [1, 1, n, n]), &self.device)
+    }
+
+    /// Adds `rows` `[length, width]` to the states of every sequence.
+    pub fn add_to_each(&self, x: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+        let [n, width] = x.dims();
+        let x = x.reshape([self.batch, self.length, width]);
+        (x + rows.unsqueeze()).reshape([n, width])
+    }
+
+    fn indices(&self, ids: impl Iterator<Item = u32>) -> Tensor<1, Int> {
+        let ids: Vec<i32> = ids.map(|id| id as i32).collect();
+        let n = ids.len();
+        Tensor::from_data(TensorData::new(ids, [n]), &self.device)
+    }
+
+    /// `[n, 1]`: one where true, zero where false.
+    fn column(&self, flags: impl Iterator<Item = bool>) -> Tensor<2> {
+        let values: Vec<f32> = flags.map(|flag| f32::from(u8::from(flag))).collect();
+        let n = values.len();
+        Tensor::from_data(TensorData::new(values, [n, 1]), &self.device)
+    }
+}
+
+/// Layer norm over the last axis.
+pub(crate) fn layer_norm(
+    x: Tensor<2>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = fused::layer_norm(&x, &gamma, &beta, epsilon) {
+        return y;
+    }
+    module::layer_norm(x, gamma, Some(beta), epsilon)
+}
+
+/// Softmax over the last axis.
+fn softmax(x: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = fused::softmax(&x) {
+        return y;
+    }
+    activation::softmax(x, 3)
+}
+
+/// Exact GELU.
+fn gelu(x: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Some(y) = fused::gelu(&x) {
+        return y;
+    }
+    activation::gelu(x)
+}
+
+/// The activation of a feed-forward layer.
+pub(crate) fn activate(activation: Activation, x: Tensor<2>) -> Tensor<2> {
+    match activation {
+        Activation::Gelu => gelu(x),
+        Activation::GeluTanh => activation::gelu_approximate(x),
+        Activation::Relu => activation::relu(x),
+    }
+}
+
+/// Finite, so that a row of nothing but masked keys gives no NaN; its exponential is zero.
+const MASKED: f32 = -1e30;

@@ -1,0 +1,274 @@
+//! A loaded model and its forward pass.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Gradients, Tensor};
+
+use crate::{
+    Adaptation, Batch, Error, Family, ModelConfig, Parameters,
+    bert::Bert,
+    checkpoint::Checkpoint,
+    initialise::{RandomWeights, sinusoidal_positions},
+    layers::{Builder, Pass},
+    opt::Opt,
+    parameters::{Id, Kind, Source, on},
+};
+
+/// A linear layer that an adapter may target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The module's name in the bare Hugging Face model: `encoder.layer.0.attention.self.query`,
+    /// `decoder.layers.0.self_attn.q_proj`.
+    pub name: String,
+    /// Width of its input.
+    pub input: usize,
+    /// Width of its output.
+    pub output: usize,
+    /// The block it stands in; `None` for BERT's pooler and OPT's projections.
+    pub layer: Option<usize>,
+}
+
+/// What a forward pass puts out.
+pub struct Hidden {
+    /// The last layer's states, `[batch, length, width]`. Those at padding have no meaning.
+    pub states: Tensor<3>,
+    /// BERT's pooler, `tanh(W h + b)` of the first token, `[batch, hidden]`, where the folder
+    /// has one.
+    pub pooled: Option<Tensor<2>>,
+}
+
+/// A language model on a device. Its tensors carry no gradient unless
+/// [`Parameters::require_grad`] asks for one.
+pub struct Model {
+    config: ModelConfig,
+    parameters: Parameters,
+    sites: Vec<Site>,
+    layers: Layers,
+}
+
+enum Layers {
+    Bert(Bert),
+    Opt(Opt),
+}
+
+impl Model {
+    /// Loads a Hugging Face folder: `config.json` and `model.safetensors` (or its shards).
+    /// For training, `device` is an autodiff device.
+    ///
+    /// # Errors
+    /// A file is missing or broken, a tensor is missing, misshapen, of an unusable type, or
+    /// unknown to the family; each error names the file and what is at fault in it.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
+        let config = ModelConfig::read(folder)?;
+        let prefix = match config.family {
+            Family::Bert => "bert.",
+            Family::Opt => "model.",
+        };
+        let checkpoint = Checkpoint::open(folder, prefix)?;
+        let model = Self::build(config, &mut CheckpointSource(&checkpoint), device)?;
+        model.refuse_unknown(&checkpoint)?;
+        Ok(model)
+    }
+
+    /// A model with random weights, as `transformers` initialises them: N(0,
+    /// `initializer_range`), biases 0, norms 1. Without a pooler.
+    ///
+    /// # Errors
+    /// None that depend on the weights; the signature is [`Model::load`]'s.
+    pub fn random(config: ModelConfig, seed: u64, device: &Device) -> Result<Self, Error> {
+        let mut source = RandomWeights {
+            seed,
+            standard_deviation: config.initializer_range,
+        };
+        Self::build(config, &mut source, device)
+    }
+
+    fn build(config: ModelConfig, source: &mut dyn Source, device: &Device) -> Result<Self, Error> {
+        let mut builder = Builder {
+            source,
+            parameters: Parameters::new(device),
+            sites: Vec::new(),
+            epsilon: config.layer_norm_eps,
+        };
+        let layers = match &config.opt {
+            None => Layers::Bert(Bert::build(&config, &mut builder)?),
+            Some(opt) => Layers::Opt(Opt::build(&config, opt, &mut builder)?),
+        };
+        let Builder {
+            parameters, sites, ..
+        } = builder;
+        Ok(Self {
+            config,
+            parameters,
+            sites,
+            layers,
+        })
+    }
+
+    /// Every tensor of the checkpoint is one of the model, or known to be of no use to it.
+    fn refuse_unknown(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        for name in checkpoint.names() {
+            if !self.parameters.contains(name) && !is_unused(name) {
+                let family = self.config.family.name();
+                let problem = format!("is not part of a {family} model of this config.json");
+                return Err(checkpoint.fault(name, problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Every linear layer that an adapter may target, in the model's order.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// The number of parameters, as `transformers` counts those of the bare model with what
+    /// the folder holds (with the pooler, if it has one).
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.count()
+    }
+
+    /// The model's tensors.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The model's tensors, to replace or to train.
+    pub fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    /// Names and shapes of all tensors, as Hugging Face has them.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.parameters.tensors()
+    }
+
+    /// [`Parameters::values`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn tensor(&self, name: &str) -> Result<Vec<f32>, Error> {
+        self.parameters.values(name)
+    }
+
+    /// [`Parameters::set`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_tensor(&mut self, name: &str, values: Vec<f32>) -> Result<(), Error> {
+        self.parameters.set(name, values)
+    }
+
+    /// [`Parameters::require_grad`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn require_grad<S: AsRef<str>>(&mut self, names: &[S]) -> Result<(), Error> {
+        self.parameters.require_grad(names)
+    }
+
+    /// [`Parameters::gradient`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn gradient(&self, name: &str, gradients: &Gradients) -> Result<Option<Vec<f32>>, Error> {
+        self.parameters.gradient(name, gradients)
+    }
+
+    /// Sets the position embeddings to sinusoids of standard deviation `standard_deviation`:
+    /// a small model learns relative offsets sooner from them than from noise.
+    ///
+    /// # Errors
+    /// None for a model that was built by this crate.
+    pub fn set_sinusoidal_positions(&mut self, standard_deviation: f64) -> Result<(), Error> {
+        let id = match &self.layers {
+            Layers::Bert(bert) => bert.position_embedding(),
+            Layers::Opt(opt) => opt.position_embedding(),
+        };
+        let [rows, width] = self.parameters.matrix(id, false).dims();
+        let name = self.parameters.name(id).to_owned();
+        let values = sinusoidal_positions(rows, width, standard_deviation);
+        self.parameters.set(&name, values)
+    }
+
+    /// Adds rows behind the word embedding, row-major, so that ids from the old `vocab_size`
+    /// up become the model's own.
+    ///
+    /// # Errors
+    /// [`Error::WrongLength`] if `rows` is not a whole number of rows.
+    pub fn append_rows(&mut self, rows: &[f32]) -> Result<(), Error> {
+        let id = self.word_embedding();
+        self.config.vocab_size = self.parameters.append_rows(id, rows)?;
+        Ok(())
+    }
+
+    pub(crate) fn word_embedding(&self) -> Id {
+        match &self.layers {
+            Layers::Bert(bert) => bert.word_embedding(),
+            Layers::Opt(opt) => opt.word_embedding(),
+        }
+    }
+
+    /// The forward pass. `batch` must have passed [`Batch::check`].
+    ///
+    /// If nothing in it asks for a gradient (no trainable parameter, no tracked delta or row),
+    /// it runs without autodiff, and faster; the output is on the model's device either way.
+    pub fn forward(&self, batch: &Batch, adaptation: Adaptation) -> Hidden {
+        let extra = adaptation.extra_rows;
+        // Its lifetimes, shortened to this call's.
+        let adaptation = Adaptation {
+            dropout: match adaptation.dropout {
+                Some(source) => Some(source),
+                None => None,
+            },
+            ..adaptation
+        };
+        let mut pass = Pass::new(&self.parameters, &self.config, batch, adaptation);
+        let states = match &self.layers {
+            Layers::Bert(bert) => bert.states(batch, extra, &mut pass),
+            Layers::Opt(opt) => opt.states(batch, extra, &mut pass),
+        };
+        let width = states.dims()[1];
+        let states = states.reshape([batch.batch, batch.length, width]);
+        let pooled = match &self.layers {
+            Layers::Bert(bert) => {
+                let first = states.clone().slice([0..batch.batch, 0..1, 0..width]);
+                bert.pool(first.reshape([batch.batch, width]), &mut pass)
+            }
+            Layers::Opt(_) => None,
+        };
+        let autodiff = self.parameters.device().is_autodiff();
+        Hidden {
+            states: on(states, autodiff),
+            pooled: pooled.map(|pooled| on(pooled, autodiff)),
+        }
+    }
+}
+
+/// Tensors that checkpoints carry and the bare model does not use: buffers, and heads of
+/// pretraining and of tasks.
+fn is_unused(name: &str) -> bool {
+    name == "embeddings.position_ids"
+        || name == "lm_head.weight"
+        || ["cls.", "classifier.", "score."]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
+/// A checkpoint as a source: its shapes must be the model's.
+pub(crate) struct CheckpointSource<'a>(pub &'a Checkpoint);
+
+impl Source for CheckpointSource<'_> {
+    fn values(&mut self, name: &str, shape: &[usize], _: Kind) -> Result<Vec<f32>, Error> {
+        self.0.read(name, shape)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.has(name)
+    }
+}

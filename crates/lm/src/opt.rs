@@ -1,0 +1,173 @@
+//! OPT (Zhang et al. 2022), as `transformers.OPTModel` computes it: learned positions that
+//! start at row 2, norms before each sublayer, or after it in the 350m model.
+
+use burn::tensor::Tensor;
+
+use crate::{
+    Batch, Error, ModelConfig,
+    config::OptConfig,
+    layers::{Builder, Linear, Norm, Pass},
+    parameters::Id,
+};
+
+/// The first rows of the position embedding, which no real token takes: a leftover of fairseq's
+/// padding index.
+const POSITION_OFFSET: usize = 2;
+
+/// The layers of an OPT.
+pub(crate) struct Opt {
+    word: Id,
+    position: Id,
+    project_in: Option<Linear>,
+    blocks: Vec<Block>,
+    final_norm: Option<Norm>,
+    project_out: Option<Linear>,
+}
+
+struct Block {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: Norm,
+    first: Linear,
+    second: Linear,
+    final_norm: Norm,
+    norm_before: bool,
+}
+
+impl Opt {
+    pub fn build(
+        config: &ModelConfig,
+        opt: &OptConfig,
+        builder: &mut Builder,
+    ) -> Result<Self, Error> {
+        let hidden = config.hidden_size;
+        let width = opt.word_embed_proj_dim;
+        let projected = width != hidden;
+        let padding = Some(config.pad_token_id as usize);
+        Ok(Self {
+            word: builder.embedding("decoder.embed_tokens", [config.vocab_size, width], padding)?,
+            position: builder.embedding(
+                "decoder.embed_positions",
+                [config.max_positions + POSITION_OFFSET, hidden],
+                None,
+            )?,
+            project_in: if projected {
+                Some(builder.linear("decoder.project_in", None, [width, hidden], false)?)
+            } else {
+                None
+            },
+            blocks: (0..config.layers)
+                .map(|number| Block::build(number, config, opt, builder))
+                .collect::<Result<_, _>>()?,
+            final_norm: if opt.do_layer_norm_before && !opt.remove_final_layer_norm {
+                Some(builder.norm("decoder.final_layer_norm", hidden)?)
+            } else {
+                None
+            },
+            project_out: if projected {
+                Some(builder.linear("decoder.project_out", None, [hidden, width], false)?)
+            } else {
+                None
+            },
+        })
+    }
+
+    pub fn word_embedding(&self) -> Id {
+        self.word
+    }
+
+    pub fn position_embedding(&self) -> Id {
+        self.position
+    }
+
+    /// States `[batch * length, embedding width]`. With padding on the right and causal
+    /// attention no real token sees padding, and its position is its place: the padding needs
+    /// no mask of its own, and what is computed there has no meaning.
+    pub fn states(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
+        let end = POSITION_OFFSET + batch.length;
+        let place = pass.matrix(self.position).slice([POSITION_OFFSET..end]);
+        let mut x = pass.words(self.word, &batch.ids, extra);
+        if let Some(project_in) = &self.project_in {
+            x = pass.linear(project_in, x);
+        }
+        x = pass.add_to_each(x, place);
+        let mask = pass.causal_mask();
+        for block in &self.blocks {
+            x = block.forward(x, &mask, pass);
+        }
+        if let Some(norm) = &self.final_norm {
+            x = pass.norm(norm, x);
+        }
+        if let Some(project_out) = &self.project_out {
+            x = pass.linear(project_out, x);
+        }
+        x
+    }
+}
+
+impl Block {
+    fn build(
+        number: usize,
+        config: &ModelConfig,
+        opt: &OptConfig,
+        builder: &mut Builder,
+    ) -> Result<Self, Error> {
+        let prefix = format!("decoder.layers.{number}");
+        let [hidden, ffn] = [config.hidden_size, config.ffn_size];
+        let linear = |b: &mut Builder, name: &str, sizes: [usize; 2]| {
+            let name = format!("{prefix}.{name}");
+            b.linear(&name, Some(number), sizes, opt.enable_bias)
+        };
+        let norm = |b: &mut Builder, name: &str| b.norm(&format!("{prefix}.{name}"), hidden);
+        Ok(Self {
+            query: linear(builder, "self_attn.q_proj", [hidden, hidden])?,
+            key: linear(builder, "self_attn.k_proj", [hidden, hidden])?,
+            value: linear(builder, "self_attn.v_proj", [hidden, hidden])?,
+            attention_output: linear(builder, "self_attn.out_proj", [hidden, hidden])?,
+            attention_norm: norm(builder, "self_attn_layer_norm")?,
+            first: linear(builder, "fc1", [hidden, ffn])?,
+            second: linear(builder, "fc2", [ffn, hidden])?,
+            final_norm: norm(builder, "final_layer_norm")?,
+            norm_before: opt.do_layer_norm_before,
+        })
+    }
+
+    fn forward(&self, x: Tensor<2>, mask: &Tensor<4>, pass: &mut Pass) -> Tensor<2> {
+        let x = self.sublayer(x, &self.attention_norm, pass, |x, pass| {
+            let query = pass.linear(&self.query, x.clone());
+            let key = pass.linear(&self.key, x.clone());
+            let value = pass.linear(&self.value, x);
+            let attended = pass.attention(query, key, value, Some(mask));
+            pass.linear(&self.attention_output, attended)
+        });
+        self.sublayer(x, &self.final_norm, pass, |x, pass| {
+            let wide = pass.linear(&self.first, x);
+            let wide = pass.activation(wide);
+            pass.linear(&self.second, wide)
+        })
+    }
+
+    /// `x + f(norm(x))`, or `norm(x + f(x))`.
+    fn sublayer(
+        &self,
+        x: Tensor<2>,
+        norm: &Norm,
+        pass: &mut Pass,
+        f: impl FnOnce(Tensor<2>, &mut Pass) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let input = if self.norm_before {
+            pass.norm(norm, x.clone())
+        } else {
+            x.clone()
+        };
+        let y = f(input, pass);
+        let x = x + pass.hidden_dropout(y);
+        if self.norm_before {
+            x
+        } else {
+            pass.norm(norm, x)
+        }
+    }
+}

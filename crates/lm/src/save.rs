@@ -1,0 +1,108 @@
+//! Writing a model folder that `transformers` reads back.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+};
+
+use safetensors::{Dtype, tensor::TensorView};
+
+use crate::{Error, Family, MlmHead, Model, Parameters};
+
+impl Model {
+    /// Writes `model.safetensors` and `config.json` of the bare model into `folder`, which is
+    /// made if need be. Each file is whole or absent.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the file.
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        let architecture = match self.config().family {
+            Family::Bert => "BertModel",
+            Family::Opt => "OPTModel",
+        };
+        self.write(folder, architecture, named(self.parameters(), "")?)
+    }
+
+    /// As [`Model::save`], with a masked-language-modelling head: a folder for
+    /// `transformers.BertForMaskedLM`. The head's decoder is the word embedding and is not
+    /// written again.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the file.
+    pub fn save_with_head(&self, head: &MlmHead, folder: &Path) -> Result<(), Error> {
+        let mut tensors = named(self.parameters(), "bert.")?;
+        tensors.extend(named(head.parameters(), "")?);
+        self.write(folder, "BertForMaskedLM", tensors)
+    }
+
+    fn write(&self, folder: &Path, architecture: &str, tensors: Vec<Named>) -> Result<(), Error> {
+        fs::create_dir_all(folder).map_err(|source| Error::Io {
+            path: folder.to_owned(),
+            source,
+        })?;
+        let path = folder.join("model.safetensors");
+        let fail = |tensor: &str, problem: String| Error::Tensor {
+            path: path.clone(),
+            tensor: tensor.to_owned(),
+            problem,
+        };
+        let mut views = Vec::with_capacity(tensors.len());
+        for (name, shape, bytes) in &tensors {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes)
+                .map_err(|error| fail(name, error.to_string()))?;
+            views.push((name.as_str(), view));
+        }
+        // transformers refuses a file that does not say which framework's layout it has.
+        let metadata = [("format".to_owned(), "pt".to_owned())].into();
+        let bytes = safetensors::serialize(views, Some(metadata))
+            .map_err(|error| fail("", error.to_string()))?;
+        write_atomically(&path, &bytes)?;
+        let config = format!("{:#}\n", self.config().to_json(architecture));
+        write_atomically(&folder.join("config.json"), config.as_bytes())
+    }
+}
+
+/// Name, shape and little-endian values.
+type Named = (String, Vec<usize>, Vec<u8>);
+
+fn named(parameters: &Parameters, prefix: &str) -> Result<Vec<Named>, Error> {
+    parameters
+        .tensors()
+        .into_iter()
+        .map(|(name, shape)| {
+            let values = parameters.values_for_file(&name)?;
+            let bytes = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            Ok((format!("{prefix}{name}"), shape, bytes))
+        })
+        .collect()
+}
+
+/// Writes to a temporary name beside `path`, flushes it to the disk and renames it.
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = renamed {
+        // What is left of a failed write is of no use to anyone.
+        let _ = fs::remove_file(&temporary);
+        return Err(io(source));
+    }
+    // The rename itself reaches the disk with the folder.
+    if let Some(folder) = path.parent()
+        && let Ok(folder) = File::open(folder)
+    {
+        folder.sync_all().map_err(io)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Hidden states, poolers and gradients against `transformers` and torch; the golden files
+//! come from tests/oracles/lm.py.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(feature = "cpu")]
+
+mod support;
+
+use burn::tensor::{Device, Tensor};
+use lingo_lm::{Adaptation, LowRank, Model};
+use serde_json::Value;
+use support::{
+    Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
+};
+
+const FOLDERS: [&str; 3] = ["bert", "opt", "opt_post_norm"];
+
+#[test]
+fn states_equal_transformers() {
+    for device in [Device::flex(), Device::flex().autodiff()] {
+        for folder in FOLDERS {
+            let model = Model::load(&fixture(folder), &device).unwrap();
+            let golden = golden(&format!("{folder}/golden.json"));
+            let parameters = golden["parameters"].as_u64().unwrap();
+            assert_eq!(model.parameter_count() as u64, parameters, "{folder}");
+            for (number, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
+                let what = format!("{folder}, case {number}");
+                let batch = batch(case);
+                batch.check(model.config(), 0).unwrap();
+                let hidden = model.forward(&batch, Adaptation::none());
+                let got = real(&host(hidden.states), &batch);
+                let expected = real(&floats(&case["states"]), &batch);
+                assert_close(&what, &got, &expected, TOLERANCE);
+                match (hidden.pooled, case.get("pooled")) {
+                    (Some(got), Some(expected)) => {
+                        assert_close(&what, &host(got), &floats(expected), TOLERANCE);
+                    }
+                    (got, expected) => assert!(got.is_none() && expected.is_none(), "{what}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_deltas_and_new_rows_equal_torch() {
+    for folder in FOLDERS {
+        for case in golden(&format!("{folder}/golden.json"))["adapted"]
+            .as_array()
+            .unwrap()
+        {
+            check_adapted(folder, case, false);
+            check_adapted(folder, case, true);
+        }
+    }
+}
+
+/// Loss and gradients of one case; with `full`, those of base tensors as well.
+fn check_adapted(folder: &str, case: &Value, full: bool) {
+    let device = Device::flex().autodiff();
+    let mut model = Model::load(&fixture(folder), &device).unwrap();
+    let what = format!("{folder}, dropout {}", case["dropout"]);
+    let base = case["base_gradients"].as_object().unwrap();
+    if full {
+        let names: Vec<&String> = base.keys().collect();
+        model.require_grad(&names).unwrap();
+    }
+
+    let dropout = case["dropout"].as_f64().unwrap();
+    let deltas = case["deltas"].as_array().unwrap();
+    let sites: Vec<&str> = model.sites().iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = deltas.iter().map(|d| d["site"].as_str().unwrap()).collect();
+    assert_eq!(sites, names, "{folder}: sites");
+    let low_rank: Vec<Option<LowRank>> = deltas
+        .iter()
+        .zip(model.sites())
+        .map(|(delta, site)| {
+            Some(LowRank {
+                down: matrix(floats(&delta["down"]), 2, &device).require_grad(),
+                up: matrix(floats(&delta["up"]), site.output, &device).require_grad(),
+                dropout,
+            })
+        })
+        .collect();
+    let width = model.config().embedding_size();
+    let rows = matrix(floats(&case["rows"]), width, &device).require_grad();
+    let batch = batch(case);
+    batch.check(model.config(), 2).unwrap();
+    let mut pattern = Pattern::default();
+    let hidden = model.forward(
+        &batch,
+        Adaptation {
+            low_rank: &low_rank,
+            extra_rows: Some(&rows),
+            dropout: (dropout > 0.0).then_some(&mut pattern),
+            base_dropout: true,
+        },
+    );
+
+    let states = hidden.states.reshape([batch.ids.len(), width]);
+    let weights = matrix(floats(&case["weights"]), width, &device);
+    let mut loss: Tensor<1> = (states * weights).sum();
+    if let Some(pooled) = hidden.pooled {
+        let weights = matrix(floats(&case["pooled_weights"]), width, &device);
+        loss = loss + (pooled * weights).sum();
+    }
+    let expected = case["loss"].as_f64().unwrap() as f32;
+    assert_close(&what, &host(loss.clone()), &[expected], 1e-4);
+    let gradients = loss.backward();
+
+    let check = |name: &str, tensor: &Tensor<2>, expected: &Value| {
+        let got = host(tensor.grad(&gradients).expect(name));
+        assert_close(&format!("{what}: {name}"), &got, &floats(expected), 1e-4);
+    };
+    check("rows", &rows, &case["rows_gradient"]);
+    for (delta, low_rank) in deltas.iter().zip(&low_rank) {
+        let site = delta["site"].as_str().unwrap();
+        let low_rank = low_rank.as_ref().unwrap();
+        check(site, &low_rank.down, &delta["down_gradient"]);
+        check(site, &low_rank.up, &delta["up_gradient"]);
+    }
+    for (name, expected) in base {
+        let got = model.gradient(name, &gradients).unwrap();
+        if full {
+            let what = format!("{what}: {name}");
+            assert_close(&what, &got.expect(name), &floats(expected), 1e-4);
+        } else {
+            assert!(got.is_none(), "{name} is frozen but has a gradient");
+        }
+    }
+}
+
+#[test]
+#[ignore = "reads all-MiniLM-L6-v2 from the folder LINGO_MINILM"]
+fn the_real_minilm_equals_transformers() {
+    let folder = std::env::var_os("LINGO_MINILM").expect("LINGO_MINILM");
+    let model = Model::load(folder.as_ref(), &Device::flex()).unwrap();
+    let golden = golden("minilm.json");
+    let parameters = golden["parameters"].as_u64().unwrap();
+    assert_eq!(model.parameter_count() as u64, parameters);
+    let batch = batch(&golden);
+    let hidden = model.forward(&batch, Adaptation::none());
+    let every_16th = |values: Vec<f32>| -> Vec<f32> { values.into_iter().step_by(16).collect() };
+    // The width, 384, is a multiple of 16.
+    let states = every_16th(real(&host(hidden.states), &batch));
+    assert_close("states", &states, &floats(&golden["states"]), TOLERANCE);
+    let pooled = every_16th(host(hidden.pooled.unwrap()));
+    assert_close("pooled", &pooled, &floats(&golden["pooled"]), TOLERANCE);
+}
