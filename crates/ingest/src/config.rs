@@ -1,0 +1,261 @@
+//! The `ingest` section of a task.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use lingo_artifact::bounded::Probability;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Where labelled sequences come from, and how they are split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IngestConfig {
+    /// A genome with labelled intervals, or tables of labelled sequences.
+    pub source: Source,
+    /// How rows are split into train, dev and test; needed unless the source has a file for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitPlan>,
+    /// What the labels are.
+    #[serde(default)]
+    pub label_kind: LabelKindPlan,
+    /// The class names in order. Default: those found, numbers by value, others by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// How many bytes may come out of one gzip file. Default: 16 GiB.
+    #[serde(default = "default_limit")]
+    pub max_uncompressed_bytes: u64,
+}
+
+/// 16 GiB: five human genomes in plain text.
+pub const DEFAULT_MAX_UNCOMPRESSED_BYTES: u64 = 16 << 30;
+
+fn default_limit() -> u64 {
+    DEFAULT_MAX_UNCOMPRESSED_BYTES
+}
+
+/// The kind of source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Intervals of a genome.
+    Bed(BedSource),
+    /// Tables of sequences, CSV or TSV, in the layout of GUE.
+    Csv(CsvSource),
+}
+
+/// Labelled intervals of a genome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BedSource {
+    /// The genome: FASTA, plain, gzip or bgzf.
+    pub fasta: PathBuf,
+    /// The intervals: BED3 to BED12 or narrowPeak, plain, gzip or bgzf.
+    pub beds: Vec<PathBuf>,
+    /// Where the label of an interval is.
+    pub label: BedLabel,
+    /// Takes only rows whose name (column 4) begins so, such as `H3:`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_prefix: Option<String>,
+    /// Resizes each interval to so many bases around its centre: it begins at floor((start + end - width) / 2).
+    /// A window that would leave its chromosome is dropped and counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<NonZeroU32>,
+    /// Whether an interval on the minus strand (column 6) is read as its reverse complement.
+    #[serde(default = "yes")]
+    pub stranded: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Where the label of an interval is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BedLabel {
+    /// In a column of the BED file; columns count from 1.
+    Column(NonZeroU32),
+    /// One for each BED file, in the order of `beds`.
+    PerFile(Vec<String>),
+}
+
+/// Tables with a header: `sequence,label`, or `sequence1,sequence2,label` for pairs.
+///
+/// Either `train`, `dev` and `test`, or one `file` and a split plan. `.tsv` (also `.tsv.gz`) is read with tabs, all else with commas.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvSource {
+    /// The training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<PathBuf>,
+    /// The rows that select the checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dev: Option<PathBuf>,
+    /// The rows that the report shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// All rows in one file, to be split by `split.ratios`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+/// How rows are split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitPlan {
+    /// By chromosome: no two splits share a piece of the genome.
+    Chromosomes(ChromosomeSplit),
+    /// At random, each class apart, so that every split has the same share of it.
+    Ratios(RatioSplit),
+}
+
+/// Which chromosomes go where; all others are for training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChromosomeSplit {
+    /// Chromosomes of dev.
+    pub dev: Vec<String>,
+    /// Chromosomes of test.
+    pub test: Vec<String>,
+}
+
+/// Shares of the splits, and the seed that says which row goes where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RatioSplit {
+    /// Share of train; the three shares add up to 1.
+    pub train: Probability,
+    /// Share of dev.
+    pub dev: Probability,
+    /// Share of test.
+    pub test: Probability,
+    /// The same seed gives the same splits. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// What the labels are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelKindPlan {
+    /// Classes, and an error when the labels look like measurements.
+    #[default]
+    Auto,
+    /// One of several classes; any text is a class name.
+    Classes,
+    /// A number.
+    Regression,
+    /// One 0 or 1 for each class, separated by spaces, commas or semicolons.
+    Multilabel,
+}
+
+impl IngestConfig {
+    /// Checks what can be checked without reading any file.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: what contradicts what.
+    pub fn check(&self) -> Result<()> {
+        let bad = |problem: &str| Err(Error::Config(problem.to_string()));
+        match &self.source {
+            Source::Bed(bed) => {
+                if bed.beds.is_empty() {
+                    return bad("`beds` names no file");
+                }
+                if let BedLabel::PerFile(names) = &bed.label
+                    && names.len() != bed.beds.len()
+                {
+                    return Err(Error::Config(format!(
+                        "`label.per_file` has {} names for {} BED files; it needs one for each",
+                        names.len(),
+                        bed.beds.len()
+                    )));
+                }
+                if self.split.is_none() {
+                    return bad("a `bed` source needs `split`: by `chromosomes` or by `ratios`");
+                }
+            }
+            Source::Csv(csv) => {
+                let given = [&csv.train, &csv.dev, &csv.test].map(Option::is_some);
+                match (given, csv.file.is_some(), &self.split) {
+                    ([true, true, true], false, None) => {}
+                    ([true, true, true], false, Some(_)) => {
+                        return bad(
+                            "`train`, `dev` and `test` are given: `split` has nothing to do; remove it",
+                        );
+                    }
+                    ([false, false, false], true, Some(SplitPlan::Ratios(_))) => {}
+                    ([false, false, false], true, _) => {
+                        return bad(
+                            "a `csv` source with one `file` needs `split: { ratios: ... }`",
+                        );
+                    }
+                    _ => {
+                        return bad(
+                            "a `csv` source needs `train`, `dev` and `test`, or else one `file`",
+                        );
+                    }
+                }
+            }
+        }
+        match &self.split {
+            Some(SplitPlan::Ratios(r)) => {
+                let sum = r.train.get() + r.dev.get() + r.test.get();
+                if (sum - 1.0).abs() > 1e-6 {
+                    return Err(Error::Config(format!(
+                        "the shares of train, dev and test add up to {sum}, not to 1"
+                    )));
+                }
+            }
+            Some(SplitPlan::Chromosomes(c)) => {
+                if let Some(both) = c.dev.iter().find(|name| c.test.contains(name)) {
+                    return Err(Error::Config(format!(
+                        "the chromosome `{both}` is in dev and in test; it can be in one of them"
+                    )));
+                }
+            }
+            None => {}
+        }
+        if self.classes.is_some() && self.label_kind == LabelKindPlan::Regression {
+            return bad("`classes` has no meaning for regression");
+        }
+        Ok(())
+    }
+
+    /// Every path of the section, to be resolved against the file that it stands in.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match &mut self.source {
+            Source::Bed(bed) => std::iter::once(&mut bed.fasta)
+                .chain(&mut bed.beds)
+                .collect(),
+            Source::Csv(csv) => [&mut csv.train, &mut csv.dev, &mut csv.test, &mut csv.file]
+                .into_iter()
+                .flatten()
+                .collect(),
+        }
+    }
+}
+
+/// Every file that the examples are made from.
+pub fn input_files(config: &IngestConfig) -> Vec<PathBuf> {
+    match &config.source {
+        Source::Bed(bed) => std::iter::once(&bed.fasta)
+            .chain(&bed.beds)
+            .cloned()
+            .collect(),
+        Source::Csv(csv) => [&csv.train, &csv.dev, &csv.test, &csv.file]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
+    }
+}
+
+/// Those of [`input_files`] that are not there.
+pub fn missing_files(config: &IngestConfig) -> Vec<PathBuf> {
+    let mut files = input_files(config);
+    files.retain(|path| !path.exists());
+    files
+}

@@ -1,0 +1,144 @@
+//! Intervals to sequences: strand-aware, and resized to one width when that is asked for.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use lingo_artifact::Strand;
+use lingo_artifact::example::Interval;
+use rayon::prelude::*;
+
+use crate::bed::BedRow;
+use crate::{Error, Genome, Result, iupac};
+
+/// The sequence of one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Which of the rows it was made from.
+    pub row: usize,
+    /// What was read: the resized interval, where a width was asked for.
+    pub interval: Interval,
+    /// The bases, upper case, U as T; of a minus strand the reverse complement.
+    pub sequence: String,
+}
+
+/// The sequences of a BED file's rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extraction {
+    /// In the order of the rows.
+    pub windows: Vec<Window>,
+    /// Rows whose resized window would leave the chromosome.
+    pub outside: Vec<usize>,
+}
+
+/// Reads the sequence of every row; `bed` is the file that errors name.
+///
+/// With a `width`, an interval becomes `width` bases around its centre: it begins at floor((start + end - width) / 2), counted on the
+/// forward strand whatever the strand is. A window that would leave its chromosome is left out and told in `outside`.
+///
+/// # Errors
+/// With file and line: an unknown chromosome, a start or an end beyond it. Whatever reading the genome says.
+pub fn extract(
+    genome: &Genome,
+    bed: &Path,
+    rows: &[BedRow],
+    width: Option<NonZeroU32>,
+) -> Result<Extraction> {
+    let made: Vec<Result<Option<Window>>> = rows
+        .par_iter()
+        .enumerate()
+        .map(|(i, row)| window(genome, bed, i, row, width))
+        .collect();
+    let mut extraction = Extraction::default();
+    for (i, made) in made.into_iter().enumerate() {
+        match made? {
+            Some(window) => extraction.windows.push(window),
+            None => extraction.outside.push(i),
+        }
+    }
+    Ok(extraction)
+}
+
+fn window(
+    genome: &Genome,
+    bed: &Path,
+    i: usize,
+    row: &BedRow,
+    width: Option<NonZeroU32>,
+) -> Result<Option<Window>> {
+    let error = |problem: String| Error::line(bed, row.line, problem);
+    let length = genome
+        .length(&row.chrom)
+        .ok_or_else(|| error(genome.unknown(&row.chrom)))?;
+    let beyond = |what: &str, value: u64| {
+        error(format!(
+            "the {what} ({value}) lies beyond the {length} bases of `{}`; are these intervals of another assembly?",
+            row.chrom
+        ))
+    };
+    if row.start >= length {
+        return Err(beyond("start", row.start));
+    }
+    if row.end > length {
+        return Err(beyond("end", row.end));
+    }
+    let Some((start, end)) = resize(row.start, row.end, width, length) else {
+        return Ok(None);
+    };
+    let bases = genome.bases(&row.chrom, start, end)?;
+    let bases = match row.strand {
+        Strand::Reverse => iupac::reverse_complement(&bases),
+        Strand::Forward | Strand::Unknown => bases.into_owned(),
+    };
+    let sequence = String::from_utf8(bases)
+        .map_err(|_| Error::file(genome.path(), "a sequence holds what is no text"))?;
+    Ok(Some(Window {
+        row: i,
+        interval: Interval {
+            chrom: row.chrom.clone(),
+            start,
+            end,
+            strand: row.strand,
+        },
+        sequence,
+    }))
+}
+
+/// The window of `width` around the centre, nothing when it would leave the `length` bases of the chromosome.
+fn resize(start: u64, end: u64, width: Option<NonZeroU32>, length: u64) -> Option<(u64, u64)> {
+    let Some(width) = width else {
+        return Some((start, end));
+    };
+    let width = u64::from(width.get());
+    let first = (start + end).checked_sub(width)? / 2;
+    (first + width <= length).then_some((first, first + width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_lies_around_the_centre() {
+        fn t(start: u64, end: u64, width: u32, expected: Option<(u64, u64)>) {
+            assert_eq!(
+                resize(start, end, NonZeroU32::new(width), 100),
+                expected,
+                "{start} {end} {width}"
+            );
+        }
+        t(10, 20, 10, Some((10, 20)));
+        t(10, 20, 4, Some((13, 17)));
+        t(10, 20, 20, Some((5, 25)));
+        // Odd in even and even in odd: the half base goes to the left.
+        t(10, 20, 5, Some((12, 17)));
+        t(10, 13, 2, Some((10, 12)));
+        t(10, 13, 4, Some((9, 13)));
+        // The last that fit, and the first that do not.
+        t(0, 10, 10, Some((0, 10)));
+        t(0, 10, 11, None);
+        t(90, 100, 10, Some((90, 100)));
+        t(90, 100, 11, Some((89, 100)));
+        t(90, 100, 12, None);
+        t(0, 100, 101, None);
+    }
+}

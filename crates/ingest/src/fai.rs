@@ -1,0 +1,206 @@
+//! The FASTA index, `.fai`: read and checked against its file, written where it is missing.
+//!
+//! It stands beside the FASTA (`genome.fa.fai`, as samtools writes it); for a file or folder that must not be written to,
+//! in the cache folder (`$XDG_CACHE_HOME/lingo-pipe/fai` or `~/.cache/lingo-pipe/fai`).
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
+use noodles::fasta::fai;
+
+use crate::fasta::Record;
+use crate::{Error, Result};
+
+/// `genome.fa.fai` for `genome.fa`.
+pub(crate) fn beside(fasta: &Path) -> PathBuf {
+    let mut name = fasta.as_os_str().to_owned();
+    name.push(".fai");
+    PathBuf::from(name)
+}
+
+/// The folder for what may be made again: `$XDG_CACHE_HOME/lingo-pipe`, else `~/.cache/lingo-pipe`.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    let of = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    of("XDG_CACHE_HOME")
+        .filter(|p| p.is_absolute())
+        .or_else(|| of("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("lingo-pipe"))
+}
+
+/// Where the cache keeps the index of this very state of the file.
+pub(crate) fn cached(cache: &Path, fasta: &Path) -> Result<PathBuf> {
+    let meta = fs::metadata(fasta).map_err(Error::read(fasta))?;
+    let whole = fs::canonicalize(fasta).map_err(Error::read(fasta))?;
+    let state = format!(
+        "{}\n{}\n{:?}",
+        whole.display(),
+        meta.len(),
+        meta.modified().ok()
+    );
+    Ok(cache.join("fai").join(format!(
+        "{}.fai",
+        Digest::of_bytes(state.as_bytes()).short()
+    )))
+}
+
+/// Reads an index.
+///
+/// # Errors
+/// A failed read; a line that is not of an index.
+pub(crate) fn read(path: &Path) -> Result<Vec<fai::Record>> {
+    let file = File::open(path).map_err(Error::read(path))?;
+    let index = fai::io::Reader::new(io::BufReader::new(file))
+        .read_index()
+        .map_err(|e| {
+            Error::file(
+                path,
+                format!("this is no FASTA index ({e}); delete it, it is made again"),
+            )
+        })?;
+    Ok(index.as_ref().to_vec())
+}
+
+/// The index of a file that was just read.
+pub(crate) fn of_records(records: &[Record]) -> Vec<fai::Record> {
+    records
+        .iter()
+        .filter_map(|r| {
+            Some(fai::Record::new(
+                r.name.as_str(),
+                r.length,
+                r.position,
+                NonZero::new(r.line_bases)?,
+                NonZero::new(r.line_width)?,
+            ))
+        })
+        .collect()
+}
+
+/// Writes the index beside the FASTA, or into the cache where that must not be; an index that fits nowhere is only not kept.
+pub(crate) fn keep(fasta: &Path, cache: Option<&Path>, records: &[fai::Record]) {
+    if may_write_beside(fasta) && write(&beside(fasta), records).is_ok() {
+        return;
+    }
+    if let Some(path) = cache.and_then(|cache| cached(cache, fasta).ok()) {
+        // Without it the next run reads the FASTA through once more; nothing else is lost.
+        let _ = write(&path, records);
+    }
+}
+
+fn write(path: &Path, records: &[fai::Record]) -> Result<()> {
+    let mut bytes = Vec::new();
+    fai::io::Writer::new(&mut bytes)
+        .write_index(&fai::Index::from(records.to_vec()))
+        .map_err(|e| lingo_artifact::Error::io("write", path)(e))?;
+    Ok(atomic::write_bytes(path, &bytes)?)
+}
+
+/// Whoever protected the file or its folder wants nothing new beside it, even when the superuser asks.
+fn may_write_beside(fasta: &Path) -> bool {
+    let folder = match fasta.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let protected = |path: &Path| fs::metadata(path).map_or(true, |m| m.permissions().readonly());
+    !protected(fasta) && !protected(folder) && OpenOptions::new().write(true).open(fasta).is_ok()
+}
+
+/// Reads up to `buffer.len()` bytes at `offset`, fewer only at the end of the file.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let at = offset + filled as u64;
+        #[cfg(unix)]
+        let n = std::os::unix::fs::FileExt::read_at(file, &mut buffer[filled..], at);
+        #[cfg(windows)]
+        let n = std::os::windows::fs::FileExt::seek_read(file, &mut buffer[filled..], at);
+        match n {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+/// Where base `i` of a sequence stands in the file.
+pub(crate) fn offset(record: &fai::Record, i: u64) -> u64 {
+    let bases = record.line_base_count().get();
+    record
+        .position()
+        .saturating_add((i / bases).saturating_mul(record.line_width().get()))
+        .saturating_add(i % bases)
+}
+
+/// Whether the index describes this file: every header stands, under its name, exactly where the sequence before it ends,
+/// and behind the last sequence there is nothing. Content of the same layout may have changed; the index fits it too.
+///
+/// # Errors
+/// What does not fit.
+pub(crate) fn fits(
+    file: &File,
+    size: u64,
+    records: &[fai::Record],
+) -> std::result::Result<(), String> {
+    const LONGEST_HEADER: u64 = 1 << 20;
+    let mut in_order: Vec<&fai::Record> = records.iter().collect();
+    in_order.sort_by_key(|r| r.position());
+    let mut at = 0u64;
+    let between = |from: u64, to: u64| -> std::result::Result<Vec<u8>, String> {
+        let mut bytes = vec![0; (to - from) as usize];
+        let n = read_at(file, &mut bytes, from).map_err(|e| e.to_string())?;
+        bytes.truncate(n);
+        Ok(bytes)
+    };
+    for record in in_order {
+        let name = record.name();
+        let misplaced = || format!("`{name}` does not begin at byte {}", record.position());
+        let end = if record.length() == 0 {
+            record.position()
+        } else {
+            offset(record, record.length() - 1) + 1
+        };
+        let widths_fit = record.line_width() > record.line_base_count()
+            || record.length() <= record.line_base_count().get();
+        if record.position() <= at
+            || record.position() - at > LONGEST_HEADER
+            || end > size
+            || !widths_fit
+        {
+            return Err(misplaced());
+        }
+        let gap = between(at, record.position())?;
+        let gap = if at == 0 {
+            gap.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&gap)
+        } else if matches!(gap.first(), Some(b'\r' | b'\n')) {
+            &gap
+        } else {
+            return Err(misplaced());
+        };
+        let header = gap.trim_ascii_start();
+        let is_header = header.starts_with(b">")
+            && header.ends_with(b"\n")
+            && header.iter().filter(|b| **b == b'\n').count() == 1;
+        let found = header[header.len().min(1)..]
+            .split(u8::is_ascii_whitespace)
+            .next()
+            .unwrap_or_default();
+        if !is_header || found != &name[..] {
+            return Err(misplaced());
+        }
+        at = end;
+    }
+    let rest = between(at, size.min(at + (1 << 16)))?;
+    if rest.trim_ascii().is_empty() && size - at <= 1 << 16 {
+        Ok(())
+    } else {
+        Err(format!(
+            "the file goes on behind byte {at}, where the last sequence ends"
+        ))
+    }
+}

@@ -1,0 +1,305 @@
+//! Opening an input file: plain, gzip or bgzf, told apart by their first bytes; what comes out is bounded.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use noodles::bgzf;
+
+use crate::{Error, Result};
+
+/// The empty block that ends every whole bgzf file (SAM specification, 4.1.2).
+const BGZF_END: [u8; 28] = [
+    0x1f, 0x8b, 0x08, 0x04, 0, 0, 0, 0, 0, 0xff, 0x06, 0, 0x42, 0x43, 0x02, 0, 0x1b, 0, 0x03, 0, 0,
+    0, 0, 0, 0, 0, 0, 0,
+];
+
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// Not at all.
+    Plain,
+    /// One or more gzip members.
+    Gzip,
+    /// gzip in blocks, as `bgzip` writes it.
+    Bgzf,
+}
+
+/// An open input file that is read line by line.
+pub(crate) struct Input {
+    path: PathBuf,
+    packing: Packing,
+    reader: Box<dyn BufRead>,
+    buffer: Vec<u8>,
+    line: u64,
+    limit: u64,
+}
+
+impl Input {
+    /// Opens `path`; at most `limit` bytes may come out of a packed file.
+    ///
+    /// # Errors
+    /// A missing file; a packing that is not read (bzip2, xz, zstd, zip); bgzf without its end block.
+    pub(crate) fn open(path: &Path, limit: u64) -> Result<Self> {
+        let file = File::open(path).map_err(Error::read(path))?;
+        let regular = file.metadata().map_err(Error::read(path))?.is_file();
+        let mut raw = BufReader::with_capacity(1 << 18, file);
+        let packing = packing(path, raw.fill_buf().map_err(Error::read(path))?)?;
+        if packing == Packing::Bgzf && regular {
+            check_bgzf_end(path)?;
+        }
+        let reader: Box<dyn BufRead> = match packing {
+            Packing::Plain => Box::new(raw),
+            Packing::Gzip => Box::new(bounded(flate2::bufread::MultiGzDecoder::new(raw), limit)),
+            Packing::Bgzf => Box::new(bounded(bgzf::io::Reader::new(raw), limit)),
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            packing,
+            reader,
+            buffer: Vec::new(),
+            line: 0,
+            limit,
+        })
+    }
+
+    /// How the file is packed.
+    pub(crate) fn packing(&self) -> Packing {
+        self.packing
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next line with its number (from 1) and its terminator, nothing at the end.
+    ///
+    /// # Errors
+    /// A failed read; a truncated or broken gzip; more than the limit.
+    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>> {
+        self.buffer.clear();
+        match self.reader.read_until(b'\n', &mut self.buffer) {
+            Ok(0) => Ok(None),
+            Ok(_) => {
+                self.line += 1;
+                Ok(Some((self.line, &self.buffer)))
+            }
+            Err(e) => Err(self.explain(e)),
+        }
+    }
+
+    /// The whole rest of the file.
+    ///
+    /// # Errors
+    /// As [`Input::next_line`].
+    pub(crate) fn read_all(mut self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self.reader.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(e) => Err(self.explain(e)),
+        }
+    }
+
+    fn explain(&self, e: io::Error) -> Error {
+        if self.packing == Packing::Plain {
+            return Error::read(&self.path)(e);
+        }
+        if e.get_ref().is_some_and(|inner| inner.is::<OverLimit>()) {
+            return Error::file(
+                &self.path,
+                format!(
+                    "more than {} bytes come out of this gzip file; if it is meant to be that large, raise max_uncompressed_bytes",
+                    self.limit
+                ),
+            );
+        }
+        match e.kind() {
+            io::ErrorKind::UnexpectedEof => Error::file(&self.path, TRUNCATED),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Error::file(
+                &self.path,
+                format!(
+                    "the gzip data is broken ({e}) near line {}; fetch the file again",
+                    self.line + 1
+                ),
+            ),
+            _ => Error::read(&self.path)(e),
+        }
+    }
+}
+
+const TRUNCATED: &str = "the gzip data ends too early: the file is truncated; fetch it again";
+
+/// A line without its terminator, `\n` or `\r\n`.
+pub(crate) fn without_terminator(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// A line without the mark that some editors put before the first character of a UTF-8 file.
+pub(crate) fn without_byte_order_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+fn packing(path: &Path, head: &[u8]) -> Result<Packing> {
+    let refuse = |format: &str, unpack: &str| {
+        Err(Error::file(
+            path,
+            format!(
+                "this is {format}, which is not read here; unpack it (`{unpack}`) or repack it with gzip"
+            ),
+        ))
+    };
+    match head {
+        [0x1f, 0x8b, rest @ ..] => {
+            // FLG.FEXTRA, and the first subfield is BC.
+            let blocked = rest.len() >= 12 && rest[1] & 4 != 0 && &rest[10..12] == b"BC";
+            Ok(if blocked {
+                Packing::Bgzf
+            } else {
+                Packing::Gzip
+            })
+        }
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => refuse("bzip2", "bunzip2"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => refuse("xz", "unxz"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => refuse("Zstandard", "unzstd"),
+        [b'P', b'K', 3, 4, ..] => refuse("a zip archive", "unzip"),
+        _ => Ok(Packing::Plain),
+    }
+}
+
+/// A file cut between two blocks looks whole to a reader: only the end block tells.
+fn check_bgzf_end(path: &Path) -> Result<()> {
+    let mut file = File::open(path).map_err(Error::read(path))?;
+    let mut tail = [0u8; BGZF_END.len()];
+    let whole = file
+        .seek(SeekFrom::End(-(BGZF_END.len() as i64)))
+        .and_then(|_| file.read_exact(&mut tail))
+        .is_ok();
+    if whole && tail == BGZF_END {
+        Ok(())
+    } else {
+        Err(Error::file(path, TRUNCATED))
+    }
+}
+
+fn bounded(inner: impl Read, limit: u64) -> BufReader<Bounded<impl Read>> {
+    BufReader::with_capacity(1 << 18, Bounded { inner, left: limit })
+}
+
+/// Passes at most `left` more bytes; then fails, where `Read::take` would feign the end of the file.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(n as u64)
+            .ok_or_else(|| io::Error::other(OverLimit))?;
+        Ok(n)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("over the limit")]
+struct OverLimit;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bgzip(bytes: &[u8]) -> Vec<u8> {
+        let mut writer = bgzf::io::Writer::new(Vec::new());
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8], limit: u64) -> std::result::Result<Vec<u8>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.gz");
+        std::fs::write(&path, bytes).unwrap();
+        Input::open(&path, limit)
+            .and_then(Input::read_all)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_packing_gives_the_same_bytes() {
+        let text: Vec<u8> = (0..200_000u32).map(|i| b'a' + (i * i % 23) as u8).collect();
+        let two_members = [gzip(&text[..1000]), gzip(&text[1000..])].concat();
+        for packed in [text.clone(), gzip(&text), bgzip(&text), two_members] {
+            assert_eq!(read(&packed, 1 << 20).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_told() {
+        let text: Vec<u8> = (0..200_000u32).map(|i| b'a' + (i * i % 23) as u8).collect();
+        for packed in [gzip(&text), bgzip(&text)] {
+            for cut in [
+                18,
+                40,
+                packed.len() / 2,
+                packed.len() - 29,
+                packed.len() - 28,
+                packed.len() - 1,
+            ] {
+                let message = read(&packed[..cut], 1 << 20).unwrap_err();
+                assert!(
+                    message.contains("f.gz: the gzip data ends too early"),
+                    "{cut}: {message}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn broken_data_is_told() {
+        for packed in [gzip(&[b'A'; 5000]), bgzip(&[b'A'; 5000])] {
+            let mut broken = packed.clone();
+            broken[20] ^= 0xff;
+            broken[21] ^= 0xff;
+            let message = read(&broken, 1 << 20).unwrap_err();
+            assert!(message.contains("the gzip data"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let bomb = gzip(&vec![b'A'; 10_000_000]);
+        assert!(bomb.len() < 20_000);
+        for packed in [bomb, bgzip(&vec![b'A'; 10_000_000])] {
+            let message = read(&packed, 1_000_000).unwrap_err();
+            assert!(
+                message.contains("more than 1000000 bytes come out")
+                    && message.contains("max_uncompressed_bytes"),
+                "{message}"
+            );
+            assert_eq!(read(&packed, 10_000_000).unwrap().len(), 10_000_000);
+        }
+    }
+
+    #[test]
+    fn other_packings_are_named() {
+        fn t(head: &[u8], name: &str) {
+            let message = read(head, 100).unwrap_err();
+            assert!(message.contains(name), "{message}");
+        }
+        t(b"BZh91AY&SY", "this is bzip2");
+        t(b"\xfd7zXZ\0\0", "this is xz");
+        t(b"\x28\xb5\x2f\xfd\x20", "this is Zstandard");
+        t(b"PK\x03\x04", "this is a zip archive");
+    }
+}

@@ -1,0 +1,161 @@
+//! CSV and TSV tables of labelled sequences in the layout of GUE: `sequence,label` or `sequence1,sequence2,label`.
+
+use std::path::Path;
+
+use lingo_artifact::Split;
+
+use crate::error::shown;
+use crate::input::Input;
+use crate::row::{Id, Row};
+use crate::{Error, Result, iupac};
+
+/// Reads a table; `file` is its place among the input files.
+///
+/// Columns are found by name, in any order; others are passed over.
+///
+/// # Errors
+/// With file and line: a missing column, a row with another number of fields, an empty sequence or label,
+/// a character that is no IUPAC nucleotide code. With file: nothing in it, a header without rows.
+pub(crate) fn read(path: &Path, file: usize, split: Option<Split>, limit: u64) -> Result<Vec<Row>> {
+    let bytes = Input::open(path, limit)?.read_all()?;
+    if bytes.is_empty() {
+        return Err(Error::file(
+            path,
+            "the file is empty; it needs a header (`sequence,label`) and rows",
+        ));
+    }
+    let (delimiter, separated) = if is_tsv(path) {
+        (b'\t', "tabs")
+    } else {
+        (b',', "commas")
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .from_reader(crate::input::without_byte_order_mark(&bytes));
+    let header = reader.headers().map_err(|e| explain(path, &e))?.clone();
+    let columns = Columns::find(path, &header, separated)?;
+    let mut rows = Vec::new();
+    for (i, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| explain(path, &e))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let sequence = |column: usize| {
+            sequence(&record[column]).map_err(|problem| {
+                Error::line(path, line, format!("column `{}`{problem}", &header[column]))
+            })
+        };
+        let label = record[columns.label].trim();
+        if label.is_empty() {
+            return Err(Error::line(
+                path,
+                line,
+                "column `label` is empty; a label is needed",
+            ));
+        }
+        rows.push(Row {
+            id: Id::Numbered(i as u64 + 1),
+            split,
+            sequence: sequence(columns.sequence)?,
+            sequence2: columns.sequence2.map(sequence).transpose()?,
+            label: label.to_string(),
+            interval: None,
+            file,
+            line,
+        });
+    }
+    if rows.is_empty() {
+        return Err(Error::file(path, "there is a header but no row"));
+    }
+    Ok(rows)
+}
+
+struct Columns {
+    sequence: usize,
+    sequence2: Option<usize>,
+    label: usize,
+}
+
+impl Columns {
+    fn find(path: &Path, header: &csv::StringRecord, separated: &str) -> Result<Self> {
+        let place = |name: &str| header.iter().position(|column| column.trim() == name);
+        let missing = |name: &str| {
+            let there: Vec<String> = header
+                .iter()
+                .take(6)
+                .map(|column| format!("`{}`", shortened(column)))
+                .collect();
+            Error::line(
+                path,
+                1,
+                format!(
+                    "the column `{name}` is missing; there are: {} (read with {separated}). The header is `sequence,label` or `sequence1,sequence2,label`",
+                    there.join(", ")
+                ),
+            )
+        };
+        let second = place("sequence2");
+        let first = match place("sequence1").or_else(|| place("sequence")) {
+            Some(place) => place,
+            None if second.is_some() => return Err(missing("sequence1")),
+            None => return Err(missing("sequence")),
+        };
+        if second.is_none() && place("sequence1").is_some() {
+            return Err(missing("sequence2"));
+        }
+        Ok(Self {
+            sequence: first,
+            sequence2: second,
+            label: place("label").ok_or_else(|| missing("label"))?,
+        })
+    }
+}
+
+/// A column name that fits into a message: where the header is missing, the first sequence stands there.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(20) {
+        Some((i, _)) => format!("{}...", &text[..i]),
+        None => text.to_string(),
+    }
+}
+
+fn sequence(text: &str) -> std::result::Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(" is empty; a sequence is needed".into());
+    }
+    let mut bases = text.as_bytes().to_vec();
+    iupac::normalise(&mut bases).map_err(|i| {
+        format!(
+            ", character {}: {} is no IUPAC nucleotide code; DNA or RNA is needed here (ACGTU, RYSWKMBDHV, N)",
+            i + 1,
+            shown(text.as_bytes()[i])
+        )
+    })?;
+    String::from_utf8(bases).map_err(|_| " is no text".into())
+}
+
+fn is_tsv(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    let name = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".bgz"))
+        .unwrap_or(&name);
+    name.ends_with(".tsv")
+}
+
+fn explain(path: &Path, e: &csv::Error) -> Error {
+    let line = e.position().map_or(1, csv::Position::line);
+    let problem = match e.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => {
+            format!("this row has {len} fields where the header has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "this line is not UTF-8 text".into(),
+        _ => e.to_string(),
+    };
+    Error::line(path, line, problem)
+}

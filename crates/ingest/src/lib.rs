@@ -1,0 +1,38 @@
+//! FASTA, BED and CSV to labelled examples, splits and a leakage audit.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | the `ingest` section of a task |
+//! | `input` | opening a file: plain, gzip or bgzf, bounded |
+//! | [`iupac`] | the nucleotide alphabet, reverse complement |
+//! | `fasta`, `fai`, [`genome`] | one checked pass over a FASTA; its index; reading it in part |
+//! | [`bed`], [`mod@extract`] | intervals, and their sequences |
+//! | `labelled_table` | CSV and TSV in the layout of GUE |
+//! | `row`, `labels`, `split_rows` | rows on their way to examples: label texts to classes, rows to splits |
+//! | [`mod@audit`] | counts, balance, composition, leakage |
+//! | [`mod@ingest`] | the stage |
+//! | [`error`] | what is wrong with the data, with file and line |
+
+pub mod audit;
+pub mod bed;
+pub mod config;
+pub mod error;
+pub mod extract;
+mod fai;
+mod fasta;
+pub mod genome;
+pub mod ingest;
+mod input;
+pub mod iupac;
+mod labelled_table;
+mod labels;
+mod row;
+mod split_rows;
+
+pub use audit::Audit;
+pub use bed::{BedOptions, BedRow, read_bed};
+pub use config::{IngestConfig, input_files, missing_files};
+pub use error::{Error, Result};
+pub use extract::{Extraction, Window, extract};
+pub use genome::Genome;
+pub use ingest::ingest;

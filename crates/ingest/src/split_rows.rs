@@ -1,0 +1,140 @@
+//! Which row goes to train, dev or test.
+
+use std::collections::BTreeMap;
+
+use lingo_artifact::Split;
+use lingo_artifact::random::Stream;
+
+use crate::config::{ChromosomeSplit, RatioSplit};
+use crate::row::Row;
+use crate::{Error, Genome, Result};
+
+/// By chromosome: those listed go to dev and test, all others to train.
+///
+/// # Errors
+/// A listed chromosome that the genome does not have.
+pub(crate) fn by_chromosome(
+    rows: &[Row],
+    plan: &ChromosomeSplit,
+    genome: &Genome,
+) -> Result<Vec<Split>> {
+    for name in plan.dev.iter().chain(&plan.test) {
+        if genome.length(name).is_none() {
+            return Err(Error::Config(format!(
+                "split.chromosomes: {}",
+                genome.unknown(name)
+            )));
+        }
+    }
+    let of = |chrom: &str| {
+        let is_in = |names: &[String]| names.iter().any(|name| name == chrom);
+        match (is_in(&plan.dev), is_in(&plan.test)) {
+            (true, _) => Split::Dev,
+            (_, true) => Split::Test,
+            _ => Split::Train,
+        }
+    };
+    let mut known: BTreeMap<&str, Split> = BTreeMap::new();
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let chrom = row.interval.as_ref().map_or("", |i| i.chrom.as_str());
+            *known.entry(chrom).or_insert_with(|| of(chrom))
+        })
+        .collect())
+}
+
+/// At random, stratified: of the n rows with one label, round(n x share) go to dev and to test, the others to train.
+/// `strata` says which rows belong together; the result depends on it, the order of the rows and the seed only.
+pub(crate) fn by_ratio(strata: &[String], plan: &RatioSplit) -> Vec<Split> {
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (i, stratum) in strata.iter().enumerate() {
+        members.entry(stratum).or_default().push(i);
+    }
+    let mut splits = vec![Split::Train; strata.len()];
+    let mut stream = Stream::new(plan.seed, "split");
+    for rows in members.values_mut() {
+        stream.shuffle(rows);
+        let share = |ratio: f64| (rows.len() as f64 * ratio).round() as usize;
+        let dev = share(plan.dev.get()).min(rows.len());
+        let test = share(plan.test.get()).min(rows.len() - dev);
+        for row in &rows[..dev] {
+            splits[*row] = Split::Dev;
+        }
+        for row in &rows[dev..dev + test] {
+            splits[*row] = Split::Test;
+        }
+    }
+    splits
+}
+
+/// Makes sure that no split that was asked for is empty.
+///
+/// # Errors
+/// The empty split.
+pub(crate) fn check_filled(splits: &[Split], wanted: [bool; 3]) -> Result<()> {
+    for (split, wanted) in Split::ALL.into_iter().zip(wanted) {
+        if wanted && !splits.contains(&split) {
+            return Err(Error::Data(format!(
+                "{split} has no row ({} rows in all); split in another way",
+                splits.len()
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use lingo_artifact::bounded::Probability;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn plan(train: f64, dev: f64, test: f64, seed: u64) -> RatioSplit {
+        let share = |v| Probability::try_from(v).unwrap();
+        RatioSplit {
+            train: share(train),
+            dev: share(dev),
+            test: share(test),
+            seed,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn shares_hold_in_every_stratum(
+            strata in proptest::collection::vec("[abc]", 0..300), dev in 0..5u32, test in 0..5u32, seed: u64,
+        ) {
+            let (dev, test) = (f64::from(dev) / 10.0, f64::from(test) / 10.0);
+            let plan = plan(1.0 - dev - test, dev, test, seed);
+            let splits = by_ratio(&strata, &plan);
+            prop_assert_eq!(splits.len(), strata.len());
+            prop_assert_eq!(&splits, &by_ratio(&strata, &plan));
+            for stratum in ["a", "b", "c"] {
+                let count = |split| strata.iter().zip(&splits).filter(|(s, x)| *s == stratum && **x == split).count();
+                let n = strata.iter().filter(|s| *s == stratum).count() as f64;
+                prop_assert!((count(Split::Dev) as f64 - n * dev).abs() <= 0.5);
+                prop_assert!((count(Split::Test) as f64 - n * test).abs() <= 1.0);
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_give_different_splits() {
+        let strata = vec!["x".to_string(); 100];
+        let of = |seed| by_ratio(&strata, &plan(0.8, 0.1, 0.1, seed));
+        assert_ne!(of(0), of(1));
+    }
+
+    #[test]
+    fn an_empty_split_is_told() {
+        let splits = by_ratio(&vec!["x".to_string(); 3], &plan(0.8, 0.1, 0.1, 0));
+        let message = check_filled(&splits, [true; 3]).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "dev has no row (3 rows in all); split in another way"
+        );
+        assert!(check_filled(&splits, [true, false, false]).is_ok());
+    }
+}
