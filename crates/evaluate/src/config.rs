@@ -1,0 +1,54 @@
+//! What a pipeline file may say about evaluation.
+
+use lingo_artifact::bounded::Rate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How cells are scored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluateConfig {
+    /// Bootstrap resamples of the test rows for the confidence intervals; 0 leaves the intervals out.
+    pub resamples: u32,
+    /// Share of the resamples that an interval holds.
+    pub confidence: Rate,
+    /// Whether the report shows logistic regression on dinucleotide counts as the floor.
+    pub floor: bool,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        Self {
+            resamples: 1000,
+            #[expect(clippy::unwrap_used, reason = "a constant in range; a test holds it")]
+            confidence: Rate::try_from(0.95).unwrap(),
+            floor: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_section_is_the_default() {
+        let config: EvaluateConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, EvaluateConfig::default());
+        assert_eq!(config.confidence.get(), 0.95);
+    }
+
+    #[test]
+    fn bad_values_do_not_parse() {
+        for bad in [
+            r#"{"confidence": 1}"#,
+            r#"{"resamples": -1}"#,
+            r#"{"resample": 10}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<EvaluateConfig>(bad).is_err(),
+                "{bad}"
+            );
+        }
+    }
+}

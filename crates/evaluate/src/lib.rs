@@ -1,0 +1,31 @@
+//! Predictions to numbers, numbers to a report.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | what a pipeline file may say about evaluation |
+//! | [`cell`] | [`score()`]: the `metrics.json` of one cell |
+//! | [`metrics`] | Matthews correlation, F1, AUROC, ...: equal to scikit-learn's |
+//! | [`probability`] | softmax and sigmoid of logits, in double precision |
+//! | [`bootstrap`] | confidence intervals |
+//! | [`floor`] | logistic regression on dinucleotide counts: what a model must beat |
+//! | [`report`] | `report.html`, `metrics.parquet` and `metrics.csv` of a whole run |
+//! | [`error`] | the one error type of this crate |
+
+pub mod bootstrap;
+pub mod cell;
+pub mod config;
+pub mod error;
+pub mod floor;
+pub mod metrics;
+pub mod probability;
+pub mod report;
+
+pub use cell::{CellMetrics, score};
+pub use config::EvaluateConfig;
+pub use error::Error;
+pub use floor::{Floor, dinucleotide_floor};
+pub use metrics::Metrics;
+pub use report::{Published, ReportPlan, TaskInfo, report};
+
+/// The result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;

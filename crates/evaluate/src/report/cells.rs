@@ -1,0 +1,121 @@
+//! What lies in the folders of the cells.
+
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::train_log::{self, TrainEvent};
+use serde::Deserialize;
+
+use super::plan::ReportPlan;
+use crate::{CellMetrics, Result};
+
+/// One (task, method, seed) and what is there of it.
+pub struct Cell {
+    /// The task's name.
+    pub task: String,
+    /// The method's name.
+    pub method: String,
+    /// The seed.
+    pub seed: u64,
+    /// Its numbers; `None` is a hole.
+    pub metrics: Option<CellMetrics>,
+    /// Its training log; empty when there is none.
+    pub log: Vec<TrainEvent>,
+    /// How its training went.
+    pub training: Training,
+}
+
+/// `training.json`, as far as the report needs it; whatever is absent is not shown.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Training {
+    /// Parameters that are trained at the end.
+    pub trainable_parameters: Option<u64>,
+    /// Parameters that were trained at the initial rank: what the share is counted on.
+    pub trained_initially: Option<u64>,
+    /// Parameters in all.
+    pub total_parameters: Option<u64>,
+    /// Optimizer steps.
+    pub steps: Option<u64>,
+    /// The step whose weights were kept.
+    pub best_step: Option<u64>,
+    /// Wall seconds.
+    pub seconds: Option<f64>,
+    /// Where it ran.
+    pub device: Option<String>,
+    /// The most memory it held.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl Cell {
+    /// The folder of a cell.
+    pub fn folder(run: &Path, task: &str, method: &str, seed: u64) -> PathBuf {
+        run.join(task).join(method).join(format!("seed-{seed}"))
+    }
+
+    fn read(run: &Path, task: &str, method: &str, seed: u64) -> Result<Self> {
+        let folder = Self::folder(run, task, method, seed);
+        let metrics: Option<CellMetrics> = read_if_there(&folder.join("metrics.json"))?;
+        let log_path = folder.join("train.jsonl");
+        let log = match train_log::read(&log_path) {
+            Ok(log) => log,
+            // A cell that is still running, or was killed, may end in half a line: its curve can wait.
+            Err(_) if metrics.is_none() || !log_path.exists() => Vec::new(),
+            Err(e) => return Err(e.into()),
+        };
+        Ok(Self {
+            task: task.to_string(),
+            method: method.to_string(),
+            seed,
+            metrics,
+            log,
+            training: read_if_there(&folder.join("training.json"))?.unwrap_or_default(),
+        })
+    }
+
+    /// Parameters trained, counted at the initial rank.
+    pub fn trained(&self) -> Option<u64> {
+        let of_metrics = self.metrics.as_ref().and_then(|m| m.trainable_parameters);
+        self.training
+            .trained_initially
+            .or(of_metrics)
+            .or(self.training.trainable_parameters)
+    }
+
+    /// Parameters in all.
+    pub fn total(&self) -> Option<u64> {
+        let of_metrics = self.metrics.as_ref().and_then(|m| m.total_parameters);
+        of_metrics.or(self.training.total_parameters)
+    }
+
+    /// Trained parameters as a share of all, 0 to 1.
+    pub fn share(&self) -> Option<f64> {
+        match (self.trained(), self.total()) {
+            (Some(trained), Some(total)) if total > 0 => Some(trained as f64 / total as f64),
+            _ => None,
+        }
+    }
+}
+
+/// Every cell of the plan, tasks outermost, then methods, then seeds.
+///
+/// # Errors
+/// A file that is there but cannot be read.
+pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
+    let mut cells = Vec::new();
+    for task in &plan.tasks {
+        for method in &plan.methods {
+            for seed in &plan.seeds {
+                cells.push(Cell::read(&plan.run, &task.name, method, *seed)?);
+            }
+        }
+    }
+    Ok(cells)
+}
+
+fn read_if_there<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    if path.exists() {
+        Ok(Some(lingo_artifact::atomic::read_json(path)?))
+    } else {
+        Ok(None)
+    }
+}

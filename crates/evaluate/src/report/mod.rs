@@ -1,0 +1,36 @@
+//! The report of a run: `report.html`, `metrics.parquet`, `metrics.csv`.
+//!
+//! The page is one file without scripts and without anything from the network: CSS and SVG stand in it.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`plan`] | what the report is about |
+//! | [`cells`] | what lies in the folders of the cells |
+//! | [`summary`] | cells of one method over the seeds |
+//! | [`table`] | `metrics.parquet` and `metrics.csv` |
+//! | [`page`] | the whole page |
+
+pub mod cells;
+pub mod html;
+pub mod page;
+pub mod plan;
+pub mod summary;
+pub mod table;
+
+pub use plan::{Published, ReportPlan, TaskInfo};
+
+use crate::Result;
+
+/// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet` and `metrics.csv` there.
+///
+/// A cell without `metrics.json` is a hole and shown as one.
+///
+/// # Errors
+/// A file of a cell that is there but cannot be read; a file that cannot be written.
+pub fn report(plan: &ReportPlan) -> Result<()> {
+    let cells = cells::read(plan)?;
+    table::write(&plan.run, &plan.name, &cells)?;
+    let page = page::page(plan, &cells);
+    lingo_artifact::atomic::write_bytes(&plan.run.join("report.html"), page.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What a report is about: given by whoever ran the pipeline, and kept beside the run so that the report can be rebuilt.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::floor::Floor;
+
+/// A whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReportPlan {
+    /// The pipeline's name.
+    pub name: String,
+    /// The pipeline file as it was typed, for the commands that the report prints.
+    pub pipeline: String,
+    /// The folder of the run; cells are `run/<task>/<method>/seed-<n>/`.
+    pub run: PathBuf,
+    /// The tasks, in the order of the file.
+    pub tasks: Vec<TaskInfo>,
+    /// The methods' names, in the order of the file.
+    pub methods: Vec<String>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Name and value, shown as they are: program version, model, device, date, command, ...
+    pub facts: Vec<(String, String)>,
+    /// What a reader must know before believing a number.
+    pub warnings: Vec<String>,
+}
+
+/// One task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskInfo {
+    /// Its name, which is also its folder's.
+    pub name: String,
+    /// What is to be predicted, in a sentence; may be empty.
+    pub description: String,
+    /// The classes' names, none for regression.
+    pub classes: Vec<String>,
+    /// Rows in train, dev and test.
+    pub counts: [u64; 3],
+    /// What `ingest` found, as it stands in `examples.parquet`.
+    pub audit: serde_json::Value,
+    /// The linear model on dinucleotide counts, when it was fitted.
+    pub floor: Option<Floor>,
+    /// Numbers that others published on the same split.
+    pub published: Vec<Published>,
+    /// Why none of its cells can run (its data are not there), when that is so.
+    pub missing: Option<String>,
+}
+
+/// A number from the literature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// The model.
+    pub model: String,
+    /// Its test MCC, -1 to 1.
+    pub mcc: f64,
+    /// Where it stands.
+    pub source: String,
+}

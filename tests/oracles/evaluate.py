@@ -1,0 +1,203 @@
+"""Golden values for crates/evaluate: metrics by scikit-learn and SciPy, and logistic regression on dinucleotides.
+
+python tests/oracles/evaluate.py   # writes crates/evaluate/tests/fixtures/*.json
+"""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, softmax
+from scipy.stats import pearsonr, spearmanr
+from sklearn import metrics as m
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+
+warnings.simplefilter("ignore")
+OUT = Path(__file__).resolve().parents[2] / "crates/evaluate/tests/fixtures"
+
+
+def number(call):
+    """scikit-learn's answer; None where it is NaN or an error (undefined)."""
+    try:
+        value = float(call())
+    except ValueError:
+        return None
+    return None if np.isnan(value) else value
+
+
+def classes(y, logits):
+    k = logits.shape[1]
+    p = softmax(logits.astype(np.float64), axis=1)
+    said = p.argmax(1)
+    every = list(range(k))
+    onehot = (y[:, None] == np.arange(k)).astype(int)
+    out = {
+        "n": len(y),
+        "mcc": number(lambda: m.matthews_corrcoef(y, said)),
+        "accuracy": number(lambda: m.accuracy_score(y, said)),
+        "f1_macro": number(lambda: m.f1_score(y, said, average="macro")),
+        "precision": number(lambda: m.precision_score(y, said, average="macro")),
+        "recall": number(lambda: m.recall_score(y, said, average="macro")),
+    }
+    if k == 2:
+        out["auroc"] = number(lambda: m.roc_auc_score(y, p[:, 1]))
+        out["auprc"] = number(lambda: m.average_precision_score(y, p[:, 1])) if (y == 1).any() else None
+        out["brier"] = number(lambda: m.brier_score_loss(y, p[:, 1], pos_label=1))
+    else:
+        complete = len(set(y)) == k
+        out["auroc"] = number(lambda: m.roc_auc_score(y, p, multi_class="ovr", labels=every)) if complete else None
+        # scikit-learn warns and answers 0 for a class without a positive: undefined here.
+        out["auprc"] = number(lambda: m.average_precision_score(onehot, p, average="macro")) if complete else None
+        out["brier"] = number(lambda: m.brier_score_loss(y, p, labels=every))
+    out["confusion_matrix"] = m.confusion_matrix(y, said, labels=every).tolist()
+    return out
+
+
+def labels(y, logits):
+    p = expit(logits.astype(np.float64))
+    said = (p > 0.5).astype(int)
+    columns = range(y.shape[1])
+    has_both = all(len(set(y[:, c])) == 2 for c in columns)
+    return {
+        "n": len(y),
+        "mcc": number(lambda: np.mean([m.matthews_corrcoef(y[:, c], said[:, c]) for c in columns])),
+        "accuracy": number(lambda: m.accuracy_score(y, said)),
+        "f1_macro": number(lambda: m.f1_score(y, said, average="macro")),
+        "precision": number(lambda: m.precision_score(y, said, average="macro")),
+        "recall": number(lambda: m.recall_score(y, said, average="macro")),
+        "auroc": number(lambda: m.roc_auc_score(y, p, average="macro")) if has_both else None,
+        "auprc": number(lambda: m.average_precision_score(y, p, average="macro")) if y.any(0).all() else None,
+        "brier": number(lambda: np.mean([m.brier_score_loss(y[:, c], p[:, c], pos_label=1) for c in columns])),
+        "per_class": m.multilabel_confusion_matrix(y, said).tolist(),
+    }
+
+
+def values(y, said):
+    return {
+        "n": len(y),
+        "mse": number(lambda: m.mean_squared_error(y, said)),
+        "mae": number(lambda: m.mean_absolute_error(y, said)),
+        "r2": number(lambda: m.r2_score(y, said)),
+        "pearson": number(lambda: pearsonr(y, said)[0]),
+        "spearman": number(lambda: spearmanr(y, said)[0]),
+    }
+
+
+def case(name, kind, width, truth, logits, expected):
+    return {
+        "name": name,
+        "kind": kind,
+        "width": width,
+        "truth": truth.tolist(),
+        "logits": [[float(x) for x in row] for row in np.atleast_2d(logits)],
+        "expected": expected,
+    }
+
+
+def metric_cases():
+    rng = np.random.default_rng(20260101)
+    cases = []
+
+    def add_classes(name, y, logits):
+        y, logits = np.asarray(y), np.asarray(logits, dtype=np.float32)
+        cases.append(case(name, "classes", logits.shape[1], y, logits, classes(y, logits)))
+
+    def add_labels(name, y, logits):
+        y, logits = np.asarray(y), np.asarray(logits, dtype=np.float32)
+        cases.append(case(name, "labels", logits.shape[1], y, logits, labels(y, logits)))
+
+    def add_values(name, y, said):
+        y, said = np.asarray(y, dtype=np.float32), np.asarray(said, dtype=np.float32)
+        wide = values(y.astype(np.float64), said.astype(np.float64))
+        cases.append(case(name, "values", 1, y.astype(np.float64), said[:, None], wide))
+
+    add_classes("perfect", [0, 1, 0, 1], [[2, -2], [-2, 2], [1, -1], [-1, 1]])
+    add_classes("all wrong", [1, 0, 1, 0], [[2, -2], [-2, 2], [1, -1], [-1, 1]])
+    add_classes("constant predictions", [0, 1, 0, 1, 1], [[0.5, 1.5]] * 5)
+    add_classes("all logits equal: argmax takes the first", [0, 1, 0, 1, 1], [[0.25, 0.25]] * 5)
+    add_classes("only negatives in the truth", [0, 0, 0], [[1, 0], [0, 1], [2, 0]])
+    add_classes("only positives in the truth", [1, 1, 1], [[1, 0], [0, 1], [2, 0]])
+    add_classes("saturated logits", [0, 1, 1, 0], [[400, -400], [-400, 400], [300, -300], [-50, 60]])
+    add_classes("a class missing from the truth", [0, 1, 1, 0], [[1, 0, 2], [0, 1, 0], [0, 3, 1], [2, 1, 0]])
+    add_classes("a class missing from truth and predictions", [0, 1, 1, 0], [[1, 0, -2], [0, 1, -1], [3, 0, 1], [2, 1, 0]])
+    add_classes("one row", [1], [[0.1, 0.3]])
+    for i in range(20):
+        k = int(rng.choice([2, 2, 2, 3, 4, 9]))
+        n = int(rng.integers(12, 45))
+        y = rng.integers(0, k, n)
+        if i % 3 == 0:  # unbalanced
+            y = np.where(rng.random(n) < 0.8, 0, y)
+        logits = rng.normal(size=(n, k)) + 1.2 * (y[:, None] == np.arange(k))
+        if i % 2 == 0:  # ties
+            logits = np.round(logits, 0)
+        add_classes(f"random classes {i}", y, np.round(logits, 3))
+    add_labels("a label that never holds", [[0, 1], [0, 0], [0, 1]], [[1, 1], [-1, -1], [-1, 2]])
+    add_labels("a label that is never predicted", [[1, 1], [0, 0], [0, 1]], [[-1, 1], [-1, -1], [-1, 2]])
+    add_labels("a logit of zero is no", [[1, 1], [0, 0]], [[0, 0], [0, 0]])
+    for i in range(10):
+        k, n = int(rng.integers(2, 5)), int(rng.integers(10, 30))
+        y = (rng.random((n, k)) < 0.4).astype(int)
+        logits = rng.normal(size=(n, k)) + 1.5 * y - 0.5
+        add_labels(f"random labels {i}", y, np.round(logits, 0 if i % 2 else 3))
+    add_values("a constant prediction", [1, 2, 3], [2, 2, 2])
+    add_values("a constant truth", [2, 2, 2], [1, 2, 3])
+    add_values("a constant truth that is met", [2, 2, 2], [2, 2, 2])
+    add_values("one row", [1], [2])
+    for i in range(8):
+        n = int(rng.integers(5, 40))
+        y = rng.normal(size=n) * 3
+        said = y + rng.normal(size=n) * (i + 0.2)
+        digits = 0 if i % 2 else 3
+        add_values(f"random values {i}", np.round(y, digits), np.round(said, digits))
+    return cases
+
+
+def dinucleotides(sequence):
+    letters = "ACGT"
+    counts = np.zeros(16)
+    for a, b in zip(sequence, sequence[1:]):
+        if a in letters and b in letters:
+            counts[4 * letters.index(a) + letters.index(b)] += 1
+    return counts
+
+
+def floor_case(name, k, n, seed):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(n):
+        y = int(rng.integers(0, k))
+        bias = np.array([1, 1 + 0.5 * y, 1 + 0.4 * y * (k - y), 1.0])
+        sequence = "".join(rng.choice(list("ACGT"), size=int(rng.integers(20, 40)), p=bias / bias.sum()))
+        if i % 10 == 0:
+            sequence = sequence[:5] + "N" + sequence[6:]
+        split = ["train", "train", "train", "dev", "test"][i % 5]
+        rows.append((split, sequence, y))
+    x = {s: np.array([dinucleotides(q) for t, q, _ in rows if t == s]) for s in ("train", "dev", "test")}
+    y = {s: np.array([c for t, _, c in rows if t == s]) for s in ("train", "dev", "test")}
+    scaler = StandardScaler().fit(x["train"])
+    x = {s: scaler.transform(v) for s, v in x.items()}
+    default = LogisticRegression(max_iter=1000).fit(x["train"], y["train"])
+    exact = LogisticRegression(tol=1e-13, max_iter=100_000).fit(x["train"], y["train"])
+    ridge = Ridge(alpha=1.0).fit(x["train"], y["train"].astype(float))
+    return {
+        "name": name,
+        "classes": k,
+        "rows": rows,
+        "probabilities": exact.predict_proba(x["test"]).tolist(),
+        "mcc": {s: m.matthews_corrcoef(y[s], default.predict(x[s])) for s in ("dev", "test")},
+        "log_loss": {s: m.log_loss(y[s], exact.predict_proba(x[s]), labels=list(range(k))) for s in ("dev", "test")},
+        "ridge": ridge.predict(x["test"]).tolist(),
+        "ridge_mse": {s: m.mean_squared_error(y[s], ridge.predict(x[s])) for s in ("dev", "test")},
+    }
+
+
+def write(name, value):
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / name).write_text(json.dumps(value, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    write("metrics.json", metric_cases())
+    write("floor.json", [floor_case("two classes", 2, 250, 1), floor_case("four classes", 4, 300, 2)])
