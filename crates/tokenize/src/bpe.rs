@@ -1,0 +1,241 @@
+//! Byte-pair encoding of DNA: training with the trainer of Hugging Face's `tokenizers`, and applying the merges.
+//!
+//! A word is a run of A, C, G, T: nothing merges across an N, which is a token of its own.
+
+use std::collections::{HashMap, HashSet};
+
+use lingo_artifact::sequence_source::SequenceSource;
+use serde::Deserialize;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::{AddedToken, Model as _, Trainer as _};
+
+use crate::dna_tokenizer::DnaTokenizer;
+use crate::error::Error;
+use crate::nucleotide::{normalized, runs};
+use crate::tokenizer_json::SPECIAL_TOKENS;
+
+/// The letters in the order in which the trainer sorts them.
+const ALPHABET: [&str; 5] = ["A", "C", "G", "N", "T"];
+
+/// A genome is learned from in pieces of this many bases: the time that a merge takes grows with the words it is in.
+const PIECE: u64 = 512;
+
+/// Merges, ready for use. Ids: A, C, G, N, T, then what each merge makes, in the order in which it was learned.
+#[derive(Clone)]
+pub struct Bpe {
+    asked_size: u32,
+    texts: Vec<String>,
+    merges: Vec<(String, String)>,
+    model: BPE,
+}
+
+impl std::fmt::Debug for Bpe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Bpe({} tokens, {} merges)",
+            self.texts.len(),
+            self.merges.len()
+        )
+    }
+}
+
+impl Bpe {
+    /// Learns merges from sequences. `vocab_size` counts the five special tokens, the bases and N.
+    ///
+    /// The merges equal those of `tokenizers.trainers.BpeTrainer(vocab_size, special_tokens, initial_alphabet="ACGNT")`
+    /// on the same runs of A, C, G, T.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when no sequence holds two bases side by side.
+    pub fn train<S: AsRef<str> + Send>(
+        sequences: impl Iterator<Item = S> + Send,
+        vocab_size: u32,
+    ) -> Result<Self, Error> {
+        let special = SPECIAL_TOKENS.iter().map(|t| AddedToken::from(*t, true));
+        let alphabet: HashSet<char> = ALPHABET.iter().filter_map(|a| a.chars().next()).collect();
+        let mut trainer = BpeTrainer::builder()
+            .vocab_size(vocab_size as usize)
+            .special_tokens(special.collect())
+            .initial_alphabet(alphabet)
+            .show_progress(false)
+            .build();
+        let failed = |e: tokenizers::Error| Error::Training(e.to_string());
+        trainer
+            .feed(sequences, |sequence| {
+                let bases = normalized(sequence);
+                Ok(runs(&bases)
+                    .map(|run| run.iter().copied().map(char::from).collect())
+                    .collect())
+            })
+            .map_err(failed)?;
+        let mut model = BPE::default();
+        trainer.train(&mut model).map_err(failed)?;
+        let learned = serde_json::to_value(&model)
+            .and_then(Learned::deserialize)
+            .map_err(|e| Error::Training(e.to_string()))?;
+        if learned.merges.is_empty() {
+            return Err(Error::Training(
+                "no sequence has two bases side by side, so there is nothing to merge".to_string(),
+            ));
+        }
+        Self::new(learned.merges, vocab_size)
+    }
+
+    /// From merges in the order in which they were learned.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`] when a merge joins what no earlier merge made.
+    pub fn new(merges: Vec<(String, String)>, asked_size: u32) -> Result<Self, Error> {
+        let mut texts: Vec<String> = ALPHABET.map(String::from).into();
+        let mut ids: HashMap<String, u32> = HashMap::new();
+        for (id, text) in (0..).zip(&texts) {
+            ids.insert(text.clone(), id);
+        }
+        for (left, right) in &merges {
+            for part in [left, right] {
+                if !ids.contains_key(part) {
+                    return Err(Error::Encoding(format!(
+                        "the merge `{left} {right}` joins `{part}`, which is no token"
+                    )));
+                }
+            }
+            // Two merges can make the same token: AA + A and A + AA.
+            let made = format!("{left}{right}");
+            if !ids.contains_key(&made) {
+                ids.insert(made.clone(), texts.len() as u32);
+                texts.push(made);
+            }
+        }
+        let model = BPE::builder()
+            .vocab_and_merges(
+                ids.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
+                merges.clone(),
+            )
+            .build()
+            .map_err(|e| Error::Encoding(e.to_string()))?;
+        Ok(Self {
+            asked_size,
+            texts,
+            merges,
+            model,
+        })
+    }
+
+    /// The size of the vocabulary that was asked for (fewer merges are learned from few data).
+    pub fn asked_size(&self) -> u32 {
+        self.asked_size
+    }
+
+    /// The text of each id.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// What is merged, first learned first.
+    pub fn merges(&self) -> &[(String, String)] {
+        &self.merges
+    }
+
+    /// The id of N.
+    pub fn unknown(&self) -> u32 {
+        3
+    }
+
+    /// A normalized sequence as ids.
+    ///
+    /// # Errors
+    /// [`Error::Text`] when the merges fail, which they cannot on A, C, G, T.
+    pub fn encode(&self, sequence: &[u8]) -> Result<Vec<u32>, Error> {
+        let mut ids = Vec::new();
+        for run in runs(sequence) {
+            if run == b"N" {
+                ids.push(self.unknown());
+                continue;
+            }
+            let text = String::from_utf8_lossy(run);
+            let tokens = self.model.tokenize(&text).map_err(|e| Error::Text {
+                text: text.chars().take(40).collect(),
+                message: e.to_string(),
+            })?;
+            ids.extend(tokens.iter().map(|t| t.id));
+        }
+        Ok(ids)
+    }
+}
+
+#[derive(Deserialize)]
+struct Learned {
+    merges: Vec<(String, String)>,
+}
+
+/// Learns a byte-pair encoding from sequences: a `tokenizer.json`.
+///
+/// # Errors
+/// [`Error::Training`]; [`Error::Scheme`] when `vocab_size` leaves no room for a merge.
+pub fn train_bpe<S: AsRef<str> + Send>(
+    sequences: impl Iterator<Item = S> + Send,
+    vocab_size: u32,
+) -> Result<String, Error> {
+    let scheme = crate::scheme::BpeScheme::new(vocab_size, None)?;
+    let bpe = Bpe::train(sequences, scheme.vocab_size())?;
+    DnaTokenizer::Bpe(bpe).to_json()
+}
+
+/// Learns a byte-pair encoding from a genome, cut into pieces of 512 bases.
+///
+/// # Errors
+/// [`Error::Source`] when the genome cannot be read; [`Error::Training`].
+pub fn train_bpe_from(source: &dyn SequenceSource, vocab_size: u32) -> Result<DnaTokenizer, Error> {
+    crate::scheme::BpeScheme::new(vocab_size, None)?;
+    let mut pieces = Vec::new();
+    for (name, length) in source.sequences() {
+        // Read in larger stretches: a piece at a time would open a compressed block for each.
+        let stretch = PIECE * 2048;
+        for start in (0..*length).step_by(stretch as usize) {
+            let bases = source
+                .fetch(name, start, length.min(&(start + stretch)).to_owned())
+                .map_err(Error::Source)?;
+            let chunks = bases.chunks(PIECE as usize);
+            pieces.extend(chunks.map(|c| String::from_utf8_lossy(c).into_owned()));
+        }
+    }
+    Ok(DnaTokenizer::Bpe(Bpe::train(
+        pieces.into_iter(),
+        vocab_size,
+    )?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_merges_across_an_n() {
+        let bpe = Bpe::train(["ACACACNACAC", "acacNNacac"].iter(), 13).unwrap();
+        assert_eq!(
+            bpe.texts(),
+            ["A", "C", "G", "N", "T", "AC", "ACAC"].map(String::from)
+        );
+        assert_eq!(bpe.encode(b"ACNNACAC").unwrap(), [5, 3, 3, 6]);
+        assert_eq!(bpe.encode(b"").unwrap(), [0u32; 0]);
+    }
+
+    #[test]
+    fn nothing_to_learn_from_is_said() {
+        for sequences in [vec![], vec!["N"], vec!["ANC"]] {
+            let e = Bpe::train(sequences.iter(), 20).unwrap_err();
+            assert!(e.to_string().contains("nothing to merge"), "{e}");
+        }
+    }
+
+    #[test]
+    fn two_merges_may_make_one_token() {
+        let merges = [("A", "A"), ("AA", "A"), ("A", "AA")];
+        let merges = merges.map(|(l, r)| (l.to_string(), r.to_string()));
+        let bpe = Bpe::new(merges.to_vec(), 20).unwrap();
+        assert_eq!(bpe.texts().len(), 7);
+        let bad = vec![("AA".to_string(), "A".to_string())];
+        assert!(Bpe::new(bad, 20).unwrap_err().to_string().contains("`AA`"));
+    }
+}

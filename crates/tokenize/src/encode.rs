@@ -1,0 +1,178 @@
+//! A whole data set -> `tokens.parquet`.
+
+use std::collections::BTreeMap;
+
+use lingo_artifact::Split;
+use lingo_artifact::example::Examples;
+use lingo_artifact::progress::Progress;
+use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
+use rayon::prelude::*;
+
+use crate::bpe::Bpe;
+use crate::config::TokenizeConfig;
+use crate::dna_tokenizer::DnaTokenizer;
+use crate::encoder::{Encoded, Encoder};
+use crate::error::Error;
+use crate::model_vocabulary::ModelVocabulary;
+use crate::scheme::Scheme;
+
+/// Examples between two pieces of news.
+const BATCH: usize = 8192;
+
+/// Encodes a data set; under scheme `bpe` without a FASTA the merges are learned from its training split first.
+///
+/// `keys` are what the language prefix may name: `task`, and what else the task gives.
+///
+/// # Errors
+/// As [`encode_with`]; [`Error::Scheme`] under `bpe` with a FASTA, which [`crate::train_bpe_from`] reads.
+pub fn encode(
+    examples: &Examples,
+    model: &ModelVocabulary,
+    config: &TokenizeConfig,
+    keys: &BTreeMap<String, String>,
+    progress: &dyn Progress,
+) -> Result<Tokens, Error> {
+    let dna = match &config.scheme {
+        Scheme::Bpe(scheme) if scheme.fasta().is_some() => {
+            return Err(Error::Scheme {
+                scheme: config.scheme.to_string(),
+                message:
+                    "it learns from a FASTA: train it with `train_bpe_from`, then `encode_with`"
+                        .to_string(),
+            });
+        }
+        Scheme::Bpe(scheme) => Some(train_on(examples, scheme.vocab_size(), progress)?),
+        _ => None,
+    };
+    encode_with(examples, model, config, keys, dna, progress)
+}
+
+/// Learns merges from the training split.
+fn train_on(
+    examples: &Examples,
+    vocab_size: u32,
+    progress: &dyn Progress,
+) -> Result<DnaTokenizer, Error> {
+    progress.begin("byte-pair encoding", 0);
+    let training = examples.rows.iter().filter(|e| e.split == Split::Train);
+    let sequences: Vec<&str> = training
+        .flat_map(|e| std::iter::once(e.sequence.as_str()).chain(e.sequence2.as_deref()))
+        .collect();
+    let bpe = Bpe::train(sequences.into_iter(), vocab_size)?;
+    progress.end(&format!("{} merges", bpe.merges().len()));
+    Ok(DnaTokenizer::Bpe(bpe))
+}
+
+/// Encodes a data set with a tokenizer that is there already (`None`: what the scheme says).
+///
+/// # Errors
+/// [`Error::TooLong`] when sequences do not fit and `truncate` is off; [`Error::Unknown`] when the model's own
+/// tokenizer does not know DNA; what [`Encoder::new`] refuses.
+pub fn encode_with(
+    examples: &Examples,
+    model: &ModelVocabulary,
+    config: &TokenizeConfig,
+    keys: &BTreeMap<String, String>,
+    dna: Option<DnaTokenizer>,
+    progress: &dyn Progress,
+) -> Result<Tokens, Error> {
+    let encoder = Encoder::new(model, config, keys, dna)?;
+    progress.begin("tokenize", examples.rows.len() as u64);
+    let mut encoded: Vec<Encoded> = Vec::with_capacity(examples.rows.len());
+    for batch in examples.rows.chunks(BATCH) {
+        let part: Result<Vec<Encoded>, Error> = batch
+            .par_iter()
+            .map(|e| encoder.encode_pair(&e.sequence, e.sequence2.as_deref()))
+            .collect();
+        encoded.extend(part?);
+        progress.advance(encoded.len() as u64, "");
+    }
+    progress.end("");
+    check_unknown(config, &encoded)?;
+    if !config.truncate {
+        check_length(examples, config, &encoder, &encoded)?;
+    }
+
+    let mut truncated = [0u64; 3];
+    let mut unknown = [0u64; 3];
+    let mut rows = Vec::with_capacity(encoded.len());
+    for (example, one) in examples.rows.iter().zip(encoded) {
+        truncated[example.split as usize] += u64::from(one.truncated());
+        unknown[example.split as usize] += u64::from(one.unknown);
+        rows.push(TokenRow {
+            id: example.id.clone(),
+            split: example.split,
+            label: example.label.clone(),
+            input_ids: one.ids,
+        });
+    }
+    let cut: u64 = truncated.iter().sum();
+    if cut > 0 {
+        progress.say(&format!(
+            "{cut} of {} sequences lost DNA at their end: more than {} tokens",
+            rows.len(),
+            encoder.encoding().max_length
+        ));
+    }
+    let longest = rows.iter().map(|r| r.input_ids.len() as u32).max();
+    let mut encoding = encoder.encoding().clone();
+    if config.max_length.is_none() {
+        encoding.max_length = longest.unwrap_or(encoding.max_length);
+    }
+    Ok(Tokens {
+        rows,
+        metadata: TokensMetadata {
+            labels: examples.metadata.labels.clone(),
+            encoding,
+            truncated,
+            unknown,
+        },
+    })
+}
+
+/// Under scheme `model`: that the tokenizer knows what it reads.
+fn check_unknown(config: &TokenizeConfig, encoded: &[Encoded]) -> Result<(), Error> {
+    if config.scheme != Scheme::Model {
+        return Ok(());
+    }
+    let total: u64 = encoded.iter().map(|one| u64::from(one.dna_tokens)).sum();
+    let unknown: u64 = encoded.iter().map(|one| u64::from(one.unknown)).sum();
+    if total > 0 && unknown as f64 > config.max_unknown_share() * total as f64 {
+        return Err(Error::Unknown {
+            unknown,
+            total,
+            percent: 100.0 * unknown as f64 / total as f64,
+        });
+    }
+    Ok(())
+}
+
+fn check_length(
+    examples: &Examples,
+    config: &TokenizeConfig,
+    encoder: &Encoder,
+    encoded: &[Encoded],
+) -> Result<(), Error> {
+    let count = encoded.iter().filter(|one| one.truncated()).count();
+    let longest = examples
+        .rows
+        .iter()
+        .zip(encoded)
+        .rev()
+        .max_by_key(|(_, one)| one.full_length);
+    match longest {
+        Some((example, one)) if count > 0 => Err(Error::TooLong {
+            count,
+            total: encoded.len(),
+            longest: one.full_length,
+            id: example.id.clone(),
+            limit: encoder.encoding().max_length,
+            limit_of: if config.max_length.is_some() {
+                "max_length"
+            } else {
+                "the model's positions"
+            },
+        }),
+        _ => Ok(()),
+    }
+}

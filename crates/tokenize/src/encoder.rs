@@ -1,0 +1,330 @@
+//! One sequence, or a pair, as `input_ids`: scheme, vocabulary map, language prefix and special tokens joined.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lingo_artifact::vocabulary::Encoding;
+
+use crate::bpe::Bpe;
+use crate::config::{TokenizeConfig, VocabularyMap};
+use crate::dna_tokenizer::DnaTokenizer;
+use crate::embedding_rows::EmbeddingRows;
+use crate::error::Error;
+use crate::language_prefix::LanguagePrefix;
+use crate::model_vocabulary::ModelVocabulary;
+use crate::scheme::Scheme;
+
+/// The family whose pairs are one text under a language prefix: nothing stands between the sequences.
+const CAUSAL_FAMILY: &str = "opt";
+
+/// What one example became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Rows of the embedding, special tokens and prefix included.
+    pub ids: Vec<u32>,
+    /// How many tokens there would be without a limit; more than `ids` where DNA was cut off.
+    pub full_length: usize,
+    /// How many of `ids` stand for DNA.
+    pub dna_tokens: u32,
+    /// How many of those are unknown to the scheme.
+    pub unknown: u32,
+}
+
+impl Encoded {
+    /// Whether DNA was cut off at the end.
+    pub fn truncated(&self) -> bool {
+        self.full_length > self.ids.len()
+    }
+}
+
+/// Turns sequences into `input_ids`.
+#[derive(Clone)]
+pub struct Encoder {
+    dna: Dna,
+    encoding: Encoding,
+}
+
+/// How the DNA itself becomes rows.
+#[derive(Clone)]
+enum Dna {
+    /// By a scheme; the row of each of its ids.
+    Scheme(DnaTokenizer, Vec<u32>),
+    /// As text, by the model's own tokenizer.
+    Text(Box<ModelVocabulary>),
+}
+
+impl Encoder {
+    /// An encoder whose limit is `max_length`, or else the model's positions.
+    ///
+    /// `dna` is the trained tokenizer under scheme `bpe`; other schemes need none, and one that is given is used.
+    ///
+    /// # Errors
+    /// [`Error::Prefix`], [`Error::Vocabulary`], [`Error::NoRoom`], [`Error::MaxLength`]; [`Error::Scheme`] when
+    /// `bpe` comes without its tokenizer.
+    pub fn new(
+        model: &ModelVocabulary,
+        config: &TokenizeConfig,
+        keys: &BTreeMap<String, String>,
+        dna: Option<DnaTokenizer>,
+    ) -> Result<Self, Error> {
+        let dna = dna.or_else(|| DnaTokenizer::of(&config.scheme));
+        let (dna, map, tokens, new_rows) = match (dna, &config.scheme) {
+            (_, Scheme::Model) => {
+                if config.vocabulary != VocabularyMap::Reuse {
+                    return Err(Error::Vocabulary {
+                        map: config.vocabulary.as_str(),
+                        scheme: "model".to_string(),
+                        message:
+                            "the model's own tokens have their rows already; leave `vocabulary` out"
+                                .to_string(),
+                    });
+                }
+                (Dna::Text(Box::new(model.clone())), "own", Vec::new(), None)
+            }
+            (Some(dna), _) => {
+                let table = EmbeddingRows::new(&dna, model, config.vocabulary, config.reuse_from)?;
+                let tokens = written_tokens(&dna, &table.rows);
+                (
+                    Dna::Scheme(dna, table.rows),
+                    table.map,
+                    tokens,
+                    table.new_rows,
+                )
+            }
+            (None, scheme) => {
+                return Err(Error::Scheme {
+                    scheme: scheme.to_string(),
+                    message: "it must be trained first".to_string(),
+                });
+            }
+        };
+        let mut before = model.frame.before.clone();
+        let mut after = model.frame.after.clone();
+        let mut between = model.frame.between.clone();
+        let mut template = None;
+        if let Some(text) = &config.prefix {
+            let prefix = LanguagePrefix::resolve(text, keys)?;
+            before.extend(model.encode(&prefix.before)?);
+            after.splice(0..0, model.encode(&prefix.after)?);
+            if model.family == CAUSAL_FAMILY {
+                between.clear();
+            }
+            template = Some(prefix.text());
+        }
+        for ids in [&before, &after, &between] {
+            model.check(ids)?;
+        }
+        let limit = limit(model, config)?;
+        let fixed = before.len() + between.len() + after.len();
+        if fixed >= limit as usize {
+            return Err(Error::NoRoom { fixed, limit });
+        }
+        let scheme = match &dna {
+            Dna::Scheme(dna, _) => dna.scheme()?,
+            Dna::Text(_) => Scheme::Model,
+        };
+        Ok(Self {
+            dna,
+            encoding: Encoding {
+                scheme: scheme.to_string(),
+                vocabulary: map.to_string(),
+                tokens,
+                new_rows,
+                template,
+                before,
+                after,
+                between,
+                max_length: limit,
+                pad: model.pad,
+                model_vocab_size: model.vocab_size,
+                tokenizer: Some(model.digest),
+            },
+        })
+    }
+
+    /// The encoder that made a data set, again, for new sequences. `model_folder` is read under scheme `model` only.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`] when the stored encoding contradicts itself or the model's tokenizer is another one.
+    pub fn from_encoding(encoding: &Encoding, model_folder: &Path) -> Result<Self, Error> {
+        let rows: Vec<u32>;
+        let dna = match encoding.scheme.parse::<Scheme>()? {
+            Scheme::Model => {
+                let model = ModelVocabulary::load(model_folder)?;
+                if encoding.tokenizer != Some(model.digest) {
+                    return Err(Error::Encoding(format!(
+                        "it was made with another tokenizer.json than that of {}",
+                        model_folder.display()
+                    )));
+                }
+                return Ok(Self {
+                    dna: Dna::Text(Box::new(model)),
+                    encoding: encoding.clone(),
+                });
+            }
+            Scheme::Bpe(scheme) => {
+                let merges = encoding.tokens.iter().filter_map(|(text, _)| {
+                    let (left, right) = text.split_once(' ')?;
+                    Some((left.to_string(), right.to_string()))
+                });
+                let bpe = Bpe::new(merges.collect(), scheme.vocab_size())?;
+                let of: BTreeMap<String, u32> = encoding
+                    .tokens
+                    .iter()
+                    .map(|(text, row)| (text.replace(' ', ""), *row))
+                    .collect();
+                rows = bpe
+                    .texts()
+                    .iter()
+                    .filter_map(|t| of.get(t))
+                    .copied()
+                    .collect();
+                DnaTokenizer::Bpe(bpe)
+            }
+            scheme => {
+                rows = encoding.tokens.iter().map(|(_, row)| *row).collect();
+                DnaTokenizer::of(&scheme)
+                    .ok_or_else(|| Error::Encoding(format!("scheme `{scheme}`")))?
+            }
+        };
+        let same =
+            rows.len() == dna.texts().len() && written_tokens(&dna, &rows) == encoding.tokens;
+        if !same {
+            return Err(Error::Encoding(format!(
+                "its tokens are not those of scheme `{}`",
+                encoding.scheme
+            )));
+        }
+        Ok(Self {
+            dna: Dna::Scheme(dna, rows),
+            encoding: encoding.clone(),
+        })
+    }
+
+    /// What goes along with the tokens.
+    pub fn encoding(&self) -> &Encoding {
+        &self.encoding
+    }
+
+    /// The same encoder with another limit on the length.
+    #[must_use]
+    pub fn with_max_length(mut self, max_length: u32) -> Self {
+        self.encoding.max_length = max_length;
+        self
+    }
+
+    /// One sequence, or a pair. What is too long loses DNA at its end, of a pair the longer one first.
+    ///
+    /// # Errors
+    /// [`Error::Text`], [`Error::OutsideVocabulary`] under scheme `model`.
+    pub fn encode_pair(&self, first: &str, second: Option<&str>) -> Result<Encoded, Error> {
+        let e = &self.encoding;
+        let mut a = self.dna.encode(first)?;
+        let mut b = second.map(|s| self.dna.encode(s)).transpose()?;
+        let between = if b.is_some() { e.between.len() } else { 0 };
+        let fixed = e.before.len() + between + e.after.len();
+        let room = (e.max_length as usize).saturating_sub(fixed);
+        let whole = a.len() + b.as_ref().map_or(0, Vec::len);
+        match &mut b {
+            None => a.truncate(room),
+            Some(b) => {
+                let (keep_a, keep_b) = shared_room(a.len(), b.len(), room);
+                a.truncate(keep_a);
+                b.truncate(keep_b);
+            }
+        }
+        let unknown = self.dna.unknown();
+        let dna = a.iter().chain(b.iter().flatten());
+        let unknown = dna.filter(|t| Some(**t) == unknown).count() as u32;
+        let kept = a.len() + b.as_ref().map_or(0, Vec::len);
+        let mut ids = Vec::with_capacity(fixed + kept);
+        ids.extend_from_slice(&e.before);
+        ids.extend(a.into_iter().map(|t| self.dna.row(t)));
+        if let Some(b) = b {
+            ids.extend_from_slice(&e.between);
+            ids.extend(b.into_iter().map(|t| self.dna.row(t)));
+        }
+        ids.extend_from_slice(&e.after);
+        Ok(Encoded {
+            ids,
+            full_length: fixed + whole,
+            dna_tokens: kept as u32,
+            unknown,
+        })
+    }
+}
+
+impl Dna {
+    /// Ids of the scheme, or of the model's tokenizer.
+    fn encode(&self, sequence: &str) -> Result<Vec<u32>, Error> {
+        match self {
+            Self::Scheme(dna, _) => dna.encode(sequence),
+            Self::Text(model) => model.encode(&sequence.to_ascii_uppercase().replace('U', "T")),
+        }
+    }
+
+    fn unknown(&self) -> Option<u32> {
+        match self {
+            Self::Scheme(dna, _) => Some(dna.unknown()),
+            Self::Text(model) => model.unknown,
+        }
+    }
+
+    fn row(&self, id: u32) -> u32 {
+        match self {
+            Self::Scheme(_, rows) => rows[id as usize],
+            Self::Text(_) => id,
+        }
+    }
+}
+
+/// How much of each of two sequences stays: tokens go from the end of the longer one, of the second when they are equal.
+fn shared_room(a: usize, b: usize, room: usize) -> (usize, usize) {
+    if a + b <= room {
+        return (a, b);
+    }
+    let half = room / 2;
+    if a <= half {
+        (a, room - a)
+    } else if b <= half {
+        (room - b, b)
+    } else {
+        (room - half, half)
+    }
+}
+
+/// Token texts with their rows. A merged token is written as its merge, `left right`, so that the merges stay known.
+fn written_tokens(dna: &DnaTokenizer, rows: &[u32]) -> Vec<(String, u32)> {
+    let texts = dna.texts();
+    let DnaTokenizer::Bpe(bpe) = dna else {
+        return texts.into_iter().zip(rows.iter().copied()).collect();
+    };
+    let row_of: BTreeMap<&str, u32> = texts
+        .iter()
+        .map(String::as_str)
+        .zip(rows.iter().copied())
+        .collect();
+    let letters = texts.iter().filter(|t| t.len() == 1).cloned();
+    let merges = bpe
+        .merges()
+        .iter()
+        .map(|(left, right)| format!("{left} {right}"));
+    letters
+        .chain(merges)
+        .filter_map(|text| {
+            let row = *row_of.get(text.replace(' ', "").as_str())?;
+            Some((text, row))
+        })
+        .collect()
+}
+
+fn limit(model: &ModelVocabulary, config: &TokenizeConfig) -> Result<u32, Error> {
+    match (config.max_length.map(|n| n.get()), model.positions) {
+        (Some(max_length), Some(positions)) if max_length > positions => Err(Error::MaxLength {
+            max_length,
+            positions,
+        }),
+        (Some(max_length), _) => Ok(max_length),
+        (None, positions) => Ok(positions.unwrap_or(u32::MAX)),
+    }
+}

@@ -1,0 +1,158 @@
+//! k-mers: overlapping as DNABERT has them, side by side as the Nucleotide Transformer has them.
+//!
+//! Ids: the 4^k k-mers in the order A < C < G < T; then, side by side only, the single bases A, C, G, T;
+//! then N, which also stands for what is unknown.
+
+use crate::nucleotide::{BASES, base_index};
+use crate::scheme::KmerScheme;
+
+impl KmerScheme {
+    /// How many k-mers there are: 4^k.
+    pub fn kmers(self) -> u32 {
+        4u32.pow(self.k() as u32)
+    }
+
+    /// Whether tails and the neighbourhood of an N are written base by base.
+    pub fn has_single_bases(self) -> bool {
+        self.stride() > 1
+    }
+
+    /// The id of N and of everything unknown: the last.
+    pub fn unknown(self) -> u32 {
+        self.kmers() + if self.has_single_bases() { 4 } else { 0 }
+    }
+
+    /// The text of each id.
+    pub fn texts(self) -> Vec<String> {
+        let kmer = |mut index: u32| {
+            let mut letters = vec![b'A'; self.k()];
+            for letter in letters.iter_mut().rev() {
+                *letter = BASES[(index % 4) as usize];
+                index /= 4;
+            }
+            letters.into_iter().map(char::from).collect::<String>()
+        };
+        let mut texts: Vec<String> = (0..self.kmers()).map(kmer).collect();
+        if self.has_single_bases() {
+            texts.extend(BASES.iter().map(|b| char::from(*b).to_string()));
+        }
+        texts.push("N".to_string());
+        texts
+    }
+
+    /// The index of a window among the k-mers; `None` when it is short or holds an N.
+    fn index(self, window: &[u8]) -> Option<u32> {
+        if window.len() != self.k() {
+            return None;
+        }
+        window
+            .iter()
+            .try_fold(0, |index, b| Some(4 * index + base_index(*b)?))
+    }
+
+    /// A normalized sequence as ids.
+    ///
+    /// Stride 1: one id for each window, N's id where the window holds an N (DNABERT's `seq2kmer` and its
+    /// vocabulary); a sequence shorter than k has none. Stride k: the leftmost k-mer wherever k bases
+    /// without N follow, a single base elsewhere (the Nucleotide Transformer's leftmost-longest match).
+    pub fn encode(self, sequence: &[u8]) -> Vec<u32> {
+        if !self.has_single_bases() {
+            return sequence
+                .windows(self.k())
+                .map(|w| self.index(w).unwrap_or(self.unknown()))
+                .collect();
+        }
+        let mut ids = Vec::with_capacity(sequence.len() / self.k() + self.k());
+        let mut rest = sequence;
+        while let Some(first) = rest.first() {
+            let (id, taken) = match rest.get(..self.k()).and_then(|w| self.index(w)) {
+                Some(id) => (id, self.k()),
+                None => (
+                    base_index(*first).map_or(self.unknown(), |i| self.kmers() + i),
+                    1,
+                ),
+            };
+            ids.push(id);
+            rest = &rest[taken..];
+        }
+        ids
+    }
+
+    /// The sequence of ids; overlapping windows are laid over one another, N stands where no k-mer reaches.
+    pub fn decode(self, ids: &[u32]) -> String {
+        let texts = |id: &u32| -> Vec<u8> {
+            if *id >= self.kmers() {
+                let single = BASES.get((*id - self.kmers()) as usize);
+                return match single {
+                    Some(base) if self.has_single_bases() => vec![*base],
+                    _ => b"N".to_vec(),
+                };
+            }
+            let place = |p: usize| BASES[((id >> (2 * (self.k() - 1 - p))) & 3) as usize];
+            (0..self.k()).map(place).collect()
+        };
+        if self.has_single_bases() {
+            return ids.iter().flat_map(texts).map(char::from).collect();
+        }
+        if ids.is_empty() {
+            return String::new();
+        }
+        let mut sequence = vec![b'N'; ids.len() + self.k() - 1];
+        for (start, id) in ids.iter().enumerate() {
+            if *id < self.kmers() {
+                sequence[start..start + self.k()].copy_from_slice(&texts(id));
+            }
+        }
+        sequence.into_iter().map(char::from).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_lexicographic() {
+        let texts = KmerScheme::new(3, 3).unwrap().texts();
+        assert_eq!(texts.len(), 69);
+        assert_eq!(texts[..2], ["AAA", "AAC"]);
+        assert_eq!(texts[63..], ["TTT", "A", "C", "G", "T", "N"]);
+        assert!(texts[..64].is_sorted());
+        assert_eq!(KmerScheme::new(2, 1).unwrap().texts()[15..], ["TT", "N"]);
+        assert_eq!(
+            KmerScheme::new(1, 1).unwrap().texts(),
+            ["A", "C", "G", "T", "N"]
+        );
+    }
+
+    #[test]
+    fn tokens_of_a_sequence() {
+        fn t(k: u8, stride: u8, sequence: &str, expected: &[&str]) {
+            let scheme = KmerScheme::new(k, stride).unwrap();
+            let texts = scheme.texts();
+            let found: Vec<&str> = scheme
+                .encode(sequence.as_bytes())
+                .iter()
+                .map(|i| texts[*i as usize].as_str())
+                .collect();
+            assert_eq!(found, expected, "{k}:{stride} {sequence}");
+        }
+        t(3, 3, "ACGTAC", &["ACG", "TAC"]);
+        t(3, 3, "ACGTA", &["ACG", "T", "A"]);
+        t(3, 3, "ACNACG", &["A", "C", "N", "ACG"]);
+        t(3, 3, "ACGNNTTTT", &["ACG", "N", "N", "TTT", "T"]);
+        t(3, 3, "", &[]);
+        t(3, 1, "ACGTA", &["ACG", "CGT", "GTA"]);
+        t(3, 1, "ACGNACG", &["ACG", "N", "N", "N", "ACG"]);
+        t(3, 1, "AC", &[]);
+        t(1, 1, "ACN", &["A", "C", "N"]);
+    }
+
+    #[test]
+    fn overlapping_windows_are_laid_over_one_another() {
+        let scheme = KmerScheme::new(3, 1).unwrap();
+        for sequence in ["ACGNACG", "ACGTA", "ACG", ""] {
+            assert_eq!(scheme.decode(&scheme.encode(sequence.as_bytes())), sequence);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! From DNA to rows of a language model's embedding.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | the `tokenize` section of the pipeline file |
+//! | [`scheme`] | how DNA becomes tokens, as it is written: `base`, `kmer:3:3`, `bpe:4096`, `model` |
+//! | [`nucleotide`] | the four bases and N |
+//! | [`kmer`] | k-mers, overlapping (DNABERT) and not (Nucleotide Transformer) |
+//! | [`bpe`] | byte-pair encoding: training, applying |
+//! | [`dna_tokenizer`] | a scheme ready for use: sequence -> ids of the scheme -> sequence |
+//! | [`tokenizer_json`] | a scheme as a `tokenizer.json` that other tools load, and back |
+//! | [`model_vocabulary`] | the vocabulary, special tokens and limits of a language model |
+//! | [`embedding_rows`] | the vocabulary map: ids of the scheme -> rows of the model's embedding |
+//! | [`language_prefix`] | the template around the DNA |
+//! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
+//! | [`encode`] | a whole data set -> `tokens.parquet` |
+//! | [`inspect`] | bases per token, unknown share, lengths |
+//! | [`error`] | what can go wrong |
+
+pub mod bpe;
+pub mod config;
+pub mod dna_tokenizer;
+pub mod embedding_rows;
+pub mod encode;
+pub mod encoder;
+pub mod error;
+pub mod inspect;
+pub mod kmer;
+pub mod language_prefix;
+pub mod model_vocabulary;
+pub mod nucleotide;
+pub mod scheme;
+pub mod tokenizer_json;
+
+pub use bpe::{train_bpe, train_bpe_from};
+pub use config::{TokenizeConfig, VocabularyMap};
+pub use dna_tokenizer::DnaTokenizer;
+pub use encode::{encode, encode_with};
+pub use encoder::{Encoded, Encoder};
+pub use error::Error;
+pub use inspect::{Inspection, inspect};
+pub use model_vocabulary::ModelVocabulary;
+pub use scheme::Scheme;

@@ -1,0 +1,253 @@
+//! The vocabulary, special tokens and limits of a language model, from its Hugging Face folder.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::digest::Digest;
+use serde_json::Value;
+use tokenizers::Tokenizer;
+
+use crate::dna_tokenizer::DnaTokenizer;
+use crate::error::Error;
+use crate::tokenizer_json::SPECIAL_COUNT;
+
+/// What `tokenizer.json` and `config.json` of a model say about its tokens.
+#[derive(Clone)]
+pub struct ModelVocabulary {
+    tokenizer: Tokenizer,
+    /// sha256 of tokenizer.json.
+    pub digest: Digest,
+    /// `model_type` of config.json: `bert`, `opt`, ...
+    pub family: String,
+    /// Rows of the model's embedding: `vocab_size` of config.json, which may be more than the tokenizer has.
+    pub vocab_size: u32,
+    /// The longest sequence of tokens, where the model has a limit: `max_position_embeddings`.
+    pub positions: Option<u32>,
+    /// The padding id.
+    pub pad: u32,
+    /// The id of what the tokenizer does not know.
+    pub unknown: Option<u32>,
+    /// Special tokens, the padding id among them.
+    pub special: BTreeSet<u32>,
+    /// The special tokens around and between texts, as the tokenizer's post-processor puts them.
+    pub frame: Frame,
+    /// Set where the vocabulary is that of a DNA scheme: its ids are the rows, without a map.
+    pub(crate) own: bool,
+}
+
+/// Special tokens around and between texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Before the text: `[CLS]`, `</s>`.
+    pub before: Vec<u32>,
+    /// Between the two texts of a pair: `[SEP]`.
+    pub between: Vec<u32>,
+    /// Behind the text: `[SEP]`.
+    pub after: Vec<u32>,
+}
+
+impl ModelVocabulary {
+    /// Reads `tokenizer.json` (padding and truncation switched off) and `config.json` of a model folder.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] when a file cannot be read, [`Error::ModelFile`] when it is not what it should be.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let config_path = folder.join("config.json");
+        let config: Value = lingo_artifact::atomic::read_json(&config_path)?;
+        let number = |key: &str| -> Result<Option<u32>, Error> {
+            match config.get(key) {
+                None | Some(Value::Null) => Ok(None),
+                Some(value) => value
+                    .as_u64()
+                    .and_then(|v| u32::try_from(v).ok())
+                    .map(Some)
+                    .ok_or_else(|| Error::ModelFile {
+                        path: config_path.clone(),
+                        message: format!("`{key}` is {value}, where a number of 0 or more belongs"),
+                    }),
+            }
+        };
+        let mut model = Self::of_tokenizer_json(&folder.join("tokenizer.json"))?;
+        model.vocab_size = number("vocab_size")?.ok_or_else(|| Error::ModelFile {
+            path: config_path.clone(),
+            message: "`vocab_size` is missing".to_string(),
+        })?;
+        model.positions = number("max_position_embeddings")?;
+        if let Some(pad) = number("pad_token_id")? {
+            model.pad = pad;
+            model.special.insert(pad);
+        }
+        if let Some(family) = config.get("model_type").and_then(Value::as_str) {
+            model.family = family.to_string();
+        }
+        Ok(model)
+    }
+
+    /// Reads a `tokenizer.json` alone: as many rows as it has tokens, no limit on the length.
+    ///
+    /// # Errors
+    /// As [`ModelVocabulary::load`].
+    pub fn of_tokenizer_json(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read(path).map_err(lingo_artifact::Error::io("read", path))?;
+        Self::of_bytes(&text, path)
+    }
+
+    /// The vocabulary of a DNA scheme itself: the ids of its exported `tokenizer.json` are the rows.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`], [`Error::ModelFile`]: no scheme causes them.
+    pub fn of_scheme(dna: &DnaTokenizer) -> Result<Self, Error> {
+        let mut model =
+            Self::of_bytes(dna.to_json()?.as_bytes(), &PathBuf::from("tokenizer.json"))?;
+        model.own = true;
+        model.vocab_size = SPECIAL_COUNT + dna.texts().len() as u32;
+        Ok(model)
+    }
+
+    fn of_bytes(text: &[u8], path: &Path) -> Result<Self, Error> {
+        let bad = |message: String| Error::ModelFile {
+            path: path.to_path_buf(),
+            message,
+        };
+        let mut tokenizer = Tokenizer::from_bytes(text)
+            .map_err(|e| bad(format!("it is no tokenizer.json: {e}")))?;
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|e| bad(e.to_string()))?;
+        let value: Value = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
+        let unknown = match value.pointer("/model/unk_token").and_then(Value::as_str) {
+            Some(token) => tokenizer.token_to_id(token),
+            None => value
+                .pointer("/model/unk_id")
+                .and_then(Value::as_u64)
+                .and_then(|id| u32::try_from(id).ok()),
+        };
+        let special: BTreeSet<u32> = tokenizer
+            .get_added_tokens_decoder()
+            .into_iter()
+            .filter_map(|(id, token)| token.special.then_some(id))
+            .collect();
+        let pad = ["[PAD]", "<pad>"]
+            .iter()
+            .find_map(|t| tokenizer.token_to_id(t))
+            .unwrap_or(0);
+        let largest = tokenizer.get_vocab(true).into_values().max();
+        let frame = Frame::of(&tokenizer)?;
+        Ok(Self {
+            digest: Digest::of_bytes(text),
+            family: String::new(),
+            vocab_size: largest.map_or(0, |id| id.saturating_add(1)),
+            positions: None,
+            pad,
+            unknown,
+            special,
+            frame,
+            own: false,
+            tokenizer,
+        })
+    }
+
+    /// A text as ids, without special tokens around it.
+    ///
+    /// # Errors
+    /// [`Error::Text`]; [`Error::OutsideVocabulary`] when config.json promises fewer rows.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+        let ids = encode_plain(&self.tokenizer, text)?;
+        self.check(&ids)?;
+        Ok(ids)
+    }
+
+    /// That the model has a row for each id.
+    ///
+    /// # Errors
+    /// [`Error::OutsideVocabulary`].
+    pub(crate) fn check(&self, ids: &[u32]) -> Result<(), Error> {
+        match ids.iter().find(|id| **id >= self.vocab_size) {
+            Some(id) => Err(Error::OutsideVocabulary {
+                id: *id,
+                vocab_size: self.vocab_size,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The row of a token, when the tokenizer has it and the model has a row for it.
+    pub fn row(&self, token: &str) -> Option<u32> {
+        self.tokenizer
+            .token_to_id(token)
+            .filter(|id| *id < self.vocab_size)
+    }
+
+    /// The rows of A, C, G, T, N: the tokens `a c g t n`, or `A C G T N` where the model has no lower-case ones.
+    /// Without a token for N, what is unknown stands for it.
+    ///
+    /// # Errors
+    /// The letters that have no token of their own.
+    pub fn letter_rows(&self) -> Result<[u32; 5], String> {
+        let in_case = |letters: [&str; 5]| -> Result<[u32; 5], Vec<String>> {
+            let [a, c, g, t, n] = letters.map(|l| self.row(l).ok_or_else(|| l.to_string()));
+            let n = n.or_else(|n| self.unknown.ok_or(n));
+            match (a, c, g, t, n) {
+                (Ok(a), Ok(c), Ok(g), Ok(t), Ok(n)) => Ok([a, c, g, t, n]),
+                (a, c, g, t, n) => Err([a, c, g, t, n]
+                    .into_iter()
+                    .filter_map(Result::err)
+                    .collect()),
+            }
+        };
+        in_case(["a", "c", "g", "t", "n"]).or_else(|missing| {
+            in_case(["A", "C", "G", "T", "N"]).map_err(|_| {
+                format!(
+                    "the model's tokenizer has no token for {}, in either case",
+                    missing.join(", ")
+                )
+            })
+        })
+    }
+}
+
+fn encode_plain(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, Error> {
+    let encoding = tokenizer
+        .encode_fast(text, false)
+        .map_err(|e| text_error(text, &e))?;
+    Ok(encoding.get_ids().to_vec())
+}
+
+fn text_error(text: &str, e: &tokenizers::Error) -> Error {
+    Error::Text {
+        text: text.chars().take(40).collect(),
+        message: e.to_string(),
+    }
+}
+
+impl Frame {
+    /// What the post-processor puts around one text and between two.
+    fn of(tokenizer: &Tokenizer) -> Result<Self, Error> {
+        // Any text will do that becomes at least one token.
+        let text = "a";
+        let plain = encode_plain(tokenizer, text)?;
+        let n = plain.len();
+        let framed = |e: Result<tokenizers::Encoding, tokenizers::Error>| {
+            e.map(|e| e.get_ids().to_vec())
+                .map_err(|e| text_error(text, &e))
+        };
+        let one = framed(tokenizer.encode(text, true))?;
+        let two = framed(tokenizer.encode((text, text), true))?;
+        let at = |ids: &[u32], from: usize| {
+            (from..(ids.len() + 1).saturating_sub(n)).find(|i| ids[*i..*i + n] == plain[..])
+        };
+        let Some(first) = at(&one, 0) else {
+            return Ok(Self::default());
+        };
+        let between = match at(&two, first + n) {
+            Some(second) if two.starts_with(&one[..first + n]) => two[first + n..second].to_vec(),
+            _ => Vec::new(),
+        };
+        Ok(Self {
+            before: one[..first].to_vec(),
+            after: one[first + n..].to_vec(),
+            between,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! The four bases and N.
+
+/// The bases in the order in which k-mers are counted: A < C < G < T.
+pub const BASES: [u8; 4] = *b"ACGT";
+
+/// 0..4 for A, C, G, T in either case (U is T); `None` for everything else.
+pub fn base_index(letter: u8) -> Option<u32> {
+    match letter {
+        b'A' | b'a' => Some(0),
+        b'C' | b'c' => Some(1),
+        b'G' | b'g' => Some(2),
+        b'T' | b't' | b'U' | b'u' => Some(3),
+        _ => None,
+    }
+}
+
+/// Upper case, U as T; what is none of A, C, G, T becomes N.
+pub fn normalized(sequence: &str) -> Vec<u8> {
+    sequence
+        .chars()
+        .map(|c| {
+            u8::try_from(c)
+                .ok()
+                .and_then(base_index)
+                .map_or(b'N', |i| BASES[i as usize])
+        })
+        .collect()
+}
+
+/// The longest runs of A, C, G, T in a normalized sequence, and single Ns between them.
+pub fn runs(sequence: &[u8]) -> impl Iterator<Item = &[u8]> {
+    sequence.chunk_by(|a, b| *a != b'N' && *b != b'N')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_letters_become_n() {
+        fn t(from: &str, to: &str) {
+            assert_eq!(normalized(from), to.as_bytes());
+        }
+        t("acgtu", "ACGTT");
+        t("ACGTU", "ACGTT");
+        t("nRyé-", "NNNNN");
+        t("", "");
+    }
+
+    #[test]
+    fn runs_stop_at_every_n() {
+        let found: Vec<&[u8]> = runs(b"ACNNGT").collect();
+        assert_eq!(found, [&b"AC"[..], b"N", b"N", b"GT"]);
+        assert_eq!(runs(b"").count(), 0);
+    }
+}
