@@ -16,26 +16,40 @@ const FOLDERS: [&str; 3] = ["bert", "opt", "opt_post_norm"];
 
 #[test]
 fn states_equal_transformers() {
-    for device in [Device::flex(), Device::flex().autodiff()] {
-        for folder in FOLDERS {
-            let model = Model::load(&fixture(folder), &device).unwrap();
-            let golden = golden(&format!("{folder}/golden.json"));
-            let parameters = golden["parameters"].as_u64().unwrap();
-            assert_eq!(model.parameter_count() as u64, parameters, "{folder}");
-            for (number, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
-                let what = format!("{folder}, case {number}");
-                let batch = batch(case);
-                batch.check(model.config(), 0).unwrap();
-                let hidden = model.forward(&batch, Adaptation::none());
-                let got = real(&host(hidden.states), &batch);
-                let expected = real(&floats(&case["states"]), &batch);
-                assert_close(&what, &got, &expected, TOLERANCE);
-                match (hidden.pooled, case.get("pooled")) {
-                    (Some(got), Some(expected)) => {
-                        assert_close(&what, &host(got), &floats(expected), TOLERANCE);
-                    }
-                    (got, expected) => assert!(got.is_none() && expected.is_none(), "{what}"),
+    check_states(&Device::flex(), TOLERANCE);
+    check_states(&Device::flex().autodiff(), TOLERANCE);
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+#[ignore = "needs a graphics adapter, which a software one can be"]
+fn another_device_equals_transformers() {
+    let device = lingo_lm::open_device(lingo_lm::DeviceChoice::Wgpu).unwrap();
+    check_states(&device, 1e-4);
+    for case in golden("bert/golden.json")["adapted"].as_array().unwrap() {
+        check_adapted("bert", case, false, &device.clone().autodiff());
+    }
+}
+
+fn check_states(device: &Device, tolerance: f32) {
+    for folder in FOLDERS {
+        let model = Model::load(&fixture(folder), device).unwrap();
+        let golden = golden(&format!("{folder}/golden.json"));
+        let parameters = golden["parameters"].as_u64().unwrap();
+        assert_eq!(model.parameter_count() as u64, parameters, "{folder}");
+        for (number, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
+            let what = format!("{folder}, case {number}");
+            let batch = batch(case);
+            batch.check(model.config(), 0).unwrap();
+            let hidden = model.forward(&batch, Adaptation::none());
+            let got = real(&host(hidden.states), &batch);
+            let expected = real(&floats(&case["states"]), &batch);
+            assert_close(&what, &got, &expected, tolerance);
+            match (hidden.pooled, case.get("pooled")) {
+                (Some(got), Some(expected)) => {
+                    assert_close(&what, &host(got), &floats(expected), tolerance);
                 }
+                (got, expected) => assert!(got.is_none() && expected.is_none(), "{what}"),
             }
         }
     }
@@ -48,16 +62,16 @@ fn gradients_of_deltas_and_new_rows_equal_torch() {
             .as_array()
             .unwrap()
         {
-            check_adapted(folder, case, false);
-            check_adapted(folder, case, true);
+            let device = Device::flex().autodiff();
+            check_adapted(folder, case, false, &device);
+            check_adapted(folder, case, true, &device);
         }
     }
 }
 
 /// Loss and gradients of one case; with `full`, those of base tensors as well.
-fn check_adapted(folder: &str, case: &Value, full: bool) {
-    let device = Device::flex().autodiff();
-    let mut model = Model::load(&fixture(folder), &device).unwrap();
+fn check_adapted(folder: &str, case: &Value, full: bool, device: &Device) {
+    let mut model = Model::load(&fixture(folder), device).unwrap();
     let what = format!("{folder}, dropout {}", case["dropout"]);
     let base = case["base_gradients"].as_object().unwrap();
     if full {
@@ -75,14 +89,14 @@ fn check_adapted(folder: &str, case: &Value, full: bool) {
         .zip(model.sites())
         .map(|(delta, site)| {
             Some(LowRank {
-                down: matrix(floats(&delta["down"]), 2, &device).require_grad(),
-                up: matrix(floats(&delta["up"]), site.output, &device).require_grad(),
+                down: matrix(floats(&delta["down"]), 2, device).require_grad(),
+                up: matrix(floats(&delta["up"]), site.output, device).require_grad(),
                 dropout,
             })
         })
         .collect();
     let width = model.config().embedding_size();
-    let rows = matrix(floats(&case["rows"]), width, &device).require_grad();
+    let rows = matrix(floats(&case["rows"]), width, device).require_grad();
     let batch = batch(case);
     batch.check(model.config(), 2).unwrap();
     let mut pattern = Pattern::default();
@@ -97,10 +111,10 @@ fn check_adapted(folder: &str, case: &Value, full: bool) {
     );
 
     let states = hidden.states.reshape([batch.ids.len(), width]);
-    let weights = matrix(floats(&case["weights"]), width, &device);
+    let weights = matrix(floats(&case["weights"]), width, device);
     let mut loss: Tensor<1> = (states * weights).sum();
     if let Some(pooled) = hidden.pooled {
-        let weights = matrix(floats(&case["pooled_weights"]), width, &device);
+        let weights = matrix(floats(&case["pooled_weights"]), width, device);
         loss = loss + (pooled * weights).sum();
     }
     let expected = case["loss"].as_f64().unwrap() as f32;
