@@ -70,3 +70,54 @@ impl Batch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_checked_before_use() {
+        let config = ModelConfig::bert(10, 8, 1, 2, 16, 4);
+        let batch = |ids: &[u32], lengths: &[u32], length| Batch {
+            ids: ids.to_vec(),
+            lengths: lengths.to_vec(),
+            batch: lengths.len(),
+            length,
+        };
+        let t = |batch: Batch, extra_rows, expected: &str| {
+            let message = match batch.check(&config, extra_rows) {
+                Ok(()) => "ok".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(message, expected);
+        };
+        t(batch(&[1, 2, 3, 9], &[2, 1], 2), 0, "ok");
+        t(batch(&[1, 10], &[2], 2), 1, "ok");
+        t(batch(&[], &[], 2), 0, "batch: empty: 0 x 2");
+        t(batch(&[1], &[2], 2), 0, "batch: 1 ids for 1 x 2 tokens");
+        t(batch(&[1, 2], &[3], 2), 0, "batch: row 0: length 3 of 2");
+        t(batch(&[1, 2], &[0], 2), 0, "batch: row 0: length 0 of 2");
+        t(
+            batch(&[1; 5], &[5], 5),
+            0,
+            "batch: 5 tokens, but the model has 4 positions",
+        );
+        t(
+            batch(&[1, 2, 3, 11], &[2, 2], 2),
+            1,
+            "batch: row 1, token 1: id 11, but the embedding has 11 rows",
+        );
+    }
+
+    #[test]
+    fn padding_is_any_short_row() {
+        let batch = |lengths: &[u32]| Batch {
+            ids: vec![1; 4],
+            lengths: lengths.to_vec(),
+            batch: 2,
+            length: 2,
+        };
+        assert!(!batch(&[2, 2]).is_padded());
+        assert!(batch(&[2, 1]).is_padded());
+    }
+}

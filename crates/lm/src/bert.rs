@@ -68,8 +68,8 @@ impl Bert {
 
     /// States `[batch * length, hidden]`.
     pub fn states(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
-        let place = pass.matrix(self.position).slice([0..batch.length])
-            + pass.matrix(self.token_type).slice([0..1]);
+        let place = pass.matrix(self.position).narrow(0, 0, batch.length)
+            + pass.matrix(self.token_type).narrow(0, 0, 1);
         let x = pass.words(self.word, &batch.ids, extra);
         let x = pass.add_to_each(x, place);
         let x = pass.norm(&self.norm, x);

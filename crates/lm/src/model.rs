@@ -237,7 +237,7 @@ impl Model {
         let states = states.reshape([batch.batch, batch.length, width]);
         let pooled = match &self.layers {
             Layers::Bert(bert) => {
-                let first = states.clone().slice([0..batch.batch, 0..1, 0..width]);
+                let first = states.clone().narrow(1, 0, 1);
                 bert.pool(first.reshape([batch.batch, width]), &mut pass)
             }
             Layers::Opt(_) => None,

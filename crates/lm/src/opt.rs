@@ -86,8 +86,9 @@ impl Opt {
     /// attention no real token sees padding, and its position is its place: the padding needs
     /// no mask of its own, and what is computed there has no meaning.
     pub fn states(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
-        let end = POSITION_OFFSET + batch.length;
-        let place = pass.matrix(self.position).slice([POSITION_OFFSET..end]);
+        let place = pass
+            .matrix(self.position)
+            .narrow(0, POSITION_OFFSET, batch.length);
         let mut x = pass.words(self.word, &batch.ids, extra);
         if let Some(project_in) = &self.project_in {
             x = pass.linear(project_in, x);

@@ -87,7 +87,13 @@ impl DropoutSource for Pattern {
         let offset = self.calls * 3;
         self.calls += 1;
         (0..n)
-            .map(|i| if (i * 7 + offset) % 5 == 0 { 0.0 } else { keep })
+            .map(|i| {
+                if (i * 7 + offset).is_multiple_of(5) {
+                    0.0
+                } else {
+                    keep
+                }
+            })
             .collect()
     }
 }
