@@ -22,6 +22,8 @@ pub struct Cell {
     pub log: Vec<TrainEvent>,
     /// How its training went.
     pub training: Training,
+    /// Live triplets by (layer, module) of the exported adapter; empty without rank adaptation.
+    pub rank_pattern: Vec<((u64, String), f64)>,
 }
 
 /// `training.json`, as far as the report needs it; whatever is absent is not shown.
@@ -69,6 +71,7 @@ impl Cell {
             metrics,
             log,
             training: read_if_there(&folder.join("training.json"))?.unwrap_or_default(),
+            rank_pattern: super::heat::read_pattern(&folder.join("adapter")),
         })
     }
 

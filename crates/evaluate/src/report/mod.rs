@@ -9,13 +9,30 @@
 //! | [`summary`] | cells of one method over the seeds |
 //! | [`table`] | `metrics.parquet` and `metrics.csv` |
 //! | [`page`] | the whole page |
+//! | [`task`] | the section of one task |
+//! | [`audit`] | the data of a task |
+//! | [`figures`] | the figures of a task |
+//! | [`curves`] | training logs as lines |
+//! | [`chart`], [`dots`], [`heat`] | the three kinds of figures, as SVG |
+//! | [`style`] | a method's colour, dashes and marker |
+//! | [`scale`] | axes and ticks |
+//! | [`html`] | text and numbers as HTML |
 
+pub mod audit;
 pub mod cells;
+pub mod chart;
+pub mod curves;
+pub mod dots;
+pub mod figures;
+pub mod heat;
 pub mod html;
 pub mod page;
 pub mod plan;
+pub mod scale;
+pub mod style;
 pub mod summary;
 pub mod table;
+pub mod task;
 
 pub use plan::{Published, ReportPlan, TaskInfo};
 

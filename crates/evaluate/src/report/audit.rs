@@ -1,0 +1,135 @@
+//! What `ingest` found in the data of a task, as tables and sentences.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use super::html::{NONE, count, escape, fixed};
+
+/// The audit as it stands in the metadata of `examples.parquet`; whatever is absent is not shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Audit {
+    splits: Vec<Split>,
+    shared: Vec<Shared>,
+    two_labels: TwoLabels,
+    dropped_outside: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Split {
+    split: String,
+    rows: u64,
+    classes: Vec<Class>,
+    length: Option<Lengths>,
+    gc: Option<f64>,
+    non_acgt_sequences: u64,
+    duplicate_rows: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Class {
+    class: String,
+    rows: u64,
+    share: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Lengths {
+    min: u64,
+    median: f64,
+    max: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shared {
+    split: String,
+    found_in: String,
+    same: u64,
+    reverse_complement: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TwoLabels {
+    sequences: u64,
+    rows: u64,
+}
+
+/// Warnings as sentences, plain text.
+pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
+    let Some(audit) = parse(audit) else {
+        return Vec::new();
+    };
+    let mut lines = Vec::new();
+    for s in &audit.shared {
+        let of = audit.splits.iter().find(|x| x.split == s.split).map_or(0, |x| x.rows);
+        let mut say = |n: u64, what: &str| {
+            if n > 0 {
+                lines.push(format!(
+                    "Leakage: {} of {} {} rows have {what} in {}.",
+                    count(n),
+                    count(of),
+                    s.split,
+                    s.found_in
+                ));
+            }
+        };
+        say(s.same, "the same sequence");
+        say(s.reverse_complement, "their reverse complement");
+    }
+    if audit.two_labels.sequences > 0 {
+        lines.push(format!(
+            "{} sequences ({} rows) stand under more than one label.",
+            count(audit.two_labels.sequences),
+            count(audit.two_labels.rows)
+        ));
+    }
+    if audit.dropped_outside > 0 {
+        lines.push(format!(
+            "{} intervals were left out: their window would leave the chromosome.",
+            count(audit.dropped_outside)
+        ));
+    }
+    lines
+}
+
+/// A table with one row a split; empty when there is no audit.
+pub fn table(audit: &serde_json::Value) -> String {
+    let Some(audit) = parse(audit).filter(|a| !a.splits.is_empty()) else {
+        return String::new();
+    };
+    let mut out = String::from(
+        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Split</th><th scope=\"col\" class=\"n\">Rows</th><th scope=\"col\">Classes</th><th scope=\"col\" class=\"n\">Length in bases<small>shortest / median / longest</small></th><th scope=\"col\" class=\"n\">GC</th><th scope=\"col\" class=\"n\">Not ACGT<small>sequences</small></th><th scope=\"col\" class=\"n\">Duplicates<small>rows</small></th></tr></thead><tbody>",
+    );
+    for s in &audit.splits {
+        let classes: Vec<String> = s
+            .classes
+            .iter()
+            .map(|c| format!("{}: {} ({} %)", escape(&c.class), count(c.rows), fixed(100.0 * c.share, 1)))
+            .collect();
+        let lengths = s.length.as_ref().map_or(NONE.to_string(), |l| {
+            format!("{} / {} / {}", count(l.min), fixed(l.median, 0), count(l.max))
+        });
+        let gc = s.gc.map_or(NONE.to_string(), |gc| format!("{} %", fixed(100.0 * gc, 1)));
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{lengths}</td><td class=\"n\">{gc}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            escape(&s.split),
+            count(s.rows),
+            if classes.is_empty() { NONE.to_string() } else { classes.join("<br>") },
+            count(s.non_acgt_sequences),
+            count(s.duplicate_rows)
+        );
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+fn parse(audit: &serde_json::Value) -> Option<Audit> {
+    audit.is_object().then(|| Audit::deserialize(audit).ok())?
+}

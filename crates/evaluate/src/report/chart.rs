@@ -1,0 +1,165 @@
+//! A line chart as SVG, for any screen: 460 units wide, text at 13.
+
+use std::fmt::Write as _;
+
+use super::html::{count, escape, fixed};
+use super::scale::{Scale, decimals, ticks};
+use super::style::{colour, dashes, marker};
+
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 270.0;
+const LEFT: f64 = 48.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 42.0;
+
+/// How strong a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// With markers.
+    Main,
+    /// One seed, behind its mean.
+    Thin,
+    /// Wide and pale, behind another.
+    Band,
+}
+
+/// One line.
+pub struct Line {
+    /// The method's style.
+    pub style: usize,
+    /// How strong.
+    pub weight: Weight,
+    /// Points by growing x.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A chart.
+pub struct Chart<'a> {
+    /// Unique on the page.
+    pub id: &'a str,
+    /// What is seen, in a few words.
+    pub title: &'a str,
+    /// The same in sentences, with the numbers that matter, for those who do not see it.
+    pub description: &'a str,
+    /// Name of the x axis.
+    pub x_label: &'a str,
+    /// Values that the y axis must show.
+    pub y_shows: &'a [f64],
+    /// The lines, the later above the earlier.
+    pub lines: &'a [Line],
+    /// Horizontal lines with a name.
+    pub references: &'a [(f64, String)],
+}
+
+impl Chart<'_> {
+    /// The chart as one `<svg>`.
+    pub fn svg(&self) -> String {
+        let points = || self.lines.iter().flat_map(|l| &l.points);
+        let ys = || {
+            let references = self.references.iter().map(|r| r.0);
+            points().map(|p| p.1).chain(self.y_shows.iter().copied()).chain(references)
+        };
+        let (low, high) = range(ys());
+        let (first, last) = range(points().map(|p| p.0));
+        let y_ticks = ticks(low, high, 4);
+        let x_ticks = ticks(first.min(0.0), last, 4);
+        let y_range = ends(&y_ticks);
+        let x = Scale::new((first.min(0.0), last), (LEFT, WIDTH - RIGHT));
+        let y = Scale::new(y_range, (HEIGHT - BOTTOM, TOP));
+        let mut out = open(self.id, self.title, self.description, WIDTH, HEIGHT);
+        for tick in &y_ticks {
+            let at = y.place(*tick);
+            let _ = write!(
+                out,
+                "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{:.1}\"/><text class=\"t e\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                WIDTH - RIGHT,
+                LEFT - 7.0,
+                at + 4.5,
+                fixed(*tick, decimals(&y_ticks))
+            );
+        }
+        for tick in x_ticks.iter().filter(|t| **t <= last * 1.0001) {
+            let at = x.place(*tick);
+            let base = HEIGHT - BOTTOM;
+            let _ = write!(
+                out,
+                "<path class=\"axis\" d=\"M{at:.1} {base}v5\"/><text class=\"t mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
+                base + 19.0,
+                count(tick.round() as u64)
+            );
+        }
+        let _ = write!(
+            out,
+            "<path class=\"axis\" d=\"M{LEFT} {:.1}H{:.1}\"/><text class=\"t mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            HEIGHT - BOTTOM,
+            WIDTH - RIGHT,
+            (LEFT + WIDTH - RIGHT) / 2.0,
+            HEIGHT - 5.0,
+            escape(self.x_label)
+        );
+        for (value, name) in self.references {
+            let at = y.place(*value);
+            let _ = write!(
+                out,
+                "<path class=\"ref\" d=\"M{LEFT} {at:.1}H{:.1}\"/><text class=\"t halo e\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                WIDTH - RIGHT,
+                WIDTH - RIGHT - 2.0,
+                at - 5.0,
+                escape(name)
+            );
+        }
+        for line in self.lines {
+            draw(&mut out, line, &x, &y);
+        }
+        out.push_str("</svg>");
+        out
+    }
+}
+
+fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
+    let places: Vec<(f64, f64)> = line.points.iter().map(|p| (x.place(p.0), y.place(p.1))).collect();
+    let mut d = String::new();
+    for (i, (x, y)) in places.iter().enumerate() {
+        let _ = write!(d, "{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" });
+    }
+    let (class, dash) = match line.weight {
+        Weight::Main => ("l", dashes(line.style)),
+        Weight::Thin => ("l thin", String::new()),
+        Weight::Band => ("l band", String::new()),
+    };
+    let _ = write!(out, "<path class=\"{class} {}\"{dash} d=\"{d}\"/>", colour(line.style));
+    if line.weight == Weight::Main {
+        // Few markers, each method's at other places, so that lines that meet stay readable.
+        let every = places.len().div_ceil(6).max(1);
+        for (i, (x, y)) in places.iter().enumerate() {
+            if (i + line.style) % every == 0 || i + 1 == places.len() {
+                out.push_str(&marker(line.style, *x, *y));
+            }
+        }
+    }
+}
+
+/// The opening of an accessible `<svg>`.
+pub fn open(id: &str, title: &str, description: &str, width: f64, height: f64) -> String {
+    format!(
+        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>",
+        escape(title),
+        escape(description)
+    )
+}
+
+/// The smallest and the largest; 0 and 1 when there is nothing.
+pub fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values
+        .filter(|v| v.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    if low <= high { (low, high) } else { (0.0, 1.0) }
+}
+
+fn ends(ticks: &[f64]) -> (f64, f64) {
+    (
+        ticks.first().copied().unwrap_or(0.0),
+        ticks.last().copied().unwrap_or(1.0),
+    )
+}

@@ -1,0 +1,321 @@
+//! One task: its headline, table, figures, seeds and data.
+
+use std::fmt::Write as _;
+
+use super::cells::Cell;
+use super::html::{NONE, count, duration, escape, fixed};
+use super::plan::{ReportPlan, TaskInfo};
+use super::summary::{MethodSummary, Spread, best_on_dev, judged_by};
+use super::{audit, figures};
+use crate::metrics::Metrics;
+
+/// The share of trained parameters that is flagged.
+pub const SHARE_LIMIT: f64 = 0.02;
+
+/// A task with its cells.
+pub struct TaskReport<'a> {
+    /// What the task is.
+    pub info: &'a TaskInfo,
+    /// Its methods.
+    pub methods: Vec<MethodSummary<'a>>,
+    /// The metric that it is judged by.
+    pub metric: &'static str,
+    /// Its anchor on the page.
+    pub id: String,
+}
+
+impl<'a> TaskReport<'a> {
+    /// The `number`-th task.
+    pub fn new(plan: &'a ReportPlan, info: &'a TaskInfo, cells: &'a [Cell], number: usize) -> Self {
+        let methods = MethodSummary::of_task(&plan.methods, cells, &info.name);
+        Self {
+            info,
+            metric: judged_by(&methods),
+            methods,
+            id: format!("task-{}", number + 1),
+        }
+    }
+
+    /// The metric's name as people write it.
+    pub fn metric_name(&self) -> &'static str {
+        match self.metric {
+            "mcc" => "MCC",
+            _ => "Pearson's r",
+        }
+    }
+
+    /// The floor's test value.
+    pub fn floor(&self) -> Option<f64> {
+        self.info.floor.as_ref()?.test.get(self.metric)
+    }
+
+    /// The best method on dev and its test result, in one sentence.
+    pub fn headline(&self) -> String {
+        let Some(best) = best_on_dev(&self.methods, self.metric) else {
+            return match &self.info.missing {
+                Some(why) => format!("Not run: {}.", escape(why)),
+                None => "No cell has finished yet.".to_string(),
+            };
+        };
+        let Some(test) = best.test(self.metric) else {
+            return "No test rows were scored.".to_string();
+        };
+        let among = self.methods.iter().filter(|m| m.dev(self.metric).is_some()).count();
+        let chosen = if among > 1 { "the best on dev, " } else { "" };
+        let floor = self.floor().map_or(String::new(), |floor| {
+            format!("; dinucleotide counts alone reach {}", fixed(floor, 3))
+        });
+        format!(
+            "<strong>{}</strong>, {chosen}reaches a test {} of <strong>{}</strong>{}{floor}.",
+            escape(best.method),
+            self.metric_name(),
+            spread(&test, 3),
+            match test.n {
+                1 => " with one seed".to_string(),
+                n => format!(" over {n} seeds"),
+            }
+        )
+    }
+
+    /// The whole section.
+    pub fn section(&self, plan: &ReportPlan) -> String {
+        let mut out = format!("<section id=\"{}\"><h2>{}</h2>", self.id, escape(&self.info.name));
+        if !self.info.description.is_empty() {
+            let _ = write!(out, "<p class=\"lead\">{}</p>", escape(&self.info.description));
+        }
+        let _ = write!(out, "<p>{}</p>", self.headline());
+        out.push_str(&self.table(plan));
+        out.push_str(&figures::of_task(self));
+        out.push_str(&self.seeds());
+        out.push_str(&self.data());
+        out.push_str("</section>");
+        out
+    }
+
+    fn table(&self, plan: &ReportPlan) -> String {
+        let secondary: &[(&str, &str, usize)] = match self.metric {
+            "mcc" => &[("accuracy", "Accuracy", 3), ("f1_macro", "F1, macro", 3), ("auroc", "AUROC", 3)],
+            _ => &[("spearman", "Spearman", 3), ("r2", "R\u{b2}", 3), ("mse", "MSE", 4)],
+        };
+        let mut out = format!(
+            "<div class=\"scroll\"><table class=\"main\"><caption>Test results, mean \u{b1} standard deviation over the seeds that ran</caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
+            self.metric_name()
+        );
+        for (_, name, _) in secondary {
+            let _ = write!(out, "<th scope=\"col\" class=\"n\">{name}</th>");
+        }
+        out.push_str("<th scope=\"col\" class=\"n\">Trained parameters</th><th scope=\"col\" class=\"n\">Share</th><th scope=\"col\" class=\"n\">Training time</th></tr></thead><tbody>");
+        let best = best_on_dev(&self.methods, self.metric).map(|m| m.method);
+        for summary in &self.methods {
+            self.method_row(&mut out, plan, summary, secondary, best == Some(summary.method));
+        }
+        if let Some(floor) = &self.info.floor {
+            let _ = write!(
+                out,
+                "<tr class=\"floor\"><th scope=\"row\">Floor<small>{}</small></th><td class=\"n\">{}</td><td class=\"n\">{NONE}</td><td class=\"n\">{}</td>",
+                escape(&floor.name),
+                plain(floor.test.get(self.metric), 3),
+                plain(floor.dev.get(self.metric), 3)
+            );
+            for (metric, _, decimals) in secondary {
+                let _ = write!(out, "<td class=\"n\">{}</td>", plain(floor.test.get(metric), *decimals));
+            }
+            let _ = write!(out, "<td class=\"n\">{}</td><td class=\"n\">{NONE}</td><td class=\"n\">{NONE}</td></tr>", count(floor.parameters));
+        }
+        for published in &self.info.published {
+            let _ = write!(
+                out,
+                "<tr class=\"floor\"><th scope=\"row\">{}<small>published: {}</small></th><td class=\"n\">{}</td><td colspan=\"{}\"></td></tr>",
+                escape(&published.model),
+                escape(&published.source),
+                fixed(published.mcc, 3),
+                secondary.len() + 5
+            );
+        }
+        out.push_str("</tbody></table></div>");
+        out
+    }
+
+    fn method_row(
+        &self,
+        out: &mut String,
+        plan: &ReportPlan,
+        summary: &MethodSummary,
+        secondary: &[(&str, &str, usize)],
+        best: bool,
+    ) {
+        let holes = summary.holes();
+        let name = format!(
+            "{}{}",
+            escape(summary.method),
+            if best { " <span class=\"tag\">best on dev</span>" } else { "" }
+        );
+        if holes.len() == summary.cells.len() {
+            let _ = write!(
+                out,
+                "<tr class=\"hole\"><th scope=\"row\">{name}</th><td colspan=\"{}\">not run; {}</td></tr>",
+                secondary.len() + 6,
+                self.fill(plan, summary.method, &holes)
+            );
+            return;
+        }
+        let cell = |value: Option<Spread>, decimals| {
+            value.map_or(NONE.to_string(), |s| spread(&s, decimals))
+        };
+        let _ = write!(
+            out,
+            "<tr{}><th scope=\"row\">{name}</th><td class=\"n key\">{}</td><td class=\"n\">{} of {}</td><td class=\"n\">{}</td>",
+            if best { " class=\"best\"" } else { "" },
+            cell(summary.test(self.metric), 3),
+            summary.cells.len() - holes.len(),
+            summary.cells.len(),
+            cell(summary.dev(self.metric), 3)
+        );
+        for (metric, _, decimals) in secondary {
+            let _ = write!(out, "<td class=\"n\">{}</td>", cell(summary.test(metric), *decimals));
+        }
+        let trained = summary.over_seeds(|c| c.trained().map(|n| n as f64));
+        let share = summary.over_seeds(Cell::share);
+        let seconds = summary.over_seeds(|c| c.training.seconds);
+        let _ = write!(
+            out,
+            "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            trained.map_or(NONE.to_string(), |s| count(s.mean.round() as u64)),
+            share.map_or(NONE.to_string(), |s| {
+                let flag = if s.mean >= SHARE_LIMIT {
+                    " <span class=\"tag warn\" title=\"the method's promise is under 2 %\">\u{2265} 2 %</span>"
+                } else {
+                    ""
+                };
+                format!("{} %{flag}", fixed(100.0 * s.mean, 2))
+            }),
+            seconds.map_or(NONE.to_string(), |s| duration(s.mean))
+        );
+        if !holes.is_empty() {
+            let _ = write!(
+                out,
+                "<tr class=\"hole\"><td colspan=\"{}\">{}: {} not run; {}</td></tr>",
+                secondary.len() + 7,
+                escape(summary.method),
+                list("seed", &holes),
+                self.fill(plan, summary.method, &holes)
+            );
+        }
+    }
+
+    /// The command that fills a hole.
+    fn fill(&self, plan: &ReportPlan, method: &str, seeds: &[u64]) -> String {
+        if let Some(why) = &self.info.missing {
+            return escape(why);
+        }
+        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        format!(
+            "to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}</code>",
+            escape(&plan.pipeline),
+            escape(&self.info.name),
+            escape(method),
+            seeds.join(",")
+        )
+    }
+
+    fn seeds(&self) -> String {
+        let mut rows = String::new();
+        for summary in &self.methods {
+            for cell in &summary.cells {
+                let Some(metrics) = &cell.metrics else {
+                    continue;
+                };
+                let interval = metrics.intervals.test.get(self.metric).copied().flatten();
+                let _ = write!(
+                    rows,
+                    "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+                    escape(summary.method),
+                    cell.seed,
+                    plain(metrics.test.get(self.metric), 3),
+                    interval.map_or(NONE.to_string(), |[l, h]| format!("{} to {}", fixed(l, 3), fixed(h, 3))),
+                    plain(metrics.dev.get(self.metric), 3),
+                    kept_of(cell),
+                    cell.training.seconds.map_or(NONE.to_string(), duration),
+                    confusion(&metrics.test)
+                );
+            }
+        }
+        if rows.is_empty() {
+            return String::new();
+        }
+        format!(
+            "<details><summary>Every seed</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Seed</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Interval<small>bootstrap</small></th><th scope=\"col\" class=\"n\">Dev {0}</th><th scope=\"col\" class=\"n\">Step kept<small>of all</small></th><th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Right of each class<small>test rows</small></th></tr></thead><tbody>{rows}</tbody></table></div></details>",
+            self.metric_name()
+        )
+    }
+
+    fn data(&self) -> String {
+        let [train, dev, test] = self.info.counts.map(count);
+        let warnings = audit::warnings(&self.info.audit);
+        let note = match warnings.len() {
+            0 => String::new(),
+            n => format!(" <span class=\"tag warn\">{n} {}</span>", if n == 1 { "warning" } else { "warnings" }),
+        };
+        let mut out = format!(
+            "<details><summary>The data: {train} train, {dev} dev, {test} test rows{note}</summary>"
+        );
+        out.push_str(&items(&warnings));
+        out.push_str(&audit::table(&self.info.audit));
+        out.push_str("</details>");
+        out
+    }
+}
+
+/// Sentences as a list; nothing for none.
+pub fn items(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let items: String = lines.iter().map(|l| format!("<li>{}</li>", escape(l))).collect();
+    format!("<ul>{items}</ul>")
+}
+
+/// Mean and deviation.
+pub fn spread(spread: &Spread, decimals: usize) -> String {
+    let mean = fixed(spread.mean, decimals);
+    match spread.deviation {
+        Some(deviation) => format!("{mean}<span class=\"sd\"> \u{b1} {}</span>", fixed(deviation, decimals)),
+        None => mean,
+    }
+}
+
+fn plain(value: Option<f64>, decimals: usize) -> String {
+    value.map_or(NONE.to_string(), |v| fixed(v, decimals))
+}
+
+fn kept_of(cell: &Cell) -> String {
+    match (cell.training.best_step, cell.training.steps) {
+        (Some(best), Some(steps)) => format!("{} of {}", count(best), count(steps)),
+        (None, Some(steps)) => count(steps),
+        _ => NONE.to_string(),
+    }
+}
+
+fn confusion(metrics: &Metrics) -> String {
+    let Metrics::Classification(m) = metrics else {
+        return NONE.to_string();
+    };
+    // Of many classes the list would be longer than the table.
+    let shown = m.per_class.iter().take(4).map(|c| {
+        format!(
+            "{}: {} of {}",
+            escape(&c.name),
+            count(c.true_positives),
+            count(c.true_positives + c.false_negatives)
+        )
+    });
+    let more = if m.per_class.len() > 4 { ", \u{2026}" } else { "" };
+    shown.collect::<Vec<_>>().join(", ") + more
+}
+
+/// "seed 3", "seeds 1, 2".
+fn list(noun: &str, numbers: &[u64]) -> String {
+    let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    let plural = if texts.len() == 1 { "" } else { "s" };
+    format!("{noun}{plural} {}", texts.join(", "))
+}
