@@ -11,6 +11,7 @@
 //! | `row`, `labels`, `split_rows` | rows on their way to examples: label texts to classes, rows to splits |
 //! | [`mod@audit`] | counts, balance, composition, leakage |
 //! | [`mod@ingest`] | the stage |
+//! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
 
 pub mod audit;
@@ -28,6 +29,7 @@ mod labelled_table;
 mod labels;
 mod row;
 mod split_rows;
+pub mod synthetic;
 
 pub use audit::Audit;
 pub use bed::{BedOptions, BedRow, read_bed};
