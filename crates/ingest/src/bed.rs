@@ -209,7 +209,7 @@ fn coordinate(text: &str, column: usize, what: &str) -> std::result::Result<u64,
     let hint = match text.strip_prefix('-') {
         Some(rest) if rest.bytes().all(|b| b.is_ascii_digit()) => "; positions count from 0",
         _ if text.trim() != text => "; there is a space beside it",
-        _ if text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_') => {
+        _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_') => {
             "; is this a header line? begin it with `#`"
         }
         _ => "",

@@ -259,3 +259,53 @@ pub fn missing_files(config: &IngestConfig) -> Vec<PathBuf> {
     files.retain(|path| !path.exists());
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_reads_as_it_is_documented() {
+        let config: IngestConfig = serde_json::from_str(
+            r#"{
+                "source": { "bed": { "fasta": "g.fa", "beds": ["r.bed"], "label": { "column": 5 }, "name_prefix": "H3:" } },
+                "split": { "chromosomes": { "dev": ["XV"], "test": ["XVI"] } }
+            }"#,
+        )
+        .unwrap();
+        config.check().unwrap();
+        assert_eq!(config.max_uncompressed_bytes, 16 << 30);
+        let Source::Bed(bed) = &config.source else {
+            panic!("{config:?}")
+        };
+        assert!(bed.stranded && bed.width.is_none());
+        let config: IngestConfig = serde_json::from_str(
+            r#"{ "source": { "csv": { "train": "a.csv", "dev": "b.csv", "test": "c.csv" } }, "label_kind": "regression" }"#,
+        )
+        .unwrap();
+        config.check().unwrap();
+        assert_eq!(config.label_kind, LabelKindPlan::Regression);
+        let again: IngestConfig =
+            serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again, config);
+    }
+
+    #[test]
+    fn bad_values_do_not_parse() {
+        fn t(text: &str, expected: &str) {
+            let message = serde_json::from_str::<IngestConfig>(text).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        t(r#"{ "source": { "csv": { "trian": "a.csv" } } }"#, "unknown field `trian`");
+        t(r#"{ "source": { "gff": {} } }"#, "unknown variant `gff`");
+        t(
+            r#"{ "source": { "bed": { "fasta": "g", "beds": [], "label": { "column": 0 } } } }"#,
+            "nonzero",
+        );
+        t(
+            r#"{ "source": { "csv": {} }, "split": { "ratios": { "train": 1.5, "dev": 0, "test": 0 } } }"#,
+            "1.5 is out of range",
+        );
+        t(r#"{ "source": { "csv": {} }, "splits": 1 }"#, "unknown field `splits`");
+    }
+}

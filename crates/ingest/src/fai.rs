@@ -159,11 +159,12 @@ pub(crate) fn fits(
     };
     for record in in_order {
         let name = record.name();
+        let name_bytes: &[u8] = name;
         let misplaced = || format!("`{name}` does not begin at byte {}", record.position());
         let end = if record.length() == 0 {
             record.position()
         } else {
-            offset(record, record.length() - 1) + 1
+            offset(record, record.length() - 1).saturating_add(1)
         };
         let widths_fit = record.line_width() > record.line_base_count()
             || record.length() <= record.line_base_count().get();
@@ -176,9 +177,9 @@ pub(crate) fn fits(
         }
         let gap = between(at, record.position())?;
         let gap = if at == 0 {
-            gap.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&gap)
+            gap.strip_prefix(b"\xef\xbb\xbf").unwrap_or(gap.as_slice())
         } else if matches!(gap.first(), Some(b'\r' | b'\n')) {
-            &gap
+            gap.as_slice()
         } else {
             return Err(misplaced());
         };
@@ -190,7 +191,7 @@ pub(crate) fn fits(
             .split(u8::is_ascii_whitespace)
             .next()
             .unwrap_or_default();
-        if !is_header || found != &name[..] {
+        if !is_header || found != name_bytes {
             return Err(misplaced());
         }
         at = end;

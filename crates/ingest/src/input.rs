@@ -83,7 +83,7 @@ impl Input {
             Ok(0) => Ok(None),
             Ok(_) => {
                 self.line += 1;
-                Ok(Some((self.line, &self.buffer)))
+                Ok(Some((self.line, self.buffer.as_slice())))
             }
             Err(e) => Err(self.explain(e)),
         }

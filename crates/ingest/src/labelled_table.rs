@@ -152,7 +152,8 @@ fn explain(path: &Path, e: &csv::Error) -> Error {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..
         } => {
-            format!("this row has {len} fields where the header has {expected_len}")
+            let fields = if *len == 1 { "field" } else { "fields" };
+            format!("this row has {len} {fields} where the header has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "this line is not UTF-8 text".into(),
         _ => e.to_string(),

@@ -1,0 +1,282 @@
+//! From files to examples: what comes out, in which order, with which audit.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::progress::Silent;
+use lingo_artifact::{Label, LabelKind, Split, Strand};
+use lingo_ingest::config::{BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, RatioSplit, Source, SplitPlan};
+use lingo_ingest::{Audit, IngestConfig, ingest, input_files, missing_files};
+
+fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
+    IngestConfig {
+        source,
+        split,
+        label_kind: LabelKindPlan::Auto,
+        classes: None,
+        max_uncompressed_bytes: 1 << 20,
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn bed_source(fasta: PathBuf, beds: Vec<PathBuf>) -> BedSource {
+    BedSource {
+        fasta,
+        beds,
+        label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
+        name_prefix: None,
+        width: None,
+        stranded: true,
+    }
+}
+
+fn audit(value: &serde_json::Value) -> Audit {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[test]
+fn intervals_become_examples_by_chromosome() {
+    let folder = tempfile::tempdir().unwrap();
+    let fasta = write(folder.path(), "g.fa", ">I x\naacgtRYn\nACGU\n>II\nTTTTGGGG\n>III\nCCCC\n");
+    let bed = write(
+        folder.path(),
+        "r.bed",
+        "browser position I\ntrack name=x\n# c\n\nII\t0\t6\tm:b\t10\t-\r\nIII\t0\t4\tm:c\t9\t.\nI\t1\t8\tm:a\t9\t-\nI\t8\t12\t.\t10\t+\nI\t0\t12\tother:a\t9",
+    );
+    let split = SplitPlan::Chromosomes(ChromosomeSplit {
+        dev: vec!["II".into()],
+        test: vec!["III".into()],
+    });
+    let examples = ingest(&config(Source::Bed(bed_source(fasta, vec![bed])), Some(split)), &Silent).unwrap();
+    assert_eq!(examples.metadata.labels, LabelKind::Classes(vec!["9".into(), "10".into()]));
+    let seen: Vec<_> = examples
+        .rows
+        .iter()
+        .map(|e| {
+            let i = e.interval.clone().unwrap();
+            (e.split, e.id.as_str(), e.sequence.as_str(), e.label.clone(), i.start, i.end, i.strand)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (Split::Train, "m:a", "NRYACGT", Label::Class(0), 1, 8, Strand::Reverse),
+            (Split::Train, "I:8-12(+)", "ACGT", Label::Class(1), 8, 12, Strand::Forward),
+            (Split::Train, "other:a", "AACGTRYNACGT", Label::Class(0), 0, 12, Strand::Unknown),
+            (Split::Dev, "m:b", "CCAAAA", Label::Class(1), 0, 6, Strand::Reverse),
+            (Split::Test, "m:c", "CCCC", Label::Class(0), 0, 4, Strand::Unknown),
+        ]
+    );
+    assert_eq!(examples.metadata.sources.len(), 2);
+    assert_eq!(examples.metadata.sources[0].bytes, 53);
+    // What is written can be read back.
+    let path = folder.path().join("examples.parquet");
+    examples.write(&path).unwrap();
+    assert_eq!(lingo_artifact::example::Examples::read(&path).unwrap(), examples);
+}
+
+#[test]
+fn a_name_prefix_selects_and_a_width_resizes() {
+    let folder = tempfile::tempdir().unwrap();
+    let fasta = write(folder.path(), "g.fa", ">I\nAACCGGTTAC\n>II\nAACCGGTTAC\n");
+    let bed = write(
+        folder.path(),
+        "r.bed",
+        "I\t4\t6\tH3:1\t0\t+\nI\t4\t6\tH3K4:1\t0\t+\nI\t0\t2\tH3:2\t1\t+\nI\t2\t8\tH3:3\t1\t-\nII\t2\t8\tH3:4\t1\n",
+    );
+    let source = BedSource {
+        name_prefix: Some("H3:".into()),
+        width: NonZeroU32::new(4),
+        stranded: false,
+        ..bed_source(fasta, vec![bed])
+    };
+    let split = SplitPlan::Chromosomes(ChromosomeSplit {
+        dev: vec!["II".into()],
+        test: vec![],
+    });
+    let examples = ingest(&config(Source::Bed(source), Some(split)), &Silent).unwrap();
+    let seen: Vec<(&str, &str)> = examples.rows.iter().map(|e| (e.id.as_str(), e.sequence.as_str())).collect();
+    assert_eq!(seen, [("H3:1", "CGGT"), ("H3:3", "CGGT"), ("H3:4", "CGGT")]);
+    let audit = audit(&examples.metadata.audit);
+    assert_eq!(audit.dropped_outside, 1);
+    assert_eq!(
+        audit.warnings(),
+        [
+            "1 interval was dropped: the window would leave the chromosome",
+            "train: 1 row repeats (50.0 %) an earlier row's sequence",
+            "dev has no row of the class `0`",
+            "test has no rows",
+            "leakage: 1 row of dev (100.0 %): the sequence stands in train too",
+            "1 sequence has more than one label (3 rows, such as `H3:1` and `H3:3`)",
+        ]
+    );
+}
+
+#[test]
+fn one_class_per_bed_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let fasta = write(folder.path(), "g.fa", ">I\nAACCGGTTACAACCGGTTAC\n");
+    let rows = |from: u32| (from..from + 10).map(|i| format!("I\t{i}\t{}\n", i + 5)).collect::<String>();
+    let beds = vec![write(folder.path(), "open.bed", &rows(0)), write(folder.path(), "closed.bed", &rows(5))];
+    let source = BedSource {
+        label: BedLabel::PerFile(vec!["open".into(), "closed".into()]),
+        ..bed_source(fasta, beds)
+    };
+    let plan = |seed| {
+        SplitPlan::Ratios(RatioSplit {
+            train: 0.6.try_into().unwrap(),
+            dev: 0.2.try_into().unwrap(),
+            test: 0.2.try_into().unwrap(),
+            seed,
+        })
+    };
+    let run = |seed| ingest(&config(Source::Bed(source.clone()), Some(plan(seed))), &Silent).unwrap();
+    let examples = run(0);
+    assert_eq!(examples.metadata.labels.names(), ["closed", "open"]);
+    for (split, expected) in Split::ALL.into_iter().zip([6, 2, 2]) {
+        for class in 0..2 {
+            let of = |e: &&lingo_artifact::example::Example| e.split == split && e.label == Label::Class(class);
+            assert_eq!(examples.rows.iter().filter(of).count(), expected);
+        }
+    }
+    assert_eq!(run(0), examples);
+    assert_ne!(run(1), examples);
+}
+
+#[test]
+fn tables_with_given_splits() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = CsvSource {
+        train: Some(write(
+            folder.path(),
+            "train.csv",
+            "\u{feff}sequence,label\nacgu,a\nGGAN,b\nACGT,b\nTTTT,a\nTTTT,a\n",
+        )),
+        dev: Some(write(folder.path(), "dev.tsv", "label\textra\tsequence\na\t1\tACGT\nb\t2\tAAAA\nb\t2\tNTCC\n")),
+        test: Some(write(folder.path(), "test.csv", "sequence,label\r\nAAAA,a\r\nTTTT,b")),
+        file: None,
+    };
+    let config = config(Source::Csv(source), None);
+    let examples = ingest(&config, &Silent).unwrap();
+    let ids: Vec<&str> = examples.rows.iter().map(|e| e.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        ["train:1", "train:2", "train:3", "train:4", "train:5", "dev:1", "dev:2", "dev:3", "test:1", "test:2"]
+    );
+    assert_eq!(examples.rows[0].sequence, "ACGT");
+    let audit = audit(&examples.metadata.audit);
+    let train = &audit.splits[0];
+    assert_eq!((train.rows, train.duplicate_rows), (5, 2));
+    assert_eq!((train.non_acgt_sequences, train.non_acgt_bases), (1, 1));
+    assert_eq!(train.gc, Some(6.0 / 19.0));
+    let length = train.length.unwrap();
+    assert_eq!((length.min, length.median, length.max), (4, 4.0, 4));
+    assert_eq!(train.classes[0].share, 0.6);
+    // ACGT is its own reverse complement, AAAA is TTTT's, NTCC is GGAN's.
+    let shared: Vec<(Split, Split, u64, u64)> = audit
+        .shared
+        .iter()
+        .map(|s| (s.split, s.found_in, s.same, s.reverse_complement))
+        .collect();
+    assert_eq!(
+        shared,
+        [
+            (Split::Dev, Split::Train, 1, 2),
+            (Split::Test, Split::Train, 1, 1),
+            (Split::Test, Split::Dev, 1, 1),
+        ]
+    );
+    assert_eq!((audit.two_labels.sequences, audit.two_labels.rows), (3, 8));
+    assert_eq!(audit.two_labels.example, Some(("train:1".into(), "train:3".into())));
+}
+
+#[test]
+fn pairs_are_compared_as_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = |name: &str, rows: &str| Some(write(folder.path(), name, &format!("sequence1,sequence2,label\n{rows}")));
+    let source = CsvSource {
+        train: table("train.csv", "AAAA,CCCC,0\nAAAA,GGGG,1\nAAAA,GGGG,1\n"),
+        dev: table("dev.csv", "AAAA,CCCC,0\nCCCC,AAAA,1\n"),
+        test: table("test.csv", "TTTT,CCCC,1\nTTTTT,CCCC,0\n"),
+        file: None,
+    };
+    let examples = ingest(&config(Source::Csv(source), None), &Silent).unwrap();
+    assert_eq!(examples.rows[1].sequence2.as_deref(), Some("GGGG"));
+    let audit = audit(&examples.metadata.audit);
+    assert_eq!(audit.splits[0].duplicate_rows, 1);
+    assert_eq!((audit.shared[0].same, audit.shared[0].reverse_complement), (1, 0));
+    assert_eq!((audit.shared[1].same, audit.shared[1].reverse_complement), (0, 1));
+    assert_eq!(audit.splits[2].length.unwrap().max, 5);
+}
+
+#[test]
+fn one_table_split_at_random() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..40).map(|i| format!("{},{}\n", "ACGT".repeat(i + 1), f64::from(i as u32) / 4.0)).collect();
+    let file = write(folder.path(), "all.csv", &format!("sequence,label\n{rows}"));
+    let source = CsvSource {
+        file: Some(file),
+        ..CsvSource::default()
+    };
+    let plan = SplitPlan::Ratios(RatioSplit {
+        train: 0.5.try_into().unwrap(),
+        dev: 0.25.try_into().unwrap(),
+        test: 0.25.try_into().unwrap(),
+        seed: 3,
+    });
+    let config = IngestConfig {
+        label_kind: LabelKindPlan::Regression,
+        ..config(Source::Csv(source), Some(plan))
+    };
+    let examples = ingest(&config, &Silent).unwrap();
+    assert_eq!(examples.metadata.labels, LabelKind::Regression);
+    let counts = Split::ALL.map(|s| examples.rows.iter().filter(|e| e.split == s).count());
+    assert_eq!(counts, [20, 10, 10]);
+    for example in &examples.rows {
+        let number: usize = example.id.split(':').next_back().unwrap().parse().unwrap();
+        assert_eq!(example.sequence.len(), 4 * number);
+        assert_eq!(example.label, Label::Value((number - 1) as f32 / 4.0));
+    }
+}
+
+#[test]
+fn several_labels_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = |name: &str| Some(write(folder.path(), name, "sequence,label\nA,0 1\nC,1;1\nG,\"0,0\"\n"));
+    let source = CsvSource {
+        train: table("train.csv"),
+        dev: table("dev.csv"),
+        test: table("test.csv"),
+        file: None,
+    };
+    let config = IngestConfig {
+        label_kind: LabelKindPlan::Multilabel,
+        classes: Some(vec!["H3".into(), "H4".into()]),
+        ..config(Source::Csv(source), None)
+    };
+    let examples = ingest(&config, &Silent).unwrap();
+    let labels: Vec<&Label> = examples.rows.iter().take(3).map(|e| &e.label).collect();
+    assert_eq!(labels, [&Label::Multi(vec![0, 1]), &Label::Multi(vec![1, 1]), &Label::Multi(vec![0, 0])]);
+    let counts: Vec<(String, u64)> =
+        audit(&examples.metadata.audit).splits[0].classes.iter().map(|c| (c.class.clone(), c.rows)).collect();
+    assert_eq!(counts, [("H3".into(), 1), ("H4".into(), 2)]);
+}
+
+#[test]
+fn files_are_listed_and_missing_ones_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let fasta = write(folder.path(), "g.fa", ">I\nA\n");
+    let missing = folder.path().join("r.bed");
+    let mut config = config(Source::Bed(bed_source(fasta.clone(), vec![missing.clone()])), None);
+    assert_eq!(input_files(&config), [fasta, missing.clone()]);
+    assert_eq!(missing_files(&config), [missing]);
+    for path in config.paths_mut() {
+        *path = Path::new("elsewhere").join(path.file_name().unwrap());
+    }
+    assert_eq!(input_files(&config), [PathBuf::from("elsewhere/g.fa"), PathBuf::from("elsewhere/r.bed")]);
+}
