@@ -67,7 +67,11 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
     };
     let mut lines = Vec::new();
     for s in &audit.shared {
-        let of = audit.splits.iter().find(|x| x.split == s.split).map_or(0, |x| x.rows);
+        let of = audit
+            .splits
+            .iter()
+            .find(|x| x.split == s.split)
+            .map_or(0, |x| x.rows);
         let mut say = |n: u64, what: &str| {
             if n > 0 {
                 lines.push(format!(
@@ -110,18 +114,35 @@ pub fn table(audit: &serde_json::Value) -> String {
         let classes: Vec<String> = s
             .classes
             .iter()
-            .map(|c| format!("{}: {} ({} %)", escape(&c.class), count(c.rows), fixed(100.0 * c.share, 1)))
+            .map(|c| {
+                format!(
+                    "{}: {} ({} %)",
+                    escape(&c.class),
+                    count(c.rows),
+                    fixed(100.0 * c.share, 1)
+                )
+            })
             .collect();
         let lengths = s.length.as_ref().map_or(NONE.to_string(), |l| {
-            format!("{} / {} / {}", count(l.min), fixed(l.median, 0), count(l.max))
+            format!(
+                "{} / {} / {}",
+                count(l.min),
+                fixed(l.median, 0),
+                count(l.max)
+            )
         });
-        let gc = s.gc.map_or(NONE.to_string(), |gc| format!("{} %", fixed(100.0 * gc, 1)));
+        let gc =
+            s.gc.map_or(NONE.to_string(), |gc| format!("{} %", fixed(100.0 * gc, 1)));
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{lengths}</td><td class=\"n\">{gc}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
             escape(&s.split),
             count(s.rows),
-            if classes.is_empty() { NONE.to_string() } else { classes.join("<br>") },
+            if classes.is_empty() {
+                NONE.to_string()
+            } else {
+                classes.join("<br>")
+            },
             count(s.non_acgt_sequences),
             count(s.duplicate_rows)
         );

@@ -58,7 +58,10 @@ impl Chart<'_> {
         let points = || self.lines.iter().flat_map(|l| &l.points);
         let ys = || {
             let references = self.references.iter().map(|r| r.0);
-            points().map(|p| p.1).chain(self.y_shows.iter().copied()).chain(references)
+            points()
+                .map(|p| p.1)
+                .chain(self.y_shows.iter().copied())
+                .chain(references)
         };
         let (low, high) = range(ys());
         let (first, last) = range(points().map(|p| p.0));
@@ -118,7 +121,11 @@ impl Chart<'_> {
 }
 
 fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
-    let places: Vec<(f64, f64)> = line.points.iter().map(|p| (x.place(p.0), y.place(p.1))).collect();
+    let places: Vec<(f64, f64)> = line
+        .points
+        .iter()
+        .map(|p| (x.place(p.0), y.place(p.1)))
+        .collect();
     let mut d = String::new();
     for (i, (x, y)) in places.iter().enumerate() {
         let _ = write!(d, "{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" });
@@ -128,7 +135,11 @@ fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
         Weight::Thin => ("l thin", String::new()),
         Weight::Band => ("l band", String::new()),
     };
-    let _ = write!(out, "<path class=\"{class} {}\"{dash} d=\"{d}\"/>", colour(line.style));
+    let _ = write!(
+        out,
+        "<path class=\"{class} {}\"{dash} d=\"{d}\"/>",
+        colour(line.style)
+    );
     if line.weight == Weight::Main {
         // Few markers, each method's at other places, so that lines that meet stay readable.
         let every = places.len().div_ceil(6).max(1);
@@ -153,7 +164,9 @@ pub fn open(id: &str, title: &str, description: &str, width: f64, height: f64) -
 pub fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values
         .filter(|v| v.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
     if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 

@@ -36,7 +36,12 @@ fn common_mean(seeds: &[Vec<(u64, f64)>]) -> Vec<(f64, f64)> {
     by_step
         .into_iter()
         .filter(|(_, values)| values.len() == seeds.len())
-        .map(|(step, values)| (step as f64, values.iter().sum::<f64>() / values.len() as f64))
+        .map(|(step, values)| {
+            (
+                step as f64,
+                values.iter().sum::<f64>() / values.len() as f64,
+            )
+        })
         .collect()
 }
 
@@ -97,21 +102,32 @@ pub fn means(
 pub fn loss(summaries: &[MethodSummary]) -> Vec<Line> {
     let of = |e: &TrainEvent| e.loss;
     let all: Vec<_> = summaries.iter().map(|s| (s.style, seeds(s, of))).collect();
-    let last = all.iter().flat_map(|(_, s)| s.iter().flatten()).map(|p| p.0).max();
+    let last = all
+        .iter()
+        .flat_map(|(_, s)| s.iter().flatten())
+        .map(|p| p.0)
+        .max();
     let width = last.unwrap_or(0) as f64 / WINDOWS as f64;
     all.into_iter()
         .filter(|(_, seeds)| !seeds.is_empty())
         .map(|(style, seeds)| {
             let mut windows: BTreeMap<u64, (f64, f64, f64)> = BTreeMap::new();
             for (step, loss) in seeds.into_iter().flatten() {
-                let window = if width > 0.0 { (step as f64 / width) as u64 } else { 0 };
+                let window = if width > 0.0 {
+                    (step as f64 / width) as u64
+                } else {
+                    0
+                };
                 let sums = windows.entry(window).or_default();
                 *sums = (sums.0 + step as f64, sums.1 + loss, sums.2 + 1.0);
             }
             Line {
                 style,
                 weight: Weight::Main,
-                points: windows.into_values().map(|(x, y, n)| (x / n, y / n)).collect(),
+                points: windows
+                    .into_values()
+                    .map(|(x, y, n)| (x / n, y / n))
+                    .collect(),
             }
         })
         .collect()
@@ -123,7 +139,10 @@ mod tests {
 
     #[test]
     fn a_mean_stands_only_where_every_seed_is() {
-        let seeds = [vec![(10, 1.0), (20, 2.0), (30, 9.0)], vec![(10, 3.0), (20, 4.0)]];
+        let seeds = [
+            vec![(10, 1.0), (20, 2.0), (30, 9.0)],
+            vec![(10, 3.0), (20, 4.0)],
+        ];
         assert_eq!(common_mean(&seeds), [(10.0, 2.0), (20.0, 3.0)]);
     }
 

@@ -8,7 +8,7 @@ use super::scale::{Scale, decimals, ticks};
 use super::style::{colour, marker};
 
 const WIDTH: f64 = 460.0;
-const ROW: f64 = 38.0;
+const ROW: f64 = 43.0;
 const LEFT: f64 = 12.0;
 const VALUE: f64 = 56.0;
 
@@ -27,7 +27,10 @@ pub struct Row {
 /// The rows as one `<svg>`; `title` and `description` say the same in words.
 pub fn dots(id: &str, title: &str, description: &str, rows: &[Row]) -> String {
     let height = rows.len() as f64 * ROW + 34.0;
-    let values = || rows.iter().flat_map(|r| r.values.iter().copied().chain([r.mean]));
+    let values = || {
+        rows.iter()
+            .flat_map(|r| r.values.iter().copied().chain([r.mean]))
+    };
     let (low, high) = range(values().chain([0.0]));
     let marks = ticks(low, high, 4);
     let span = (
@@ -35,36 +38,39 @@ pub fn dots(id: &str, title: &str, description: &str, rows: &[Row]) -> String {
         marks.last().copied().unwrap_or(1.0),
     );
     let x = Scale::new(span, (LEFT, WIDTH - VALUE));
-    let base = height - 26.0;
+    let base = rows.len() as f64 * ROW;
     let mut out = open(id, title, description, WIDTH, height);
     for mark in &marks {
         let at = x.place(*mark);
         let _ = write!(
             out,
-            "<path class=\"grid\" d=\"M{at:.1} 6V{base}\"/><text class=\"t mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
+            "<path class=\"grid\" d=\"M{at:.1} 4V{base}\"/><text class=\"t mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
             height - 7.0,
             fixed(*mark, decimals(&marks))
         );
     }
     for (i, row) in rows.iter().enumerate() {
         let top = i as f64 * ROW;
-        let y = top + 27.0;
+        let y = top + 29.0;
         let class = row.style.map_or("c-ref".to_string(), colour);
         let at = x.place(row.mean);
         let _ = write!(
             out,
-            "<text class=\"t halo name\" x=\"{:.1}\" y=\"{:.1}\">{}</text><path class=\"rule\" d=\"M{LEFT} {y:.1}H{:.1}\"/>",
-            LEFT + 2.0,
+            "<text class=\"t halo name\" x=\"{:.1}\" y=\"{:.1}\">{}</text><path class=\"grid\" d=\"M0 {:.1}H{WIDTH}\"/>",
+            LEFT - 8.0,
             top + 15.0,
             escape(&row.name),
-            WIDTH - VALUE
+            top + ROW
         );
         for value in &row.values {
             match row.style {
                 Some(style) => out.push_str(&marker(style, x.place(*value), y)),
                 None => {
                     let at = x.place(*value);
-                    let _ = write!(out, "<circle class=\"m {class}\" cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
+                    let _ = write!(
+                        out,
+                        "<circle class=\"m {class}\" cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"3\"/>"
+                    );
                 }
             }
         }

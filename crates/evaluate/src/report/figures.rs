@@ -10,14 +10,25 @@ use super::task::TaskReport;
 
 /// All figures that the logs and results of a task allow.
 pub fn of_task(task: &TaskReport) -> String {
-    let figures: String = [results(task), dev(task), loss(task), budget(task), reintroduced(task), heat::ranks(task)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let figures: String = [
+        results(task),
+        dev(task),
+        loss(task),
+        budget(task),
+        reintroduced(task),
+        heat::ranks(task),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if figures.is_empty() {
         return String::new();
     }
-    let shown = task.methods.iter().filter(|m| m.cells.iter().any(|c| !c.log.is_empty() || c.metrics.is_some()));
+    let shown = task.methods.iter().filter(|m| {
+        m.cells
+            .iter()
+            .any(|c| !c.log.is_empty() || c.metrics.is_some())
+    });
     let names: Vec<_> = shown.map(|m| (m.style, m.method)).collect();
     format!("{}<div class=\"figures\">{figures}</div>", legend(&names))
 }
@@ -46,14 +57,34 @@ fn results(task: &TaskReport) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
-    let other = |name: String, value| Row { name, style: None, values: vec![value], mean: value };
-    rows.extend(task.floor().map(|v| other("floor: dinucleotide counts".into(), v)));
+    let other = |name: String, value| Row {
+        name,
+        style: None,
+        values: vec![value],
+        mean: value,
+    };
+    rows.extend(
+        task.floor()
+            .map(|v| other("floor: dinucleotide counts".into(), v)),
+    );
     let published = task.info.published.iter();
     rows.extend(published.map(|p| other(format!("published: {}", p.model), p.mcc)));
     let title = format!("Test {} by method", task.metric_name());
-    let said: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, fixed(r.mean, 3))).collect();
-    let svg = dots::dots(&format!("{}-results", task.id), &title, &format!("{}.", said.join("; ")), &rows);
-    Some(figure(&title, &svg, "One marker a seed; the upright bar and the number are their mean."))
+    let said: Vec<String> = rows
+        .iter()
+        .map(|r| format!("{}: {}", r.name, fixed(r.mean, 3)))
+        .collect();
+    let svg = dots::dots(
+        &format!("{}-results", task.id),
+        &title,
+        &format!("{}.", said.join("; ")),
+        &rows,
+    );
+    Some(figure(
+        &title,
+        &svg,
+        "One marker a seed; the upright bar and the number are their mean.",
+    ))
 }
 
 fn dev(task: &TaskReport) -> Option<String> {
@@ -68,7 +99,15 @@ fn dev(task: &TaskReport) -> Option<String> {
         .iter()
         .filter_map(|f| Some((f.dev.get("mcc")?, "floor: dinucleotides".to_string())))
         .collect();
-    chart(task, "dev", title, &lines, &references, &[0.0], "Strong lines: mean over the seeds, where all of them were measured. Thin lines: each seed.")
+    chart(
+        task,
+        "dev",
+        title,
+        &lines,
+        &references,
+        &[0.0],
+        "Strong lines: mean over the seeds, where all of them were measured. Thin lines: each seed.",
+    )
 }
 
 fn loss(task: &TaskReport) -> Option<String> {
@@ -76,22 +115,52 @@ fn loss(task: &TaskReport) -> Option<String> {
         "Smoothed: each point is the mean of what all seeds logged in one of {} equal windows of steps.",
         curves::WINDOWS
     );
-    chart(task, "loss", "Training loss over steps", &curves::loss(&task.methods), &[], &[0.0], &caption)
+    chart(
+        task,
+        "loss",
+        "Training loss over steps",
+        &curves::loss(&task.methods),
+        &[],
+        &[],
+        &caption,
+    )
 }
 
 fn budget(task: &TaskReport) -> Option<String> {
-    let mut lines = curves::means(&task.methods, Weight::Band, |e| e.rank_budget.map(|n| n as f64));
-    lines.extend(curves::means(&task.methods, Weight::Main, |e| e.rank_alive.map(|n| n as f64)));
-    chart(task, "budget", "Rank over steps: triplets alive", &lines, &[], &[0.0], "Lines with markers: triplets that live. Wide pale lines behind them: the budget, how many may. Mean over the seeds.")
+    let mut lines = curves::means(&task.methods, Weight::Band, |e| {
+        e.rank_budget.map(|n| n as f64)
+    });
+    lines.extend(curves::means(&task.methods, Weight::Main, |e| {
+        e.rank_alive.map(|n| n as f64)
+    }));
+    chart(
+        task,
+        "budget",
+        "Rank over steps: triplets alive",
+        &lines,
+        &[],
+        &[0.0],
+        "Lines with markers: triplets that live. Wide pale lines behind them: the budget, how many may. Mean over the seeds.",
+    )
 }
 
 fn reintroduced(task: &TaskReport) -> Option<String> {
-    let lines = curves::means(&task.methods, Weight::Main, |e| e.reintroduced.map(|n| n as f64));
+    let lines = curves::means(&task.methods, Weight::Main, |e| {
+        e.reintroduced.map(|n| n as f64)
+    });
     let ever = lines.iter().flat_map(|l| &l.points).any(|p| p.1 > 0.0);
     if !ever {
         return None;
     }
-    chart(task, "back", "Triplets that came back to life", &lines, &[], &[0.0], "At each allocation, triplets that had been pruned and live again. Mean over the seeds.")
+    chart(
+        task,
+        "back",
+        "Triplets that came back to life",
+        &lines,
+        &[],
+        &[0.0],
+        "At each allocation, triplets that had been pruned and live again. Mean over the seeds.",
+    )
 }
 
 fn chart(

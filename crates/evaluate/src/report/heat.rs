@@ -10,7 +10,7 @@ use super::html::{escape, fixed};
 use super::style::colour;
 use super::task::TaskReport;
 
-/// Mean rank by (layer, module).
+/// Ranks by (layer, module), one a seed.
 type Ranks = BTreeMap<(u64, String), Vec<f64>>;
 
 /// One small map for each method whose adapters say a rank pattern; `None` when none does.
@@ -18,8 +18,13 @@ pub fn ranks(task: &TaskReport) -> Option<String> {
     let mut maps = String::new();
     for method in &task.methods {
         let mut ranks = Ranks::new();
+        // In the order of the adapter, which is that of the model.
+        let mut modules: Vec<&str> = Vec::new();
         for cell in &method.cells {
-            for (place, rank) in cell.rank_pattern.iter() {
+            for (place, rank) in &cell.rank_pattern {
+                if !modules.contains(&place.1.as_str()) {
+                    modules.push(&place.1);
+                }
                 ranks.entry(place.clone()).or_default().push(*rank);
             }
         }
@@ -28,33 +33,49 @@ pub fn ranks(task: &TaskReport) -> Option<String> {
         }
         let id = format!("{}-rank-{}", task.id, method.style);
         let title = format!("Final rank by module: {}", method.method);
-        maps.push_str(&figure(&title, &map(&id, &title, &ranks, &colour(method.style)), "Live triplets of each adapted module at the end, mean over the seeds; rows are layers, the darker the more."));
+        maps.push_str(&figure(&title, &map(&id, &title, &ranks, &modules, &colour(method.style)), "Live triplets of each adapted module at the end, mean over the seeds; rows are layers; the stronger the colour, the more."));
     }
     (!maps.is_empty()).then_some(maps)
 }
 
-fn map(id: &str, title: &str, ranks: &Ranks, colour: &str) -> String {
+fn map(id: &str, title: &str, ranks: &Ranks, modules: &[&str], colour: &str) -> String {
     let mut layers: Vec<u64> = ranks.keys().map(|k| k.0).collect();
     layers.dedup();
-    let mut modules: Vec<&str> = Vec::new();
-    for (_, module) in ranks.keys() {
-        if !modules.contains(&module.as_str()) {
-            modules.push(module);
-        }
-    }
-    let means: BTreeMap<_, f64> = ranks.iter().map(|(k, v)| (k, v.iter().sum::<f64>() / v.len() as f64)).collect();
+    let means: BTreeMap<_, f64> = ranks
+        .iter()
+        .map(|(k, v)| (k, v.iter().sum::<f64>() / v.len() as f64))
+        .collect();
+    let decimals = usize::from(means.values().any(|m| m.fract() > 0.049));
     let largest = means.values().copied().fold(1e-9, f64::max);
     let (left, top, row) = (34.0, 92.0, 26.0);
     let column = ((460.0 - left - 30.0) / modules.len() as f64).min(64.0);
-    let said: Vec<String> = means.iter().map(|((l, m), v)| format!("layer {l} {m}: {}", fixed(*v, 1))).collect();
-    let mut out = open(id, title, &format!("{}.", said.join("; ")), 460.0, top + row * layers.len() as f64 + 6.0);
+    let said: Vec<String> = means
+        .iter()
+        .map(|((l, m), v)| format!("layer {l} {m}: {}", fixed(*v, 1)))
+        .collect();
+    let mut out = open(
+        id,
+        title,
+        &format!("{}.", said.join("; ")),
+        460.0,
+        top + row * layers.len() as f64 + 6.0,
+    );
     for (j, module) in modules.iter().enumerate() {
         let (x, y) = (left + (j as f64 + 0.5) * column, top - 6.0);
-        let _ = write!(out, "<text class=\"t\" transform=\"translate({x:.1} {y:.1}) rotate(-38)\">{}</text>", escape(&short(module)));
+        let _ = write!(
+            out,
+            "<text class=\"t\" transform=\"translate({x:.1} {y:.1}) rotate(-38)\">{}</text>",
+            escape(&short(module))
+        );
     }
     for (i, layer) in layers.iter().enumerate() {
         let y = top + i as f64 * row;
-        let _ = write!(out, "<text class=\"t e\" x=\"{:.1}\" y=\"{:.1}\">{layer}</text>", left - 8.0, y + 17.5);
+        let _ = write!(
+            out,
+            "<text class=\"t e\" x=\"{:.1}\" y=\"{:.1}\">{layer}</text>",
+            left - 8.0,
+            y + 17.5
+        );
         for (j, module) in modules.iter().enumerate() {
             let Some(mean) = means.get(&(*layer, (*module).to_string())) else {
                 continue;
@@ -62,7 +83,7 @@ fn map(id: &str, title: &str, ranks: &Ranks, colour: &str) -> String {
             let x = left + j as f64 * column;
             let _ = write!(
                 out,
-                "<rect class=\"heat {colour}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill-opacity=\"{:.2}\"/><text class=\"t mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                "<rect class=\"heat {colour}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill-opacity=\"{:.2}\"/><text class=\"t mid name\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                 x + 1.0,
                 y + 1.0,
                 column - 2.0,
@@ -70,7 +91,7 @@ fn map(id: &str, title: &str, ranks: &Ranks, colour: &str) -> String {
                 0.06 + 0.42 * mean / largest,
                 x + column / 2.0,
                 y + 17.5,
-                fixed(*mean, usize::from(mean.fract() > 0.049))
+                fixed(*mean, decimals)
             );
         }
     }
@@ -91,18 +112,25 @@ fn short(module: &str) -> String {
 
 /// The rank pattern of an exported adapter, when its `adapter_config.json` has one: live triplets by (layer, module).
 pub fn read_pattern(adapter: &Path) -> Vec<((u64, String), f64)> {
-    let Ok(config) = lingo_artifact::atomic::read_json::<serde_json::Value>(&adapter.join("adapter_config.json")) else {
+    let Ok(config) = lingo_artifact::atomic::read_json::<serde_json::Value>(
+        &adapter.join("adapter_config.json"),
+    ) else {
         return Vec::new();
     };
     let Some(pattern) = config.get("rank_pattern").and_then(|p| p.as_object()) else {
         return Vec::new();
     };
-    pattern.iter().filter_map(|(name, mask)| Some((place(name)?, live(mask)?))).collect()
+    pattern
+        .iter()
+        .filter_map(|(name, mask)| Some((place(name)?, live(mask)?)))
+        .collect()
 }
 
 fn live(mask: &serde_json::Value) -> Option<f64> {
     match mask {
-        serde_json::Value::Array(flags) => Some(flags.iter().filter(|f| f.as_bool() == Some(true)).count() as f64),
+        serde_json::Value::Array(flags) => {
+            Some(flags.iter().filter(|f| f.as_bool() == Some(true)).count() as f64)
+        }
         serde_json::Value::Number(rank) => rank.as_f64(),
         _ => None,
     }
@@ -126,7 +154,10 @@ mod tests {
         assert_eq!(read_pattern(folder.path()), []);
         let text = r#"{"rank_pattern": {"base_model.model.bert.encoder.layer.3.attention.self.query.lora_E": [true, false, true], "odd": [true]}}"#;
         std::fs::write(folder.path().join("adapter_config.json"), text).unwrap();
-        assert_eq!(read_pattern(folder.path()), [((3, "attention.self.query".to_string()), 2.0)]);
+        assert_eq!(
+            read_pattern(folder.path()),
+            [((3, "attention.self.query".to_string()), 2.0)]
+        );
     }
 
     #[test]

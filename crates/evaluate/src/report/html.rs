@@ -42,6 +42,17 @@ pub fn count(value: u64) -> String {
     out
 }
 
+/// A share of 0 to 1 in percent: two decimals, or two digits where that would show nothing.
+pub fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    let decimals = if percent > 0.0 && percent < 0.1 {
+        (1.0 - percent.log10().floor()).min(9.0) as usize
+    } else {
+        2
+    };
+    format!("{} %", fixed(percent, decimals))
+}
+
 /// Seconds as people say them.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
@@ -78,6 +89,10 @@ mod tests {
         assert_eq!(
             [count(7), count(1000), count(23_000_000)],
             ["7", "1,000", "23,000,000"]
+        );
+        assert_eq!(
+            [percent(0.0144), percent(0.0000334)],
+            ["1.44 %", "0.0033 %"]
         );
         assert_eq!([duration(3.21), duration(119.0)], ["3.2 s", "119 s"]);
         assert_eq!(

@@ -58,7 +58,10 @@ fn progress(plan: &ReportPlan, done: usize, all: usize) -> String {
     if done == all {
         format!("{matrix}: all {} finished.", count(all, "cell"))
     } else {
-        format!("{matrix}: {done} of {} finished. The holes are marked below.", count(all, "cell"))
+        format!(
+            "{matrix}: {done} of {} finished. The holes are marked below.",
+            count(all, "cell")
+        )
     }
 }
 
@@ -81,7 +84,7 @@ fn findings(tasks: &[TaskReport]) -> String {
 /// Task by method, the test mean of each.
 fn overview(plan: &ReportPlan, tasks: &[TaskReport]) -> String {
     let mut out = String::from(
-        "<section><h2>All tasks</h2><div class=\"scroll\"><table><caption>Test MCC (Pearson\u{2019}s r where values are predicted), mean \u{b1} standard deviation over seeds. \u{25c6} is the best on dev.</caption><thead><tr><th scope=\"col\">Task</th>",
+        "<section><h2>All tasks</h2><div class=\"scroll\"><table><caption><span>Test MCC (Pearson\u{2019}s r where values are predicted), mean \u{b1} standard deviation over seeds. \u{25c6} is the best on dev.</span></caption><thead><tr><th scope=\"col\">Task</th>",
     );
     for method in &plan.methods {
         let _ = write!(out, "<th scope=\"col\" class=\"n\">{}</th>", escape(method));
@@ -96,7 +99,11 @@ fn overview(plan: &ReportPlan, tasks: &[TaskReport]) -> String {
             escape(&task.info.name)
         );
         for method in &task.methods {
-            let mark = if best == Some(method.method) { "\u{25c6}\u{a0}" } else { "" };
+            let mark = if best == Some(method.method) {
+                "\u{25c6}\u{a0}"
+            } else {
+                ""
+            };
             let _ = match method.test(task.metric) {
                 Some(s) => write!(out, "<td class=\"n\">{mark}{}</td>", spread(&s, 3)),
                 None => write!(out, "<td class=\"n hole\">not run</td>"),
@@ -112,10 +119,21 @@ fn overview(plan: &ReportPlan, tasks: &[TaskReport]) -> String {
 fn facts(plan: &ReportPlan) -> String {
     let mut out = String::from("<section><h2>How it was run</h2><dl class=\"facts\">");
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
-    let known = [("Pipeline file", plan.pipeline.clone()), ("Seeds", seeds.join(", "))];
-    let rows = known.iter().map(|(k, v)| (*k, v)).chain(plan.facts.iter().map(|(k, v)| (k.as_str(), v)));
+    let known = [
+        ("Pipeline file", plan.pipeline.clone()),
+        ("Seeds", seeds.join(", ")),
+    ];
+    let rows = known
+        .iter()
+        .map(|(k, v)| (*k, v))
+        .chain(plan.facts.iter().map(|(k, v)| (k.as_str(), v)));
     for (name, value) in rows {
-        let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(value));
+        let _ = write!(
+            out,
+            "<div><dt>{}</dt><dd>{}</dd></div>",
+            escape(name),
+            escape(value)
+        );
     }
     out.push_str("</dl></section>\n");
     out

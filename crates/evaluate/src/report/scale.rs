@@ -10,7 +10,11 @@ pub struct Scale {
 impl Scale {
     /// Maps `from.0..from.1` to `to.0..to.1`; an empty range is widened.
     pub fn new(from: (f64, f64), to: (f64, f64)) -> Self {
-        let from = if from.1 > from.0 { from } else { (from.0 - 0.5, from.0 + 0.5) };
+        let from = if from.1 > from.0 {
+            from
+        } else {
+            (from.0 - 0.5, from.0 + 0.5)
+        };
         Self { from, to }
     }
 
@@ -33,7 +37,9 @@ pub fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         .unwrap_or(10.0 * power);
     let first = (low / step + 1e-9).floor() as i64;
     let last = (high / step - 1e-9).ceil() as i64;
-    (first..=last.max(first + 1)).map(|i| i as f64 * step).collect()
+    (first..=last.max(first + 1))
+        .map(|i| i as f64 * step)
+        .collect()
 }
 
 /// Decimals that tell neighbouring ticks apart.

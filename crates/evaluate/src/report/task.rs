@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cells::Cell;
-use super::html::{NONE, count, duration, escape, fixed};
+use super::html::{NONE, count, duration, escape, fixed, percent};
 use super::plan::{ReportPlan, TaskInfo};
 use super::summary::{MethodSummary, Spread, best_on_dev, judged_by};
 use super::{audit, figures};
@@ -60,7 +60,11 @@ impl<'a> TaskReport<'a> {
         let Some(test) = best.test(self.metric) else {
             return "No test rows were scored.".to_string();
         };
-        let among = self.methods.iter().filter(|m| m.dev(self.metric).is_some()).count();
+        let among = self
+            .methods
+            .iter()
+            .filter(|m| m.dev(self.metric).is_some())
+            .count();
         let chosen = if among > 1 { "the best on dev, " } else { "" };
         let floor = self.floor().map_or(String::new(), |floor| {
             format!("; dinucleotide counts alone reach {}", fixed(floor, 3))
@@ -79,9 +83,17 @@ impl<'a> TaskReport<'a> {
 
     /// The whole section.
     pub fn section(&self, plan: &ReportPlan) -> String {
-        let mut out = format!("<section id=\"{}\"><h2>{}</h2>", self.id, escape(&self.info.name));
+        let mut out = format!(
+            "<section id=\"{}\"><h2>{}</h2>",
+            self.id,
+            escape(&self.info.name)
+        );
         if !self.info.description.is_empty() {
-            let _ = write!(out, "<p class=\"lead\">{}</p>", escape(&self.info.description));
+            let _ = write!(
+                out,
+                "<p class=\"lead\">{}</p>",
+                escape(&self.info.description)
+            );
         }
         let _ = write!(out, "<p>{}</p>", self.headline());
         out.push_str(&self.table(plan));
@@ -94,20 +106,34 @@ impl<'a> TaskReport<'a> {
 
     fn table(&self, plan: &ReportPlan) -> String {
         let secondary: &[(&str, &str, usize)] = match self.metric {
-            "mcc" => &[("accuracy", "Accuracy", 3), ("f1_macro", "F1, macro", 3), ("auroc", "AUROC", 3)],
-            _ => &[("spearman", "Spearman", 3), ("r2", "R\u{b2}", 3), ("mse", "MSE", 4)],
+            "mcc" => &[
+                ("accuracy", "Accuracy", 3),
+                ("f1_macro", "F1, macro", 3),
+                ("auroc", "AUROC", 3),
+            ],
+            _ => &[
+                ("spearman", "Spearman", 3),
+                ("r2", "R\u{b2}", 3),
+                ("mse", "MSE", 4),
+            ],
         };
         let mut out = format!(
-            "<div class=\"scroll\"><table class=\"main\"><caption>Test results, mean \u{b1} standard deviation over the seeds that ran</caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
+            "<div class=\"scroll\"><table class=\"main\"><caption><span>Test results, mean \u{b1} standard deviation over the seeds that ran</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
             self.metric_name()
         );
         for (_, name, _) in secondary {
             let _ = write!(out, "<th scope=\"col\" class=\"n\">{name}</th>");
         }
-        out.push_str("<th scope=\"col\" class=\"n\">Trained parameters</th><th scope=\"col\" class=\"n\">Share</th><th scope=\"col\" class=\"n\">Training time</th></tr></thead><tbody>");
+        out.push_str("<th scope=\"col\" class=\"n\">Trained<small>parameters, share</small></th><th scope=\"col\" class=\"n\">Time<small>of training</small></th></tr></thead><tbody>");
         let best = best_on_dev(&self.methods, self.metric).map(|m| m.method);
         for summary in &self.methods {
-            self.method_row(&mut out, plan, summary, secondary, best == Some(summary.method));
+            self.method_row(
+                &mut out,
+                plan,
+                summary,
+                secondary,
+                best == Some(summary.method),
+            );
         }
         if let Some(floor) = &self.info.floor {
             let _ = write!(
@@ -118,9 +144,17 @@ impl<'a> TaskReport<'a> {
                 plain(floor.dev.get(self.metric), 3)
             );
             for (metric, _, decimals) in secondary {
-                let _ = write!(out, "<td class=\"n\">{}</td>", plain(floor.test.get(metric), *decimals));
+                let _ = write!(
+                    out,
+                    "<td class=\"n\">{}</td>",
+                    plain(floor.test.get(metric), *decimals)
+                );
             }
-            let _ = write!(out, "<td class=\"n\">{}</td><td class=\"n\">{NONE}</td><td class=\"n\">{NONE}</td></tr>", count(floor.parameters));
+            let _ = write!(
+                out,
+                "<td class=\"n\">{}</td><td class=\"n\">{NONE}</td></tr>",
+                count(floor.parameters)
+            );
         }
         for published in &self.info.published {
             let _ = write!(
@@ -129,7 +163,7 @@ impl<'a> TaskReport<'a> {
                 escape(&published.model),
                 escape(&published.source),
                 fixed(published.mcc, 3),
-                secondary.len() + 5
+                secondary.len() + 4
             );
         }
         out.push_str("</tbody></table></div>");
@@ -148,13 +182,17 @@ impl<'a> TaskReport<'a> {
         let name = format!(
             "{}{}",
             escape(summary.method),
-            if best { " <span class=\"tag\">best on dev</span>" } else { "" }
+            if best {
+                " <span class=\"tag\">best on dev</span>"
+            } else {
+                ""
+            }
         );
         if holes.len() == summary.cells.len() {
             let _ = write!(
                 out,
                 "<tr class=\"hole\"><th scope=\"row\">{name}</th><td colspan=\"{}\">not run; {}</td></tr>",
-                secondary.len() + 6,
+                secondary.len() + 5,
                 self.fill(plan, summary.method, &holes)
             );
             return;
@@ -172,22 +210,26 @@ impl<'a> TaskReport<'a> {
             cell(summary.dev(self.metric), 3)
         );
         for (metric, _, decimals) in secondary {
-            let _ = write!(out, "<td class=\"n\">{}</td>", cell(summary.test(metric), *decimals));
+            let _ = write!(
+                out,
+                "<td class=\"n\">{}</td>",
+                cell(summary.test(metric), *decimals)
+            );
         }
         let trained = summary.over_seeds(|c| c.trained().map(|n| n as f64));
         let share = summary.over_seeds(Cell::share);
         let seconds = summary.over_seeds(|c| c.training.seconds);
         let _ = write!(
             out,
-            "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            "<td class=\"n\">{}{}</td><td class=\"n\">{}</td></tr>",
             trained.map_or(NONE.to_string(), |s| count(s.mean.round() as u64)),
-            share.map_or(NONE.to_string(), |s| {
+            share.map_or(String::new(), |s| {
                 let flag = if s.mean >= SHARE_LIMIT {
                     " <span class=\"tag warn\" title=\"the method's promise is under 2 %\">\u{2265} 2 %</span>"
                 } else {
                     ""
                 };
-                format!("{} %{flag}", fixed(100.0 * s.mean, 2))
+                format!("<small>{}{flag}</small>", percent(s.mean))
             }),
             seconds.map_or(NONE.to_string(), |s| duration(s.mean))
         );
@@ -195,7 +237,7 @@ impl<'a> TaskReport<'a> {
             let _ = write!(
                 out,
                 "<tr class=\"hole\"><td colspan=\"{}\">{}: {} not run; {}</td></tr>",
-                secondary.len() + 7,
+                secondary.len() + 6,
                 escape(summary.method),
                 list("seed", &holes),
                 self.fill(plan, summary.method, &holes)
@@ -232,7 +274,11 @@ impl<'a> TaskReport<'a> {
                     escape(summary.method),
                     cell.seed,
                     plain(metrics.test.get(self.metric), 3),
-                    interval.map_or(NONE.to_string(), |[l, h]| format!("{} to {}", fixed(l, 3), fixed(h, 3))),
+                    interval.map_or(NONE.to_string(), |[l, h]| format!(
+                        "{} to {}",
+                        fixed(l, 3),
+                        fixed(h, 3)
+                    )),
                     plain(metrics.dev.get(self.metric), 3),
                     kept_of(cell),
                     cell.training.seconds.map_or(NONE.to_string(), duration),
@@ -254,7 +300,10 @@ impl<'a> TaskReport<'a> {
         let warnings = audit::warnings(&self.info.audit);
         let note = match warnings.len() {
             0 => String::new(),
-            n => format!(" <span class=\"tag warn\">{n} {}</span>", if n == 1 { "warning" } else { "warnings" }),
+            n => format!(
+                " <span class=\"tag warn\">{n} {}</span>",
+                if n == 1 { "warning" } else { "warnings" }
+            ),
         };
         let mut out = format!(
             "<details><summary>The data: {train} train, {dev} dev, {test} test rows{note}</summary>"
@@ -271,7 +320,10 @@ pub fn items(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let items: String = lines.iter().map(|l| format!("<li>{}</li>", escape(l))).collect();
+    let items: String = lines
+        .iter()
+        .map(|l| format!("<li>{}</li>", escape(l)))
+        .collect();
     format!("<ul>{items}</ul>")
 }
 
@@ -279,7 +331,10 @@ pub fn items(lines: &[String]) -> String {
 pub fn spread(spread: &Spread, decimals: usize) -> String {
     let mean = fixed(spread.mean, decimals);
     match spread.deviation {
-        Some(deviation) => format!("{mean}<span class=\"sd\"> \u{b1} {}</span>", fixed(deviation, decimals)),
+        Some(deviation) => format!(
+            "{mean}<span class=\"sd\"> \u{b1} {}</span>",
+            fixed(deviation, decimals)
+        ),
         None => mean,
     }
 }
@@ -309,7 +364,11 @@ fn confusion(metrics: &Metrics) -> String {
             count(c.true_positives + c.false_negatives)
         )
     });
-    let more = if m.per_class.len() > 4 { ", \u{2026}" } else { "" };
+    let more = if m.per_class.len() > 4 {
+        ", \u{2026}"
+    } else {
+        ""
+    };
     shown.collect::<Vec<_>>().join(", ") + more
 }
 

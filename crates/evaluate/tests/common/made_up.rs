@@ -17,14 +17,24 @@ const STEPS: u64 = 1240;
 
 /// Fills `folder` and says what it is about. One method is not run on the second task, one seed is missing.
 pub fn run(folder: &Path) -> Outcome<ReportPlan> {
-    let tasks = [("invented_promoter", 2, 0.9), ("invented_splice", 3, 0.5), ("absent", 2, 0.0)];
+    let tasks = [
+        ("invented_promoter", 2, 0.9),
+        ("invented_splice", 3, 0.5),
+        ("absent", 2, 0.0),
+    ];
     for (task, classes, ease) in &tasks[..2] {
         for (m, method) in METHODS.iter().enumerate() {
             for seed in 1..=3 {
                 let hole = *task == "invented_splice" && (m == 4 || (m == 2 && seed == 3));
                 if !hole {
                     let name = format!("{task}/{method}/seed-{seed}");
-                    cell(&folder.join(name), *classes, ease * (0.6 + 0.1 * m as f64), m, seed)?;
+                    cell(
+                        &folder.join(name),
+                        *classes,
+                        ease * (0.6 + 0.1 * m as f64),
+                        m,
+                        seed,
+                    )?;
                 }
             }
         }
@@ -33,16 +43,24 @@ pub fn run(folder: &Path) -> Outcome<ReportPlan> {
         name: "made-up <numbers>".into(),
         pipeline: "pipelines/made-up.yaml".into(),
         run: folder.to_path_buf(),
-        tasks: tasks.iter().map(|(name, classes, _)| task(name, *classes)).collect::<Outcome<_>>()?,
+        tasks: tasks
+            .iter()
+            .map(|(name, classes, _)| task(name, *classes))
+            .collect::<Outcome<_>>()?,
         methods: METHODS.map(String::from).to_vec(),
         seeds: vec![1, 2, 3],
         facts: vec![
             ("Program".into(), "lingo-pipe 0.1.0".into()),
             ("Model".into(), "none: all numbers are invented".into()),
             ("Device".into(), "cpu".into()),
-            ("Command".into(), "cargo run -p lingo-evaluate --example report".into()),
+            (
+                "Command".into(),
+                "cargo run -p lingo-evaluate --example report".into(),
+            ),
         ],
-        warnings: vec!["Every number on this page is invented to look at the page <b>itself</b>.".into()],
+        warnings: vec![
+            "Every number on this page is invented to look at the page <b>itself</b>.".into(),
+        ],
     })
 }
 
@@ -69,12 +87,22 @@ fn predictions(classes: usize, ease: f64, seed: u64) -> Predictions {
 
 fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> Outcome<()> {
     fs::create_dir_all(folder.join("adapter"))?;
-    let config = EvaluateConfig { resamples: 100, ..EvaluateConfig::default() };
-    let mut metrics = score(&predictions(classes, ease, seed * 10 + method as u64), &config, seed)?;
+    let config = EvaluateConfig {
+        resamples: 100,
+        ..EvaluateConfig::default()
+    };
+    let mut metrics = score(
+        &predictions(classes, ease, seed * 10 + method as u64),
+        &config,
+        seed,
+    )?;
     let trained = [770, 332_546, 495_000, 381_000, 22_713_218][method];
     metrics.trainable_parameters = Some(trained);
     metrics.total_parameters = Some(23_045_764);
-    fs::write(folder.join("metrics.json"), serde_json::to_string(&metrics)?)?;
+    fs::write(
+        folder.join("metrics.json"),
+        serde_json::to_string(&metrics)?,
+    )?;
     let training = json!({
         "trainable_parameters": trained, "trained_initially": trained, "total_parameters": 23_045_764,
         "steps": STEPS, "seconds": 90.0 + 31.7 * method as f64 + seed as f64, "best_step": 1116, "device": "cpu",
@@ -86,10 +114,15 @@ fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> O
     for step in (10..=STEPS).step_by(10) {
         let part = step as f64 / STEPS as f64;
         let mut event = json!({"step": step, "epoch": part * 8.0});
-        event["loss"] = json!(0.69 - 0.5 * ease * (1.0 - (-4.0 * part).exp()) + 0.06 * stream.normal());
+        event["loss"] =
+            json!(0.69 - 0.5 * ease * (1.0 - (-4.0 * part).exp()) + 0.06 * stream.normal());
         if adaptive {
             let budget = (288.0 - 144.0 * ((part - 0.1) / 0.5).clamp(0.0, 1.0)).round();
-            let sampled = if method == 3 && part < 0.7 { stream.below(9) } else { 0 };
+            let sampled = if method == 3 && part < 0.7 {
+                stream.below(9)
+            } else {
+                0
+            };
             event["rank_budget"] = json!(budget as u64);
             event["rank_alive"] = json!(budget as u64 - sampled as u64);
             event["reintroduced"] = json!(sampled);
@@ -118,13 +151,19 @@ fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> O
                 pattern.insert(name, json!(mask));
             }
         }
-        fs::write(folder.join("adapter/adapter_config.json"), json!({"rank_pattern": pattern}).to_string())?;
+        fs::write(
+            folder.join("adapter/adapter_config.json"),
+            json!({"rank_pattern": pattern}).to_string(),
+        )?;
     }
     Ok(())
 }
 
 fn task(name: &str, classes: usize) -> Outcome<TaskInfo> {
-    let config = EvaluateConfig { resamples: 0, ..EvaluateConfig::default() };
+    let config = EvaluateConfig {
+        resamples: 0,
+        ..EvaluateConfig::default()
+    };
     let scored = score(&predictions(classes, 0.15, 77), &config, 0)?;
     let split = |split: &str, rows: u64| {
         json!({
@@ -152,7 +191,11 @@ fn task(name: &str, classes: usize) -> Outcome<TaskInfo> {
             parameters: 17,
         }),
         published: if name == "invented_promoter" {
-            vec![Published { model: "Some & Model".into(), mcc: 0.7417, source: "invented, table 3".into() }]
+            vec![Published {
+                model: "Some & Model".into(),
+                mcc: 0.7417,
+                source: "invented, table 3".into(),
+            }]
         } else {
             Vec::new()
         },
