@@ -1,5 +1,8 @@
 //! Every metric against scikit-learn's and SciPy's answer (tests/oracles/evaluate.py).
 
+// What helps a test may panic, as the test itself may.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_evaluate::{EvaluateConfig, Metrics, score};

@@ -1,5 +1,8 @@
 //! The report of a run of invented cells: whole, self-contained, escaped, with its holes shown.
 
+// What helps a test may panic, as the test itself may.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 #[path = "common/made_up.rs"]
 mod made_up;
 

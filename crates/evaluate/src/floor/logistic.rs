@@ -2,7 +2,8 @@
 //!
 //! Objective: the sum of the rows' log losses plus half the squared weights, intercepts free (C = 1).
 
-use super::classes_seen;
+use std::collections::BTreeSet;
+
 use super::newton::{Design, Local, linear, minimise};
 use crate::probability::sigmoid;
 
@@ -16,9 +17,9 @@ pub struct Logistic {
 }
 
 impl Logistic {
-    /// Rows of weights.
-    pub fn rows(&self) -> usize {
-        self.weights.len()
+    /// Weights and intercepts.
+    pub fn parameters(&self) -> u64 {
+        self.weights.iter().map(|w| w.len() as u64).sum()
     }
 
     /// The probability of each class, for one row of standardised features.
@@ -43,7 +44,12 @@ impl Logistic {
 
 /// Fits `truth` (classes under `classes`); a class without rows is never predicted.
 pub fn fit(design: &Design, truth: &[usize], classes: usize) -> Logistic {
-    let seen = classes_seen(truth);
+    let seen: Vec<usize> = truth
+        .iter()
+        .copied()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let weights = match seen.as_slice() {
         [] | [_] => Vec::new(),
         [_, yes] => {

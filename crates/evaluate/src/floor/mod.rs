@@ -10,8 +10,6 @@ pub mod dinucleotide;
 pub mod logistic;
 pub mod newton;
 
-use std::collections::BTreeSet;
-
 use lingo_artifact::example::{Example, Examples};
 use lingo_artifact::{LabelKind, Split};
 use serde::{Deserialize, Serialize};
@@ -22,6 +20,7 @@ use crate::metrics::classes::Classes;
 use crate::metrics::labels::Labels;
 use crate::{Error, Result};
 use dinucleotide::Standardiser;
+use logistic::Logistic;
 use newton::Design;
 
 /// How the linear model on dinucleotide counts does.
@@ -68,85 +67,76 @@ pub fn dinucleotide_floor(examples: &Examples) -> Result<Floor> {
     for part in [&mut *train, &mut *dev, &mut *test] {
         standardiser.apply(&mut part.features);
     }
-    let design = Design::new(&train.features);
-    let width = design.width() as u64;
-    let truth = |part: &Part| {
-        part.rows
-            .iter()
-            .map(|r| class(&r.label))
-            .collect::<Vec<_>>()
-    };
-    let (name, parameters, scored): (&str, u64, Box<dyn Fn(&Part) -> Scored>) = match kind {
-        LabelKind::Classes(names) => {
-            let model = logistic::fit(&design, &truth(train), names.len());
-            let names = names.clone();
-            (
-                "logistic regression on dinucleotide counts",
-                width * model.rows() as u64,
-                Box::new(move |part| {
-                    let p = part
-                        .features
-                        .iter()
-                        .map(|x| model.probabilities(x))
-                        .collect();
-                    Scored::Classes(Classes::new(&names, truth(part), p))
-                }),
-            )
-        }
-        LabelKind::Multilabel(names) => {
-            let flags = |part: &Part| {
-                part.rows
-                    .iter()
-                    .map(|r| multi(&r.label))
-                    .collect::<Vec<_>>()
-            };
-            let train_flags = flags(train);
-            let models: Vec<_> = (0..names.len())
-                .map(|label| {
-                    let truth: Vec<usize> =
-                        train_flags.iter().map(|f| usize::from(f[label])).collect();
-                    logistic::fit(&design, &truth, 2)
-                })
-                .collect();
-            let names = names.clone();
-            (
-                "logistic regression on dinucleotide counts, one a label",
-                width * names.len() as u64,
-                Box::new(move |part| {
-                    let row = |x: &Vec<f64>| models.iter().map(|m| m.probabilities(x)[1]).collect();
-                    let p: Vec<Vec<f64>> = part.features.iter().map(row).collect();
-                    Scored::Labels(Labels::new(&names, &flags(part), &p))
-                }),
-            )
-        }
-        LabelKind::Regression => {
-            let values = |part: &Part| {
-                part.rows
-                    .iter()
-                    .map(|r| value(&r.label))
-                    .collect::<Vec<_>>()
-            };
-            let weights = newton::ridge(&design, &values(train), 1.0);
-            (
-                "ridge regression on dinucleotide counts",
-                width,
-                Box::new(move |part| Scored::Values {
-                    truth: values(part),
-                    predicted: part
-                        .features
-                        .iter()
-                        .map(|x| newton::linear(&weights, x))
-                        .collect(),
-                }),
-            )
-        }
-    };
+    let model = Model::fit(kind, train);
     Ok(Floor {
-        name: name.to_string(),
-        dev: scored(dev).metrics(),
-        test: scored(test).metrics(),
-        parameters,
+        name: model.name().to_string(),
+        dev: model.score(dev).metrics(),
+        test: model.score(test).metrics(),
+        parameters: model.parameters(),
     })
+}
+
+/// A fitted linear model.
+enum Model {
+    Classes(Vec<String>, Logistic),
+    Labels(Vec<String>, Vec<Logistic>),
+    Values(Vec<f64>),
+}
+
+impl Model {
+    fn fit(kind: &LabelKind, train: &Part) -> Self {
+        let design = Design::new(&train.features);
+        match kind {
+            LabelKind::Classes(names) => {
+                let model = logistic::fit(&design, &train.classes(), names.len());
+                Self::Classes(names.clone(), model)
+            }
+            LabelKind::Multilabel(names) => {
+                let flags = train.flags();
+                let of_label = |label: usize| {
+                    let truth: Vec<usize> = flags.iter().map(|f| usize::from(f[label])).collect();
+                    logistic::fit(&design, &truth, 2)
+                };
+                Self::Labels(names.clone(), (0..names.len()).map(of_label).collect())
+            }
+            LabelKind::Regression => Self::Values(newton::ridge(&design, &train.values(), 1.0)),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Classes(..) => "logistic regression on dinucleotide counts",
+            Self::Labels(..) => "logistic regression on dinucleotide counts, one a label",
+            Self::Values(_) => "ridge regression on dinucleotide counts",
+        }
+    }
+
+    fn parameters(&self) -> u64 {
+        match self {
+            Self::Classes(_, model) => model.parameters(),
+            Self::Labels(_, models) => models.iter().map(Logistic::parameters).sum(),
+            Self::Values(weights) => weights.len() as u64,
+        }
+    }
+
+    fn score(&self, part: &Part) -> Scored {
+        let rows = part.features.iter();
+        match self {
+            Self::Classes(names, model) => {
+                let probabilities = rows.map(|x| model.probabilities(x)).collect();
+                Scored::Classes(Classes::new(names, part.classes(), probabilities))
+            }
+            Self::Labels(names, models) => {
+                let row = |x: &Vec<f64>| models.iter().map(|m| m.probabilities(x)[1]).collect();
+                let probabilities: Vec<Vec<f64>> = rows.map(row).collect();
+                Scored::Labels(Labels::new(names, &part.flags(), &probabilities))
+            }
+            Self::Values(weights) => Scored::Values {
+                truth: part.values(),
+                predicted: rows.map(|x| newton::linear(weights, x)).collect(),
+            },
+        }
+    }
 }
 
 /// The rows of one split and their features.
@@ -156,14 +146,18 @@ struct Part<'a> {
     features: Vec<Vec<f64>>,
 }
 
-/// The classes that `truth` holds, in order.
-pub(crate) fn classes_seen(truth: &[usize]) -> Vec<usize> {
-    truth
-        .iter()
-        .copied()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
+impl Part<'_> {
+    fn classes(&self) -> Vec<usize> {
+        self.rows.iter().map(|r| class(&r.label)).collect()
+    }
+
+    fn flags(&self) -> Vec<Vec<u8>> {
+        self.rows.iter().map(|r| multi(&r.label)).collect()
+    }
+
+    fn values(&self) -> Vec<f64> {
+        self.rows.iter().map(|r| value(&r.label)).collect()
+    }
 }
 
 /// `Split as usize` is the place in [`Split::ALL`].

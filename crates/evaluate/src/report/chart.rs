@@ -144,7 +144,7 @@ fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
         // Few markers, each method's at other places, so that lines that meet stay readable.
         let every = places.len().div_ceil(6).max(1);
         for (i, (x, y)) in places.iter().enumerate() {
-            if (i + line.style) % every == 0 || i + 1 == places.len() {
+            if (i + line.style).is_multiple_of(every) || i + 1 == places.len() {
                 out.push_str(&marker(line.style, *x, *y));
             }
         }

@@ -28,7 +28,7 @@ pub fn page(plan: &ReportPlan, cells: &[Cell]) -> String {
     if !plan.warnings.is_empty() {
         let _ = write!(
             out,
-            "<aside class=\"warnings\" aria-label=\"Warnings\"><h2>Read this first</h2>{}</aside>\n",
+            "<aside class=\"warnings\" aria-label=\"Warnings\"><h2>Read this first</h2>{}</aside>",
             items(&plan.warnings)
         );
     }
