@@ -2,7 +2,7 @@
 
 Usage: python tests/oracles/ingest_badinput.py DATA/badinput > crates/ingest/tests/fixtures/badinput_reference.tsv
 
-One line for each file of MANIFEST.tsv: path, reader (fasta or bed), items (sequences or rows), bases (or covered bases),
+One line for each file of MANIFEST.tsv: path, reader (fasta, bed, or - for neither), items (sequences or rows), bases (or covered bases),
 sha256 of what was read; `-` where the reference refuses the file or is not asked.
 FASTA: lines `name TAB sequence`, upper case, U as T. BED: sorted lines `chromosome TAB start TAB end`.
 Needs biopython (requirements.txt) and bedtools 2.30 or later.
@@ -52,9 +52,10 @@ def main():
     with open(root / "MANIFEST.tsv", newline="") as manifest:
         rows = list(csv.DictReader(manifest, delimiter="\t"))
     for row in rows:
-        reader = "fasta" if row["kind"] == "fasta" else "bed"
+        looks_like_fasta = (root / row["path"]).read_bytes()[:1] == b">"
+        reader = {"fasta": "fasta", "bed": "bed"}.get(row["kind"], "fasta" if looks_like_fasta else "-")
         result = ["-", "-", "-"]
-        if row["kind"] in ("fasta", "bed"):
+        if reader != "-":
             try:
                 lines, bases = (fasta if reader == "fasta" else bed)(root / row["path"])
                 if lines:

@@ -29,15 +29,19 @@ pub(crate) fn read(path: &Path, file: usize, split: Option<Split>, limit: u64) -
     } else {
         (b',', "commas")
     };
+    let text = crate::input::without_byte_order_mark(&bytes);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
-        .from_reader(crate::input::without_byte_order_mark(&bytes));
-    let header = reader.headers().map_err(|e| explain(path, &e))?.clone();
+        .from_reader(text);
+    let header = reader
+        .headers()
+        .map_err(|e| explain(path, text, &e))?
+        .clone();
     let columns = Columns::find(path, &header, separated)?;
     let mut rows = Vec::new();
     for (i, record) in reader.records().enumerate() {
-        let record = record.map_err(|e| explain(path, &e))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let record = record.map_err(|e| explain(path, text, &e))?;
+        let line = record.position().map_or(0, |p| line_of(text, p));
         let sequence = |column: usize| {
             sequence(&record[column]).map_err(|problem| {
                 Error::line(path, line, format!("column `{}`{problem}", &header[column]))
@@ -146,8 +150,21 @@ fn is_tsv(path: &Path) -> bool {
     name.ends_with(".tsv")
 }
 
-fn explain(path: &Path, e: &csv::Error) -> Error {
-    let line = e.position().map_or(1, csv::Position::line);
+/// The line of a record: its position lies before the line ends that the reader has yet to pass over.
+fn line_of(text: &[u8], position: &csv::Position) -> u64 {
+    let passed_over = usize::try_from(position.byte())
+        .ok()
+        .and_then(|byte| text.get(byte..))
+        .unwrap_or_default()
+        .iter()
+        .take_while(|b| matches!(b, b'\r' | b'\n'))
+        .filter(|b| **b == b'\n')
+        .count();
+    position.line() + passed_over as u64
+}
+
+fn explain(path: &Path, text: &[u8], e: &csv::Error) -> Error {
+    let line = e.position().map_or(1, |p| line_of(text, p));
     let problem = match e.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..

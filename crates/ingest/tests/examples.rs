@@ -73,7 +73,7 @@ fn intervals_become_examples_by_chromosome() {
         ]
     );
     assert_eq!(examples.metadata.sources.len(), 2);
-    assert_eq!(examples.metadata.sources[0].bytes, 53);
+    assert_eq!(examples.metadata.sources[0].bytes, 42);
     // What is written can be read back.
     let path = folder.path().join("examples.parquet");
     examples.write(&path).unwrap();
