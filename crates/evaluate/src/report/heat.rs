@@ -60,6 +60,11 @@ fn map(id: &str, title: &str, ranks: &Ranks, modules: &[&str], colour: &str) -> 
         460.0,
         top + row * layers.len() as f64 + 6.0,
     );
+    let _ = write!(
+        out,
+        "<text class=\"t\" x=\"0\" y=\"{:.1}\">layer</text>",
+        top - 6.0
+    );
     for (j, module) in modules.iter().enumerate() {
         let (x, y) = (left + (j as f64 + 0.5) * column, top - 6.0);
         let _ = write!(

@@ -96,7 +96,10 @@ impl<'a> TaskReport<'a> {
             );
         }
         let _ = write!(out, "<p>{}</p>", self.headline());
-        out.push_str(&self.table(plan));
+        // A table of nothing but holes that no command can fill says no more than the sentence above.
+        if self.info.missing.is_none() || self.methods.iter().any(|m| m.done().next().is_some()) {
+            out.push_str(&self.table(plan));
+        }
         out.push_str(&figures::of_task(self));
         out.push_str(&self.seeds());
         out.push_str(&self.data());
@@ -286,12 +289,15 @@ impl<'a> TaskReport<'a> {
                 );
             }
         }
-        if rows.is_empty() {
+        let first = self.methods.iter().flat_map(MethodSummary::done).next();
+        let Some(first) = first else {
             return String::new();
-        }
+        };
+        let confidence = format!("{} %", 100.0 * first.intervals.confidence);
         format!(
-            "<details><summary>Every seed</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Seed</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Interval<small>bootstrap</small></th><th scope=\"col\" class=\"n\">Dev {0}</th><th scope=\"col\" class=\"n\">Step kept<small>of all</small></th><th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Right of each class<small>test rows</small></th></tr></thead><tbody>{rows}</tbody></table></div></details>",
-            self.metric_name()
+            "<details><summary>Every seed</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Seed</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Interval<small>{1} bootstrap</small></th><th scope=\"col\" class=\"n\">Dev {0}</th><th scope=\"col\" class=\"n\">Step kept<small>of all</small></th><th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Right of each class<small>test rows</small></th></tr></thead><tbody>{rows}</tbody></table></div></details>",
+            self.metric_name(),
+            confidence
         )
     }
 
