@@ -194,6 +194,18 @@ fn holes_are_shown_with_what_fills_them() {
     ] {
         assert!(page.contains(expected), "{expected}");
     }
+    // What has no data says so once, without a table.
+    let absent = page
+        .split_once("<h2>absent</h2>")
+        .unwrap()
+        .1
+        .split_once("</section>")
+        .unwrap()
+        .0;
+    assert!(
+        !absent.contains("<table") && !absent.contains("<details"),
+        "{absent}"
+    );
     // AdaLoRA's 2.15 % and full fine-tuning's share are flagged in the first task, AdaLoRA's again in the second.
     assert_eq!(page.matches("\u{2265} 2 %</span>").count(), 3);
 }

@@ -302,6 +302,9 @@ impl<'a> TaskReport<'a> {
     }
 
     fn data(&self) -> String {
+        if self.info.counts == [0; 3] {
+            return String::new();
+        }
         let [train, dev, test] = self.info.counts.map(count);
         let warnings = audit::warnings(&self.info.audit);
         let note = match warnings.len() {

@@ -178,7 +178,7 @@ fn task(name: &str, classes: usize) -> Outcome<TaskInfo> {
         name: name.to_string(),
         description: "Whether an invented sequence holds an invented site.".into(),
         classes: vec!["other".into(), "donor <i>".into()],
-        counts: [4904, 613, 613],
+        counts: if absent { [0; 3] } else { [4904, 613, 613] },
         audit: json!({
             "rows": 6130, "splits": [split("train", 4904), split("dev", 613), split("test", 613)],
             "shared": [{"split": "test", "found_in": "train", "same": 16, "reverse_complement": 2}],
