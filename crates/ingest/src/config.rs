@@ -293,10 +293,15 @@ mod tests {
     #[test]
     fn bad_values_do_not_parse() {
         fn t(text: &str, expected: &str) {
-            let message = serde_json::from_str::<IngestConfig>(text).unwrap_err().to_string();
+            let message = serde_json::from_str::<IngestConfig>(text)
+                .unwrap_err()
+                .to_string();
             assert!(message.contains(expected), "{message}");
         }
-        t(r#"{ "source": { "csv": { "trian": "a.csv" } } }"#, "unknown field `trian`");
+        t(
+            r#"{ "source": { "csv": { "trian": "a.csv" } } }"#,
+            "unknown field `trian`",
+        );
         t(r#"{ "source": { "gff": {} } }"#, "unknown variant `gff`");
         t(
             r#"{ "source": { "bed": { "fasta": "g", "beds": [], "label": { "column": 0 } } } }"#,
@@ -306,6 +311,9 @@ mod tests {
             r#"{ "source": { "csv": {} }, "split": { "ratios": { "train": 1.5, "dev": 0, "test": 0 } } }"#,
             "1.5 is out of range",
         );
-        t(r#"{ "source": { "csv": {} }, "splits": 1 }"#, "unknown field `splits`");
+        t(
+            r#"{ "source": { "csv": {} }, "splits": 1 }"#,
+            "unknown field `splits`",
+        );
     }
 }

@@ -194,6 +194,20 @@ pub(crate) fn fits(
         if !is_header || found != name_bytes {
             return Err(misplaced());
         }
+        // A wrong length ends on a line end; a wrong line length breaks the first line elsewhere.
+        let line = record.line_base_count().get();
+        let breaks = |from: u64| -> std::result::Result<Vec<bool>, String> {
+            let bytes = between(from, from.saturating_add(2).min(size))?;
+            Ok(bytes.iter().map(|b| matches!(b, b'\r' | b'\n')).collect())
+        };
+        if record.length() > 0 && breaks(end - 1)?.first() != Some(&false)
+            || record.length() > line && breaks(record.position() + line - 1)? != [false, true]
+        {
+            return Err(format!(
+                "the lines of `{name}` are not {line} bases long, or it has not {} bases",
+                record.length()
+            ));
+        }
         at = end;
     }
     let rest = between(at, size.min(at + (1 << 16)))?;

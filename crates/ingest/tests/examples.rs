@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::progress::Silent;
 use lingo_artifact::{Label, LabelKind, Split, Strand};
-use lingo_ingest::config::{BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, RatioSplit, Source, SplitPlan};
+use lingo_ingest::config::{
+    BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, RatioSplit, Source, SplitPlan,
+};
 use lingo_ingest::{Audit, IngestConfig, ingest, input_files, missing_files};
 
 fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
@@ -42,7 +44,11 @@ fn audit(value: &serde_json::Value) -> Audit {
 #[test]
 fn intervals_become_examples_by_chromosome() {
     let folder = tempfile::tempdir().unwrap();
-    let fasta = write(folder.path(), "g.fa", ">I x\naacgtRYn\nACGU\n>II\nTTTTGGGG\n>III\nCCCC\n");
+    let fasta = write(
+        folder.path(),
+        "g.fa",
+        ">I x\naacgtRYn\nACGU\n>II\nTTTTGGGG\n>III\nCCCC\n",
+    );
     let bed = write(
         folder.path(),
         "r.bed",
@@ -52,24 +58,79 @@ fn intervals_become_examples_by_chromosome() {
         dev: vec!["II".into()],
         test: vec!["III".into()],
     });
-    let examples = ingest(&config(Source::Bed(bed_source(fasta, vec![bed])), Some(split)), &Silent).unwrap();
-    assert_eq!(examples.metadata.labels, LabelKind::Classes(vec!["9".into(), "10".into()]));
+    let examples = ingest(
+        &config(Source::Bed(bed_source(fasta, vec![bed])), Some(split)),
+        &Silent,
+    )
+    .unwrap();
+    assert_eq!(
+        examples.metadata.labels,
+        LabelKind::Classes(vec!["9".into(), "10".into()])
+    );
     let seen: Vec<_> = examples
         .rows
         .iter()
         .map(|e| {
             let i = e.interval.clone().unwrap();
-            (e.split, e.id.as_str(), e.sequence.as_str(), e.label.clone(), i.start, i.end, i.strand)
+            (
+                e.split,
+                e.id.as_str(),
+                e.sequence.as_str(),
+                e.label.clone(),
+                i.start,
+                i.end,
+                i.strand,
+            )
         })
         .collect();
     assert_eq!(
         seen,
         [
-            (Split::Train, "m:a", "NRYACGT", Label::Class(0), 1, 8, Strand::Reverse),
-            (Split::Train, "I:8-12(+)", "ACGT", Label::Class(1), 8, 12, Strand::Forward),
-            (Split::Train, "other:a", "AACGTRYNACGT", Label::Class(0), 0, 12, Strand::Unknown),
-            (Split::Dev, "m:b", "CCAAAA", Label::Class(1), 0, 6, Strand::Reverse),
-            (Split::Test, "m:c", "CCCC", Label::Class(0), 0, 4, Strand::Unknown),
+            (
+                Split::Train,
+                "m:a",
+                "NRYACGT",
+                Label::Class(0),
+                1,
+                8,
+                Strand::Reverse
+            ),
+            (
+                Split::Train,
+                "I:8-12(+)",
+                "ACGT",
+                Label::Class(1),
+                8,
+                12,
+                Strand::Forward
+            ),
+            (
+                Split::Train,
+                "other:a",
+                "AACGTRYNACGT",
+                Label::Class(0),
+                0,
+                12,
+                Strand::Unknown
+            ),
+            (
+                Split::Dev,
+                "m:b",
+                "CCAAAA",
+                Label::Class(1),
+                0,
+                6,
+                Strand::Reverse
+            ),
+            (
+                Split::Test,
+                "m:c",
+                "CCCC",
+                Label::Class(0),
+                0,
+                4,
+                Strand::Unknown
+            ),
         ]
     );
     assert_eq!(examples.metadata.sources.len(), 2);
@@ -77,7 +138,10 @@ fn intervals_become_examples_by_chromosome() {
     // What is written can be read back.
     let path = folder.path().join("examples.parquet");
     examples.write(&path).unwrap();
-    assert_eq!(lingo_artifact::example::Examples::read(&path).unwrap(), examples);
+    assert_eq!(
+        lingo_artifact::example::Examples::read(&path).unwrap(),
+        examples
+    );
 }
 
 #[test]
@@ -100,7 +164,11 @@ fn a_name_prefix_selects_and_a_width_resizes() {
         test: vec![],
     });
     let examples = ingest(&config(Source::Bed(source), Some(split)), &Silent).unwrap();
-    let seen: Vec<(&str, &str)> = examples.rows.iter().map(|e| (e.id.as_str(), e.sequence.as_str())).collect();
+    let seen: Vec<(&str, &str)> = examples
+        .rows
+        .iter()
+        .map(|e| (e.id.as_str(), e.sequence.as_str()))
+        .collect();
     assert_eq!(seen, [("H3:1", "CGGT"), ("H3:3", "CGGT"), ("H3:4", "CGGT")]);
     let audit = audit(&examples.metadata.audit);
     assert_eq!(audit.dropped_outside, 1);
@@ -121,8 +189,15 @@ fn a_name_prefix_selects_and_a_width_resizes() {
 fn one_class_per_bed_file() {
     let folder = tempfile::tempdir().unwrap();
     let fasta = write(folder.path(), "g.fa", ">I\nAACCGGTTACAACCGGTTAC\n");
-    let rows = |from: u32| (from..from + 10).map(|i| format!("I\t{i}\t{}\n", i + 5)).collect::<String>();
-    let beds = vec![write(folder.path(), "open.bed", &rows(0)), write(folder.path(), "closed.bed", &rows(5))];
+    let rows = |from: u32| {
+        (from..from + 10)
+            .map(|i| format!("I\t{i}\t{}\n", i + 5))
+            .collect::<String>()
+    };
+    let beds = vec![
+        write(folder.path(), "open.bed", &rows(0)),
+        write(folder.path(), "closed.bed", &rows(5)),
+    ];
     let source = BedSource {
         label: BedLabel::PerFile(vec!["open".into(), "closed".into()]),
         ..bed_source(fasta, beds)
@@ -135,12 +210,20 @@ fn one_class_per_bed_file() {
             seed,
         })
     };
-    let run = |seed| ingest(&config(Source::Bed(source.clone()), Some(plan(seed))), &Silent).unwrap();
+    let run = |seed| {
+        ingest(
+            &config(Source::Bed(source.clone()), Some(plan(seed))),
+            &Silent,
+        )
+        .unwrap()
+    };
     let examples = run(0);
     assert_eq!(examples.metadata.labels.names(), ["closed", "open"]);
     for (split, expected) in Split::ALL.into_iter().zip([6, 2, 2]) {
         for class in 0..2 {
-            let of = |e: &&lingo_artifact::example::Example| e.split == split && e.label == Label::Class(class);
+            let of = |e: &&lingo_artifact::example::Example| {
+                e.split == split && e.label == Label::Class(class)
+            };
             assert_eq!(examples.rows.iter().filter(of).count(), expected);
         }
     }
@@ -157,8 +240,16 @@ fn tables_with_given_splits() {
             "train.csv",
             "\u{feff}sequence,label\nacgu,a\nGGAN,b\nACGT,b\nTTTT,a\nTTTT,a\n",
         )),
-        dev: Some(write(folder.path(), "dev.tsv", "label\textra\tsequence\na\t1\tACGT\nb\t2\tAAAA\nb\t2\tNTCC\n")),
-        test: Some(write(folder.path(), "test.csv", "sequence,label\r\nAAAA,a\r\nTTTT,b")),
+        dev: Some(write(
+            folder.path(),
+            "dev.tsv",
+            "label\textra\tsequence\na\t1\tACGT\nb\t2\tAAAA\nb\t2\tNTCC\n",
+        )),
+        test: Some(write(
+            folder.path(),
+            "test.csv",
+            "sequence,label\r\nAAAA,a\r\nTTTT,b",
+        )),
         file: None,
     };
     let config = config(Source::Csv(source), None);
@@ -166,7 +257,10 @@ fn tables_with_given_splits() {
     let ids: Vec<&str> = examples.rows.iter().map(|e| e.id.as_str()).collect();
     assert_eq!(
         ids,
-        ["train:1", "train:2", "train:3", "train:4", "train:5", "dev:1", "dev:2", "dev:3", "test:1", "test:2"]
+        [
+            "train:1", "train:2", "train:3", "train:4", "train:5", "dev:1", "dev:2", "dev:3",
+            "test:1", "test:2"
+        ]
     );
     assert_eq!(examples.rows[0].sequence, "ACGT");
     let audit = audit(&examples.metadata.audit);
@@ -192,13 +286,22 @@ fn tables_with_given_splits() {
         ]
     );
     assert_eq!((audit.two_labels.sequences, audit.two_labels.rows), (3, 8));
-    assert_eq!(audit.two_labels.example, Some(("train:1".into(), "train:3".into())));
+    assert_eq!(
+        audit.two_labels.example,
+        Some(("train:1".into(), "train:3".into()))
+    );
 }
 
 #[test]
 fn pairs_are_compared_as_pairs() {
     let folder = tempfile::tempdir().unwrap();
-    let table = |name: &str, rows: &str| Some(write(folder.path(), name, &format!("sequence1,sequence2,label\n{rows}")));
+    let table = |name: &str, rows: &str| {
+        Some(write(
+            folder.path(),
+            name,
+            &format!("sequence1,sequence2,label\n{rows}"),
+        ))
+    };
     let source = CsvSource {
         train: table("train.csv", "AAAA,CCCC,0\nAAAA,GGGG,1\nAAAA,GGGG,1\n"),
         dev: table("dev.csv", "AAAA,CCCC,0\nCCCC,AAAA,1\n"),
@@ -209,15 +312,23 @@ fn pairs_are_compared_as_pairs() {
     assert_eq!(examples.rows[1].sequence2.as_deref(), Some("GGGG"));
     let audit = audit(&examples.metadata.audit);
     assert_eq!(audit.splits[0].duplicate_rows, 1);
-    assert_eq!((audit.shared[0].same, audit.shared[0].reverse_complement), (1, 0));
-    assert_eq!((audit.shared[1].same, audit.shared[1].reverse_complement), (0, 1));
+    assert_eq!(
+        (audit.shared[0].same, audit.shared[0].reverse_complement),
+        (1, 0)
+    );
+    assert_eq!(
+        (audit.shared[1].same, audit.shared[1].reverse_complement),
+        (0, 1)
+    );
     assert_eq!(audit.splits[2].length.unwrap().max, 5);
 }
 
 #[test]
 fn one_table_split_at_random() {
     let folder = tempfile::tempdir().unwrap();
-    let rows: String = (0..40).map(|i| format!("{},{}\n", "ACGT".repeat(i + 1), f64::from(i as u32) / 4.0)).collect();
+    let rows: String = (0..40)
+        .map(|i| format!("{},{}\n", "ACGT".repeat(i + 1), f64::from(i as u32) / 4.0))
+        .collect();
     let file = write(folder.path(), "all.csv", &format!("sequence,label\n{rows}"));
     let source = CsvSource {
         file: Some(file),
@@ -247,7 +358,13 @@ fn one_table_split_at_random() {
 #[test]
 fn several_labels_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let table = |name: &str| Some(write(folder.path(), name, "sequence,label\nA,0 1\nC,1;1\nG,\"0,0\"\n"));
+    let table = |name: &str| {
+        Some(write(
+            folder.path(),
+            name,
+            "sequence,label\nA,0 1\nC,1;1\nG,\"0,0\"\n",
+        ))
+    };
     let source = CsvSource {
         train: table("train.csv"),
         dev: table("dev.csv"),
@@ -261,9 +378,19 @@ fn several_labels_at_once() {
     };
     let examples = ingest(&config, &Silent).unwrap();
     let labels: Vec<&Label> = examples.rows.iter().take(3).map(|e| &e.label).collect();
-    assert_eq!(labels, [&Label::Multi(vec![0, 1]), &Label::Multi(vec![1, 1]), &Label::Multi(vec![0, 0])]);
-    let counts: Vec<(String, u64)> =
-        audit(&examples.metadata.audit).splits[0].classes.iter().map(|c| (c.class.clone(), c.rows)).collect();
+    assert_eq!(
+        labels,
+        [
+            &Label::Multi(vec![0, 1]),
+            &Label::Multi(vec![1, 1]),
+            &Label::Multi(vec![0, 0])
+        ]
+    );
+    let counts: Vec<(String, u64)> = audit(&examples.metadata.audit).splits[0]
+        .classes
+        .iter()
+        .map(|c| (c.class.clone(), c.rows))
+        .collect();
     assert_eq!(counts, [("H3".into(), 1), ("H4".into(), 2)]);
 }
 
@@ -272,11 +399,20 @@ fn files_are_listed_and_missing_ones_told() {
     let folder = tempfile::tempdir().unwrap();
     let fasta = write(folder.path(), "g.fa", ">I\nA\n");
     let missing = folder.path().join("r.bed");
-    let mut config = config(Source::Bed(bed_source(fasta.clone(), vec![missing.clone()])), None);
+    let mut config = config(
+        Source::Bed(bed_source(fasta.clone(), vec![missing.clone()])),
+        None,
+    );
     assert_eq!(input_files(&config), [fasta, missing.clone()]);
     assert_eq!(missing_files(&config), [missing]);
     for path in config.paths_mut() {
         *path = Path::new("elsewhere").join(path.file_name().unwrap());
     }
-    assert_eq!(input_files(&config), [PathBuf::from("elsewhere/g.fa"), PathBuf::from("elsewhere/r.bed")]);
+    assert_eq!(
+        input_files(&config),
+        [
+            PathBuf::from("elsewhere/g.fa"),
+            PathBuf::from("elsewhere/r.bed")
+        ]
+    );
 }

@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::progress::Silent;
-use lingo_ingest::config::{BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, RatioSplit, Source, SplitPlan};
+use lingo_ingest::config::{
+    BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, RatioSplit, Source, SplitPlan,
+};
 use lingo_ingest::{BedOptions, Error, Genome, IngestConfig, extract, ingest, read_bed};
 
 const LIMIT: u64 = 1 << 20;
@@ -30,7 +32,9 @@ impl Case {
     fn message<T>(&self, result: Result<T, Error>) -> String {
         let error = result.err().expect("this must be refused");
         assert!(!error.is_write_failure(), "{error}");
-        error.to_string().replace(&format!("{}/", self.folder.path().display()), "")
+        error
+            .to_string()
+            .replace(&format!("{}/", self.folder.path().display()), "")
     }
 }
 
@@ -38,38 +42,98 @@ impl Case {
 fn fasta() {
     fn t(text: &[u8], expected: &str) {
         let case = Case::new(&[("g.fa", text)]);
-        assert_eq!(case.message(Genome::open(&case.path("g.fa"), LIMIT)), expected);
+        assert_eq!(
+            case.message(Genome::open(&case.path("g.fa"), LIMIT)),
+            expected
+        );
         // A refused file gets no index.
         assert!(!case.path("g.fa.fai").exists());
     }
-    t(b"", "g.fa: the file is empty; a FASTA file begins with `>name`");
-    t(b"\n\n", "g.fa: the file holds no sequence; a FASTA file begins with `>name`");
-    t(b"ACGT\n", "g.fa:1: text before the first header; a FASTA file begins with `>name`");
-    t(b"\nACGT\n>a\nAC\n", "g.fa:2: text before the first header; a FASTA file begins with `>name`");
-    t(b"@r1\nACGT\n+\nIIII\n", "g.fa:1: this looks like FASTQ, not FASTA; convert it first (`seqtk seq -A`)");
-    t(b"; a\n>a\nAC\n", "g.fa:1: a comment before the first header; remove it, a FASTA file begins with `>name`");
-    t(b"> a\nACGT\n", "g.fa:1: this header has no name; write `>name` without a space between");
-    t(b">a\nAC\n>\nAC\n", "g.fa:3: this header has no name; write `>name` without a space between");
-    t(b">\xff\nAC\n", "g.fa:1: the name in this header is not UTF-8 text");
+    t(
+        b"",
+        "g.fa: the file is empty; a FASTA file begins with `>name`",
+    );
+    t(
+        b"\n\n",
+        "g.fa: the file holds no sequence; a FASTA file begins with `>name`",
+    );
+    t(
+        b"ACGT\n",
+        "g.fa:1: text before the first header; a FASTA file begins with `>name`",
+    );
+    t(
+        b"\nACGT\n>a\nAC\n",
+        "g.fa:2: text before the first header; a FASTA file begins with `>name`",
+    );
+    t(
+        b"@r1\nACGT\n+\nIIII\n",
+        "g.fa:1: this looks like FASTQ, not FASTA; convert it first (`seqtk seq -A`)",
+    );
+    t(
+        b"; a\n>a\nAC\n",
+        "g.fa:1: a comment before the first header; remove it, a FASTA file begins with `>name`",
+    );
+    t(
+        b"> a\nACGT\n",
+        "g.fa:1: this header has no name; write `>name` without a space between",
+    );
+    t(
+        b">a\nAC\n>\nAC\n",
+        "g.fa:3: this header has no name; write `>name` without a space between",
+    );
+    t(
+        b">\xff\nAC\n",
+        "g.fa:1: the name in this header is not UTF-8 text",
+    );
     t(
         b">a one\nAC\n>b\nGT\n>a two\nAC\n",
         "g.fa:5: the name `a` occurs twice (first in line 1); rename one of the two sequences",
     );
-    t(b">a\n>b\nAC\n", "g.fa:1: the sequence `a` has no bases; remove its header or restore its lines");
-    t(b">a\nAC\n>b\n\n", "g.fa:4: the sequence `b` has no bases; remove its header or restore its lines");
+    t(
+        b">a\n>b\nAC\n",
+        "g.fa:1: the sequence `a` has no bases; remove its header or restore its lines",
+    );
+    t(
+        b">a\nAC\n>b\n\n",
+        "g.fa:4: the sequence `b` has no bases; remove its header or restore its lines",
+    );
     let foreign = "is no IUPAC nucleotide code; DNA or RNA is needed here (ACGTU, RYSWKMBDHV, N)";
-    t(b">a\nACGT\nACXT\n", &format!("g.fa:3: column 3: `X` in the sequence `a` {foreign}"));
-    t(b">p\nMKVL\n", &format!("g.fa:2: column 4: `L` in the sequence `p` {foreign}"));
-    t(b">a\nAC-GT\n", &format!("g.fa:2: column 3: `-` in the sequence `a` {foreign}"));
-    t(b">a\nAC GT\n", &format!("g.fa:2: column 3: a space in the sequence `a` {foreign}"));
-    t(b">a\nAC\tGT\n", &format!("g.fa:2: column 3: a tab in the sequence `a` {foreign}"));
-    t(b">a\nAC\0GT\n", &format!("g.fa:2: column 3: the byte 0x00 in the sequence `a` {foreign}"));
-    t(b">a\rACGT\r", "g.fa:1: the sequence `a` has no bases; remove its header or restore its lines");
+    t(
+        b">a\nACGT\nACXT\n",
+        &format!("g.fa:3: column 3: `X` in the sequence `a` {foreign}"),
+    );
+    t(
+        b">p\nMKVL\n",
+        &format!("g.fa:2: column 4: `L` in the sequence `p` {foreign}"),
+    );
+    t(
+        b">a\nAC-GT\n",
+        &format!("g.fa:2: column 3: `-` in the sequence `a` {foreign}"),
+    );
+    t(
+        b">a\nAC GT\n",
+        &format!("g.fa:2: column 3: a space in the sequence `a` {foreign}"),
+    );
+    t(
+        b">a\nAC\tGT\n",
+        &format!("g.fa:2: column 3: a tab in the sequence `a` {foreign}"),
+    );
+    t(
+        b">a\nAC\0GT\n",
+        &format!("g.fa:2: column 3: the byte 0x00 in the sequence `a` {foreign}"),
+    );
+    t(
+        b">a\rACGT\r",
+        "g.fa:1: the sequence `a` has no bases; remove its header or restore its lines",
+    );
 }
 
 #[test]
 fn a_foreign_character_is_found_behind_a_given_index_too() {
-    let case = Case::new(&[("g.fa", b">a\nACGT\nACXT\n"), ("g.fa.fai", b"a\t8\t3\t4\t5\n")]);
+    let case = Case::new(&[
+        ("g.fa", b">a\nACGT\nACXT\n"),
+        ("g.fa.fai", b"a\t8\t3\t4\t5\n"),
+    ]);
     let genome = Genome::open(&case.path("g.fa"), LIMIT).unwrap();
     assert_eq!(&*genome.bases("a", 2, 6).unwrap(), b"GTAC");
     assert_eq!(
@@ -84,20 +148,57 @@ fn an_index_that_is_not_of_the_file() {
         let case = Case::new(&[("g.fa", b">a\nACGT\nAC\n>b c\nGG\n"), ("g.fa.fai", index)]);
         let message = case.message(Genome::open(&case.path("g.fa"), LIMIT));
         assert!(
-            message.starts_with("g.fa.fai: ") && message.contains(why) && message.contains("delete it, it is made again"),
+            message.starts_with("g.fa.fai: ")
+                && message.contains(why)
+                && message.contains("delete it, it is made again"),
             "{message}"
         );
     }
-    t(b"a\t6\t4\t4\t5\nb\t2\t16\t2\t3\n", "`a` does not begin at byte 4");
-    t(b"a\t6\t3\t4\t5\nb\t2\t15\t2\t3\n", "`b` does not begin at byte 15");
-    t(b"a\t5\t3\t4\t5\nb\t2\t16\t2\t3\n", "`b` does not begin at byte 16");
-    t(b"a\t6\t3\t4\t5\nc\t2\t16\t2\t3\n", "`c` does not begin at byte 16");
+    t(
+        b"a\t6\t4\t4\t5\nb\t2\t16\t2\t3\n",
+        "`a` does not begin at byte 4",
+    );
+    t(
+        b"a\t6\t3\t4\t5\nb\t2\t15\t2\t3\n",
+        "`b` does not begin at byte 15",
+    );
+    t(
+        b"a\t5\t3\t4\t5\nb\t2\t16\t2\t3\n",
+        "`b` does not begin at byte 16",
+    );
+    t(
+        b"a\t6\t3\t4\t5\nc\t2\t16\t2\t3\n",
+        "`c` does not begin at byte 16",
+    );
     t(b"a\t6\t3\t4\t5\n", "the file goes on behind byte 10");
-    t(b"a\t6\t3\t4\t5\nb\t1\t16\t2\t3\n", "the file goes on behind byte 17");
-    t(b"a\t6\t3\t4\t5\nb\t2000\t16\t2\t3\n", "`b` does not begin at byte 16");
-    t(b"a\t6\t3\t4\t5\nb\t2\t18446744073709551615\t2\t3\n", "does not begin at byte");
-    t(b"a\t18446744073709551615\t3\t4\t5\nb\t2\t16\t2\t3\n", "does not begin at byte");
-    t(b"a\t6\t3\t1\t18446744073709551615\nb\t2\t16\t2\t3\n", "does not begin at byte");
+    t(
+        b"a\t6\t3\t4\t5\nb\t1\t16\t2\t3\n",
+        "the file goes on behind byte 17",
+    );
+    t(
+        b"a\t6\t3\t4\t5\nb\t2000\t16\t2\t3\n",
+        "`b` does not begin at byte 16",
+    );
+    t(
+        b"a\t6\t3\t4\t5\nb\t2\t18446744073709551615\t2\t3\n",
+        "does not begin at byte",
+    );
+    t(
+        b"a\t18446744073709551615\t3\t4\t5\nb\t2\t16\t2\t3\n",
+        "does not begin at byte",
+    );
+    t(
+        b"a\t6\t3\t1\t18446744073709551615\nb\t2\t16\t2\t3\n",
+        "does not begin at byte",
+    );
+    t(
+        b"a\t6\t3\t4\t5\nb\t3\t16\t3\t4\n",
+        "the lines of `b` are not 3 bases long, or it has not 3 bases",
+    );
+    t(
+        b"a\t6\t3\t5\t6\nb\t2\t16\t2\t3\n",
+        "the lines of `a` are not 5 bases long, or it has not 6 bases",
+    );
     t(b"a\t6\t3\t0\t5\n", "this is no FASTA index");
     t(b"a 6 3 4 5\n", "this is no FASTA index");
     t(b"\xff\xfe", "this is no FASTA index");
@@ -114,23 +215,59 @@ fn bed() {
     fn t(text: &[u8], expected: &str) {
         assert_eq!(bed_message(text, &BedOptions::default()), expected);
     }
-    t(b"", "r.bed: the file is empty; a BED file has at least one row: chromosome, start, end");
-    t(b"# nothing\n\ntrack name=x\n", "r.bed: the file holds no interval, only comments or blank lines");
-    t(b"a\t1\t2\na\t1\n", "r.bed:2: 2 columns where a BED row has at least 3 (chromosome, start, end)");
-    t(b"a\n", "r.bed:1: 1 column where a BED row has at least 3 (chromosome, start, end)");
-    t(b"a 1 2\n", "r.bed:1: spaces stand between the columns where tabs belong; write tabs (`tr -s ' ' '\\t'`)");
+    t(
+        b"",
+        "r.bed: the file is empty; a BED file has at least one row: chromosome, start, end",
+    );
+    t(
+        b"# nothing\n\ntrack name=x\n",
+        "r.bed: the file holds no interval, only comments or blank lines",
+    );
+    t(
+        b"a\t1\t2\na\t1\n",
+        "r.bed:2: 2 columns where a BED row has at least 3 (chromosome, start, end)",
+    );
+    t(
+        b"a\n",
+        "r.bed:1: 1 column where a BED row has at least 3 (chromosome, start, end)",
+    );
+    t(
+        b"a 1 2\n",
+        "r.bed:1: spaces stand between the columns where tabs belong; write tabs (`tr -s ' ' '\\t'`)",
+    );
     t(b"\t1\t2\n", "r.bed:1: column 1 (chromosome) is empty");
-    t(b"a\t5\t2\n", "r.bed:1: the end (2) lies before the start (5)");
+    t(
+        b"a\t5\t2\n",
+        "r.bed:1: the end (2) lies before the start (5)",
+    );
     t(
         b"a\t5\t5\n",
         "r.bed:1: the interval has no bases (start and end are both 5); BED counts from 0 and does not include the end, so one base is 5 to 6",
     );
-    t(b"a\t-1\t5\n", "r.bed:1: column 2 (start) is `-1`, not a whole number; positions count from 0");
-    t(b"a\t1e3\t5000\n", "r.bed:1: column 2 (start) is `1e3`, not a whole number");
-    t(b"a\t+1\t5\n", "r.bed:1: column 2 (start) is `+1`, not a whole number");
-    t(b"a\t1\t 5\n", "r.bed:1: column 3 (end) is ` 5`, not a whole number; there is a space beside it");
-    t(b"a\t\t5\n", "r.bed:1: column 2 (start) is ``, not a whole number");
-    t(b"a\t1\t18446744073709551616\n", "r.bed:1: column 3 (end) is `18446744073709551616`, not a whole number");
+    t(
+        b"a\t-1\t5\n",
+        "r.bed:1: column 2 (start) is `-1`, not a whole number; positions count from 0",
+    );
+    t(
+        b"a\t1e3\t5000\n",
+        "r.bed:1: column 2 (start) is `1e3`, not a whole number",
+    );
+    t(
+        b"a\t+1\t5\n",
+        "r.bed:1: column 2 (start) is `+1`, not a whole number",
+    );
+    t(
+        b"a\t1\t 5\n",
+        "r.bed:1: column 3 (end) is ` 5`, not a whole number; there is a space beside it",
+    );
+    t(
+        b"a\t\t5\n",
+        "r.bed:1: column 2 (start) is ``, not a whole number",
+    );
+    t(
+        b"a\t1\t18446744073709551616\n",
+        "r.bed:1: column 3 (end) is `18446744073709551616`, not a whole number",
+    );
     t(
         b"chrom\tstart\tend\n",
         "r.bed:1: column 2 (start) is `start`, not a whole number; is this a header line? begin it with `#`",
@@ -139,7 +276,10 @@ fn bed() {
         b"a\t1\t2\tn\t0\tx\n",
         "r.bed:1: column 6 (strand): `x` is not a strand; use +, - or ., or set `stranded: false`",
     );
-    t(b"a\t1\t2\n\xff\t1\t2\n", "r.bed:2: this line is not UTF-8 text; is this a BED file?");
+    t(
+        b"a\t1\t2\n\xff\t1\t2\n",
+        "r.bed:2: this line is not UTF-8 text; is this a BED file?",
+    );
 }
 
 #[test]
@@ -148,9 +288,19 @@ fn bed_labels_and_names() {
         label_column: NonZeroU32::new(column),
         ..BedOptions::default()
     };
-    let t = |text: &[u8], options: &BedOptions, expected: &str| assert_eq!(bed_message(text, options), expected);
-    t(b"a\t1\t2\n", &column(5), "r.bed:1: 3 columns where the label is in column 5");
-    t(b"a\t1\t2\tn\t.\n", &column(5), "r.bed:1: column 5 (label) is `.`; a label is needed");
+    let t = |text: &[u8], options: &BedOptions, expected: &str| {
+        assert_eq!(bed_message(text, options), expected)
+    };
+    t(
+        b"a\t1\t2\n",
+        &column(5),
+        "r.bed:1: 3 columns where the label is in column 5",
+    );
+    t(
+        b"a\t1\t2\tn\t.\n",
+        &column(5),
+        "r.bed:1: column 5 (label) is `.`; a label is needed",
+    );
     let prefix = BedOptions {
         name_prefix: Some("H3:".into()),
         ..BedOptions::default()
@@ -165,7 +315,10 @@ fn bed_labels_and_names() {
 #[test]
 fn intervals_and_genome() {
     fn t(bed: &str, expected: &str) {
-        let case = Case::new(&[("g.fa", b">chrI\nACGTACGTAC\n>b\nAC\n"), ("r.bed", bed.as_bytes())]);
+        let case = Case::new(&[
+            ("g.fa", b">chrI\nACGTACGTAC\n>b\nAC\n"),
+            ("r.bed", bed.as_bytes()),
+        ]);
         let genome = Genome::open(&case.path("g.fa"), LIMIT).unwrap();
         let path = case.path("r.bed");
         let rows = read_bed(&path, &BedOptions::default()).unwrap();
@@ -179,7 +332,10 @@ fn intervals_and_genome() {
         "chrb\t0\t1\n",
         "r.bed:1: there is no sequence `chrb` in g.fa, but there is `b`: only the `chr` prefix differs; use the names of one of the two files in both",
     );
-    t("II\t0\t3\n", "r.bed:1: there is no sequence `II` in g.fa; there are: chrI, b");
+    t(
+        "II\t0\t3\n",
+        "r.bed:1: there is no sequence `II` in g.fa; there are: chrI, b",
+    );
     t(
         "#\nchrI\t10\t11\n",
         "r.bed:2: the start (10) lies beyond the 10 bases of `chrI`; are these intervals of another assembly?",
@@ -215,43 +371,76 @@ fn tables() {
         let config = csv_config(&case, LabelKindPlan::Auto);
         assert_eq!(case.message(ingest(&config, &Silent)), expected);
     }
-    t(b"", "dev.csv: the file is empty; it needs a header (`sequence,label`) and rows");
+    t(
+        b"",
+        "dev.csv: the file is empty; it needs a header (`sequence,label`) and rows",
+    );
     t(b"sequence,label\n", "dev.csv: there is a header but no row");
     let header = "The header is `sequence,label` or `sequence1,sequence2,label`";
     t(
         b"seq,label\nA,0\n",
-        &format!("dev.csv:1: the column `sequence` is missing; there are: `seq`, `label` (read with commas). {header}"),
+        &format!(
+            "dev.csv:1: the column `sequence` is missing; there are: `seq`, `label` (read with commas). {header}"
+        ),
     );
     t(
         b"sequence,class\nA,0\n",
-        &format!("dev.csv:1: the column `label` is missing; there are: `sequence`, `class` (read with commas). {header}"),
+        &format!(
+            "dev.csv:1: the column `label` is missing; there are: `sequence`, `class` (read with commas). {header}"
+        ),
     );
     t(
         b"sequence1,label\nA,0\n",
-        &format!("dev.csv:1: the column `sequence2` is missing; there are: `sequence1`, `label` (read with commas). {header}"),
+        &format!(
+            "dev.csv:1: the column `sequence2` is missing; there are: `sequence1`, `label` (read with commas). {header}"
+        ),
     );
     t(
         b"sequence2,label\nA,0\n",
-        &format!("dev.csv:1: the column `sequence1` is missing; there are: `sequence2`, `label` (read with commas). {header}"),
+        &format!(
+            "dev.csv:1: the column `sequence1` is missing; there are: `sequence2`, `label` (read with commas). {header}"
+        ),
     );
     t(
         b"ACGTACGTACGTACGTACGTACGT,0\nA,0\n",
-        &format!("dev.csv:1: the column `sequence` is missing; there are: `ACGTACGTACGTACGTACGT...`, `0` (read with commas). {header}"),
+        &format!(
+            "dev.csv:1: the column `sequence` is missing; there are: `ACGTACGTACGTACGTACGT...`, `0` (read with commas). {header}"
+        ),
     );
     t(
         b"sequence\tlabel\nA\t0\n",
-        &format!("dev.csv:1: the column `sequence` is missing; there are: `sequence\tlabel` (read with commas). {header}"),
+        &format!(
+            "dev.csv:1: the column `sequence` is missing; there are: `sequence\tlabel` (read with commas). {header}"
+        ),
     );
-    t(b"sequence,label\nA,0\nA\n", "dev.csv:3: this row has 1 field where the header has 2");
-    t(b"sequence,label\n\nA,0,1\n", "dev.csv:3: this row has 3 fields where the header has 2");
-    t(b"sequence,label\nA,0\n,1\n", "dev.csv:3: column `sequence` is empty; a sequence is needed");
-    t(b"sequence,label\nA,\n", "dev.csv:2: column `label` is empty; a label is needed");
+    t(
+        b"sequence,label\nA,0\nA\n",
+        "dev.csv:3: this row has 1 field where the header has 2",
+    );
+    t(
+        b"sequence,label\n\nA,0,1\n",
+        "dev.csv:3: this row has 3 fields where the header has 2",
+    );
+    t(
+        b"sequence,label\nA,0\n,1\n",
+        "dev.csv:3: column `sequence` is empty; a sequence is needed",
+    );
+    t(
+        b"sequence,label\nA,\n",
+        "dev.csv:2: column `label` is empty; a label is needed",
+    );
     t(
         b"sequence,label\nACQT,0\n",
         "dev.csv:2: column `sequence`, character 3: `Q` is no IUPAC nucleotide code; DNA or RNA is needed here (ACGTU, RYSWKMBDHV, N)",
     );
-    t(b"sequence,label\nA\xff,0\n", "dev.csv:2: this line is not UTF-8 text");
-    t(b"sequence,label\r\nA,0\r\nC,7\r\n", "dev.csv:3: the label `7` is outside the classes of train: 0, 1");
+    t(
+        b"sequence,label\nA\xff,0\n",
+        "dev.csv:2: this line is not UTF-8 text",
+    );
+    t(
+        b"sequence,label\r\nA,0\r\nC,7\r\n",
+        "dev.csv:3: the label `7` is outside the classes of train: 0, 1",
+    );
     t(
         b"sequence,label\nA,0.5\n",
         "dev.csv:2: the label `0.5` looks like a measurement; say `label_kind: regression`, or `label_kind: classes` when it is the name of a class",
@@ -265,7 +454,11 @@ fn tables() {
 #[test]
 fn labels() {
     fn t(train: &[u8], kind: LabelKindPlan, classes: Option<&[&str]>, expected: &str) {
-        let case = Case::new(&[("train.csv", train), ("dev.csv", train), ("test.csv", train)]);
+        let case = Case::new(&[
+            ("train.csv", train),
+            ("dev.csv", train),
+            ("test.csv", train),
+        ]);
         let config = IngestConfig {
             classes: classes.map(|names| names.iter().map(|n| n.to_string()).collect()),
             ..csv_config(&case, kind)
@@ -297,16 +490,36 @@ fn labels() {
         Some(&["0", "1", "2"]),
         "train has no row of the class `2` (dev and test have 0); split in another way, or leave the class out",
     );
-    t(b"sequence,label\nA,0\n", Auto, Some(&["0", "0"]), "ingest: `classes` names a class twice");
-    t(b"sequence,label\nA,0.5\nA,x\n", Regression, None, "train.csv:3: the label `x` is not a finite number");
-    t(b"sequence,label\nA,inf\n", Regression, None, "train.csv:2: the label `inf` is not a finite number");
+    t(
+        b"sequence,label\nA,0\n",
+        Auto,
+        Some(&["0", "0"]),
+        "ingest: `classes` names a class twice",
+    );
+    t(
+        b"sequence,label\nA,0.5\nA,x\n",
+        Regression,
+        None,
+        "train.csv:3: the label `x` is not a finite number",
+    );
+    t(
+        b"sequence,label\nA,inf\n",
+        Regression,
+        None,
+        "train.csv:2: the label `inf` is not a finite number",
+    );
     t(
         b"sequence,label\nA,0 1\nA,0 1 1\n",
         Multilabel,
         None,
         "train.csv:3: the label `0 1 1` has 3 entries where 2 are needed",
     );
-    t(b"sequence,label\nA,0 2\n", Multilabel, None, "train.csv:2: `2` in the label `0 2` is neither 0 nor 1");
+    t(
+        b"sequence,label\nA,0 2\n",
+        Multilabel,
+        None,
+        "train.csv:2: `2` in the label `0 2` is neither 0 nor 1",
+    );
 }
 
 fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
@@ -347,12 +560,24 @@ fn ratios(train: f64, dev: f64, test: f64) -> Option<SplitPlan> {
 fn splits() {
     fn t(split: Option<SplitPlan>, expected: &str) {
         let case = Case::new(&[
-            ("g.fa", b">a\nACGTACGTAC\n>chrb\nACGTACGTAC\n>c\nACGTACGTAC\n"),
-            ("r.bed", b"a\t0\t4\t.\tno\nchrb\t0\t5\t.\tyes\na\t1\t5\t.\tno\nchrb\t1\t5\t.\tno\n"),
+            (
+                "g.fa",
+                b">a\nACGTACGTAC\n>chrb\nACGTACGTAC\n>c\nACGTACGTAC\n",
+            ),
+            (
+                "r.bed",
+                b"a\t0\t4\t.\tno\nchrb\t0\t5\t.\tyes\na\t1\t5\t.\tno\nchrb\t1\t5\t.\tno\n",
+            ),
         ]);
-        assert_eq!(case.message(ingest(&bed_config(&case, split), &Silent)), expected);
+        assert_eq!(
+            case.message(ingest(&bed_config(&case, split), &Silent)),
+            expected
+        );
     }
-    t(None, "ingest: a `bed` source needs `split`: by `chromosomes` or by `ratios`");
+    t(
+        None,
+        "ingest: a `bed` source needs `split`: by `chromosomes` or by `ratios`",
+    );
     t(
         chromosomes(&["b"], &[]),
         "ingest: split.chromosomes: there is no sequence `b` in g.fa, but there is `chrb`: only the `chr` prefix differs; use the names of one of the two files in both",
@@ -361,21 +586,37 @@ fn splits() {
         chromosomes(&["a"], &["a"]),
         "ingest: the chromosome `a` is in dev and in test; it can be in one of them",
     );
-    t(chromosomes(&["c"], &[]), "dev has no row (4 rows in all); split in another way");
+    t(
+        chromosomes(&["c"], &[]),
+        "dev has no row (4 rows in all); split in another way",
+    );
     t(
         chromosomes(&["chrb"], &[]),
         "train has no row of the class `yes` (dev and test have 1); split in another way, or leave the class out",
     );
-    t(ratios(0.5, 0.2, 0.2), "ingest: the shares of train, dev and test add up to 0.8999999999999999, not to 1");
-    t(ratios(0.9, 0.0, 0.1), "test has no row (4 rows in all); split in another way");
+    t(
+        ratios(0.5, 0.2, 0.2),
+        "ingest: the shares of train, dev and test add up to 0.8999999999999999, not to 1",
+    );
+    t(
+        ratios(0.9, 0.0, 0.1),
+        "test has no row (4 rows in all); split in another way",
+    );
 }
 
 #[test]
 fn contradictory_configurations() {
-    let case = Case::new(&[("train.csv", GOOD), ("dev.csv", GOOD), ("test.csv", GOOD), ("all.csv", GOOD)]);
+    let case = Case::new(&[
+        ("train.csv", GOOD),
+        ("dev.csv", GOOD),
+        ("test.csv", GOOD),
+        ("all.csv", GOOD),
+    ]);
     let t = |change: &dyn Fn(&mut IngestConfig, &mut CsvSource), expected: &str| {
         let mut config = csv_config(&case, LabelKindPlan::Auto);
-        let Source::Csv(mut source) = config.source.clone() else { unreachable!() };
+        let Source::Csv(mut source) = config.source.clone() else {
+            unreachable!()
+        };
         change(&mut config, &mut source);
         config.source = Source::Csv(source);
         let error = config.check().unwrap_err();
@@ -386,7 +627,10 @@ fn contradictory_configurations() {
         &|config, _| config.split = ratios(0.8, 0.1, 0.1),
         "ingest: `train`, `dev` and `test` are given: `split` has nothing to do; remove it",
     );
-    t(&|_, csv| csv.test = None, "ingest: a `csv` source needs `train`, `dev` and `test`, or else one `file`");
+    t(
+        &|_, csv| csv.test = None,
+        "ingest: a `csv` source needs `train`, `dev` and `test`, or else one `file`",
+    );
     t(
         &|_, csv| csv.file = Some(case.path("all.csv")),
         "ingest: a `csv` source needs `train`, `dev` and `test`, or else one `file`",
@@ -408,14 +652,19 @@ fn contradictory_configurations() {
         "ingest: `classes` has no meaning for regression",
     );
     let mut config = bed_config(&case, ratios(0.8, 0.1, 0.1));
-    let Source::Bed(source) = &mut config.source else { unreachable!() };
+    let Source::Bed(source) = &mut config.source else {
+        unreachable!()
+    };
     source.label = BedLabel::PerFile(vec!["a".into(), "b".into()]);
     assert_eq!(
         config.check().unwrap_err().to_string(),
         "ingest: `label.per_file` has 2 names for 1 BED files; it needs one for each"
     );
     source_without_files(&mut config);
-    assert_eq!(config.check().unwrap_err().to_string(), "ingest: `beds` names no file");
+    assert_eq!(
+        config.check().unwrap_err().to_string(),
+        "ingest: `beds` names no file"
+    );
 }
 
 fn source_without_files(config: &mut IngestConfig) {
@@ -426,8 +675,18 @@ fn source_without_files(config: &mut IngestConfig) {
 
 #[test]
 fn a_missing_file_is_named() {
-    let message = Genome::open(Path::new("no/such/g.fa"), LIMIT).unwrap_err().to_string();
-    assert!(message.starts_with("could not read no/such/g.fa: "), "{message}");
-    let message = read_bed(Path::new("no/such/r.bed"), &BedOptions::default()).unwrap_err().to_string();
-    assert!(message.starts_with("could not read no/such/r.bed: "), "{message}");
+    let message = Genome::open(Path::new("no/such/g.fa"), LIMIT)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with("could not read no/such/g.fa: "),
+        "{message}"
+    );
+    let message = read_bed(Path::new("no/such/r.bed"), &BedOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with("could not read no/such/r.bed: "),
+        "{message}"
+    );
 }

@@ -10,13 +10,18 @@ use lingo_artifact::progress::Silent;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Split, Strand};
-use lingo_ingest::config::{BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, Source, SplitPlan};
-use lingo_ingest::{Audit, BedOptions, BedRow, Error, Genome, IngestConfig, extract, ingest, read_bed};
+use lingo_ingest::config::{
+    BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, Source, SplitPlan,
+};
+use lingo_ingest::{
+    Audit, BedOptions, BedRow, Error, Genome, IngestConfig, extract, ingest, read_bed,
+};
 
 const LIMIT: u64 = 1 << 30;
 
 fn data(path: &str) -> PathBuf {
-    let root = std::env::var_os("LINGO_REAL_DATA").expect("LINGO_REAL_DATA names the folder of the real data");
+    let root = std::env::var_os("LINGO_REAL_DATA")
+        .expect("LINGO_REAL_DATA names the folder of the real data");
     Path::new(&root).join(path)
 }
 
@@ -29,7 +34,11 @@ fn bedtools(fasta: &Path, bed: &Path) -> Vec<String> {
         .arg(bed)
         .output()
         .expect("bedtools is needed for this test (Debian package `bedtools`)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout)
         .unwrap()
         .lines()
@@ -65,10 +74,20 @@ fn yeast_sequences_equal_bedtools_getfasta() {
     for row in &mut flipped {
         row.strand = [Strand::Forward, Strand::Reverse][stream.below(2)];
     }
-    assert!(flipped.iter().filter(|r| r.strand == Strand::Reverse).count() > 13_000);
-    let genomes = [&data("yeast/R64-1-1.fa.gz"), &fasta].map(|path| Genome::open(path, LIMIT).unwrap());
+    assert!(
+        flipped
+            .iter()
+            .filter(|r| r.strand == Strand::Reverse)
+            .count()
+            > 13_000
+    );
+    let genomes =
+        [&data("yeast/R64-1-1.fa.gz"), &fasta].map(|path| Genome::open(path, LIMIT).unwrap());
     assert_eq!(genomes[0].sequences().len(), 17);
-    assert_eq!(genomes[0].sequences().iter().map(|s| s.1).sum::<u64>(), 12_157_105);
+    assert_eq!(
+        genomes[0].sequences().iter().map(|s| s.1).sum::<u64>(),
+        12_157_105
+    );
     for rows in [&rows, &flipped] {
         let path = folder.path().join("r.bed");
         std::fs::write(&path, bed_text(rows)).unwrap();
@@ -139,14 +158,24 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     };
     let examples = ingest(&config, &Silent).unwrap();
     let audit: Audit = serde_json::from_value(examples.metadata.audit).unwrap();
-    let duplicates: Vec<(u64, u64)> = audit.splits.iter().map(|s| (s.rows, s.duplicate_rows)).collect();
+    let duplicates: Vec<(u64, u64)> = audit
+        .splits
+        .iter()
+        .map(|s| (s.rows, s.duplicate_rows))
+        .collect();
     assert_eq!(duplicates, [(19_000, 3_789), (1_000, 15), (1_000, 0)]);
     let same: Vec<u64> = audit.shared.iter().map(|s| s.same).collect();
     assert_eq!(same, [358, 0, 0]);
     let warnings = audit.warnings();
-    assert!(warnings.contains(&"train: 3789 rows repeat (19.9 %) an earlier row's sequence".to_string()), "{warnings:?}");
     assert!(
-        warnings.contains(&"leakage: 358 rows of dev (35.8 %): the sequence stands in train too".to_string()),
+        warnings
+            .contains(&"train: 3789 rows repeat (19.9 %) an earlier row's sequence".to_string()),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings.contains(
+            &"leakage: 358 rows of dev (35.8 %): the sequence stands in train too".to_string()
+        ),
         "{warnings:?}"
     );
 }
@@ -158,7 +187,11 @@ fn content(mut lines: Vec<String>, bases: u64, sort: bool) -> Content {
     if sort {
         lines.sort();
     }
-    (lines.len(), bases, Digest::of_bytes(lines.concat().as_bytes()))
+    (
+        lines.len(),
+        bases,
+        Digest::of_bytes(lines.concat().as_bytes()),
+    )
 }
 
 fn read_as_fasta(path: &Path) -> Result<Content, Error> {
@@ -172,15 +205,25 @@ fn read_as_fasta(path: &Path) -> Result<Content, Error> {
     for (name, length) in genome.sequences() {
         let sequence = genome.bases(name, 0, *length)?;
         bases += sequence.len() as u64;
-        lines.push(format!("{name}\t{}\n", std::str::from_utf8(&sequence).unwrap()));
+        lines.push(format!(
+            "{name}\t{}\n",
+            std::str::from_utf8(&sequence).unwrap()
+        ));
     }
     Ok(content(lines, bases, false))
 }
 
 fn read_as_bed(path: &Path) -> Result<Content, Error> {
     let rows = read_bed(path, &BedOptions::default())?;
-    let lines = rows.iter().map(|r| format!("{}\t{}\t{}\n", r.chrom, r.start, r.end)).collect();
-    Ok(content(lines, rows.iter().map(|r| r.end - r.start).sum(), true))
+    let lines = rows
+        .iter()
+        .map(|r| format!("{}\t{}\t{}\n", r.chrom, r.start, r.end))
+        .collect();
+    Ok(content(
+        lines,
+        rows.iter().map(|r| r.end - r.start).sum(),
+        true,
+    ))
 }
 
 /// One line for the table; a refusal must name the file and give a reason.
@@ -189,11 +232,14 @@ fn told(outcome: &Result<Content, Error>, path: &Path) -> String {
         Ok((items, bases, _)) => format!("read: {items}, {bases} bases"),
         Err(e) => {
             let message = e.to_string();
-            let (file, problem) = message.split_once(": ").unwrap_or_else(|| panic!("{message}"));
+            let (file, problem) = message
+                .split_once(": ")
+                .unwrap_or_else(|| panic!("{message}"));
             let name = path.file_name().unwrap().to_str().unwrap();
             let (_, line) = file.split_once(name).unwrap_or_else(|| panic!("{message}"));
             assert!(problem.len() > 10, "{message}");
-            format!("refused{line}: {problem}").replace(path.parent().unwrap().to_str().unwrap(), "")
+            format!("refused{line}: {problem}")
+                .replace(path.parent().unwrap().to_str().unwrap(), "")
         }
     }
 }
@@ -204,8 +250,13 @@ fn reference() -> BTreeMap<&'static str, (&'static str, Option<Content>)> {
         .lines()
         .map(|line| {
             let columns: Vec<&str> = line.split('\t').collect();
-            let content = (columns[2] != "-")
-                .then(|| (columns[2].parse().unwrap(), columns[3].parse().unwrap(), columns[4].parse().unwrap()));
+            let content = (columns[2] != "-").then(|| {
+                (
+                    columns[2].parse().unwrap(),
+                    columns[3].parse().unwrap(),
+                    columns[4].parse().unwrap(),
+                )
+            });
             (columns[0], (columns[1], content))
         })
         .collect()
@@ -239,7 +290,9 @@ fn odd_files_are_read_right_or_refused_with_a_reason() {
         if let Ok(read) = right
             && content.as_ref() != Some(read)
         {
-            wrong.push(format!("{name}: {read:?} where the reference has {content:?}"));
+            wrong.push(format!(
+                "{name}: {read:?} where the reference has {content:?}"
+            ));
         }
         files += 1;
     }
