@@ -10,6 +10,7 @@
 //! | [`table`] | `metrics.parquet` and `metrics.csv` |
 //! | [`page`] | the whole page |
 //! | [`task`] | the section of one task |
+//! | [`results_table`] | its table: method by metric |
 //! | [`audit`] | the data of a task |
 //! | [`figures`] | the figures of a task |
 //! | [`curves`] | training logs as lines |
@@ -28,6 +29,7 @@ pub mod heat;
 pub mod html;
 pub mod page;
 pub mod plan;
+pub mod results_table;
 pub mod scale;
 pub mod style;
 pub mod summary;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::cells::Cell;
 use super::html::{NONE, escape, fixed};
 use super::plan::ReportPlan;
+use super::results_table::SHARE_LIMIT;
 use super::summary::best_on_dev;
-use super::task::{SHARE_LIMIT, TaskReport, items, spread};
+use super::task::{TaskReport, items, spread};
 
 const STYLE: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");

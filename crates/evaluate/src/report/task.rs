@@ -3,14 +3,11 @@
 use std::fmt::Write as _;
 
 use super::cells::Cell;
-use super::html::{NONE, count, duration, escape, fixed, percent};
+use super::html::{NONE, count, duration, escape, fixed};
 use super::plan::{ReportPlan, TaskInfo};
 use super::summary::{MethodSummary, Spread, best_on_dev, judged_by};
-use super::{audit, figures};
+use super::{audit, figures, results_table};
 use crate::metrics::Metrics;
-
-/// The share of trained parameters that is flagged.
-pub const SHARE_LIMIT: f64 = 0.02;
 
 /// A task with its cells.
 pub struct TaskReport<'a> {
@@ -98,169 +95,13 @@ impl<'a> TaskReport<'a> {
         let _ = write!(out, "<p>{}</p>", self.headline());
         // A table of nothing but holes that no command can fill says no more than the sentence above.
         if self.info.missing.is_none() || self.methods.iter().any(|m| m.done().next().is_some()) {
-            out.push_str(&self.table(plan));
+            out.push_str(&results_table::table(self, plan));
         }
         out.push_str(&figures::of_task(self));
         out.push_str(&self.seeds());
         out.push_str(&self.data());
         out.push_str("</section>");
         out
-    }
-
-    fn table(&self, plan: &ReportPlan) -> String {
-        let secondary: &[(&str, &str, usize)] = match self.metric {
-            "mcc" => &[
-                ("accuracy", "Accuracy", 3),
-                ("f1_macro", "F1, macro", 3),
-                ("auroc", "AUROC", 3),
-            ],
-            _ => &[
-                ("spearman", "Spearman", 3),
-                ("r2", "R\u{b2}", 3),
-                ("mse", "MSE", 4),
-            ],
-        };
-        let mut out = format!(
-            "<div class=\"scroll\"><table class=\"main\"><caption><span>Test results, mean \u{b1} standard deviation over the seeds that ran</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
-            self.metric_name()
-        );
-        for (_, name, _) in secondary {
-            let _ = write!(out, "<th scope=\"col\" class=\"n\">{name}</th>");
-        }
-        out.push_str("<th scope=\"col\" class=\"n\">Trained<small>parameters, share</small></th><th scope=\"col\" class=\"n\">Time<small>of training</small></th></tr></thead><tbody>");
-        let best = best_on_dev(&self.methods, self.metric).map(|m| m.method);
-        for summary in &self.methods {
-            self.method_row(
-                &mut out,
-                plan,
-                summary,
-                secondary,
-                best == Some(summary.method),
-            );
-        }
-        if let Some(floor) = &self.info.floor {
-            let _ = write!(
-                out,
-                "<tr class=\"floor\"><th scope=\"row\">Floor<small>{}</small></th><td class=\"n\">{}</td><td class=\"n\">{NONE}</td><td class=\"n\">{}</td>",
-                escape(&floor.name),
-                plain(floor.test.get(self.metric), 3),
-                plain(floor.dev.get(self.metric), 3)
-            );
-            for (metric, _, decimals) in secondary {
-                let _ = write!(
-                    out,
-                    "<td class=\"n\">{}</td>",
-                    plain(floor.test.get(metric), *decimals)
-                );
-            }
-            let _ = write!(
-                out,
-                "<td class=\"n\">{}</td><td class=\"n\">{NONE}</td></tr>",
-                count(floor.parameters)
-            );
-        }
-        for published in &self.info.published {
-            let _ = write!(
-                out,
-                "<tr class=\"floor\"><th scope=\"row\">{}<small>published: {}</small></th><td class=\"n\">{}</td><td colspan=\"{}\"></td></tr>",
-                escape(&published.model),
-                escape(&published.source),
-                fixed(published.mcc, 3),
-                secondary.len() + 4
-            );
-        }
-        out.push_str("</tbody></table></div>");
-        out
-    }
-
-    fn method_row(
-        &self,
-        out: &mut String,
-        plan: &ReportPlan,
-        summary: &MethodSummary,
-        secondary: &[(&str, &str, usize)],
-        best: bool,
-    ) {
-        let holes = summary.holes();
-        let name = format!(
-            "{}{}",
-            escape(summary.method),
-            if best {
-                " <span class=\"tag\">best on dev</span>"
-            } else {
-                ""
-            }
-        );
-        if holes.len() == summary.cells.len() {
-            let _ = write!(
-                out,
-                "<tr class=\"hole\"><th scope=\"row\">{name}</th><td colspan=\"{}\">not run; {}</td></tr>",
-                secondary.len() + 5,
-                self.fill(plan, summary.method, &holes)
-            );
-            return;
-        }
-        let cell = |value: Option<Spread>, decimals| {
-            value.map_or(NONE.to_string(), |s| spread(&s, decimals))
-        };
-        let _ = write!(
-            out,
-            "<tr{}><th scope=\"row\">{name}</th><td class=\"n key\">{}</td><td class=\"n\">{} of {}</td><td class=\"n\">{}</td>",
-            if best { " class=\"best\"" } else { "" },
-            cell(summary.test(self.metric), 3),
-            summary.cells.len() - holes.len(),
-            summary.cells.len(),
-            cell(summary.dev(self.metric), 3)
-        );
-        for (metric, _, decimals) in secondary {
-            let _ = write!(
-                out,
-                "<td class=\"n\">{}</td>",
-                cell(summary.test(metric), *decimals)
-            );
-        }
-        let trained = summary.over_seeds(|c| c.trained().map(|n| n as f64));
-        let share = summary.over_seeds(Cell::share);
-        let seconds = summary.over_seeds(|c| c.training.seconds);
-        let _ = write!(
-            out,
-            "<td class=\"n\">{}{}</td><td class=\"n\">{}</td></tr>",
-            trained.map_or(NONE.to_string(), |s| count(s.mean.round() as u64)),
-            share.map_or(String::new(), |s| {
-                let flag = if s.mean >= SHARE_LIMIT {
-                    " <span class=\"tag warn\" title=\"the method's promise is under 2 %\">\u{2265} 2 %</span>"
-                } else {
-                    ""
-                };
-                format!("<small>{}{flag}</small>", percent(s.mean))
-            }),
-            seconds.map_or(NONE.to_string(), |s| duration(s.mean))
-        );
-        if !holes.is_empty() {
-            let _ = write!(
-                out,
-                "<tr class=\"hole\"><td colspan=\"{}\">{}: {} not run; {}</td></tr>",
-                secondary.len() + 6,
-                escape(summary.method),
-                list("seed", &holes),
-                self.fill(plan, summary.method, &holes)
-            );
-        }
-    }
-
-    /// The command that fills a hole.
-    fn fill(&self, plan: &ReportPlan, method: &str, seeds: &[u64]) -> String {
-        if let Some(why) = &self.info.missing {
-            return escape(why);
-        }
-        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        format!(
-            "to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}</code>",
-            escape(&plan.pipeline),
-            escape(&self.info.name),
-            escape(method),
-            seeds.join(",")
-        )
     }
 
     fn seeds(&self) -> String {
@@ -348,7 +189,8 @@ pub fn spread(spread: &Spread, decimals: usize) -> String {
     }
 }
 
-fn plain(value: Option<f64>, decimals: usize) -> String {
+/// A number, or the sign for none.
+pub fn plain(value: Option<f64>, decimals: usize) -> String {
     value.map_or(NONE.to_string(), |v| fixed(v, decimals))
 }
 
@@ -379,11 +221,4 @@ fn confusion(metrics: &Metrics) -> String {
         ""
     };
     shown.collect::<Vec<_>>().join(", ") + more
-}
-
-/// "seed 3", "seeds 1, 2".
-fn list(noun: &str, numbers: &[u64]) -> String {
-    let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
-    let plural = if texts.len() == 1 { "" } else { "s" };
-    format!("{noun}{plural} {}", texts.join(", "))
 }

@@ -1,0 +1,176 @@
+//! The table of a task: method by metric, with the floor and what others published.
+
+use std::fmt::Write as _;
+
+use super::cells::Cell;
+use super::html::{NONE, count, duration, escape, fixed, percent};
+use super::plan::ReportPlan;
+use super::summary::{MethodSummary, Spread, best_on_dev};
+use super::task::{TaskReport, plain, spread};
+
+/// The share of trained parameters that is flagged.
+pub const SHARE_LIMIT: f64 = 0.02;
+
+/// The table as HTML.
+pub fn table(task: &TaskReport, plan: &ReportPlan) -> String {
+    let secondary: &[(&str, &str, usize)] = match task.metric {
+        "mcc" => &[
+            ("accuracy", "Accuracy", 3),
+            ("f1_macro", "F1, macro", 3),
+            ("auroc", "AUROC", 3),
+        ],
+        _ => &[
+            ("spearman", "Spearman", 3),
+            ("r2", "R\u{b2}", 3),
+            ("mse", "MSE", 4),
+        ],
+    };
+    let mut out = format!(
+        "<div class=\"scroll\"><table class=\"main\"><caption><span>Test results, mean \u{b1} standard deviation over the seeds that ran</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
+        task.metric_name()
+    );
+    for (_, name, _) in secondary {
+        let _ = write!(out, "<th scope=\"col\" class=\"n\">{name}</th>");
+    }
+    out.push_str("<th scope=\"col\" class=\"n\">Trained<small>parameters, share</small></th><th scope=\"col\" class=\"n\">Time<small>of training</small></th></tr></thead><tbody>");
+    let best = best_on_dev(&task.methods, task.metric).map(|m| m.method);
+    for summary in &task.methods {
+        method_row(
+            task,
+            &mut out,
+            plan,
+            summary,
+            secondary,
+            best == Some(summary.method),
+        );
+    }
+    if let Some(floor) = &task.info.floor {
+        let _ = write!(
+            out,
+            "<tr class=\"floor\"><th scope=\"row\">Floor<small>{}</small></th><td class=\"n\">{}</td><td class=\"n\">{NONE}</td><td class=\"n\">{}</td>",
+            escape(&floor.name),
+            plain(floor.test.get(task.metric), 3),
+            plain(floor.dev.get(task.metric), 3)
+        );
+        for (metric, _, decimals) in secondary {
+            let _ = write!(
+                out,
+                "<td class=\"n\">{}</td>",
+                plain(floor.test.get(metric), *decimals)
+            );
+        }
+        let _ = write!(
+            out,
+            "<td class=\"n\">{}</td><td class=\"n\">{NONE}</td></tr>",
+            count(floor.parameters)
+        );
+    }
+    for published in &task.info.published {
+        let _ = write!(
+            out,
+            "<tr class=\"floor\"><th scope=\"row\">{}<small>published: {}</small></th><td class=\"n\">{}</td><td colspan=\"{}\"></td></tr>",
+            escape(&published.model),
+            escape(&published.source),
+            fixed(published.mcc, 3),
+            secondary.len() + 4
+        );
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+fn method_row(
+    task: &TaskReport,
+    out: &mut String,
+    plan: &ReportPlan,
+    summary: &MethodSummary,
+    secondary: &[(&str, &str, usize)],
+    best: bool,
+) {
+    let holes = summary.holes();
+    let name = format!(
+        "{}{}",
+        escape(summary.method),
+        if best {
+            " <span class=\"tag\">best on dev</span>"
+        } else {
+            ""
+        }
+    );
+    if holes.len() == summary.cells.len() {
+        let _ = write!(
+            out,
+            "<tr class=\"hole\"><th scope=\"row\">{name}</th><td colspan=\"{}\">not run; {}</td></tr>",
+            secondary.len() + 5,
+            fill(task, plan, summary.method, &holes)
+        );
+        return;
+    }
+    let cell =
+        |value: Option<Spread>, decimals| value.map_or(NONE.to_string(), |s| spread(&s, decimals));
+    let _ = write!(
+        out,
+        "<tr{}><th scope=\"row\">{name}</th><td class=\"n key\">{}</td><td class=\"n\">{} of {}</td><td class=\"n\">{}</td>",
+        if best { " class=\"best\"" } else { "" },
+        cell(summary.test(task.metric), 3),
+        summary.cells.len() - holes.len(),
+        summary.cells.len(),
+        cell(summary.dev(task.metric), 3)
+    );
+    for (metric, _, decimals) in secondary {
+        let _ = write!(
+            out,
+            "<td class=\"n\">{}</td>",
+            cell(summary.test(metric), *decimals)
+        );
+    }
+    let trained = summary.over_seeds(|c| c.trained().map(|n| n as f64));
+    let share = summary.over_seeds(Cell::share);
+    let seconds = summary.over_seeds(|c| c.training.seconds);
+    let _ = write!(
+        out,
+        "<td class=\"n\">{}{}</td><td class=\"n\">{}</td></tr>",
+        trained.map_or(NONE.to_string(), |s| count(s.mean.round() as u64)),
+        share.map_or(String::new(), |s| {
+            let flag = if s.mean >= SHARE_LIMIT {
+                " <span class=\"tag warn\" title=\"the method's promise is under 2 %\">\u{2265} 2 %</span>"
+            } else {
+                ""
+            };
+            format!("<small>{}{flag}</small>", percent(s.mean))
+        }),
+        seconds.map_or(NONE.to_string(), |s| duration(s.mean))
+    );
+    if !holes.is_empty() {
+        let _ = write!(
+            out,
+            "<tr class=\"hole\"><td colspan=\"{}\">{}: {} not run; {}</td></tr>",
+            secondary.len() + 6,
+            escape(summary.method),
+            list("seed", &holes),
+            fill(task, plan, summary.method, &holes)
+        );
+    }
+}
+
+/// The command that fills a hole.
+fn fill(task: &TaskReport, plan: &ReportPlan, method: &str, seeds: &[u64]) -> String {
+    if let Some(why) = &task.info.missing {
+        return escape(why);
+    }
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    format!(
+        "to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}</code>",
+        escape(&plan.pipeline),
+        escape(&task.info.name),
+        escape(method),
+        seeds.join(",")
+    )
+}
+
+/// "seed 3", "seeds 1, 2".
+fn list(noun: &str, numbers: &[u64]) -> String {
+    let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    let plural = if texts.len() == 1 { "" } else { "s" };
+    format!("{noun}{plural} {}", texts.join(", "))
+}
