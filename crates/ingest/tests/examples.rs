@@ -1,5 +1,8 @@
 //! From files to examples: what comes out, in which order, with which audit.
 
+// Clippy exempts tests, but not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -415,4 +418,47 @@ fn files_are_listed_and_missing_ones_told() {
             PathBuf::from("elsewhere/r.bed")
         ]
     );
+}
+
+#[test]
+fn narrow_peaks_and_long_beds_are_read() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let fasta = write(folder.path(), "g.fa", ">chr1\nAACCGGTTACAACCGGTTAC\n");
+    let peaks = write(
+        folder.path(),
+        "p.narrowPeak",
+        "chr1\t2\t6\tpeak1\t812\t.\t12.5\t8.1\t5.0\t2\nchr1\t3\t7\t.\t0\t-\t-1\t-1\t-1\t-1\n",
+    );
+    let bed12 = folder.path().join("g.bed.gz");
+    let mut encoder = flate2::write::GzEncoder::new(
+        std::fs::File::create(&bed12).unwrap(),
+        flate2::Compression::fast(),
+    );
+    encoder
+        .write_all(b"chr1\t0\t10\ttx\t0\t-\t0\t10\t255,0,0\t2\t2,3,\t0,7,\nchr1\t10\t20\n")
+        .unwrap();
+    encoder.finish().unwrap();
+    let source = BedSource {
+        label: BedLabel::PerFile(vec!["peak".into(), "gene".into()]),
+        ..bed_source(fasta, vec![peaks, bed12])
+    };
+    let split = SplitPlan::Chromosomes(ChromosomeSplit {
+        dev: vec![],
+        test: vec![],
+    });
+    let examples = ingest(&config(Source::Bed(source), Some(split)), &Silent).unwrap();
+    let seen: Vec<(&str, &str)> = examples
+        .rows
+        .iter()
+        .map(|e| (e.id.as_str(), e.sequence.as_str()))
+        .collect();
+    // The blocks of the BED12 row are not spliced.
+    let expected = [
+        ("peak1", "CCGG"),
+        ("chr1:3-7(-)", "ACCG"),
+        ("tx", "GTAACCGGTT"),
+        ("chr1:10-20(.)", "AACCGGTTAC"),
+    ];
+    assert_eq!(seen, expected);
 }

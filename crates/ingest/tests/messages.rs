@@ -1,5 +1,8 @@
 //! Every bad input gets a sentence that names file, line and value.
 
+// Clippy exempts tests, but not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 

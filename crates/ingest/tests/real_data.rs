@@ -1,5 +1,8 @@
 //! Real files, in the folder that LINGO_REAL_DATA names.
 
+// Clippy exempts tests, but not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -178,6 +181,42 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         ),
         "{warnings:?}"
     );
+}
+
+#[test]
+#[ignore = "reads the folder LINGO_REAL_DATA"]
+fn every_table_of_gue_is_read() {
+    let tasks = [
+        ("gue/tf/0", 32_378),
+        ("gue/tf/4", 19_000),
+        ("gue/mouse/3", 1_904),
+        ("gue/mouse/4", 15_064),
+        ("gue/prom/prom_core_tata", 4_904),
+        ("gue/prom/prom_300_tata", 4_904),
+    ];
+    for (task, train) in tasks {
+        let file = |name: &str| Some(data(task).join(name));
+        let config = IngestConfig {
+            source: Source::Csv(CsvSource {
+                train: file("train.csv"),
+                dev: file("dev.csv"),
+                test: file("test.csv"),
+                file: None,
+            }),
+            split: None,
+            label_kind: LabelKindPlan::Auto,
+            classes: None,
+            max_uncompressed_bytes: LIMIT,
+        };
+        let examples = ingest(&config, &Silent).unwrap();
+        assert_eq!(examples.metadata.labels.names(), ["0", "1"], "{task}");
+        let of_train = examples
+            .rows
+            .iter()
+            .filter(|e| e.split == Split::Train)
+            .count();
+        assert_eq!(of_train, train, "{task}");
+    }
 }
 
 /// What was read: how many sequences or rows, how many bases (covered), and a hash of all of it as the reference writes it.
