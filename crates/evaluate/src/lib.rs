@@ -8,7 +8,7 @@
 //! | [`probability`] | softmax and sigmoid of logits, in double precision |
 //! | [`bootstrap`] | confidence intervals |
 //! | [`floor`] | logistic regression on dinucleotide counts: what a model must beat |
-//! | [`report`] | `report.html`, `metrics.parquet` and `metrics.csv` of a whole run |
+//! | [`mod@report`] | `report.html`, `metrics.parquet` and `metrics.csv` of a whole run |
 //! | [`error`] | the one error type of this crate |
 
 pub mod bootstrap;

@@ -276,3 +276,42 @@ fn a_plan_reads_back_from_its_json() {
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<ReportPlan>(&text).unwrap(), plan);
 }
+
+#[test]
+fn predicted_values_are_judged_by_their_correlation() {
+    use lingo_artifact::prediction::{Prediction, Predictions};
+    use lingo_artifact::{Label, LabelKind, Split};
+    let folder = tempfile::tempdir().unwrap();
+    let rows = [Split::Dev, Split::Test].into_iter().flat_map(|split| {
+        [(1.0, 1.5), (2.0, 1.0), (3.0, 4.0)].map(|(truth, said)| Prediction {
+            id: truth.to_string(),
+            split,
+            label: Label::Value(truth),
+            logits: vec![said],
+        })
+    });
+    let predictions = Predictions {
+        labels: LabelKind::Regression,
+        rows: rows.collect(),
+    };
+    let metrics = lingo_evaluate::score(&predictions, &Default::default(), 0).unwrap();
+    let cell = folder.path().join("strength/lora/seed-1");
+    std::fs::create_dir_all(&cell).unwrap();
+    lingo_artifact::atomic::write_json(&cell.join("metrics.json"), &metrics).unwrap();
+    let plan = ReportPlan {
+        name: "values".into(),
+        run: folder.path().to_path_buf(),
+        tasks: vec![lingo_evaluate::TaskInfo {
+            name: "strength".into(),
+            ..Default::default()
+        }],
+        methods: vec!["lora".into()],
+        seeds: vec![1],
+        ..Default::default()
+    };
+    report(&plan).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    // scipy.stats.pearsonr([1, 2, 3], [1.5, 1, 4])[0] = 0.7777...
+    assert!(page.contains("reaches a test Pearson's r of <strong>0.778</strong> with one seed"));
+    assert!(page.contains("<th scope=\"col\" class=\"n\">Spearman</th>") && !page.contains("NaN"));
+}
