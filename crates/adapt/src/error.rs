@@ -14,6 +14,12 @@ pub enum Error {
         /// The training checkpoint.
         checkpoint: PathBuf,
     },
+    /// The stop flag was raised while pretraining, which keeps no checkpoint.
+    #[error("interrupted after step {step} of pretraining; run again to begin it anew")]
+    Stopped {
+        /// Optimizer steps done.
+        step: u64,
+    },
     /// A loss or a gradient that is no number.
     #[error("the {what} is {value} at step {step} (learning rate {learning_rate:e}): training stopped{}",
         kept.as_ref().map(|p| format!("; the last good checkpoint is {}", p.display())).unwrap_or_default())]
@@ -71,7 +77,7 @@ impl Error {
     /// What the error means for the run.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Interrupted { .. } => Kind::Interrupted,
+            Self::Interrupted { .. } | Self::Stopped { .. } => Kind::Interrupted,
             Self::Config(_) => Kind::Config,
             Self::Model(lingo_lm::Error::Device { .. }) => Kind::Config,
             Self::NotFinite { .. } | Self::WriteModel(_) => Kind::Failed,

@@ -51,31 +51,9 @@ impl ParameterStore {
         &self.values[self.entries[entry].range.clone()]
     }
 
-    /// One leaf for each tensor; tracked ones gather gradients.
-    pub fn upload(&self, device: &Device, tracked: bool) -> Vec<Leaf> {
-        self.entries
-            .iter()
-            .map(|e| Leaf::new(&self.values[e.range.clone()], &e.shape, device, tracked))
-            .collect()
-    }
-
-    /// Adds the gradients of `leaves` to `into`, a vector as long as the store. A tensor that the
-    /// loss does not depend on adds nothing.
-    ///
-    /// # Errors
-    /// The device failed to give them.
-    pub fn gather(
-        &self,
-        leaves: &[Leaf],
-        gradients: &mut Gradients,
-        into: &mut [f32],
-    ) -> Result<(), lingo_lm::Error> {
-        for (entry, leaf) in self.entries.iter().zip(leaves) {
-            if let Some(gradient) = leaf.gradient(gradients)? {
-                add(&mut into[entry.range.clone()], &gradient);
-            }
-        }
-        Ok(())
+    /// One tensor as a leaf of a new graph; a tracked one gathers a gradient.
+    pub fn leaf(&self, entry: usize, device: &Device, tracked: bool) -> Leaf {
+        Leaf::new(self.slice(entry), &self.entries[entry].shape, device, tracked)
     }
 }
 
@@ -114,7 +92,8 @@ impl Leaf {
         }
     }
 
-    fn gradient(&self, gradients: &mut Gradients) -> Result<Option<Vec<f32>>, lingo_lm::Error> {
+    /// The gradient of a tracked leaf, on the host; `None` where the loss does not depend on it.
+    pub fn gradient(&self, gradients: &mut Gradients) -> Result<Option<Vec<f32>>, lingo_lm::Error> {
         match self {
             Self::Vector(tensor) => tensor.grad_remove(gradients).map(download).transpose(),
             Self::Matrix(tensor) => tensor.grad_remove(gradients).map(download).transpose(),

@@ -96,6 +96,11 @@ impl Allocator {
         &self.live
     }
 
+    /// The triplets that may live at a step.
+    pub fn budget(&self, step: u64) -> u64 {
+        self.schedule.budget(step)
+    }
+
     /// Whether masked triplets keep their values (a mask multiplies lambda), instead of losing lambda.
     pub fn masks(&self) -> bool {
         matches!(self.rule, Rule::AsDescribed { .. })

@@ -80,7 +80,7 @@ mod tests {
             prop_assert_eq!(schedule.budget(schedule.last()), target);
             prop_assert!(schedule.allocations().iter().all(|&s| s > warmup && s <= schedule.last()));
             if target < initial {
-                prop_assert_eq!(schedule.allocations().last(), Some(&schedule.last()));
+                prop_assert_eq!(schedule.allocations().last().copied(), Some(schedule.last()));
             }
         }
     }

@@ -1,0 +1,334 @@
+//! One cell: train an adapter, select it on dev, predict dev and test, write what is left.
+
+use std::path::Path;
+
+use lingo_artifact::digest::Digest;
+use lingo_artifact::prediction::{Prediction, Predictions};
+use lingo_artifact::progress::{Progress, Silent, StopFlag};
+use lingo_artifact::tokens::{TokenRow, Tokens};
+use lingo_artifact::{Split, atomic};
+use lingo_lm::{DeviceChoice, Model, device_name, open_device};
+use serde::{Deserialize, Serialize};
+
+use crate::adapter_folder::{Description, write_adapter};
+use crate::checkpoint::{self, Progressed};
+use crate::dropout::Dropout;
+use crate::model_shape::model_digest;
+use crate::network::{Network, NetworkPlan};
+use crate::optimizer::LinearSchedule;
+use crate::plan::{StepPlan, plan, pooling, schedule};
+use crate::rank::Allocator;
+use crate::train_config::SelectBy;
+use crate::train_log::TrainLog;
+use crate::trained::{Inference, Trained};
+use crate::trainer::{EVALUATION_BATCH, Trainer};
+use crate::{Error, Method, TrainConfig, new_rows};
+
+/// What one cell is made from.
+pub struct AdaptRequest<'a> {
+    /// The model folder.
+    pub model: &'a Path,
+    /// The encoded examples of all splits.
+    pub tokens: &'a Tokens,
+    /// What is trained.
+    pub method: &'a Method,
+    /// How.
+    pub train: &'a TrainConfig,
+    /// Seeds initial values, shuffling, dropout and rank sampling.
+    pub seed: u64,
+    /// Where.
+    pub device: DeviceChoice,
+    /// The folder of the cell.
+    pub out: &'a Path,
+    /// Who hears how far it is.
+    pub progress: &'a dyn Progress,
+    /// Set when training must stop.
+    pub stop: &'a StopFlag,
+}
+
+/// The numbers of a finished cell: `training.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Parameters of the adapter as it is left: live triplets, head, new embedding rows.
+    pub trainable_parameters: u64,
+    /// Parameters trained at the initial rank.
+    pub trained_initially: u64,
+    /// All parameters: the model's and those trained initially (in `full` they are the same, but for head and rows).
+    pub total_parameters: u64,
+    /// Optimizer steps done.
+    pub steps: u64,
+    /// Wall seconds of training.
+    pub seconds: f64,
+    /// The step whose parameters were selected.
+    pub best_step: u64,
+    /// What they scored on dev: the MCC, or minus the loss.
+    pub best_score: Option<f64>,
+    /// Allocations of rank adaptation that were planned.
+    pub allocations: u64,
+    /// Triplets that rank sampling brought back.
+    pub reintroduced: u64,
+    /// The device's name.
+    pub device: String,
+    /// Most memory that the process held.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Trains one cell and writes `adapter/`, `predictions.parquet` (dev and test), `train.jsonl` and
+/// `training.json` into `out`. A checkpoint of the same run found there is taken up.
+///
+/// # Errors
+/// See [`crate::Kind`].
+pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
+    let rows = |split: Split| -> Vec<&TokenRow> {
+        request.tokens.rows.iter().filter(|r| r.split == split).collect()
+    };
+    let (train, dev, test) = (rows(Split::Train), rows(Split::Dev), rows(Split::Test));
+    let planned = check(request, &train, &dev)?;
+
+    let device = open_device(request.device)?;
+    let model = Model::load(request.model, &device.clone().autodiff())?;
+    let shape = crate::model_shape::ModelShape::read(request.model)?;
+    let pooling = pooling(request.train, model.config().family, shape.has_pooler)?;
+    let family = model.config().family;
+    let digest = model_digest(request.model)?;
+    let encoding = &request.tokens.metadata.encoding;
+    let (network, store) = Network::build(
+        model,
+        &NetworkPlan {
+            method: request.method,
+            pooling,
+            outputs: request.tokens.metadata.labels.outputs(),
+            new_rows: encoding.new_rows.as_ref(),
+            base_dropout: request.train.base_dropout,
+            seed: request.seed,
+        },
+    )?;
+    debug_assert_eq!(store.len() as u64, planned.trainable_parameters);
+
+    let (allocator, select_from, orthogonality) = rank_adaptation(request, &network, &store, planned.steps)?;
+    let peak = request
+        .method
+        .learning_rate()
+        .unwrap_or(request.train.learning_rate.get());
+    let warmup = request
+        .train
+        .warmup_steps
+        .map_or(planned.steps.div_ceil(10).min(50), u64::from);
+    let mut trainer = Trainer {
+        allocator,
+        select_from,
+        orthogonality,
+        config: request.train,
+        schedule: LinearSchedule {
+            peak,
+            warmup,
+            total: planned.steps,
+        },
+        steps_per_epoch: planned.steps_per_epoch,
+        dropout: Dropout::new(request.seed),
+        seed: request.seed,
+        train,
+        dev,
+        pad: encoding.pad,
+        log: TrainLog::create(&request.out.join("train.jsonl"))?,
+        checkpoint: request.out.join(checkpoint::FILE),
+        progress: request.progress,
+        stop: request.stop,
+        state: Progressed {
+            run: identity(request, &digest)?,
+            ..Progressed::default()
+        },
+        best: None,
+        last_gradients: Vec::new(),
+        network,
+        store,
+    };
+    if trainer.resume()? {
+        request
+            .progress
+            .say(&format!("going on from the checkpoint of step {}", trainer.state.step));
+    } else {
+        trainer.log.clear()?;
+    }
+    request.progress.begin("train", planned.steps);
+    trainer.run()?;
+    request.progress.end("");
+
+    let Trainer {
+        network,
+        mut store,
+        allocator,
+        best,
+        state,
+        checkpoint,
+        dev,
+        ..
+    } = trainer;
+    let mut live = allocator.as_ref().map(|a| a.live().to_vec());
+    if let Some((values, best_live)) = best {
+        store.values = values;
+        live = live.map(|_| best_live);
+    }
+    let trained = Trained::of(&network, &store, live.as_deref());
+    let model = network.model;
+    if trained.rows.is_some() || !trained.of_model.is_empty() {
+        let base = Model::load(request.model, &device)?;
+        write_model(base, &trained, &request.out.join("model"))?;
+    }
+    let outcome = Outcome {
+        trainable_parameters: trained.parameters(
+            encoding.new_rows.as_ref().map_or(0, |r| r.trained as usize) * model.config().embedding_size(),
+        ),
+        trained_initially: planned.trainable_parameters,
+        total_parameters: planned.total_parameters,
+        steps: state.step,
+        seconds: state.seconds,
+        best_step: state.best.map_or(state.step, |(step, _)| step),
+        best_score: state
+            .best
+            .filter(|_| request.train.select_by != SelectBy::Last)
+            .map(|(_, score)| score),
+        allocations: planned.allocations,
+        reintroduced: state.reintroduced,
+        device: device_name(&device),
+        peak_memory_bytes: peak_memory(),
+    };
+    let description = Description::new(request, family, digest, pooling, &outcome);
+    write_adapter(&request.out.join("adapter"), &trained, &description, planned.steps)?;
+
+    let predicted: Vec<&TokenRow> = dev.into_iter().chain(test).collect();
+    let predictions = predict_rows(
+        &Inference::new(model, &trained)?,
+        &predicted,
+        &description,
+        request.train.batch.get() as usize,
+        &Silent,
+    )?;
+    predictions.write(&request.out.join("predictions.parquet"))?;
+    atomic::write_json(&request.out.join("training.json"), &outcome)?;
+    if checkpoint.is_file() {
+        std::fs::remove_file(&checkpoint)
+            .map_err(lingo_artifact::Error::io("remove", &checkpoint))?;
+    }
+    Ok(outcome)
+}
+
+/// Finds what is wrong before anything is loaded.
+fn check(request: &AdaptRequest, train: &[&TokenRow], dev: &[&TokenRow]) -> Result<StepPlan, Error> {
+    let metadata = &request.tokens.metadata;
+    if let Some(new) = &metadata.encoding.new_rows {
+        new_rows::check(new)?;
+    }
+    if let Some(row) = request.tokens.rows.iter().find(|r| r.input_ids.is_empty()) {
+        return Err(Error::Data(format!("the row `{}` has no tokens", row.id)));
+    }
+    if let Some(row) = request.tokens.rows.iter().find(|r| !metadata.labels.admits(&r.label)) {
+        return Err(Error::Data(format!(
+            "the row `{}` has the label {:?}, which does not fit {:?}",
+            row.id, row.label, metadata.labels
+        )));
+    }
+    if dev.is_empty() && request.train.select_by != SelectBy::Last {
+        return Err(Error::Data(
+            "there are no dev examples to select on; give a dev split, or set `select_by: last`".into(),
+        ));
+    }
+    plan(
+        request.model,
+        request.method,
+        request.train,
+        &metadata.labels,
+        metadata.encoding.new_rows.as_ref(),
+        train.len(),
+    )
+}
+
+/// The allocator of a method with rank adaptation, the step from which evaluations count, and the
+/// weight of the orthogonality penalty.
+fn rank_adaptation(
+    request: &AdaptRequest,
+    network: &Network,
+    store: &crate::store::ParameterStore,
+    steps: u64,
+) -> Result<(Option<Allocator>, u64, f64), Error> {
+    let Some((settings, adaptation)) = request
+        .method
+        .low_rank()
+        .and_then(|s| s.rank_adaptation.clone().map(|a| (s, a)))
+    else {
+        return Ok((None, 0, 0.0));
+    };
+    let modules = network.triplets(store);
+    let (schedule, rule) = schedule(&adaptation, settings.rank, modules.len(), steps)?;
+    let allocator = Allocator::new(rule, schedule, adaptation.betas, modules, store.len(), request.seed);
+    Ok((Some(allocator), schedule.last(), adaptation.orthogonality))
+}
+
+/// A hash of all that shapes the run.
+fn identity(request: &AdaptRequest, model: &Digest) -> Result<String, Error> {
+    let mut ids = Vec::new();
+    for row in &request.tokens.rows {
+        ids.extend_from_slice(row.split.as_str().as_bytes());
+        ids.extend(row.input_ids.iter().flat_map(|id| id.to_le_bytes()));
+        ids.extend_from_slice(format!("{:?}", row.label).as_bytes());
+    }
+    let text = serde_json::to_string(&(
+        request.method,
+        request.train,
+        request.seed,
+        &request.tokens.metadata,
+        model,
+        Digest::of_bytes(&ids),
+        env!("CARGO_PKG_VERSION"),
+    ))
+    .map_err(|e| Error::Data(e.to_string()))?;
+    Ok(Digest::of_bytes(text.as_bytes()).to_string())
+}
+
+/// The base model with its new rows or trained weights, as a folder that `transformers` reads.
+fn write_model(mut base: Model, trained: &Trained, folder: &Path) -> Result<(), Error> {
+    for (name, values) in &trained.of_model {
+        base.set_tensor(name, values.clone())?;
+    }
+    if let Some(rows) = &trained.rows {
+        base.append_rows(rows)?;
+    }
+    atomic::write_folder(folder, |inside| base.save(inside).map_err(Error::WriteModel))
+}
+
+/// Predictions of rows, in their order.
+pub(crate) fn predict_rows(
+    inference: &Inference,
+    rows: &[&TokenRow],
+    description: &Description,
+    batch: usize,
+    progress: &dyn Progress,
+) -> Result<Predictions, Error> {
+    let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
+    let size = EVALUATION_BATCH.max(batch);
+    progress.begin("predict", rows.len() as u64);
+    let logits = inference.logits(&ids, description.encoding.pad, size, progress)?;
+    progress.end("");
+    let rows = rows
+        .iter()
+        .zip(logits)
+        .map(|(row, logits)| Prediction {
+            id: row.id.clone(),
+            split: row.split,
+            label: row.label.clone(),
+            logits,
+        })
+        .collect();
+    Ok(Predictions {
+        labels: description.labels.clone(),
+        rows,
+    })
+}
+
+/// Most memory that this process held, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}

@@ -1,0 +1,361 @@
+//! A model with what is trained on it: low-rank deltas, new embedding rows, a head.
+
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use lingo_artifact::random::Stream;
+use lingo_artifact::vocabulary::NewRows;
+use lingo_lm::{Adaptation, Batch, DropoutSource, Family, LowRank, Model};
+
+use crate::method::LowRankSettings;
+use crate::plan::{chosen_sites, head_has_bias};
+use crate::rank::Triplets;
+use crate::store::{Leaf, ParameterStore};
+use crate::train_config::Pooling;
+use crate::{Error, Method, new_rows};
+
+/// What a network is built from, beside the model.
+pub(crate) struct NetworkPlan<'a> {
+    pub method: &'a Method,
+    pub pooling: Pooling,
+    pub outputs: usize,
+    pub new_rows: Option<&'a NewRows>,
+    pub base_dropout: bool,
+    pub seed: u64,
+}
+
+/// A model and the places of what is trained in a [`ParameterStore`].
+pub(crate) struct Network {
+    pub model: Model,
+    pub deltas: Vec<Delta>,
+    pub head: Head,
+    pub rows: Option<Rows>,
+    /// Store entries that are the model's own tensors, by their names (`full`).
+    pub of_model: Vec<(usize, String)>,
+    base_dropout: bool,
+    device: Device,
+}
+
+/// One low-rank delta: `y += scale x dropout(x) down diag(lambda) up`.
+#[derive(Clone, Debug)]
+pub(crate) struct Delta {
+    /// Index into `Model::sites`.
+    pub site: usize,
+    pub rank: usize,
+    /// Store entries.
+    pub down: usize,
+    pub lambda: Option<usize>,
+    pub up: usize,
+    pub scale: f64,
+    pub dropout: f64,
+}
+
+/// The linear layer behind the pooling.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub pooling: Pooling,
+    pub outputs: usize,
+    /// Store entries: `[width, outputs]` and `[outputs]`.
+    pub weight: usize,
+    pub bias: Option<usize>,
+    /// Dropout before the layer, in training.
+    pub dropout: f64,
+}
+
+/// New embedding rows: sums of trained vectors.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// Store entry, `[trained, width]`.
+    pub entry: usize,
+    pub composition: Vec<Vec<u32>>,
+}
+
+/// A store's values on the device, for one graph.
+pub(crate) struct Uploaded {
+    leaves: Vec<Option<Leaf>>,
+}
+
+impl Network {
+    /// Puts adapters, new rows and a head on a model; their initial values go into the store.
+    ///
+    /// Initial values: `lora` as PEFT has them (down uniform in +-1/sqrt(input), up zero);
+    /// AdaLoRA's as PEFT's (both N(0, 0.02), lambda zero); as-published-code lambda N(0, 0.02) too.
+    /// The head is N(0, initializer range) as in `transformers`.
+    pub fn build(mut model: Model, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
+        let mut store = ParameterStore::default();
+        let family = model.config().family;
+        let mut deltas = Vec::new();
+        if let Some(settings) = plan.method.low_rank() {
+            for site in chosen_sites(model.sites(), family, &settings)? {
+                deltas.push(add_delta(&mut store, &model, site, &settings, plan.seed));
+            }
+        }
+        let rows = match plan.new_rows {
+            Some(new) => {
+                let values = new_rows::initial(&model, new, plan.seed)?;
+                let width = model.config().embedding_size();
+                Some(Rows {
+                    entry: store.add("new_rows", &[new.trained as usize, width], values),
+                    composition: new.composition.clone(),
+                })
+            }
+            None => None,
+        };
+        let head = add_head(&mut store, &model, plan);
+        let mut of_model = Vec::new();
+        if matches!(plan.method, Method::Full(_)) {
+            let names: Vec<String> = model
+                .tensors()
+                .into_iter()
+                .map(|(name, _)| name)
+                // A pooler that nothing reads has no gradient; decay alone must not change it.
+                .filter(|name| plan.pooling == Pooling::Pooler || !name.starts_with("pooler."))
+                .collect();
+            model.require_grad(&names)?;
+            for name in names {
+                let values = model.tensor(&name)?;
+                let entry = store.add(name.clone(), &[values.len()], values);
+                of_model.push((entry, name));
+            }
+        }
+        let device = model.parameters().device().clone();
+        let network = Self {
+            model,
+            deltas,
+            head,
+            rows,
+            of_model,
+            base_dropout: plan.base_dropout,
+            device,
+        };
+        Ok((network, store))
+    }
+
+    /// Where the triplets stand in the store (rank adaptation only).
+    pub fn triplets(&self, store: &ParameterStore) -> Vec<Triplets> {
+        let begin = |entry: usize| store.entries[entry].range.start;
+        self.deltas
+            .iter()
+            .filter_map(|d| {
+                let site = &self.model.sites()[d.site];
+                Some(Triplets {
+                    rank: d.rank,
+                    input: site.input,
+                    output: site.output,
+                    down: begin(d.down),
+                    lambda: begin(d.lambda?),
+                    up: begin(d.up),
+                })
+            })
+            .collect()
+    }
+
+    /// Brings the store's values to the device.
+    pub fn upload(&mut self, store: &ParameterStore, tracked: bool) -> Result<Uploaded, Error> {
+        for (entry, name) in &self.of_model {
+            self.model.set_tensor(name, store.slice(*entry).to_vec())?;
+        }
+        let first_of_model = self.of_model.first().map_or(store.entries.len(), |(e, _)| *e);
+        let leaves = (0..store.entries.len())
+            .map(|e| (e < first_of_model).then(|| store.leaf(e, &self.device, tracked)))
+            .collect();
+        Ok(Uploaded { leaves })
+    }
+
+    /// Logits `[batch, outputs]`. `live` masks lambda, one for each triplet in the order of the deltas.
+    pub fn logits(
+        &self,
+        uploaded: &Uploaded,
+        live: Option<&[bool]>,
+        batch: &Batch,
+        mut dropout: Option<&mut dyn DropoutSource>,
+    ) -> Result<Tensor<2>, Error> {
+        let extra = self.rows.as_ref().map(|rows| {
+            new_rows::compose(uploaded.matrix(rows.entry), &rows.composition, &self.device)
+        });
+        batch.check(self.model.config(), self.rows.as_ref().map_or(0, |r| r.composition.len()))?;
+        let low_rank = self.low_rank(uploaded, live);
+        let adaptation = Adaptation {
+            low_rank: &low_rank,
+            extra_rows: extra.as_ref(),
+            dropout: match &mut dropout {
+                Some(source) => Some(&mut **source),
+                None => None,
+            },
+            base_dropout: self.base_dropout,
+        };
+        let hidden = self.model.forward(batch, adaptation);
+        let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;
+        if let Some(source) = dropout.filter(|_| self.base_dropout && self.head.dropout > 0.0) {
+            let shape = pooled.dims();
+            let mask = source.mask(shape[0] * shape[1], self.head.dropout);
+            pooled = pooled * Tensor::<2>::from_data(TensorData::new(mask, shape), &self.device);
+        }
+        let logits = pooled.matmul(uploaded.matrix(self.head.weight));
+        Ok(match self.head.bias {
+            Some(bias) => logits + uploaded.matrix(bias),
+            None => logits,
+        })
+    }
+
+    fn low_rank(&self, uploaded: &Uploaded, live: Option<&[bool]>) -> Vec<Option<LowRank>> {
+        let mut low_rank: Vec<Option<LowRank>> = vec![None; self.model.sites().len()];
+        let mut first = 0;
+        for delta in &self.deltas {
+            let mut up = uploaded.matrix(delta.up);
+            match delta.lambda {
+                Some(lambda) => {
+                    let factors: Vec<f32> = (first..first + delta.rank)
+                        .map(|i| if live.is_none_or(|l| l[i]) { delta.scale as f32 } else { 0.0 })
+                        .collect();
+                    let data = TensorData::new(factors, [1, delta.rank]);
+                    let lambda = uploaded.matrix(lambda) * Tensor::<2>::from_data(data, &self.device);
+                    up = up * lambda.reshape([delta.rank, 1]);
+                    first += delta.rank;
+                }
+                None => up = up * delta.scale,
+            }
+            low_rank[delta.site] = Some(LowRank {
+                down: uploaded.matrix(delta.down),
+                up,
+                dropout: delta.dropout,
+            });
+        }
+        low_rank
+    }
+
+    /// Adds the gradients of one backward pass to `into`, a vector as long as the store.
+    pub fn gather(
+        &self,
+        store: &ParameterStore,
+        uploaded: &Uploaded,
+        mut gradients: Gradients,
+        into: &mut [f32],
+    ) -> Result<(), Error> {
+        for (entry, name) in &self.of_model {
+            if let Some(values) = self.model.gradient(name, &gradients)? {
+                crate::store::add(&mut into[store.entries[*entry].range.clone()], &values);
+            }
+        }
+        for (entry, leaf) in store.entries.iter().zip(&uploaded.leaves) {
+            if let Some(leaf) = leaf
+                && let Some(values) = leaf.gradient(&mut gradients)?
+            {
+                crate::store::add(&mut into[entry.range.clone()], &values);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Uploaded {
+    fn matrix(&self, entry: usize) -> Tensor<2> {
+        match &self.leaves[entry] {
+            Some(leaf) => leaf.matrix(),
+            // Adapters, rows and heads are always uploaded; only the model's own tensors are not.
+            None => unreachable!("entry {entry} belongs to the model"),
+        }
+    }
+}
+
+/// What the head reads, `[batch, width]`.
+pub(crate) fn pool(
+    hidden: lingo_lm::Hidden,
+    pooling: Pooling,
+    batch: &Batch,
+    device: &Device,
+) -> Result<Tensor<2>, Error> {
+    if pooling == Pooling::Pooler {
+        return hidden
+            .pooled
+            .ok_or_else(|| Error::Config("pooling: the model has no pooler".into()));
+    }
+    let [n, length, width] = hidden.states.dims();
+    if pooling == Pooling::Mean {
+        let mut weights = vec![0.0f32; n * length];
+        for (row, &real) in weights.chunks_mut(length).zip(&batch.lengths) {
+            row[..real as usize].fill(1.0 / real as f32);
+        }
+        let weights = Tensor::<3>::from_data(TensorData::new(weights, [n, 1, length]), device);
+        return Ok(weights.matmul(hidden.states).reshape([n, width]));
+    }
+    let place = |real: u32| if pooling == Pooling::Cls { 0 } else { real as i32 - 1 };
+    let rows: Vec<i32> = batch
+        .lengths
+        .iter()
+        .enumerate()
+        .map(|(i, &real)| (i * length) as i32 + place(real))
+        .collect();
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [n]), device);
+    Ok(hidden.states.reshape([n * length, width]).select(0, rows))
+}
+
+fn add_delta(
+    store: &mut ParameterStore,
+    model: &Model,
+    site: usize,
+    settings: &LowRankSettings,
+    seed: u64,
+) -> Delta {
+    let place = &model.sites()[site];
+    let (rank, input, output) = (settings.rank, place.input, place.output);
+    // A stream for each module: what is adapted beside it moves nothing.
+    let mut stream = Stream::new(seed, &format!("initial values of {}", place.name));
+    let mut normal = |n: usize| -> Vec<f32> { (0..n).map(|_| (stream.normal() * 0.02) as f32).collect() };
+    let name = |part: &str| format!("{}.{part}", place.name);
+    match &settings.rank_adaptation {
+        Some(adaptation) => {
+            let down = normal(input * rank);
+            let up = normal(rank * output);
+            let published = adaptation
+                .sampling
+                .is_some_and(|s| s.variant == crate::method::Variant::AsPublishedCode);
+            let lambda = if published { normal(rank) } else { vec![0.0; rank] };
+            Delta {
+                site,
+                rank,
+                down: store.add(name("down"), &[input, rank], down),
+                lambda: Some(store.add(name("lambda"), &[rank], lambda)),
+                up: store.add(name("up"), &[rank, output], up),
+                // PEFT divides by ranknum + 1e-5, and ranknum stays the initial rank.
+                scale: settings.alpha / (rank as f64 + 1e-5),
+                dropout: settings.dropout,
+            }
+        }
+        None => {
+            let bound = 1.0 / (input as f64).sqrt();
+            let down = (0..input * rank)
+                .map(|_| ((2.0 * stream.uniform() - 1.0) * bound) as f32)
+                .collect();
+            Delta {
+                site,
+                rank,
+                down: store.add(name("down"), &[input, rank], down),
+                lambda: None,
+                up: store.add(name("up"), &[rank, output], vec![0.0; rank * output]),
+                scale: settings.alpha / rank as f64,
+                dropout: settings.dropout,
+            }
+        }
+    }
+}
+
+fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> Head {
+    let config = model.config();
+    let width = config.output_size();
+    let outputs = plan.outputs;
+    let mut stream = Stream::new(plan.seed, "initial values of the head");
+    let weight = (0..width * outputs)
+        .map(|_| (stream.normal() * config.initializer_range) as f32)
+        .collect();
+    Head {
+        pooling: plan.pooling,
+        outputs,
+        weight: store.add("head.weight", &[width, outputs], weight),
+        bias: head_has_bias(config.family, plan.pooling)
+            .then(|| store.add("head.bias", &[outputs], vec![0.0; outputs])),
+        // BertForSequenceClassification drops there, OPTForSequenceClassification does not.
+        dropout: match config.family {
+            Family::Bert => config.hidden_dropout,
+            Family::Opt => 0.0,
+        },
+    }
+}

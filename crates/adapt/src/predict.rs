@@ -1,0 +1,67 @@
+//! Predictions of a trained adapter on new rows.
+
+use std::path::Path;
+
+use lingo_artifact::prediction::Predictions;
+use lingo_artifact::progress::Progress;
+use lingo_artifact::tokens::TokenRow;
+use lingo_lm::{DeviceChoice, Model, open_device};
+
+use crate::adapt::predict_rows;
+use crate::adapter_folder::read_adapter;
+use crate::model_shape::model_digest;
+use crate::trained::Inference;
+use crate::{Error, Method};
+
+/// Predicts `rows`, which must have been encoded with the adapter's own encoding (its `lingo.json`).
+///
+/// `model` is the folder of the base model; it may be left out where a `model/` stands beside the
+/// adapter (new embedding rows, or method `full`). The labels of `rows` are passed on.
+///
+/// # Errors
+/// A broken adapter folder; a model that is not the one the adapter was trained on; rows that the
+/// model cannot take.
+pub fn predict(
+    adapter: &Path,
+    model: Option<&Path>,
+    rows: &[TokenRow],
+    device: DeviceChoice,
+    progress: &dyn Progress,
+) -> Result<Predictions, Error> {
+    let (description, trained) = read_adapter(adapter)?;
+    let beside = adapter.parent().map(|p| p.join("model")).filter(|p| p.is_dir());
+    let own = description.encoding.new_rows.is_some() || matches!(description.method, Method::Full(_));
+    let folder = match (own, beside, model) {
+        (true, Some(beside), _) => beside,
+        (true, None, _) => {
+            return Err(Error::Adapter {
+                path: adapter.to_owned(),
+                problem: "the folder `model` that belongs beside it is missing".into(),
+            });
+        }
+        (false, _, Some(model)) => model.to_owned(),
+        (false, _, None) => {
+            return Err(Error::Config(format!(
+                "the adapter needs its base model `{}`; name its folder (--model)",
+                description.base_model.name
+            )));
+        }
+    };
+    if !own {
+        let found = model_digest(&folder)?;
+        let expected = description.base_model.sha256;
+        if found != expected {
+            return Err(Error::Config(format!(
+                "the adapter was trained on `{}` (sha256 {}), but {} holds other weights (sha256 {})",
+                description.base_model.name,
+                expected.short(),
+                folder.display(),
+                found.short()
+            )));
+        }
+    }
+    let model = Model::load(&folder, &open_device(device)?)?;
+    let inference = Inference::new(model, &trained)?;
+    let rows: Vec<&TokenRow> = rows.iter().collect();
+    predict_rows(&inference, &rows, &description, 0, progress)
+}

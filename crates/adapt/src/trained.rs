@@ -1,0 +1,249 @@
+//! What training leaves: deltas without their pruned triplets, new rows, a head.
+
+use burn::tensor::{Tensor, TensorData};
+use lingo_artifact::Label;
+use lingo_artifact::progress::Progress;
+use lingo_lm::{Adaptation, LowRank, Model};
+
+use crate::batching::{evaluation_batches, pad};
+use crate::network::{Network, pool};
+use crate::store::{ParameterStore, download};
+use crate::train_config::Pooling;
+use crate::{Error, new_rows};
+
+/// A trained adapter, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Trained {
+    pub deltas: Vec<TrainedDelta>,
+    pub head: TrainedHead,
+    /// New embedding rows, `[new, embedding width]`.
+    pub rows: Option<Vec<f32>>,
+    /// The model's own tensors that were trained (`full`), in the model's layout.
+    pub of_model: Vec<(String, Vec<f32>)>,
+}
+
+/// One low-rank delta.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedDelta {
+    /// The module's name in the bare model.
+    pub module: String,
+    pub input: usize,
+    pub output: usize,
+    /// The rank that is left.
+    pub rank: usize,
+    /// `[input, rank]`.
+    pub down: Vec<f32>,
+    /// `[rank]`.
+    pub lambda: Option<Vec<f32>>,
+    /// `[rank, output]`.
+    pub up: Vec<f32>,
+    pub scale: f64,
+    /// Which of the initial triplets are left.
+    pub live: Vec<bool>,
+}
+
+/// The linear layer behind the pooling.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedHead {
+    pub pooling: Pooling,
+    pub width: usize,
+    pub outputs: usize,
+    /// `[width, outputs]`.
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
+}
+
+impl Trained {
+    /// Takes a network's values out of its store; `live` says which triplets stay.
+    pub fn of(network: &Network, store: &ParameterStore, live: Option<&[bool]>) -> Self {
+        let mut first = 0;
+        let deltas = network
+            .deltas
+            .iter()
+            .map(|delta| {
+                let site = &network.model.sites()[delta.site];
+                let alive: Vec<bool> = match (delta.lambda, live) {
+                    (Some(_), Some(live)) => live[first..first + delta.rank].to_vec(),
+                    _ => vec![true; delta.rank],
+                };
+                first += delta.rank;
+                let kept: Vec<usize> = (0..delta.rank).filter(|&i| alive[i]).collect();
+                let (down, up) = (store.slice(delta.down), store.slice(delta.up));
+                TrainedDelta {
+                    module: site.name.clone(),
+                    input: site.input,
+                    output: site.output,
+                    rank: kept.len(),
+                    down: (0..site.input)
+                        .flat_map(|j| kept.iter().map(move |&i| down[j * delta.rank + i]))
+                        .collect(),
+                    lambda: delta
+                        .lambda
+                        .map(|entry| kept.iter().map(|&i| store.slice(entry)[i]).collect()),
+                    up: kept
+                        .iter()
+                        .flat_map(|&i| up[i * site.output..(i + 1) * site.output].iter().copied())
+                        .collect(),
+                    scale: delta.scale,
+                    live: alive,
+                }
+            })
+            .collect();
+        let head = &network.head;
+        let weight = store.slice(head.weight).to_vec();
+        Self {
+            deltas,
+            head: TrainedHead {
+                pooling: head.pooling,
+                width: weight.len() / head.outputs,
+                outputs: head.outputs,
+                weight,
+                bias: head.bias.map(|entry| store.slice(entry).to_vec()),
+            },
+            rows: network.rows.as_ref().map(|rows| {
+                let width = network.model.config().embedding_size();
+                new_rows::composed(store.slice(rows.entry), width, &rows.composition)
+            }),
+            of_model: network
+                .of_model
+                .iter()
+                .map(|(entry, name)| (name.clone(), store.slice(*entry).to_vec()))
+                .collect(),
+        }
+    }
+}
+
+impl Trained {
+    /// Values in deltas and head, `rows` of new embedding rows, and of the model's own tensors.
+    pub fn parameters(&self, rows: usize) -> u64 {
+        let deltas: usize = self
+            .deltas
+            .iter()
+            .map(|d| d.down.len() + d.lambda.as_ref().map_or(0, Vec::len) + d.up.len())
+            .sum();
+        let head = self.head.weight.len() + self.head.bias.as_ref().map_or(0, Vec::len);
+        let of_model: usize = self.of_model.iter().map(|(_, values)| values.len()).sum();
+        (deltas + head + rows + of_model) as u64
+    }
+}
+
+/// A model with a trained adapter on it, for prediction.
+pub(crate) struct Inference {
+    model: Model,
+    low_rank: Vec<Option<LowRank>>,
+    rows: Option<Tensor<2>>,
+    new_rows: usize,
+    weight: Tensor<2>,
+    bias: Option<Tensor<2>>,
+    pooling: Pooling,
+    outputs: usize,
+}
+
+impl Inference {
+    /// Puts an adapter on a model.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a module that the model does not have or that has another size.
+    pub fn new(mut model: Model, trained: &Trained) -> Result<Self, Error> {
+        for (name, values) in &trained.of_model {
+            model.set_tensor(name, values.clone())?;
+        }
+        let device = model.parameters().device().clone();
+        let matrix = |values: Vec<f32>, shape: [usize; 2]| {
+            Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+        };
+        let mut low_rank = vec![None; model.sites().len()];
+        for delta in &trained.deltas {
+            let found = model.sites().iter().position(|s| {
+                s.name == delta.module && (s.input, s.output) == (delta.input, delta.output)
+            });
+            let Some(site) = found else {
+                return Err(Error::Config(format!(
+                    "the adapter changes `{}` [{} -> {}], which the model does not have: it was trained on another model",
+                    delta.module, delta.input, delta.output
+                )));
+            };
+            if delta.rank == 0 {
+                continue;
+            }
+            let up = delta
+                .up
+                .chunks(delta.output)
+                .enumerate()
+                .flat_map(|(i, row)| {
+                    let factor = delta.lambda.as_ref().map_or(1.0, |l| l[i]) * delta.scale as f32;
+                    row.iter().map(move |v| v * factor)
+                })
+                .collect();
+            low_rank[site] = Some(LowRank {
+                down: matrix(delta.down.clone(), [delta.input, delta.rank]),
+                up: matrix(up, [delta.rank, delta.output]),
+                dropout: 0.0,
+            });
+        }
+        let width = model.config().embedding_size();
+        let head = &trained.head;
+        if head.width != model.config().output_size() {
+            return Err(Error::Config(format!(
+                "the adapter's head reads {} values, the model puts out {}: it was trained on another model",
+                head.width,
+                model.config().output_size()
+            )));
+        }
+        let new_rows = trained.rows.as_ref().map_or(0, |rows| rows.len() / width);
+        Ok(Self {
+            low_rank,
+            rows: trained.rows.as_ref().map(|rows| matrix(rows.clone(), [new_rows, width])),
+            new_rows,
+            weight: matrix(head.weight.clone(), [head.width, head.outputs]),
+            bias: head.bias.as_ref().map(|bias| matrix(bias.clone(), [1, head.outputs])),
+            pooling: head.pooling,
+            outputs: head.outputs,
+            model,
+        })
+    }
+
+    /// Logits of each row, in their order.
+    ///
+    /// # Errors
+    /// An id or a length that the model cannot take; the device failed.
+    pub fn logits(
+        &self,
+        rows: &[&[u32]],
+        pad_id: u32,
+        batch: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let lengths: Vec<usize> = rows.iter().map(|r| r.len()).collect();
+        let mut all = vec![Vec::new(); rows.len()];
+        let mut done = 0;
+        for indices in evaluation_batches(&lengths, batch) {
+            let batch = pad(indices.iter().map(|&i| rows[i]), pad_id);
+            batch.check(self.model.config(), self.new_rows)?;
+            let adaptation = Adaptation {
+                low_rank: &self.low_rank,
+                extra_rows: self.rows.as_ref(),
+                ..Adaptation::none()
+            };
+            let hidden = self.model.forward(&batch, adaptation);
+            let pooled = pool(hidden, self.pooling, &batch, self.model.parameters().device())?;
+            let mut logits = pooled.matmul(self.weight.clone());
+            if let Some(bias) = &self.bias {
+                logits = logits + bias.clone();
+            }
+            let values = download(logits)?;
+            for (&i, row) in indices.iter().zip(values.chunks(self.outputs)) {
+                all[i] = row.to_vec();
+            }
+            done += indices.len() as u64;
+            progress.advance(done, "");
+        }
+        Ok(all)
+    }
+}
+
+/// The mean loss of logits.
+pub(crate) fn mean_loss(logits: &[f32], outputs: usize, labels: &[&Label]) -> f64 {
+    let mut unused = vec![0.0; logits.len()];
+    crate::loss::summed_loss(logits, outputs, labels, 0.0, &mut unused) / labels.len().max(1) as f64
+}

@@ -1,0 +1,362 @@
+//! Whole cells on a tiny model: what is learned, written, resumed and predicted.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lingo_adapt::{AdaptRequest, Error, Kind, Method, Outcome, TrainConfig, adapt, predict};
+use lingo_artifact::progress::{Progress, Silent, StopFlag};
+use lingo_artifact::prediction::Predictions;
+use lingo_artifact::random::Stream;
+use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
+use lingo_artifact::train_log::{self, TrainEvent};
+use lingo_artifact::vocabulary::{Encoding, NewRows};
+use lingo_artifact::{Label, LabelKind, Split};
+use lingo_lm::DeviceChoice;
+
+fn model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures").join(name)
+}
+
+/// Sequences of the ids 5 to 8; those with more 5 than 6 are of class 1.
+fn tokens(kind: &LabelKind, new_rows: Option<NewRows>) -> Tokens {
+    let shift = if new_rows.is_some() { 25 } else { 0 };
+    let mut stream = Stream::new(1, "toy");
+    let rows = (0..160)
+        .map(|i| {
+            let length = 6 + stream.below(5);
+            let mut ids: Vec<u32> = (0..length).map(|_| 5 + shift + stream.below(4) as u32).collect();
+            let count = |id: u32| ids.iter().filter(|&&x| x == id + shift).count();
+            let more = count(5) > count(6);
+            let label = match kind {
+                LabelKind::Classes(_) => Label::Class(u32::from(more)),
+                LabelKind::Multilabel(_) => Label::Multi(vec![u8::from(more), u8::from(!more)]),
+                LabelKind::Regression => Label::Value(if more { 1.0 } else { -1.0 }),
+            };
+            ids.insert(0, 2);
+            TokenRow {
+                id: format!("row {i}"),
+                split: [Split::Train, Split::Train, Split::Dev, Split::Test][i % 4],
+                label,
+                input_ids: ids,
+            }
+        })
+        .collect();
+    Tokens {
+        rows,
+        metadata: TokensMetadata {
+            labels: kind.clone(),
+            encoding: Encoding {
+                scheme: "base".into(),
+                vocabulary: if new_rows.is_some() { "extend" } else { "reuse" }.into(),
+                tokens: vec![("A".into(), 5), ("C".into(), 6)],
+                new_rows,
+                template: None,
+                before: vec![2],
+                after: vec![],
+                between: vec![],
+                max_length: 12,
+                pad: 0,
+                model_vocab_size: 30,
+                tokenizer: None,
+            },
+            truncated: [0; 3],
+            unknown: [0; 3],
+        },
+    }
+}
+
+fn classes() -> LabelKind {
+    LabelKind::Classes(vec!["no".into(), "yes".into()])
+}
+
+fn config(text: &str) -> TrainConfig {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Overfits the toy set: no dropout, many epochs.
+const LONG: &str = r#"{"epochs": 40, "batch": 8, "learning_rate": 0.02, "base_dropout": false,
+    "weight_decay": 0, "pooling": "mean"}"#;
+const SHORT: &str = r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1}"#;
+
+struct Cell<'a> {
+    tokens: &'a Tokens,
+    method: &'a str,
+    train: &'a TrainConfig,
+    seed: u64,
+    model: &'a str,
+}
+
+impl Cell<'_> {
+    fn run(&self, out: &Path, progress: &dyn Progress, stop: &StopFlag) -> Result<Outcome, Error> {
+        adapt(&AdaptRequest {
+            model: &model(self.model),
+            tokens: self.tokens,
+            method: &serde_json::from_str::<Method>(self.method).unwrap(),
+            train: self.train,
+            seed: self.seed,
+            device: DeviceChoice::Cpu,
+            out,
+            progress,
+            stop,
+        })
+    }
+}
+
+fn events(out: &Path) -> Vec<TrainEvent> {
+    train_log::read(&out.join("train.jsonl")).unwrap()
+}
+
+fn accuracy(predictions: &Predictions, split: Split) -> f64 {
+    let rows: Vec<_> = predictions.rows.iter().filter(|r| r.split == split).collect();
+    let right = rows.iter().filter(|r| {
+        let yes = r.logits[1] > r.logits[0];
+        r.label == Label::Class(u32::from(yes))
+    });
+    right.count() as f64 / rows.len() as f64
+}
+
+#[test]
+fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
+    let tokens = tokens(&classes(), None);
+    let train = config(LONG);
+    for (family, method) in [
+        ("bert", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+        ("bert", r#"{"adalora": {"initial_rank": 6, "target_rank": 3, "dropout": 0}}"#),
+        ("bert", r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "dropout": 0}}"#),
+        ("bert", r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "dropout": 0}}"#),
+        ("opt", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell { tokens: &tokens, method, train: &train, seed: 1, model: family };
+        let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
+        assert!(losses[0] > 0.6 && losses[losses.len() - 1] < 0.2, "{method}: {losses:?}");
+        let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
+        assert_eq!(predictions.rows.len(), 80);
+        assert!(accuracy(&predictions, Split::Test) > 0.8, "{method}");
+
+        // The folder alone, on the rows in the order of the predictions, gives the same bits.
+        let rows: Vec<TokenRow> = [Split::Dev, Split::Test]
+            .iter()
+            .flat_map(|s| tokens.rows.iter().filter(move |r| r.split == *s).cloned())
+            .collect();
+        let adapter = out.path().join("adapter");
+        let again = predict(&adapter, Some(&model(family)), &rows, DeviceChoice::Cpu, &Silent).unwrap();
+        assert_eq!(again, predictions, "{method}");
+
+        if method.contains("rank\": 6") {
+            let allocations: Vec<TrainEvent> =
+                events(out.path()).into_iter().filter(|e| e.rank_pattern.is_some()).collect();
+            assert!(allocations.len() >= 10, "{method}");
+            assert_eq!(allocations.len() as u64, outcome.allocations, "{method}");
+            let back: u64 = allocations.iter().filter_map(|e| e.reintroduced).sum();
+            assert_eq!(back, outcome.reintroduced);
+            assert_eq!(back > 0, method.contains("sampling"), "{method}: {back}");
+            if !method.contains("published") {
+                assert!(allocations.iter().all(|e| e.rank_alive <= e.rank_budget), "{method}");
+                assert_eq!(allocations.last().unwrap().rank_alive, Some(3 * 12), "{method}");
+            }
+            assert!(outcome.trainable_parameters < outcome.trained_initially);
+        } else {
+            assert_eq!(outcome.trainable_parameters, outcome.trained_initially);
+        }
+    }
+}
+
+#[test]
+fn heads_new_rows_and_whole_models_learn_too() {
+    let extend = NewRows { trained: 9, composition: (0..9).map(|i| vec![i]).collect() };
+    let compose = NewRows {
+        trained: 10,
+        composition: (0..9).map(|i| vec![i, i + 1]).collect(),
+    };
+    for (method, new_rows) in [
+        (r#"{"full": {"learning_rate": 0.003}}"#, None),
+        (r#"{"lora": {"rank": 2}}"#, Some(extend)),
+        (r#"{"lora": {"rank": 2}}"#, Some(compose)),
+        (r#"{"head": {}}"#, None),
+    ] {
+        let tokens = tokens(&classes(), new_rows);
+        let train = config(LONG);
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell { tokens: &tokens, method, train: &train, seed: 1, model: "bert" };
+        let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
+        // A probe on a random model learns little.
+        let limit = if method.contains("head") { losses[0] - 0.02 } else { 0.3 };
+        assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
+        let own = method.contains("full") || tokens.metadata.encoding.new_rows.is_some();
+        assert_eq!(out.path().join("model/config.json").is_file(), own);
+        let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
+        let rows: Vec<TokenRow> = tokens.rows.iter().filter(|r| r.split == Split::Test).cloned().collect();
+        let base = model("bert");
+        let base = (!own).then_some(base.as_path());
+        let again = predict(&out.path().join("adapter"), base, &rows, DeviceChoice::Cpu, &Silent).unwrap();
+        for (one, other) in again.rows.iter().zip(&predictions.rows[40..]) {
+            assert_eq!(one.id, other.id);
+            for (a, b) in one.logits.iter().zip(&other.logits) {
+                assert!((a - b).abs() < 1e-5, "{method}: {a} {b}");
+            }
+        }
+        assert!(outcome.total_parameters >= outcome.trained_initially);
+    }
+}
+
+#[test]
+fn other_kinds_of_labels_train() {
+    for kind in [LabelKind::Multilabel(vec!["a".into(), "b".into()]), LabelKind::Regression] {
+        let tokens = tokens(&kind, None);
+        let train = config(LONG);
+        let out = tempfile::tempdir().unwrap();
+        let cell =
+            Cell { tokens: &tokens, method: r#"{"lora": {"rank": 4}}"#, train: &train, seed: 1, model: "bert" };
+        cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        let events = events(out.path());
+        let losses: Vec<f64> = events.iter().filter_map(|e| e.loss).collect();
+        assert!(losses[losses.len() - 1] < losses[0] / 2.0, "{kind:?}: {losses:?}");
+        let scored = events.iter().any(|e| e.dev_mcc.is_some());
+        assert_eq!(scored, kind != LabelKind::Regression);
+    }
+}
+
+/// Raises the flag when the given step is reported.
+struct StopAt<'a>(u64, &'a StopFlag, AtomicU64);
+
+impl Progress for StopAt<'_> {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, done: u64, _: &str) {
+        if done >= self.0 && self.2.swap(1, Ordering::SeqCst) == 0 {
+            self.1.raise();
+        }
+    }
+    fn end(&self, _: &str) {}
+    fn say(&self, _: &str) {}
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_bits() {
+    let tokens = tokens(&classes(), None);
+    let train = config(SHORT);
+    let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
+    let cell = Cell { tokens: &tokens, method, train: &train, seed: 3, model: "bert" };
+    let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    cell.run(whole.path(), &Silent, &StopFlag::default()).unwrap();
+    // Once in the middle of an epoch, once at its end.
+    for step in [13, 30] {
+        let stop = StopFlag::default();
+        let error = cell.run(broken.path(), &StopAt(step, &stop, AtomicU64::new(0)), &stop).unwrap_err();
+        assert!(matches!(error, Error::Interrupted { step: s, .. } if s == step), "{error}");
+        assert_eq!(error.kind(), Kind::Interrupted);
+        assert!(broken.path().join("checkpoint.safetensors").is_file());
+    }
+    cell.run(broken.path(), &Silent, &StopFlag::default()).unwrap();
+    assert!(!broken.path().join("checkpoint.safetensors").exists());
+    for file in ["adapter/adapter_model.safetensors", "adapter/adapter_config.json", "adapter/lingo.json", "predictions.parquet"] {
+        let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
+        assert!(read(whole.path()) == read(broken.path()), "{file}");
+    }
+    let strip = |out: &Path| -> Vec<TrainEvent> {
+        events(out)
+            .into_iter()
+            .map(|e| TrainEvent { seconds: None, tokens_per_second: None, ..e })
+            .collect()
+    };
+    assert_eq!(strip(whole.path()), strip(broken.path()));
+}
+
+#[test]
+fn threads_and_cells_side_by_side_change_no_bit() {
+    let tokens = tokens(&classes(), None);
+    let train = config(SHORT);
+    let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
+    let weights = |threads: usize, seed: u64| {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell { tokens: &tokens, method, train: &train, seed, model: "bert" };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| cell.run(out.path(), &Silent, &StopFlag::default())).unwrap();
+        ["adapter/adapter_model.safetensors", "predictions.parquet"]
+            .map(|file| std::fs::read(out.path().join(file)).unwrap())
+    };
+    let one = weights(1, 1);
+    assert!(one == weights(2, 1));
+    assert!(one != weights(1, 2));
+    let (a, b) = std::thread::scope(|s| {
+        let (a, b) = (s.spawn(|| weights(1, 1)), s.spawn(|| weights(1, 2)));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    assert!(a == one && b != one);
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_training() {
+    fn t(method: &str, change: impl Fn(&mut Tokens, &mut TrainConfig), kind: Kind, part: &str) {
+        let mut tokens = tokens(&classes(), None);
+        let mut train = config(SHORT);
+        change(&mut tokens, &mut train);
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell { tokens: &tokens, method, train: &train, seed: 1, model: "bert" };
+        let error = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(!out.path().join("adapter").exists() && !out.path().join("train.jsonl").exists());
+    }
+    let lora = r#"{"lora": {}}"#;
+    t(r#"{"lora": {"targets": ["qery"]}}"#, |_, _| (), Kind::Config, "did you mean `query`?");
+    t(r#"{"adalora": {"every": 30}}"#, |_, _| (), Kind::Config, "at least 10");
+    t(lora, |t, _| t.rows.retain(|r| r.split != Split::Dev), Kind::Input, "no dev examples");
+    t(lora, |t, _| t.rows.retain(|r| r.split != Split::Train), Kind::Input, "no training examples");
+    t(lora, |t, _| t.rows[3].label = Label::Class(2), Kind::Input, "row 3");
+    t(lora, |t, _| t.rows[3].input_ids.clear(), Kind::Input, "row 3");
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_checkpoint() {
+    let mut tokens = tokens(&LabelKind::Regression, None);
+    for row in &mut tokens.rows {
+        row.label = Label::Value(3e38);
+    }
+    let train = config(r#"{"epochs": 4, "batch": 8, "learning_rate": 1e30, "warmup_steps": 0}"#);
+    let out = tempfile::tempdir().unwrap();
+    let cell =
+        Cell { tokens: &tokens, method: r#"{"lora": {"rank": 2}}"#, train: &train, seed: 1, model: "bert" };
+    let error = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { .. }), "{error}");
+    assert_eq!(error.kind(), Kind::Failed);
+    assert!(error.to_string().contains("at step"), "{error}");
+    assert!(!out.path().join("adapter").exists());
+}
+
+#[test]
+fn patience_ends_training_early_and_the_best_is_kept() {
+    let tokens = tokens(&classes(), None);
+    let train = config(
+        r#"{"epochs": 50, "batch": 8, "learning_rate": 0.02, "patience": 2, "select_by": "loss", "pooling": "mean"}"#,
+    );
+    let out = tempfile::tempdir().unwrap();
+    let cell =
+        Cell { tokens: &tokens, method: r#"{"lora": {"rank": 4}}"#, train: &train, seed: 1, model: "bert" };
+    let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+    let losses: Vec<(u64, f64)> = events(out.path()).iter().filter_map(|e| Some((e.step, e.dev_loss?))).collect();
+    let best = losses.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+    assert_eq!(outcome.best_step, best.0);
+    assert!(outcome.steps < 500);
+    assert_eq!(losses.last().unwrap().0, best.0 + 2 * 10);
+}
+
+#[test]
+fn an_adapter_on_another_model_is_refused() {
+    let tokens = tokens(&classes(), None);
+    let train = config(SHORT);
+    let out = tempfile::tempdir().unwrap();
+    let cell = Cell { tokens: &tokens, method: r#"{"lora": {}}"#, train: &train, seed: 1, model: "bert" };
+    cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+    let adapter = out.path().join("adapter");
+    let t = |base: Option<&Path>, part: &str| {
+        let error = predict(&adapter, base, &tokens.rows, DeviceChoice::Cpu, &Silent).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    t(Some(&model("bert_mlm")), "other weights");
+    t(None, "its base model `bert`");
+    std::fs::write(adapter.join("lingo.json"), "{").unwrap();
+    t(Some(&model("bert")), "lingo.json");
+}

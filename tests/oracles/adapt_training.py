@@ -1,0 +1,110 @@
+"""Golden values for crates/adapt: a few training steps by transformers + PEFT on the tiny models of crates/lm.
+
+    python tests/oracles/adapt_training.py
+
+Writes crates/adapt/tests/fixtures/training.safetensors: for each case the initial values (in
+lingo-adapt's layout: matrices [in, out]), ids, lengths, labels, the loss of each step and the logits
+after the last. Dropout is off.
+"""
+import os
+
+import torch
+from peft import AdaLoraConfig, LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import (
+    BertForSequenceClassification, OPTForSequenceClassification, get_linear_schedule_with_warmup,
+)
+
+HERE = os.path.dirname(__file__)
+MODELS = os.path.join(HERE, "../../crates/lm/tests/fixtures")
+OUT = os.path.join(HERE, "../../crates/adapt/tests/fixtures/training.safetensors")
+STEPS, RATE, WARMUP = 6, 2e-2, 2
+TARGETS = {
+    "bert": ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"],
+    "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+}
+CLASS = {"bert": BertForSequenceClassification, "opt": OPTForSequenceClassification}
+OFF = {
+    "bert": dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, classifier_dropout=0.0),
+    "opt": dict(dropout=0.0, attention_dropout=0.0),
+}
+
+
+def initial(model, family):
+    """Name in lingo-adapt's store -> value."""
+    values = {}
+    for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
+        name = name.replace("base_model.model.", "").replace(".default", "").replace(".modules_to_save", "")
+        name = name.removeprefix("bert." if family == "bert" else "model.")
+        p = p.data.clone()
+        if "lora_A" in name:
+            values[name.split(".lora_")[0] + ".down"] = p.T.contiguous()
+        elif "lora_B" in name:
+            values[name.split(".lora_")[0] + ".up"] = p.T.contiguous()
+        elif "lora_E" in name:
+            values[name.split(".lora_")[0] + ".lambda"] = p.reshape(-1)
+        elif name.endswith("bias"):
+            values["head.bias"] = p
+        else:
+            values["head.weight"] = p.T.contiguous()
+    return values
+
+
+def case(family, method, out):
+    torch.manual_seed(5)
+    pad = 0 if family == "bert" else 1
+    model = CLASS[family].from_pretrained(
+        os.path.join(MODELS, family), num_labels=3, attn_implementation="eager", **OFF[family]
+    )
+    common = dict(lora_alpha=8, lora_dropout=0.0, target_modules=TARGETS[family], task_type="SEQ_CLS")
+    if method == "lora":
+        config = LoraConfig(r=2, **common)
+    else:
+        config = AdaLoraConfig(init_r=3, target_r=2, tinit=1, tfinal=2, deltaT=1, total_step=STEPS, **common)
+    model = get_peft_model(model, config)
+    model.train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.01)
+    schedule = get_linear_schedule_with_warmup(optimizer, WARMUP, STEPS)
+    key = f"{family}.{method}"
+    for name, value in initial(model, family).items():
+        out[f"{key}.initial.{name}"] = value
+    lengths = torch.tensor([9, 4, 7, 9])
+    ids = torch.randint(3, 30, (4, 9))
+    mask = torch.arange(9)[None] < lengths[:, None]
+    ids[~mask] = pad
+    labels = torch.tensor([0, 2, 1, 2])
+    out[f"{key}.ids"], out[f"{key}.lengths"], out[f"{key}.labels"] = (
+        t.float().contiguous() for t in (ids, lengths, labels)
+    )
+    losses = []
+    for step in range(1, STEPS + 1):
+        result = model(input_ids=ids, attention_mask=mask.long(), labels=labels)
+        losses.append(torch.nn.functional.cross_entropy(result.logits, labels).item())
+        result.loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        schedule.step()
+        if method == "adalora":
+            model.base_model.update_and_allocate(step)
+        optimizer.zero_grad()
+    model.eval()
+    with torch.no_grad():
+        out[f"{key}.logits"] = model(input_ids=ids, attention_mask=mask.long()).logits.contiguous()
+    out[f"{key}.losses"] = torch.tensor(losses)
+    print(key, losses)
+
+
+def main():
+    out = {}
+    for family in ("bert", "opt"):
+        for method in ("lora", "adalora"):
+            case(family, method, out)
+    save_file(out, OUT)
+    os.chmod(OUT, 0o644)
+
+
+if __name__ == "__main__":
+    main()
