@@ -41,6 +41,8 @@ pub struct SplitAudit {
     pub non_acgt_sequences: u64,
     /// Those bases.
     pub non_acgt_bases: u64,
+    /// Those of them that are N.
+    pub n_bases: u64,
     /// Rows whose sequence already stands in an earlier row of this split.
     pub duplicate_rows: u64,
 }
@@ -162,29 +164,46 @@ fn split_audit(split: Split, rows: &[&Example], kind: &LabelKind) -> SplitAudit 
         .iter()
         .flat_map(|row| std::iter::once(row.sequence.as_str()).chain(row.sequence2.as_deref()))
         .collect();
-    let counts: Vec<(u64, u64, u64)> = sequences
+    let counts: Vec<Composition> = sequences
         .par_iter()
-        .map(|sequence| {
-            sequence
-                .bytes()
-                .fold((0, 0, 0), |(gc, at, other), base| match base {
-                    b'G' | b'C' => (gc + 1, at, other),
-                    b'A' | b'T' => (gc, at + 1, other),
-                    _ => (gc, at, other + 1),
-                })
-        })
+        .map(|sequence| Composition::of(sequence.as_bytes()))
         .collect();
-    let sum = |of: fn(&(u64, u64, u64)) -> u64| counts.iter().map(of).sum::<u64>();
-    let (gc, at) = (sum(|c| c.0), sum(|c| c.1));
+    let sum = |of: fn(&Composition) -> u64| counts.iter().map(of).sum::<u64>();
+    let (gc, at) = (sum(|c| c.gc), sum(|c| c.at));
     SplitAudit {
         split,
         rows: rows.len() as u64,
         classes: class_counts(rows, kind),
         length: lengths(&sequences),
         gc: (gc + at > 0).then(|| gc as f64 / (gc + at) as f64),
-        non_acgt_sequences: counts.iter().filter(|c| c.2 > 0).count() as u64,
-        non_acgt_bases: sum(|c| c.2),
+        non_acgt_sequences: counts.iter().filter(|c| c.n + c.other > 0).count() as u64,
+        non_acgt_bases: sum(|c| c.n + c.other),
+        n_bases: sum(|c| c.n),
         duplicate_rows: 0,
+    }
+}
+
+/// How many bases of each kind a sequence has.
+#[derive(Default)]
+struct Composition {
+    gc: u64,
+    at: u64,
+    n: u64,
+    other: u64,
+}
+
+impl Composition {
+    fn of(sequence: &[u8]) -> Self {
+        let mut counts = Self::default();
+        for base in sequence {
+            *match base {
+                b'G' | b'C' => &mut counts.gc,
+                b'A' | b'T' => &mut counts.at,
+                b'N' => &mut counts.n,
+                _ => &mut counts.other,
+            } += 1;
+        }
+        counts
     }
 }
 
@@ -286,10 +305,11 @@ impl Audit {
             }
             if s.non_acgt_sequences > 0 {
                 lines.push(format!(
-                    "{}: {} bases that are not A, C, G or T ({} such bases)",
+                    "{}: {} bases that are not A, C, G or T ({} such bases, {} of them N)",
                     s.split,
                     rows(s.non_acgt_sequences, "sequence has", "sequences have"),
-                    s.non_acgt_bases
+                    s.non_acgt_bases,
+                    s.n_bases
                 ));
             }
             for class in s.classes.iter().filter(|c| c.rows == 0 && s.rows > 0) {

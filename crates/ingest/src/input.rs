@@ -237,7 +237,9 @@ mod tests {
 
     #[test]
     fn every_packing_gives_the_same_bytes() {
-        let text: Vec<u8> = (0..200_000u32).map(|i| b'a' + (i * i % 23) as u8).collect();
+        let text: Vec<u8> = (0..200_000u32)
+            .map(|i| b'a' + (i % 997 * (i % 997) % 23) as u8)
+            .collect();
         let two_members = [gzip(&text[..1000]), gzip(&text[1000..])].concat();
         for packed in [text.clone(), gzip(&text), bgzip(&text), two_members] {
             assert_eq!(read(&packed, 1 << 20).unwrap(), text);
@@ -246,7 +248,9 @@ mod tests {
 
     #[test]
     fn every_truncation_is_told() {
-        let text: Vec<u8> = (0..200_000u32).map(|i| b'a' + (i * i % 23) as u8).collect();
+        let text: Vec<u8> = (0..200_000u32)
+            .map(|i| b'a' + (i % 997 * (i % 997) % 23) as u8)
+            .collect();
         for packed in [gzip(&text), bgzip(&text)] {
             for cut in [
                 18,

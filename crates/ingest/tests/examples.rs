@@ -269,7 +269,14 @@ fn tables_with_given_splits() {
     let audit = audit(&examples.metadata.audit);
     let train = &audit.splits[0];
     assert_eq!((train.rows, train.duplicate_rows), (5, 2));
-    assert_eq!((train.non_acgt_sequences, train.non_acgt_bases), (1, 1));
+    assert_eq!(
+        (
+            train.non_acgt_sequences,
+            train.non_acgt_bases,
+            train.n_bases
+        ),
+        (1, 1, 1)
+    );
     assert_eq!(train.gc, Some(6.0 / 19.0));
     let length = train.length.unwrap();
     assert_eq!((length.min, length.median, length.max), (4, 4.0, 4));
