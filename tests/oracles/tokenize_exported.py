@@ -24,7 +24,7 @@ def main():
         scheme = name.removesuffix(".json").replace("-", ":")
         path = os.path.join(FOLDER, name)
         plain, wrapped = Tokenizer.from_file(path), PreTrainedTokenizerFast(tokenizer_file=path)
-        overlap = int(scheme.split(":")[1]) if scheme.endswith(":1") and scheme != "kmer:1:1" else 0
+        overlap = int(scheme.split(":")[1]) if scheme.endswith(":1") else 0
         cases = []
         for s in SEQUENCES:
             text = " ".join(s[i : i + overlap] for i in range(len(s) + 1 - overlap)) if overlap else s

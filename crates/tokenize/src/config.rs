@@ -97,6 +97,21 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_describes_the_numbers_of_a_scheme() {
+        let schema = serde_json::to_string(&schemars::schema_for!(TokenizeConfig)).unwrap();
+        for part in [
+            "Bases in a k-mer, 1 to 8",
+            "\"maximum\":8",
+            "\"minimum\":11",
+            "\"kmer\"",
+            "\"compose\"",
+            "\"default\":2000",
+        ] {
+            assert!(schema.contains(part), "{part} in {schema}");
+        }
+    }
+
+    #[test]
     fn bad_values_do_not_parse() {
         for bad in [
             "{}",

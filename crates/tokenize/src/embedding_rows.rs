@@ -145,7 +145,9 @@ fn compose(
     let n_row = match model.row("n").or_else(|| model.row("N")).or(model.unknown) {
         Some(row) => row,
         None => {
-            return Err("the model has neither a token `n` nor an unknown token, for N".to_string());
+            return Err(
+                "the model has neither a token `n` nor an unknown token, for N".to_string(),
+            );
         }
     };
     let mut rows = Vec::with_capacity(texts.len());

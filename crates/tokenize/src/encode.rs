@@ -15,6 +15,7 @@ use crate::encoder::{Encoded, Encoder};
 use crate::error::Error;
 use crate::model_vocabulary::ModelVocabulary;
 use crate::scheme::Scheme;
+use crate::tokenizer_json::SPECIAL_COUNT;
 
 /// Examples between two pieces of news.
 const BATCH: usize = 8192;
@@ -60,6 +61,12 @@ fn train_on(
         .collect();
     let bpe = Bpe::train(sequences.into_iter(), vocab_size)?;
     progress.end(&format!("{} merges", bpe.merges().len()));
+    let learned = SPECIAL_COUNT + bpe.texts().len() as u32;
+    if learned < vocab_size {
+        progress.say(&format!(
+            "byte-pair encoding: the training split gave {learned} of {vocab_size} tokens, then nothing was left to merge"
+        ));
+    }
     Ok(DnaTokenizer::Bpe(bpe))
 }
 
@@ -91,6 +98,14 @@ pub fn encode_with(
     check_unknown(config, &encoded)?;
     if !config.truncate {
         check_length(examples, config, &encoder, &encoded)?;
+    }
+
+    let empty = encoded.iter().filter(|one| one.dna_tokens == 0).count();
+    if empty > 0 {
+        progress.say(&format!(
+            "{empty} of {} sequences have no token at all: they are shorter than a k-mer, or empty",
+            encoded.len()
+        ));
     }
 
     let mut truncated = [0u64; 3];

@@ -147,6 +147,7 @@ impl Encoder {
     /// # Errors
     /// [`Error::Encoding`] when the stored encoding contradicts itself or the model's tokenizer is another one.
     pub fn from_encoding(encoding: &Encoding, model_folder: &Path) -> Result<Self, Error> {
+        check_ids(encoding)?;
         let rows: Vec<u32>;
         let dna = match encoding.scheme.parse::<Scheme>()? {
             Scheme::Model => {
@@ -316,6 +317,33 @@ fn written_tokens(dna: &DnaTokenizer, rows: &[u32]) -> Vec<(String, u32)> {
             Some((text, row))
         })
         .collect()
+}
+
+/// That every id of a stored encoding is a row of the model or a new one.
+fn check_ids(e: &Encoding) -> Result<(), Error> {
+    let new = e.new_rows.as_ref();
+    let rows = u64::from(e.model_vocab_size) + new.map_or(0, |n| n.composition.len() as u64);
+    let tokens = e.tokens.iter().map(|(_, row)| row);
+    let mut ids = e
+        .before
+        .iter()
+        .chain(&e.after)
+        .chain(&e.between)
+        .chain(tokens);
+    if let Some(id) = ids.find(|id| u64::from(**id) >= rows) {
+        return Err(Error::Encoding(format!(
+            "id {id} is outside its {rows} rows"
+        )));
+    }
+    match new {
+        Some(n) if n.composition.iter().flatten().any(|v| *v >= n.trained) => {
+            Err(Error::Encoding(format!(
+                "a new row is composed of a vector beyond the {} trained ones",
+                n.trained
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn limit(model: &ModelVocabulary, config: &TokenizeConfig) -> Result<u32, Error> {

@@ -381,11 +381,135 @@ fn a_stored_encoding_that_contradicts_itself_is_refused() {
     );
     t(&|e| e.scheme = "codons".into(), "scheme `codons`");
     t(
+        &|e| e.tokens[1].1 = ROWS,
+        "id 2104 is outside its 2104 rows",
+    );
+    t(&|e| e.before[0] = u32::MAX, "id 4294967295");
+    let new = |v: u32| {
+        Some(lingo_artifact::vocabulary::NewRows {
+            trained: 1,
+            composition: vec![vec![v]],
+        })
+    };
+    t(&|e| e.new_rows = new(1), "beyond the 1 trained ones");
+    t(
         &|e| {
             e.scheme = "model".into();
             e.tokenizer = None;
         },
         "another tokenizer.json",
+    );
+}
+
+#[test]
+fn what_a_reader_should_know_is_said() {
+    #[derive(Default)]
+    struct Lines(std::sync::Mutex<Vec<String>>);
+    impl lingo_artifact::progress::Progress for Lines {
+        fn begin(&self, _: &str, _: u64) {}
+        fn advance(&self, _: u64, _: &str) {}
+        fn end(&self, _: &str) {}
+        fn say(&self, line: &str) {
+            self.0.lock().unwrap().push(line.to_string());
+        }
+    }
+    fn t(config: &TokenizeConfig, expected: &[&str]) {
+        let lines = Lines::default();
+        let examples = examples(&[("ACACGT", None), ("AC", None)]);
+        encode(&examples, &model("bert"), config, &keys(), &lines).unwrap();
+        assert_eq!(*lines.0.lock().unwrap(), expected);
+    }
+    t(&config("base", VocabularyMap::Reuse), &[]);
+    let mut cut = config("base", VocabularyMap::Reuse);
+    cut.truncate = true;
+    cut.max_length = NonZeroU32::new(5);
+    t(
+        &cut,
+        &["1 of 2 sequences lost DNA at their end: more than 5 tokens"],
+    );
+    t(
+        &config("kmer:3:1", VocabularyMap::Reuse),
+        &["1 of 2 sequences have no token at all: they are shorter than a k-mer, or empty"],
+    );
+    t(
+        &config("bpe:64", VocabularyMap::Reuse),
+        &[
+            "byte-pair encoding: the training split gave 14 of 64 tokens, then nothing was left to merge",
+        ],
+    );
+}
+
+#[test]
+fn a_model_folder_that_is_not_whole_is_refused_by_name() {
+    fn t(change: impl Fn(&Path), expected: &[&str]) {
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["config.json", "tokenizer.json"] {
+            std::fs::copy(folder("bert").join(file), copy.path().join(file)).unwrap();
+        }
+        change(copy.path());
+        let message = ModelVocabulary::load(copy.path())
+            .err()
+            .unwrap()
+            .to_string();
+        for part in expected {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+    let write = |name: &'static str, text: &'static str| {
+        move |f: &Path| std::fs::write(f.join(name), text).unwrap()
+    };
+    t(
+        |f| std::fs::remove_file(f.join("tokenizer.json")).unwrap(),
+        &["tokenizer.json"],
+    );
+    t(
+        |f| std::fs::remove_file(f.join("config.json")).unwrap(),
+        &["config.json"],
+    );
+    t(
+        write("tokenizer.json", "{\"model\":{}}"),
+        &["tokenizer.json", "no tokenizer.json"],
+    );
+    t(write("config.json", "{"), &["config.json"]);
+    t(
+        write("config.json", "{}"),
+        &["config.json", "`vocab_size` is missing"],
+    );
+    t(
+        write("config.json", "{\"vocab_size\":-1}"),
+        &["`vocab_size` is -1"],
+    );
+}
+
+#[test]
+fn a_tokenizer_that_is_larger_than_its_model_is_refused() {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(
+        folder("bert").join("tokenizer.json"),
+        copy.path().join("tokenizer.json"),
+    )
+    .unwrap();
+    std::fs::write(copy.path().join("config.json"), "{\"vocab_size\": 30}").unwrap();
+    let small = ModelVocabulary::load(copy.path()).unwrap();
+    let letters = Encoder::new(&small, &config("base", VocabularyMap::Reuse), &keys(), None);
+    assert!(
+        letters
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("no token for a, c, g, t")
+    );
+    let text = Encoder::new(
+        &small,
+        &config("model", VocabularyMap::Reuse),
+        &keys(),
+        None,
+    )
+    .unwrap();
+    let message = text.encode_pair("acgt", None).unwrap_err().to_string();
+    assert!(
+        message.contains("outside the model's vocabulary of 30 rows"),
+        "{message}"
     );
 }
 
