@@ -1,1 +1,34 @@
-fn main() {}
+//! `lingo-pipe`: parsing and printing. What is done is done by the crates below.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `arguments` | the command line, as data |
+//! | `commands` | one file for each command |
+//! | `output` | stdout, stdin, stderr |
+//! | `terminal` | progress |
+//! | `errors` | failures as a user sees them |
+//! | `demo` | the built-in pipeline |
+
+mod arguments;
+mod commands;
+mod demo;
+mod errors;
+mod output;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match commands::execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            errors::show(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

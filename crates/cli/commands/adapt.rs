@@ -1,0 +1,43 @@
+//! `adapt`.
+
+use lingo_adapt::AdaptRequest;
+use lingo_artifact::tokens::Tokens;
+use lingo_workflow::{Error, Kind, Observer as _, settings};
+
+use super::{device, stop_on_signals};
+use crate::arguments::Adapt;
+use crate::output::{print_json, say};
+use crate::terminal::Terminal;
+
+/// `adapt`.
+pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
+    let (method, train) = settings::adapt(&arguments.method, &arguments.set)?;
+    let device = device(&arguments.device)?;
+    let tokens = Tokens::read(&arguments.input)?;
+    let stop = stop_on_signals()?;
+    let progress = terminal.part("adapt");
+    let outcome = lingo_adapt::adapt(&AdaptRequest {
+        model: &arguments.model,
+        tokens: &tokens,
+        method: &method,
+        train: &train,
+        seed: arguments.seed,
+        device,
+        out: &arguments.out,
+        progress: progress.as_ref(),
+        stop: &stop,
+    })?;
+    drop(progress);
+    if arguments.json {
+        let mut value = serde_json::to_value(&outcome)
+            .map_err(|e| Error::stage(Kind::Failed, format!("cannot be written as JSON: {e}")))?;
+        value["schema"] = "lingo-pipe/adapt/1".into();
+        return print_json(&value);
+    }
+    let share = 100.0 * outcome.trainable_parameters as f64 / outcome.total_parameters as f64;
+    say(&format!(
+        "{} steps; {} of {} parameters trained ({share:.2} %)",
+        outcome.steps, outcome.trainable_parameters, outcome.total_parameters
+    ));
+    Ok(())
+}

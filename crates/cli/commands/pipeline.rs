@@ -1,0 +1,45 @@
+//! `validate`, `plan`, `graph`.
+
+use lingo_workflow::{Error, Pipeline, Plan, Request, graph as graphs};
+
+use super::run::{request, table};
+use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
+use crate::output::{print, print_json, say};
+
+/// `validate`.
+pub fn validate(arguments: &Validate) -> Result<(), Error> {
+    let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
+    let plan = Plan::new(pipeline, &Request::default())?;
+    let missing = plan.blocking(false);
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    say(&format!(
+        "{} is valid: {} tasks x {} methods x {} seeds = {} cells",
+        arguments.pipeline.display(),
+        plan.tasks.len(),
+        plan.methods.len(),
+        plan.seeds.len(),
+        plan.cells.len()
+    ));
+    Ok(())
+}
+
+/// `plan`.
+pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
+    let pipeline = Pipeline::read(&arguments.pipeline, &arguments.selection.set)?;
+    let plan = Plan::new(pipeline, &request(&arguments.selection, true)?)?;
+    if arguments.json {
+        print_json(&plan.json())
+    } else {
+        print(&table(&plan))
+    }
+}
+
+/// `graph`.
+pub fn graph(arguments: &Graph) -> Result<(), Error> {
+    let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
+    match arguments.format {
+        GraphFormat::Mermaid => print(&graphs::mermaid(&pipeline)),
+    }
+}

@@ -1,0 +1,124 @@
+//! `run`, `report`, `verify`.
+
+use std::path::Path;
+
+use lingo_workflow::run::Settings;
+use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, State, lock, report as reports};
+
+use super::{device, stop_on_signals, typed};
+use crate::arguments::{Run, Selection, VerifyArguments};
+use crate::output::{print, print_json, say};
+use crate::terminal::Terminal;
+use crate::{demo, output};
+
+/// What part of a pipeline a command line asks for.
+pub fn request(selection: &Selection, skip_missing: bool) -> Result<Request, Error> {
+    Ok(Request {
+        only: selection.only.clone(),
+        methods: selection.methods.clone(),
+        seeds: selection.seeds.clone(),
+        out: selection.out.clone(),
+        device: device(&selection.device)?,
+        fresh: selection.fresh,
+        skip_missing,
+    })
+}
+
+/// `run`.
+pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
+    let file = match &arguments.pipeline {
+        Some(file) => file.clone(),
+        None => demo::unpack()?,
+    };
+    let mut pipeline = Pipeline::read(&file, &arguments.selection.set)?;
+    if arguments.pipeline.is_none() {
+        // What a reader would type: the demo needs no file.
+        pipeline.file = "demo".to_string();
+    }
+    let plan = Plan::new(pipeline, &request(&arguments.selection, arguments.skip_missing)?)?;
+    if arguments.dry_run {
+        return print(&table(&plan));
+    }
+    let settings = Settings {
+        jobs: arguments.jobs.get() as usize,
+        skip_missing: arguments.skip_missing,
+    };
+    let stop = stop_on_signals()?;
+    let result = lingo_workflow::run::run(&plan, settings, &typed(), terminal, &stop);
+    terminal.finish();
+    match &result {
+        Ok(summary) => {
+            let skipped = match summary.skipped.len() {
+                0 => String::new(),
+                n => format!(", {n} tasks skipped: files missing"),
+            };
+            say(&format!(
+                "{} cells run, {} finished before{skipped}",
+                summary.run, summary.cached
+            ));
+            print(&format!("{}\n", plan.run.join("report.html").display()))?;
+        }
+        Err(Error::Cells { .. }) => {
+            say(&format!("the report shows what there is: {}", plan.run.join("report.html").display()));
+        }
+        Err(_) => {}
+    }
+    result.map(|_| ())
+}
+
+/// The cells as a table.
+pub fn table(plan: &Plan) -> String {
+    let mut rows = vec![["task", "method", "seed", "state", "why"].map(String::from)];
+    for cell in &plan.cells {
+        let (state, why) = match &cell.state {
+            State::Cached => ("cached", format!("id {}", cell.id.short())),
+            State::Run(why) => ("to run", why.clone()),
+            State::Refused(differences) => {
+                let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                ("refused", format!("holds another cell: {}", told.join("; ")))
+            }
+            State::Missing(files) => ("missing", files[0].display().to_string()),
+        };
+        rows.push([
+            cell.task.clone(),
+            cell.method.clone(),
+            cell.seed.to_string(),
+            state.to_string(),
+            why,
+        ]);
+    }
+    output::columns(&rows)
+}
+
+/// `report`.
+pub fn report(run: &Path) -> Result<(), Error> {
+    reports::build(run)?;
+    print(&format!("{}\n", run.join("report.html").display()))
+}
+
+/// `verify`.
+pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
+    let found = lock::verify(&arguments.run)?;
+    if arguments.json {
+        print_json(&serde_json::json!({
+            "schema": "lingo-pipe/verify/1",
+            "files": found.files,
+            "differences": found.differences,
+        }))?;
+    }
+    match found.differences.as_slice() {
+        [] => {
+            say(&format!("{} files are as lingo.lock says", found.files));
+            Ok(())
+        }
+        differences => Err(Error::stage(
+            Kind::Failed,
+            format!(
+                "{} of {} files differ from lingo.lock:\n  {}",
+                differences.len(),
+                found.files,
+                differences.join("\n  ")
+            ),
+        )),
+    }
+}

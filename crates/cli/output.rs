@@ -1,0 +1,111 @@
+//! Data on stdout, tables from stdin; talk goes to stderr.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use lingo_workflow::{Error, Kind};
+use tempfile::TempDir;
+
+use crate::arguments::TableFormat;
+
+/// Prints to stdout. Whoever reads it may stop reading (`| head`): that is no failure.
+pub fn print(text: &str) -> Result<(), Error> {
+    write(text.as_bytes())
+}
+
+/// One JSON object on stdout.
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::stage(Kind::Failed, format!("cannot be written as JSON: {e}")))?;
+    print(&(text + "\n"))
+}
+
+fn write(bytes: &[u8]) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::stage(Kind::Failed, format!("could not write to stdout: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line on stderr; a closed stderr is nobody's failure.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes a table through `fill`, to the path, or to stdout when the path is `-`.
+pub fn to_path_or_stdout(
+    path: &Path,
+    format: TableFormat,
+    fill: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if path != Path::new("-") {
+        return fill(path);
+    }
+    // The writers choose the format by the ending, and write whole files.
+    let folder = temporary_folder()?;
+    let file = folder.path().join(format!("stdout.{}", format.ending()));
+    fill(&file)?;
+    let bytes = std::fs::read(&file).map_err(lingo_artifact::Error::io("read", &file))?;
+    write(&bytes)
+}
+
+/// A table that may be stdin: the path to read, and the folder that holds it as long as it is read.
+pub struct Input {
+    path: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+impl Input {
+    /// The path itself, or for `-` a copy of stdin with the ending of `format`.
+    pub fn open(path: &Path, format: TableFormat) -> Result<Self, Error> {
+        if path != Path::new("-") {
+            return Ok(Self {
+                path: path.to_path_buf(),
+                _folder: None,
+            });
+        }
+        let folder = temporary_folder()?;
+        let file = folder.path().join(format!("stdin.{}", format.ending()));
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(|e| Error::stage(Kind::Input, format!("could not read stdin: {e}")))?;
+        std::fs::write(&file, bytes).map_err(lingo_artifact::Error::io("write", &file))?;
+        Ok(Self {
+            path: file,
+            _folder: Some(folder),
+        })
+    }
+
+    /// What to read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn temporary_folder() -> Result<TempDir, Error> {
+    tempfile::tempdir()
+        .map_err(|e| Error::stage(Kind::Failed, format!("could not make a temporary folder: {e}")))
+}
+
+/// Rows of cells as aligned columns.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] = std::array::from_fn(|i| {
+        rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0)
+    });
+    let mut text = String::new();
+    for row in rows {
+        let line: String = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}  "))
+            .collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! The record of a finished cell: `cell.json`, written last.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::{Difference, Error};
+use crate::inputs::FileHash;
+
+/// What `schema` says in every `cell.json` of this version.
+pub const SCHEMA: &str = "lingo-pipe/cell/1";
+
+/// The record of a finished cell.
+pub const FINISHED: &str = "cell.json";
+
+/// The record of a cell at work; it goes when the cell is finished.
+pub const STARTED: &str = "started.json";
+
+/// One (task, method, seed), and everything that its result depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellRecord {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// sha256 over the parameters and the contents of the inputs.
+    pub id: Digest,
+    /// The task.
+    pub task: String,
+    /// The method.
+    pub method: String,
+    /// The seed.
+    pub seed: u64,
+    /// Every setting, as it was resolved.
+    pub parameters: Value,
+    /// sha256 of every input, by its role.
+    pub inputs: BTreeMap<String, Digest>,
+    /// The files of the result, by path below the cell's folder.
+    pub outputs: BTreeMap<String, FileHash>,
+    /// When it was finished, UTC.
+    pub finished: String,
+}
+
+impl CellRecord {
+    /// The record in a folder; nothing where there is none that can be read: then the cell is run again.
+    pub fn read(folder: &Path, name: &str) -> Option<Self> {
+        let record: Self = atomic::read_json(&folder.join(name)).ok()?;
+        (record.schema == SCHEMA).then_some(record)
+    }
+
+    /// Writes the record into the cell's folder.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn write(&self, folder: &Path, name: &str) -> Result<(), Error> {
+        Ok(atomic::write_json(&folder.join(name), self)?)
+    }
+}
+
+/// The settings that differ between two resolved parameter trees, dotted, in order.
+pub fn differences(was: &Value, now: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    walk("", Some(was), Some(now), &mut found);
+    found
+}
+
+fn walk(key: &str, was: Option<&Value>, now: Option<&Value>, found: &mut Vec<Difference>) {
+    match (was, now) {
+        (Some(was), Some(now)) if was == now => {}
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            let below = |name: &str| {
+                if key.is_empty() { name.to_string() } else { format!("{key}.{name}") }
+            };
+            for (name, value) in a {
+                walk(&below(name), Some(value), b.get(name), found);
+            }
+            for (name, value) in b.iter().filter(|(name, _)| !a.contains_key(*name)) {
+                walk(&below(name), None, Some(value), found);
+            }
+        }
+        (was, now) => {
+            let text = |v: Option<&Value>| v.map_or_else(|| "(not set)".into(), Value::to_string);
+            let (was, now) = (text(was), text(now));
+            if was != now {
+                found.push(Difference {
+                    key: key.to_string(),
+                    was,
+                    now,
+                });
+            }
+        }
+    }
+}
+
+/// Hashes of all files below `folder`, but for the records themselves.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn hash_outputs(folder: &Path) -> Result<BTreeMap<String, FileHash>, Error> {
+    let mut outputs = BTreeMap::new();
+    for path in files_below(folder)? {
+        let name = relative(folder, &path);
+        if name != FINISHED && name != STARTED {
+            let (sha256, bytes) = Digest::of_file(&path)?;
+            outputs.insert(name, FileHash { sha256, bytes });
+        }
+    }
+    Ok(outputs)
+}
+
+fn relative(folder: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(folder).unwrap_or(path);
+    let parts: Vec<_> = inside.iter().map(|p| p.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let io = |e| Error::from(lingo_artifact::Error::io("read", folder)(e));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn differences_are_told_by_their_dotted_names() {
+        let was = json!({ "train": { "epochs": 3, "batch": 32 }, "seed": 1, "gone": true });
+        let now = json!({ "train": { "epochs": 1, "batch": 32 }, "seed": 1, "new": [1] });
+        let told: Vec<String> = differences(&was, &now).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "train.epochs: 3 -> 1",
+                "gone: true -> (not set)",
+                "new: (not set) -> [1]"
+            ]
+        );
+        assert!(differences(&was, &was).is_empty());
+    }
+
+    #[test]
+    fn outputs_are_all_files_but_the_records() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("adapter")).unwrap();
+        for name in ["adapter/lingo.json", "train.jsonl", FINISHED, STARTED] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let outputs = hash_outputs(folder.path()).unwrap();
+        assert_eq!(outputs.keys().collect::<Vec<_>>(), ["adapter/lingo.json", "train.jsonl"]);
+        assert_eq!(outputs["train.jsonl"].bytes, 11);
+    }
+}

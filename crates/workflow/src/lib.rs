@@ -1,0 +1,40 @@
+//! The pipeline file -> a plan of cells -> run, cache, lock, report.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`yaml`] | reading YAML so that every mistake is told with its place |
+//! | [`pipeline`] | the pipeline file, checked and resolved |
+//! | [`plan`] | the cells: which are done, which are to be run and why |
+//! | [`inputs`] | sha256 of input files |
+//! | [`prepare`] | what cells share: model, examples, tokens, floor |
+//! | [`mod@cell`] | the record of a finished cell |
+//! | [`mod@run`] | running a plan |
+//! | [`lock`] | `lingo.lock`, and verifying a run against it |
+//! | [`report`] | the report of a run |
+//! | [`published`] | numbers from the literature, to stand beside ours |
+//! | [`graph`] | a pipeline as a picture |
+//! | [`settings`] | settings of one stage, given on the command line alone |
+//! | [`observer`] | who hears of a run's progress |
+//! | [`failure`] | the error type, and the exit code of each failure |
+//! | `date` | the time of day as text |
+
+pub mod cell;
+mod date;
+pub mod failure;
+pub mod graph;
+pub mod inputs;
+pub mod lock;
+pub mod observer;
+pub mod pipeline;
+pub mod plan;
+pub mod prepare;
+pub mod published;
+pub mod report;
+pub mod run;
+pub mod settings;
+pub mod yaml;
+
+pub use failure::{Error, Kind};
+pub use observer::Observer;
+pub use pipeline::Pipeline;
+pub use plan::{Plan, Request, State};

@@ -1,0 +1,283 @@
+//! `lingo.lock`: what went into a run and what came out, with the hash of each, so that another machine can check it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
+use lingo_evaluate::Published;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cell::{CellRecord, FINISHED};
+use crate::failure::{Error, Kind};
+use crate::inputs::FileHash;
+use crate::plan::{Plan, VERSION};
+use crate::{date, prepare, published};
+
+/// What `schema` says in every `lingo.lock` of this version.
+pub const SCHEMA: &str = "lingo-pipe/lock/1";
+
+/// The files that a report is made of.
+pub const REPORT_FILES: [&str; 3] = ["report.html", "metrics.csv", "metrics.parquet"];
+
+/// Everything about a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lock {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The program's version.
+    pub version: String,
+    /// When the lock was written, UTC.
+    pub date: String,
+    /// The command as it was typed.
+    pub command: String,
+    /// The device's name.
+    pub device: String,
+    /// The pipeline's name.
+    pub name: String,
+    /// What the pipeline is for.
+    pub description: String,
+    /// The pipeline file as it was typed.
+    pub pipeline: String,
+    /// sha256 of the pipeline file's text.
+    pub pipeline_sha256: Digest,
+    /// Where the model comes from.
+    pub model: Value,
+    /// sha256 of its files, or the id of its pretraining.
+    pub model_hashes: BTreeMap<String, Digest>,
+    /// The tasks, in the order of the file.
+    pub tasks: Vec<LockedTask>,
+    /// The methods' names, in the order of the file.
+    pub methods: Vec<String>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Every input file, by its absolute path.
+    pub inputs: BTreeMap<PathBuf, FileHash>,
+    /// The finished cells, by `task/method/seed-n`.
+    pub cells: BTreeMap<String, LockedCell>,
+    /// What cells share, and the report, by path below the run's folder.
+    pub artifacts: BTreeMap<String, FileHash>,
+}
+
+/// One task of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LockedTask {
+    /// Its name.
+    pub name: String,
+    /// What is predicted.
+    pub description: String,
+    /// Why none of its cells can run, when that is so.
+    pub missing: Option<String>,
+    /// Published numbers.
+    pub published: Vec<Published>,
+}
+
+/// One finished cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LockedCell {
+    /// Its id.
+    pub id: Digest,
+    /// Every setting.
+    pub parameters: Value,
+    /// sha256 of its inputs, by role.
+    pub inputs: BTreeMap<String, Digest>,
+    /// Its files.
+    pub outputs: BTreeMap<String, FileHash>,
+}
+
+impl Lock {
+    /// Where the lock of a run is.
+    pub fn path(run: &Path) -> PathBuf {
+        run.join("lingo.lock")
+    }
+
+    /// Reads the lock of a run.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn read(run: &Path) -> Result<Self, Error> {
+        let path = Self::path(run);
+        if !path.is_file() {
+            let message = format!(
+                "{} holds no lingo.lock; is it the folder of a run, such as runs/demo?",
+                run.display()
+            );
+            return Err(Error::stage(Kind::Input, message));
+        }
+        Ok(atomic::read_json(&path)?)
+    }
+
+    fn write(&self, run: &Path) -> Result<(), Error> {
+        Ok(atomic::write_json(&Self::path(run), self)?)
+    }
+}
+
+/// Writes the lock of a run as it stands now; cells of earlier runs in the folder stay in it.
+///
+/// # Errors
+/// The lock cannot be written, the published numbers cannot be read.
+pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
+    let before = Lock::read(&plan.run).ok();
+    let before = before.as_ref();
+    let pipeline = &plan.pipeline;
+    let table = match &pipeline.published {
+        Some(path) => published::read(path)?,
+        None => BTreeMap::new(),
+    };
+    let tasks = pipeline
+        .tasks
+        .iter()
+        .filter_map(|task| {
+            let planned = plan.tasks.iter().find(|t| t.name == task.name);
+            let earlier = before.and_then(|b| b.tasks.iter().find(|t| t.name == task.name));
+            let missing = match (planned, earlier) {
+                (None, None) => return None,
+                (Some(planned), _) => planned
+                    .missing
+                    .first()
+                    .map(|path| format!("{} is not there", path.display())),
+                (None, Some(earlier)) => earlier.missing.clone(),
+            };
+            Some(LockedTask {
+                name: task.name.clone(),
+                description: task.description.clone(),
+                missing,
+                published: table.get(&task.name).cloned().unwrap_or_default(),
+            })
+        })
+        .collect();
+    let methods = pipeline
+        .methods
+        .iter()
+        .map(|(name, _)| name.clone())
+        .filter(|name| plan.methods.contains(name) || before.is_some_and(|b| b.methods.contains(name)))
+        .collect();
+    let mut seeds = before.map(|b| b.seeds.clone()).unwrap_or_default();
+    seeds.extend(plan.seeds.iter().filter(|s| !seeds.contains(s)).collect::<Vec<_>>());
+    let mut inputs: BTreeMap<PathBuf, FileHash> = before.map(|b| b.inputs.clone()).unwrap_or_default();
+    inputs.extend(plan.inputs.iter().map(|(path, hash)| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        (path, hash.clone())
+    }));
+    let lock = Lock {
+        schema: SCHEMA.to_string(),
+        version: VERSION.to_string(),
+        date: date::now(),
+        command: command.to_string(),
+        device: plan.device.clone(),
+        name: pipeline.name.clone(),
+        description: pipeline.description.clone(),
+        pipeline: pipeline.file.clone(),
+        pipeline_sha256: Digest::of_bytes(pipeline.document.text.as_bytes()),
+        model: plan.model.parameters.clone(),
+        model_hashes: plan.model.hashes.clone(),
+        tasks,
+        methods,
+        seeds,
+        inputs,
+        cells: finished_cells(plan, before),
+        artifacts: BTreeMap::new(),
+    };
+    refresh(lock, &plan.run)
+}
+
+/// The cells whose result is in its folder: those of this plan, and those of earlier runs.
+fn finished_cells(plan: &Plan, before: Option<&Lock>) -> BTreeMap<String, LockedCell> {
+    let earlier = before.into_iter().flat_map(|b| b.cells.keys().cloned());
+    let planned = plan.cells.iter().map(|c| c.label());
+    earlier
+        .chain(planned)
+        .filter_map(|label| {
+            let record = CellRecord::read(&plan.run.join(&label), FINISHED)?;
+            let cell = LockedCell {
+                id: record.id,
+                parameters: record.parameters,
+                inputs: record.inputs,
+                outputs: record.outputs,
+            };
+            Some((label, cell))
+        })
+        .collect()
+}
+
+/// Hashes what cells share, and the report, anew, and writes the lock.
+///
+/// # Errors
+/// A file cannot be read, the lock cannot be written.
+pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
+    let mut names: Vec<String> = REPORT_FILES.iter().map(ToString::to_string).collect();
+    for task in &lock.tasks {
+        for file in ["examples.parquet", "tokens.parquet", prepare::TASK_RECORD] {
+            names.push(format!("{}/{file}", task.name));
+        }
+    }
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        names.push(format!("{}/{file}", crate::pipeline::check::MODEL_FOLDER));
+    }
+    lock.artifacts.clear();
+    for name in names {
+        let path = run.join(&name);
+        if path.is_file() {
+            let (sha256, bytes) = Digest::of_file(&path)?;
+            lock.artifacts.insert(name, FileHash { sha256, bytes });
+        }
+    }
+    lock.write(run)
+}
+
+/// What verifying a run found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Files that were hashed.
+    pub files: usize,
+    /// What differs from the lock, in sentences.
+    pub differences: Vec<String>,
+}
+
+/// Hashes everything that the lock of a run names, and compares.
+///
+/// # Errors
+/// There is no lock, or it cannot be read.
+pub fn verify(run: &Path) -> Result<Verification, Error> {
+    let lock = Lock::read(run)?;
+    let mut found = Verification::default();
+    for (path, hash) in &lock.inputs {
+        compare(&mut found, "input", path, hash);
+    }
+    for (label, cell) in &lock.cells {
+        let folder = run.join(label);
+        match CellRecord::read(&folder, FINISHED) {
+            Some(record) if record.id == cell.id => {}
+            Some(_) => found.differences.push(format!(
+                "{label}: its cell.json is of another cell than the lock says"
+            )),
+            None => found
+                .differences
+                .push(format!("{label}: its cell.json is gone or cannot be read")),
+        }
+        for (name, hash) in &cell.outputs {
+            compare(&mut found, "result", &folder.join(name), hash);
+        }
+    }
+    for (name, hash) in &lock.artifacts {
+        compare(&mut found, "artifact", &run.join(name), hash);
+    }
+    Ok(found)
+}
+
+fn compare(found: &mut Verification, what: &str, path: &Path, want: &FileHash) {
+    found.files += 1;
+    let shown = path.display();
+    match Digest::of_file(path) {
+        Ok((sha256, _)) if sha256 == want.sha256 => {}
+        Ok((sha256, bytes)) => found.differences.push(format!(
+            "{what} {shown} differs: {} ({} bytes) in the lock, {} ({bytes} bytes) now",
+            want.sha256.short(),
+            want.bytes,
+            sha256.short()
+        )),
+        Err(_) if !path.exists() => found.differences.push(format!("{what} {shown} is gone")),
+        Err(e) => found.differences.push(format!("{what}: {e}")),
+    }
+}

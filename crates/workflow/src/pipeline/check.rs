@@ -1,0 +1,141 @@
+//! What the parser cannot see: names, references, contradictions. All of it is told at once.
+
+use std::collections::BTreeSet;
+
+use lingo_tokenize::language_prefix::LanguagePrefix;
+
+use super::{Pipeline, Task};
+use crate::yaml::document::top;
+use crate::yaml::fault::{Fault, Step, keys};
+
+/// Everything that is wrong with a parsed pipeline.
+pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if let Some(why) = bad_name(&pipeline.name) {
+        faults.push(Fault::new(top("name"), format!("the name `{}` {why}", pipeline.name)).help(
+            "names become folders: letters, digits, `_`, `.` and `-`",
+        ));
+    }
+    if pipeline.tasks.is_empty() {
+        faults.push(Fault::new(top("tasks"), "there is no task"));
+    }
+    if pipeline.methods.is_empty() {
+        faults.push(Fault::new(top("methods"), "there is no method").help(
+            "name one: `methods: { lora: { lora: { rank: 8 } } }`",
+        ));
+    }
+    if pipeline.seeds.is_empty() {
+        faults.push(Fault::new(top("seeds"), "there is no seed").help("for example `seeds: [1]`"));
+    }
+    let mut seen = BTreeSet::new();
+    for (i, seed) in pipeline.seeds.iter().enumerate() {
+        if !seen.insert(seed) {
+            let path = vec![Step::Key("seeds".into()), Step::Item(i)];
+            faults.push(Fault::new(path, format!("the seed {seed} is here twice")));
+        }
+    }
+    for (name, _) in &pipeline.methods {
+        if let Some(why) = bad_name(name) {
+            faults.push(name_fault("methods", name, why));
+        }
+    }
+    for task in &pipeline.tasks {
+        check_task(task, pipeline, &mut faults);
+    }
+    faults
+}
+
+fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
+    if let Some(why) = bad_name(&task.name) {
+        faults.push(name_fault("tasks", &task.name, why));
+    } else if TAKEN.contains(&task.name.as_str()) {
+        let why = "is taken: the run keeps a file of its own under it";
+        faults.push(name_fault("tasks", &task.name, why).help("give the task another name"));
+    }
+    if let Err(e) = task.ingest.check() {
+        let message = e.to_string();
+        let message = message.strip_prefix("ingest: ").unwrap_or(&message);
+        faults.push(Fault::new(keys(&["tasks", &task.name, "ingest"]), message));
+    }
+    if let Some(template) = &task.tokenize.prefix
+        && let Err(e) = LanguagePrefix::resolve(template, &task.keys)
+    {
+        let message = match e {
+            lingo_tokenize::Error::Prefix { message, .. } => message,
+            other => other.to_string(),
+        };
+        let help = format!("keys are given under `tasks.{}.keys`", task.name);
+        let fault = Fault::new(prefix_place(task, pipeline), format!("the prefix: {message}"));
+        let fault = fault.help(help);
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+}
+
+/// The folder of a run that holds the pretrained model.
+pub const MODEL_FOLDER: &str = "model";
+
+/// What a run's folder holds beside the folders of its tasks.
+const TAKEN: [&str; 6] = [
+    MODEL_FOLDER,
+    "model.json",
+    "lingo.lock",
+    "report.html",
+    "metrics.csv",
+    "metrics.parquet",
+];
+
+/// Where the prefix of a task stands: in the task, or in the file's `tokenize`.
+fn prefix_place(task: &Task, pipeline: &Pipeline) -> Vec<Step> {
+    let own = ["tasks", &task.name, "tokenize", "prefix"];
+    let stands = |path: &[&str]| {
+        path.iter()
+            .try_fold(&pipeline.document.node, |node, key| node.get(key))
+            .is_some()
+    };
+    if stands(&own) {
+        keys(&own)
+    } else {
+        keys(&["tokenize", "prefix"])
+    }
+}
+
+fn name_fault(section: &str, name: &str, why: &str) -> Fault {
+    Fault::new(keys(&[section, name]), format!("the name `{name}` {why}"))
+        .key()
+        .help("names become folders: letters, digits, `_`, `.` and `-`")
+}
+
+/// Why a name cannot be that of a folder.
+pub fn bad_name(name: &str) -> Option<&'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if name.is_empty() {
+        Some("is empty")
+    } else if !name.chars().all(allowed) {
+        Some("has a character that cannot stand in a name")
+    } else if name.starts_with('.') {
+        Some("begins with a dot")
+    } else if name.starts_with('-') {
+        Some("begins with a dash")
+    } else if name.len() > 100 {
+        Some("is longer than 100 characters")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_folders() {
+        for good in ["H3", "prom_core_tata", "tf_4", "a.b-c", "1"] {
+            assert_eq!(bad_name(good), None, "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a b", "é", "-x", ".hidden", &"x".repeat(101)] {
+            assert!(bad_name(bad).is_some(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What a pipeline file may say. The doc comments are the descriptions in the JSON Schema.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use lingo_adapt::{Method, PretrainConfig, TrainConfig};
+use lingo_evaluate::EvaluateConfig;
+use lingo_ingest::IngestConfig;
+use lingo_tokenize::TokenizeConfig;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::yaml::node::Node;
+
+/// A pipeline of lingo-pipe: tasks x methods x seeds, each a cell that is trained and scored.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineFile {
+    /// Version of this format: 1.
+    pub lingo: FormatVersion,
+    /// The name of the run's folder and of the report. Default: the file's name without its ending.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// What the pipeline is for, in a sentence.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The language model that is adapted.
+    pub model: ModelSection,
+    /// What is to be predicted from what, by name.
+    pub tasks: Named<TaskSection>,
+    /// How sequences become tokens, for tasks that do not say it themselves.
+    #[serde(default)]
+    pub tokenize: Partial<TokenizeConfig>,
+    /// How the model is adapted, by name.
+    pub methods: Named<Method>,
+    /// How adapters are trained, for tasks that do not say it themselves.
+    #[serde(default)]
+    pub train: Partial<TrainConfig>,
+    /// How predictions are scored.
+    #[serde(default)]
+    pub evaluate: EvaluateConfig,
+    /// One cell is trained for each seed. Default: 1.
+    #[serde(default = "one_seed")]
+    pub seeds: Vec<u64>,
+    /// Published numbers to show beside ours: a CSV with the columns task, model, mcc (-1 to 1), source.
+    #[serde(default)]
+    pub published: Option<PathBuf>,
+}
+
+fn one_seed() -> Vec<u64> {
+    vec![1]
+}
+
+/// The language model that is adapted.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelSection {
+    /// A folder in the layout of Hugging Face: config.json, model.safetensors, tokenizer.json.
+    Path(PathBuf),
+    /// A small BERT, trained from nothing on a FASTA before anything else.
+    Pretrain(PretrainSection),
+}
+
+/// What is to be predicted from what.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSection {
+    /// What is to be predicted, in a sentence; the report shows it.
+    #[serde(default)]
+    pub description: String,
+    /// Where the labelled sequences come from.
+    pub ingest: IngestConfig,
+    /// What this task does otherwise than the file's `tokenize`, key by key.
+    #[serde(default)]
+    pub tokenize: Partial<TokenizeConfig>,
+    /// What this task does otherwise than the file's `train`, key by key.
+    #[serde(default)]
+    pub train: Partial<TrainConfig>,
+    /// Words for the language prefix: `{organism}` in the prefix takes the value of `organism` here.
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
+}
+
+/// Version of the format of pipeline files.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct FormatVersion;
+
+impl TryFrom<u64> for FormatVersion {
+    type Error = String;
+
+    fn try_from(version: u64) -> Result<Self, String> {
+        match version {
+            1 => Ok(Self),
+            other => Err(format!(
+                "this program reads version 1 of the pipeline format, not version {other}"
+            )),
+        }
+    }
+}
+
+impl JsonSchema for FormatVersion {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FormatVersion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": 1 })
+    }
+}
+
+/// A mapping that keeps the order of the file.
+#[derive(Clone, Debug)]
+pub struct Named<T>(pub Vec<(String, T)>);
+
+/// The pattern of names that become folders.
+pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.-]+$";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Named<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Named(entries))
+            }
+        }
+        deserializer.deserialize_map(InOrder(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": { "pattern": NAME_PATTERN },
+            "additionalProperties": generator.subschema_for::<T>(),
+        })
+    }
+}
+
+/// Some of the keys of `T`: what stands in one place of the file is laid over what stands in another.
+#[derive(Clone, Debug)]
+pub struct Partial<T> {
+    /// What the file says.
+    pub node: Node,
+    of: PhantomData<T>,
+}
+
+impl<T> Default for Partial<T> {
+    fn default() -> Self {
+        Self {
+            node: Node::Map(Vec::new()),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Partial<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Node::deserialize(deserializer)? {
+            node @ Node::Map(_) => Ok(Self {
+                node,
+                of: PhantomData,
+            }),
+            Node::Null => Ok(Self::default()),
+            other => Err(de::Error::custom(format!(
+                "a mapping is needed here, found {}",
+                other.describe()
+            ))),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Partial<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Partial{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        schema.remove("required");
+        schema
+    }
+}
+
+/// A FASTA, and how a small BERT is trained on it.
+#[derive(Clone, Debug)]
+pub struct PretrainSection {
+    /// What the file says; `fasta` and `seed` stand beside the keys of [`PretrainConfig`].
+    pub node: Node,
+}
+
+impl<'de> Deserialize<'de> for PretrainSection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self {
+            node: Node::deserialize(deserializer)?,
+        })
+    }
+}
+
+impl JsonSchema for PretrainSection {
+    fn schema_name() -> Cow<'static, str> {
+        "PretrainSection".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = PretrainConfig::json_schema(generator);
+        let ours = [
+            (
+                "fasta",
+                serde_json::json!({ "type": "string", "description": "The FASTA to train on." }),
+            ),
+            (
+                "seed",
+                serde_json::json!({
+                    "type": "integer", "minimum": 0, "default": 0,
+                    "description": "Seed of the weights, of the masks and of the order. Default: 0."
+                }),
+            ),
+        ];
+        let object = schema.ensure_object();
+        if let Some(properties) = object
+            .entry("properties")
+            .or_insert_with(|| serde_json::json!({}))
+            .as_object_mut()
+        {
+            for (key, value) in ours {
+                properties.insert(key.into(), value);
+            }
+        }
+        if let Some(required) = object
+            .entry("required")
+            .or_insert_with(|| serde_json::json!([]))
+            .as_array_mut()
+        {
+            required.push("fasta".into());
+        }
+        schema
+    }
+}
+
+/// The JSON Schema of pipeline files.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(PipelineFile);
+    schema.insert("title".into(), "lingo-pipe pipeline, version 1".into());
+    schema.to_value()
+}

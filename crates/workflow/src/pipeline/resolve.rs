@@ -1,0 +1,162 @@
+//! From the file to tasks with settings of their own.
+
+use std::path::Path as FilePath;
+
+use lingo_adapt::PretrainConfig;
+use lingo_tokenize::{Scheme, TokenizeConfig};
+use serde::de::DeserializeOwned;
+
+use super::file::{ModelSection, PipelineFile, PretrainSection, TaskSection};
+use super::{ModelPlan, Pipeline, Task};
+use crate::yaml::deserialize::from_node;
+use crate::yaml::document::{Document, Mistakes, top};
+use crate::yaml::fault::{Fault, Path, Step, keys};
+use crate::yaml::node::Node;
+
+/// Parses the file, lays the tasks' settings over the file's, resolves paths.
+///
+/// # Errors
+/// The first mistake that the parser meets.
+pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
+    let parsed = from_node::<PipelineFile>(&document.node).and_then(|file| {
+        let model = model(&file.model, &document)?;
+        let mut tasks = Vec::with_capacity(file.tasks.0.len());
+        for (name, section) in &file.tasks.0 {
+            tasks.push(task(name, section, &file, &document)?);
+        }
+        if tasks.is_empty() {
+            layered::<lingo_adapt::TrainConfig>("train", &file.train.node, None)?;
+        }
+        Ok((file, model, tasks))
+    });
+    let (file, model, tasks) = match parsed {
+        Ok(parsed) => parsed,
+        Err(fault) => return Err(document.mistakes(vec![explain(fault)])),
+    };
+    Ok(Pipeline {
+        name: file.name.unwrap_or_else(|| stem(&document.name)),
+        description: file.description.unwrap_or_default(),
+        file: document.name.clone(),
+        model,
+        tasks,
+        methods: file.methods.0,
+        evaluate: file.evaluate,
+        seeds: file.seeds,
+        published: file.published.map(|p| document.resolve(&p)),
+        document,
+    })
+}
+
+/// Hints for mistakes that the parser cannot know a hint for.
+fn explain(fault: Fault) -> Fault {
+    if fault.help.is_none() && fault.path.is_empty() && fault.message.contains("`lingo` is missing") {
+        return fault.help("begin the file with `lingo: 1`, the version of its format");
+    }
+    fault
+}
+
+fn stem(name: &str) -> String {
+    FilePath::new(name)
+        .file_stem()
+        .map_or_else(|| "pipeline".into(), |s| s.to_string_lossy().into_owned())
+}
+
+fn model(section: &ModelSection, document: &Document) -> Result<ModelPlan, Fault> {
+    match section {
+        ModelSection::Path(path) => Ok(ModelPlan::Folder(document.resolve(path))),
+        ModelSection::Pretrain(section) => pretrain(section, document)
+            .map_err(|fault| fault.below(Step::Key("pretrain".into())).below(Step::Key("model".into()))),
+    }
+}
+
+fn pretrain(section: &PretrainSection, document: &Document) -> Result<ModelPlan, Fault> {
+    let at = |key: &str| Step::Key(key.to_string());
+    let entries = match &section.node {
+        Node::Map(entries) => entries.clone(),
+        Node::Null => Vec::new(),
+        other => {
+            let message = format!("a mapping is needed here, found {}", other.describe());
+            return Err(Fault::new(Path::new(), message));
+        }
+    };
+    let node = Node::Map(entries.clone());
+    let fasta: String = match node.get("fasta") {
+        Some(fasta) => from_node(fasta).map_err(|f| f.below(at("fasta")))?,
+        None => {
+            return Err(Fault::new(Path::new(), "the key `fasta` is missing")
+                .help("name the FASTA to train on: `pretrain: { fasta: genome.fa }`"));
+        }
+    };
+    let seed: u64 = match node.get("seed") {
+        Some(seed) => from_node(seed).map_err(|f| f.below(at("seed")))?,
+        None => 0,
+    };
+    let rest = entries
+        .into_iter()
+        .filter(|(key, _)| key != "fasta" && key != "seed")
+        .collect();
+    let config: PretrainConfig = from_node(&Node::Map(rest))?;
+    Ok(ModelPlan::Pretrain {
+        fasta: document.resolve(FilePath::new(&fasta)),
+        seed,
+        config,
+    })
+}
+
+fn task(
+    name: &str,
+    section: &TaskSection,
+    file: &PipelineFile,
+    document: &Document,
+) -> Result<Task, Fault> {
+    let mut ingest = section.ingest.clone();
+    for path in ingest.paths_mut() {
+        *path = document.resolve(path);
+    }
+    let own = |key: &'static str, node| Some((keys(&["tasks", name, key]), node));
+    let tokenize_of_task = own("tokenize", &section.tokenize.node);
+    let mut tokenize: TokenizeConfig = layered("tokenize", &file.tokenize.node, tokenize_of_task)
+        .map_err(|fault| {
+            if fault.message == "the key `scheme` is missing" {
+                fault.help("say how DNA becomes tokens: `tokenize: { scheme: base }`, or `scheme: { kmer: { k: 3 } }`")
+            } else {
+                fault
+            }
+        })?;
+    if let Scheme::Bpe(bpe) = tokenize.scheme {
+        let fasta = bpe.fasta().map(|p| document.resolve(p));
+        tokenize.scheme = Scheme::Bpe(bpe.with_fasta(fasta));
+    }
+    let mut words = section.keys.clone();
+    words.entry("task".into()).or_insert_with(|| name.to_string());
+    Ok(Task {
+        name: name.to_string(),
+        description: section.description.clone(),
+        ingest,
+        tokenize,
+        train: layered("train", &file.train.node, own("train", &section.train.node))?,
+        keys: words,
+    })
+}
+
+/// Reads `T` from the file's section with a task's keys laid over it; a fault points to where the key stands.
+fn layered<T: DeserializeOwned>(
+    section: &str,
+    base: &Node,
+    over: Option<(Path, &Node)>,
+) -> Result<T, Fault> {
+    let mut merged = base.clone();
+    if let Some((_, Node::Map(entries))) = &over {
+        for (key, value) in entries {
+            merged.set(key, value.clone());
+        }
+    }
+    from_node(&merged).map_err(|mut fault| {
+        let place = match (&over, fault.path.first()) {
+            (Some((place, node)), Some(Step::Key(key))) if node.get(key).is_some() => place.clone(),
+            _ => top(section),
+        };
+        fault.path = place.into_iter().chain(fault.path).collect();
+        fault
+    })
+}

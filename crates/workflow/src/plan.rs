@@ -1,0 +1,501 @@
+//! The plan of a run: which cells there are, which are done, which are to be run and why.
+//!
+//! A cell's id is the sha256 over everything that can change its result: the resolved settings of its
+//! stages, the content of its input files, the seed, the device, the program's version. For a folder that
+//! holds a result with another id the rule is:
+//!
+//! - only the *content* of inputs differs (a byte of a FASTA changed): the cell is run again;
+//! - a *setting* differs (the file or a `--set` changed, another device, another version): refused, with the
+//!   difference shown, unless `--fresh` or another `--out` is given.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::digest::Digest;
+use lingo_lm::DeviceChoice;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cell::{CellRecord, FINISHED, STARTED, differences};
+use crate::failure::{Difference, Error, Kind, MissingFile, Refusal};
+use crate::inputs::{FileHash, Hashes, id_of};
+use crate::pipeline::{ModelPlan, Pipeline, Task};
+use crate::yaml::fault::suggest;
+
+/// The version of the program: results of another version are not taken for this one's.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Files of a model folder that its results depend on; those that are there are hashed.
+const MODEL_FILES: [&str; 4] = [
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+];
+
+/// What part of the pipeline is run, where and how.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Only these tasks.
+    pub only: Option<Vec<String>>,
+    /// Only these methods.
+    pub methods: Option<Vec<String>>,
+    /// These seeds, whatever the file says.
+    pub seeds: Option<Vec<u64>>,
+    /// The run's folder; `runs/<name>` in the working folder where none is given.
+    pub out: Option<PathBuf>,
+    /// The device.
+    pub device: DeviceChoice,
+    /// Finished cells are run again, other cells' results are replaced.
+    pub fresh: bool,
+    /// Tasks whose input files are missing are left out.
+    pub skip_missing: bool,
+}
+
+/// The plan of a run.
+pub struct Plan {
+    /// The pipeline.
+    pub pipeline: Pipeline,
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The device's name.
+    pub device: String,
+    /// The device as it was chosen.
+    pub choice: DeviceChoice,
+    /// What identifies the model: its files, or the id of its pretraining.
+    pub model: ModelIdentity,
+    /// The tasks that were selected.
+    pub tasks: Vec<TaskPlan>,
+    /// The methods that were selected.
+    pub methods: Vec<String>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The cells, task by task, method by method, seed by seed.
+    pub cells: Vec<CellPlan>,
+    /// Everything that was hashed, by path.
+    pub inputs: BTreeMap<PathBuf, FileHash>,
+    /// Files that are missing.
+    pub missing: Vec<MissingFile>,
+    /// The hashes, to be kept in the run's folder.
+    pub hashes: Hashes,
+}
+
+/// What identifies the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelIdentity {
+    /// The folder that holds it, or will.
+    pub folder: PathBuf,
+    /// sha256 of its files, or the id of its pretraining, by role.
+    pub hashes: BTreeMap<String, Digest>,
+    /// The id of its pretraining, where it is trained first.
+    pub pretrain: Option<Digest>,
+    /// What identifies it for a reader.
+    pub parameters: Value,
+}
+
+/// One task of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskPlan {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The id of `examples.parquet`.
+    pub examples: Digest,
+    /// The id of `tokens.parquet`.
+    pub tokens: Digest,
+    /// Its input files that are missing: then none of its cells can run.
+    pub missing: Vec<PathBuf>,
+}
+
+/// One cell of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellPlan {
+    /// The task.
+    pub task: String,
+    /// The method.
+    pub method: String,
+    /// The seed.
+    pub seed: u64,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its id.
+    pub id: Digest,
+    /// Every setting.
+    pub parameters: Value,
+    /// sha256 of every input, by role.
+    pub inputs: BTreeMap<String, Digest>,
+    /// What is to be done.
+    pub state: State,
+}
+
+/// What is to be done with a cell.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its result is there.
+    Cached,
+    /// It is to be run, and why.
+    Run(String),
+    /// Its folder holds the result of another cell.
+    Refused(Vec<Difference>),
+    /// Its input files are missing.
+    Missing(Vec<PathBuf>),
+}
+
+impl CellPlan {
+    /// `task/method/seed-n`.
+    pub fn label(&self) -> String {
+        format!("{}/{}/seed-{}", self.task, self.method, self.seed)
+    }
+}
+
+impl Plan {
+    /// Plans a run; nothing is written.
+    ///
+    /// # Errors
+    /// A selected name that the pipeline has not; a device that this machine has not; an input file that cannot be read.
+    pub fn new(pipeline: Pipeline, request: &Request) -> Result<Self, Error> {
+        let tasks = select(
+            "task",
+            pipeline.tasks.iter().map(|t| t.name.as_str()),
+            request.only.as_deref(),
+        )?;
+        let methods = select(
+            "method",
+            pipeline.methods.iter().map(|(name, _)| name.as_str()),
+            request.methods.as_deref(),
+        )?;
+        let seeds = request.seeds.clone().unwrap_or_else(|| pipeline.seeds.clone());
+        let run = request
+            .out
+            .clone()
+            .unwrap_or_else(|| Path::new("runs").join(&pipeline.name));
+        let device = lingo_lm::device_name(&lingo_lm::open_device(request.device)?);
+        let hashes = Hashes::of_run(&run);
+        let mut inputs = BTreeMap::new();
+        let mut missing = Vec::new();
+        let model = model_identity(&pipeline, &run, &device, &hashes, &mut inputs, &mut missing)?;
+        if let Some(path) = pipeline.published.iter().find(|p| !p.exists()) {
+            missing.push(MissingFile {
+                task: String::new(),
+                path: path.clone(),
+            });
+        }
+        let mut plan = Self {
+            run,
+            device,
+            choice: request.device,
+            model,
+            tasks: Vec::new(),
+            methods,
+            seeds,
+            cells: Vec::new(),
+            inputs,
+            missing,
+            hashes,
+            pipeline,
+        };
+        for name in tasks {
+            plan.add_task(&name, request.fresh)?;
+        }
+        Ok(plan)
+    }
+
+    fn add_task(&mut self, name: &str, fresh: bool) -> Result<(), Error> {
+        let Some(task) = self.pipeline.task(name).cloned() else {
+            return Ok(());
+        };
+        let folder = self.run.join(name);
+        let mut task_inputs = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (role, path) in task.inputs() {
+            if path.is_file() {
+                let hash = self.hashes.of_file(&path)?;
+                task_inputs.insert(role, hash.sha256);
+                self.inputs.insert(path, hash);
+            } else if !missing.contains(&path) {
+                missing.push(path);
+            }
+        }
+        self.missing.extend(missing.iter().map(|path| MissingFile {
+            task: name.to_string(),
+            path: path.clone(),
+        }));
+        let settings = TaskSettings::of(&task)?;
+        let examples = id_of(&json!([VERSION, "examples", settings.ingest_id, task_inputs]));
+        let tokens = id_of(&json!([
+            VERSION, "tokens", examples, settings.tokenize_id, task.keys, self.model.hashes,
+        ]));
+        let evaluate = to_json(&self.pipeline.evaluate)?;
+        for method in self.methods.clone() {
+            let Some(settings_of_method) = self.pipeline.method(&method) else {
+                continue;
+            };
+            let settings_of_method = to_json(settings_of_method)?;
+            for seed in self.seeds.clone() {
+                let parameters = json!({
+                    "ingest": settings.ingest,
+                    "tokenize": settings.tokenize,
+                    "keys": task.keys,
+                    "model": self.model.parameters,
+                    "method": settings_of_method,
+                    "train": settings.train,
+                    "evaluate": evaluate,
+                    "seed": seed,
+                    "device": self.device,
+                    "version": VERSION,
+                });
+                let id = id_of(&json!([
+                    VERSION, "cell", tokens, settings_of_method, settings.train, evaluate, seed, self.device,
+                ]));
+                let mut all_inputs = task_inputs.clone();
+                all_inputs.extend(self.model.hashes.clone());
+                let folder = folder.join(&method).join(format!("seed-{seed}"));
+                let state = if missing.is_empty() {
+                    state_of(&folder, &id, &parameters, &all_inputs, fresh)
+                } else {
+                    State::Missing(missing.clone())
+                };
+                self.cells.push(CellPlan {
+                    task: name.to_string(),
+                    method: method.clone(),
+                    seed,
+                    folder,
+                    id,
+                    parameters,
+                    inputs: all_inputs,
+                    state,
+                });
+            }
+        }
+        self.tasks.push(TaskPlan {
+            name: name.to_string(),
+            folder,
+            examples,
+            tokens,
+            missing,
+        });
+        Ok(())
+    }
+
+    /// The folders that hold other cells' results.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.cells
+            .iter()
+            .filter_map(|cell| match &cell.state {
+                State::Refused(differences) => Some(Refusal {
+                    folder: cell.folder.clone(),
+                    differences: differences.clone(),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The missing files that stop the run: all, or with `skip_missing` those that every task needs.
+    pub fn blocking(&self, skip_missing: bool) -> Vec<MissingFile> {
+        let nothing_left = self.tasks.iter().all(|t| !t.missing.is_empty());
+        self.missing
+            .iter()
+            .filter(|m| !skip_missing || m.task.is_empty() || nothing_left)
+            .cloned()
+            .collect()
+    }
+
+    /// The plan as one JSON object, for `plan --json`.
+    pub fn json(&self) -> Value {
+        let cells: Vec<Value> = self
+            .cells
+            .iter()
+            .map(|c| {
+                json!({
+                    "task": c.task, "method": c.method, "seed": c.seed, "id": c.id,
+                    "folder": c.folder, "state": c.state, "parameters": c.parameters, "inputs": c.inputs,
+                })
+            })
+            .collect();
+        json!({
+            "schema": "lingo-pipe/plan/1",
+            "pipeline": self.pipeline.name,
+            "run": self.run,
+            "device": self.device,
+            "model": self.model.parameters,
+            "missing": self.missing.iter().map(|m| json!({ "task": m.task, "path": m.path })).collect::<Vec<_>>(),
+            "cells": cells,
+        })
+    }
+}
+
+/// A task's settings as JSON: as a reader sees them, and without paths, for ids.
+struct TaskSettings {
+    ingest: Value,
+    ingest_id: Value,
+    tokenize: Value,
+    tokenize_id: Value,
+    train: Value,
+}
+
+impl TaskSettings {
+    fn of(task: &Task) -> Result<Self, Error> {
+        // Where a file lies does not change a result: an id takes its content, in the order of the paths.
+        let mut ingest_id = task.ingest.clone();
+        ingest_id.paths_mut().into_iter().for_each(|p| *p = PathBuf::new());
+        let mut tokenize_id = task.tokenize.clone();
+        if let lingo_tokenize::Scheme::Bpe(bpe) = tokenize_id.scheme {
+            let fasta = bpe.fasta().map(|_| PathBuf::new());
+            tokenize_id.scheme = lingo_tokenize::Scheme::Bpe(bpe.with_fasta(fasta));
+        }
+        Ok(Self {
+            ingest: to_json(&task.ingest)?,
+            ingest_id: to_json(&ingest_id)?,
+            tokenize: to_json(&task.tokenize)?,
+            tokenize_id: to_json(&tokenize_id)?,
+            train: to_json(&task.train)?,
+        })
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value)
+        .map_err(|e| Error::stage(Kind::Failed, format!("settings cannot be written as JSON: {e}")))
+}
+
+fn state_of(
+    folder: &Path,
+    id: &Digest,
+    parameters: &Value,
+    inputs: &BTreeMap<String, Digest>,
+    fresh: bool,
+) -> State {
+    let run = |why: &str| State::Run(why.to_string());
+    let Some(found) = CellRecord::read(folder, FINISHED) else {
+        return match CellRecord::read(folder, STARTED) {
+            Some(started) if started.id == *id => run("was begun and not finished"),
+            Some(_) => run("another cell was begun here and not finished"),
+            None => run("not run yet"),
+        };
+    };
+    if fresh {
+        return run("--fresh");
+    }
+    if found.id == *id {
+        return State::Cached;
+    }
+    let different = differences(&found.parameters, parameters);
+    if !different.is_empty() {
+        return State::Refused(different);
+    }
+    let changed: Vec<&str> = inputs
+        .iter()
+        .filter(|(role, digest)| found.inputs.get(*role) != Some(digest))
+        .map(|(role, _)| role.as_str())
+        .collect();
+    State::Run(format!("input changed: {}", changed.join(", ")))
+}
+
+fn model_identity(
+    pipeline: &Pipeline,
+    run: &Path,
+    device: &str,
+    hashes: &Hashes,
+    inputs: &mut BTreeMap<PathBuf, FileHash>,
+    missing: &mut Vec<MissingFile>,
+) -> Result<ModelIdentity, Error> {
+    let mut miss = |path: &Path| {
+        missing.push(MissingFile {
+            task: String::new(),
+            path: path.to_path_buf(),
+        });
+    };
+    match &pipeline.model {
+        ModelPlan::Folder(folder) => {
+            let mut found = BTreeMap::new();
+            let mut files: Vec<PathBuf> = MODEL_FILES.iter().map(|f| folder.join(f)).collect();
+            files.extend(shards(folder));
+            for path in files.iter().filter(|p| p.is_file()) {
+                let hash = hashes.of_file(path)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                found.insert(format!("model/{name}"), hash.sha256);
+                inputs.insert(path.clone(), hash);
+            }
+            if !folder.is_dir() {
+                miss(folder);
+            } else {
+                for needed in ["config.json", "tokenizer.json"] {
+                    if !found.contains_key(&format!("model/{needed}")) {
+                        miss(&folder.join(needed));
+                    }
+                }
+            }
+            Ok(ModelIdentity {
+                folder: folder.clone(),
+                hashes: found,
+                pretrain: None,
+                parameters: json!({ "path": folder }),
+            })
+        }
+        ModelPlan::Pretrain {
+            fasta,
+            seed,
+            config,
+        } => {
+            let config = to_json(config)?;
+            let mut found = BTreeMap::new();
+            let mut genome = Value::Null;
+            if fasta.is_file() {
+                let hash = hashes.of_file(fasta)?;
+                genome = json!(hash.sha256);
+                found.insert("model.pretrain.fasta".to_string(), hash.sha256);
+                inputs.insert(fasta.clone(), hash);
+            } else {
+                miss(fasta);
+            }
+            let id = id_of(&json!([VERSION, "pretrain", config, seed, genome, device]));
+            found.insert("model/pretrained".into(), id);
+            Ok(ModelIdentity {
+                folder: run.join(crate::pipeline::check::MODEL_FOLDER),
+                hashes: found,
+                pretrain: Some(id),
+                parameters: json!({ "pretrain": { "fasta": fasta, "seed": seed, "config": config } }),
+            })
+        }
+    }
+}
+
+/// The shards of a model in several files, in order.
+fn shards(folder: &Path) -> Vec<PathBuf> {
+    let mut shards: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("model-") && name.ends_with(".safetensors")
+        })
+        .collect();
+    shards.sort();
+    shards
+}
+
+/// The selected names, in the order of the file.
+fn select<'a>(
+    what: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    wanted: Option<&[String]>,
+) -> Result<Vec<String>, Error> {
+    let Some(wanted) = wanted else {
+        return Ok(known.map(str::to_string).collect());
+    };
+    for name in wanted {
+        if !known.clone().any(|k| k == name) {
+            let hint = suggest(name, known.clone()).map_or_else(String::new, |h| format!("; {h}"));
+            let message = format!("the pipeline has no {what} `{name}`{hint}");
+            return Err(Error::stage(Kind::Usage, message));
+        }
+    }
+    Ok(known
+        .filter(|k| wanted.iter().any(|w| w == k))
+        .map(str::to_string)
+        .collect())
+}

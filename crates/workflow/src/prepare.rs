@@ -1,0 +1,236 @@
+//! What cells share: the pretrained model, and each task's examples, tokens and floor. Each is made once and
+//! made again only when what it depends on changed.
+
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::{LabelKind, atomic};
+use lingo_artifact::digest::Digest;
+use lingo_artifact::example::Examples;
+use lingo_artifact::progress::StopFlag;
+use lingo_artifact::tokens::Tokens;
+use lingo_evaluate::Floor;
+use lingo_ingest::Genome;
+use lingo_tokenize::{ModelVocabulary, Scheme};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::{Error, Kind};
+use crate::observer::Observer;
+use crate::pipeline::{ModelPlan, Pipeline, Task};
+use crate::plan::{Plan, TaskPlan};
+
+/// The record of a task's shared artifacts.
+pub const TASK_RECORD: &str = "task.json";
+
+/// What is known of a task's shared artifacts: `task.json` in the task's folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskRecord {
+    /// The id of `examples.parquet`.
+    pub examples: Option<Digest>,
+    /// The id of `tokens.parquet`.
+    pub tokens: Option<Digest>,
+    /// What the labels are.
+    pub labels: Option<LabelKind>,
+    /// Rows in train, dev and test.
+    pub counts: [u64; 3],
+    /// What ingest found.
+    pub audit: Value,
+    /// Sequences that lost DNA at their end, by split.
+    pub truncated: [u64; 3],
+    /// Unknown tokens, by split.
+    pub unknown: [u64; 3],
+    /// The longest sequence of tokens.
+    pub longest: u32,
+    /// New embedding vectors that are trained.
+    pub new_vectors: u32,
+    /// The linear model on dinucleotide counts.
+    pub floor: Option<Floor>,
+}
+
+impl TaskRecord {
+    /// The record in a task's folder; an empty one where there is none that can be read.
+    pub fn read(folder: &Path) -> Self {
+        atomic::read_json(&folder.join(TASK_RECORD)).unwrap_or_default()
+    }
+}
+
+/// `examples.parquet` of a task.
+pub fn examples_path(folder: &Path) -> PathBuf {
+    folder.join("examples.parquet")
+}
+
+/// `tokens.parquet` of a task.
+pub fn tokens_path(folder: &Path) -> PathBuf {
+    folder.join("tokens.parquet")
+}
+
+/// Makes a task's examples, tokens and floor, as far as they are not there.
+///
+/// # Errors
+/// What the stages say, with the task's name.
+pub fn prepare_task(
+    plan: &Plan,
+    task_plan: &TaskPlan,
+    observer: &dyn Observer,
+) -> Result<TaskRecord, Error> {
+    let Some(task) = plan.pipeline.task(&task_plan.name) else {
+        return Ok(TaskRecord::default());
+    };
+    prepare(plan, task, task_plan, observer).map_err(|e| e.during(&format!("task {}", task.name)))
+}
+
+fn prepare(
+    plan: &Plan,
+    task: &Task,
+    task_plan: &TaskPlan,
+    observer: &dyn Observer,
+) -> Result<TaskRecord, Error> {
+    let folder = &task_plan.folder;
+    let mut record = TaskRecord::read(folder);
+    let (examples_file, tokens_file) = (examples_path(folder), tokens_path(folder));
+    let examples_there = record.examples == Some(task_plan.examples) && examples_file.is_file();
+    let tokens_there = record.tokens == Some(task_plan.tokens) && tokens_file.is_file();
+    let floor_there = record.floor.is_some() || !plan.pipeline.evaluate.floor;
+    if examples_there && tokens_there && floor_there {
+        return Ok(record);
+    }
+    let examples = if examples_there {
+        Examples::read(&examples_file)?
+    } else {
+        let progress = observer.part(&format!("{}: examples", task.name));
+        let examples = lingo_ingest::ingest(&task.ingest, progress.as_ref())?;
+        examples.write(&examples_file)?;
+        record = TaskRecord {
+            examples: Some(task_plan.examples),
+            labels: Some(examples.metadata.labels.clone()),
+            counts: counts(&examples),
+            audit: examples.metadata.audit.clone(),
+            ..TaskRecord::default()
+        };
+        record.write(folder)?;
+        examples
+    };
+    if !(tokens_there && examples_there) {
+        let tokens = tokenize(plan, task, &examples, observer)?;
+        tokens.write(&tokens_file)?;
+        record.tokens = Some(task_plan.tokens);
+        record.truncated = tokens.metadata.truncated;
+        record.unknown = tokens.metadata.unknown;
+        record.new_vectors = tokens.metadata.encoding.new_rows.as_ref().map_or(0, |r| r.trained);
+        record.longest = tokens.rows.iter().map(|r| r.input_ids.len() as u32).max().unwrap_or(0);
+        record.write(folder)?;
+    }
+    if plan.pipeline.evaluate.floor && record.floor.is_none() {
+        let progress = observer.part(&format!("{}: floor", task.name));
+        progress.begin("logistic regression on dinucleotides", 0);
+        record.floor = Some(lingo_evaluate::dinucleotide_floor(&examples)?);
+        progress.end("");
+        record.write(folder)?;
+    }
+    Ok(record)
+}
+
+impl TaskRecord {
+    fn write(&self, folder: &Path) -> Result<(), Error> {
+        Ok(atomic::write_json(&folder.join(TASK_RECORD), self)?)
+    }
+}
+
+fn counts(examples: &Examples) -> [u64; 3] {
+    let mut counts = [0; 3];
+    for row in &examples.rows {
+        counts[row.split as usize] += 1;
+    }
+    counts
+}
+
+fn tokenize(
+    plan: &Plan,
+    task: &Task,
+    examples: &Examples,
+    observer: &dyn Observer,
+) -> Result<Tokens, Error> {
+    let progress = observer.part(&format!("{}: tokens", task.name));
+    let model = ModelVocabulary::load(&plan.model.folder)?;
+    let learned = match (&task.tokenize.scheme, task.bpe_fasta()) {
+        (Scheme::Bpe(bpe), Some(fasta)) => {
+            let genome = Genome::open(fasta, task.ingest.max_uncompressed_bytes)?;
+            Some(lingo_tokenize::train_bpe_from(&genome, bpe.vocab_size())?)
+        }
+        _ => None,
+    };
+    let (config, keys) = (&task.tokenize, &task.keys);
+    Ok(match learned {
+        Some(dna) => lingo_tokenize::encode_with(
+            examples,
+            &model,
+            config,
+            keys,
+            Some(dna),
+            progress.as_ref(),
+        )?,
+        None => lingo_tokenize::encode(examples, &model, config, keys, progress.as_ref())?,
+    })
+}
+
+/// The record of a pretrained model: `model.json` beside its folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelRecord {
+    /// The id of the pretraining.
+    pub id: Option<Digest>,
+    /// Its outcome.
+    pub outcome: Value,
+}
+
+/// Where the record of a run's pretrained model is.
+pub fn model_record_path(run: &Path) -> PathBuf {
+    run.join("model.json")
+}
+
+/// Pretrains the model of a run, if it is to be pretrained and is not there.
+///
+/// # Errors
+/// What pretraining says.
+pub fn prepare_model(
+    plan: &Plan,
+    pipeline: &Pipeline,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<(), Error> {
+    let (
+        Some(id),
+        ModelPlan::Pretrain {
+            fasta,
+            seed,
+            config,
+        },
+    ) = (plan.model.pretrain, &pipeline.model)
+    else {
+        return Ok(());
+    };
+    let record_path = model_record_path(&plan.run);
+    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
+    if found.id == Some(id) && plan.model.folder.join("config.json").is_file() {
+        return Ok(());
+    }
+    let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
+    let progress = observer.part("pretrain");
+    let outcome = lingo_adapt::pretrain(
+        &genome,
+        config,
+        *seed,
+        plan.choice,
+        &plan.model.folder,
+        progress.as_ref(),
+        stop,
+    )?;
+    let outcome = serde_json::to_value(&outcome)
+        .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;
+    let record = ModelRecord {
+        id: Some(id),
+        outcome,
+    };
+    Ok(atomic::write_json(&record_path, &record)?)
+}

@@ -1,0 +1,95 @@
+//! The report of a run, built from what lies in its folder.
+
+use std::path::Path;
+
+use lingo_artifact::atomic;
+use lingo_evaluate::{ReportPlan, TaskInfo};
+
+use crate::failure::Error;
+use crate::lock::{self, Lock, LockedTask};
+use crate::prepare::{ModelRecord, TaskRecord, model_record_path};
+
+/// Writes `report.html`, `metrics.parquet` and `metrics.csv` of a run; cells that are not there are holes.
+///
+/// # Errors
+/// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
+pub fn build(run: &Path) -> Result<(), Error> {
+    let lock = Lock::read(run)?;
+    lingo_evaluate::report(&plan(&lock, run))?;
+    // The lock names the hashes of the report's files.
+    lock::refresh(lock, run)
+}
+
+fn plan(lock: &Lock, run: &Path) -> ReportPlan {
+    let mut warnings = Vec::new();
+    let tasks = lock
+        .tasks
+        .iter()
+        .map(|task| task_info(task, run, &mut warnings))
+        .collect();
+    let mut facts = vec![
+        ("program".to_string(), format!("lingo-pipe {}", lock.version)),
+        ("pipeline".into(), lock.pipeline.clone()),
+        ("model".into(), model_fact(lock)),
+        ("device".into(), lock.device.clone()),
+        ("date".into(), lock.date.clone()),
+        ("command".into(), lock.command.clone()),
+    ];
+    if !lock.description.is_empty() {
+        facts.insert(0, ("about".into(), lock.description.clone()));
+    }
+    if let Ok(ModelRecord { outcome, .. }) = atomic::read_json(&model_record_path(run)) {
+        let number = |key: &str| outcome.get(key).and_then(serde_json::Value::as_f64);
+        if let (Some(own), Some(markov)) =
+            (number("loss_per_base"), number("markov3_loss_per_base"))
+        {
+            facts.push((
+                "pretraining".into(),
+                format!("held-out loss {own:.4} nats a base (order-3 Markov model: {markov:.4})"),
+            ));
+        }
+    }
+    ReportPlan {
+        name: lock.name.clone(),
+        pipeline: lock.pipeline.clone(),
+        run: run.to_path_buf(),
+        tasks,
+        methods: lock.methods.clone(),
+        seeds: lock.seeds.clone(),
+        facts,
+        warnings,
+    }
+}
+
+fn model_fact(lock: &Lock) -> String {
+    let of = |key: &str| lock.model.get(key);
+    if let Some(path) = of("path").and_then(|p| p.as_str()) {
+        let hash = lock.model_hashes.get("model/model.safetensors");
+        let hash = hash.map_or_else(String::new, |h| format!(" (model.safetensors sha256 {})", h.short()));
+        return format!("{path}{hash}");
+    }
+    let fasta = of("pretrain").and_then(|p| p.get("fasta")).and_then(|f| f.as_str());
+    format!("pretrained on {}", fasta.unwrap_or("a FASTA"))
+}
+
+fn task_info(task: &LockedTask, run: &Path, warnings: &mut Vec<String>) -> TaskInfo {
+    let record = TaskRecord::read(&run.join(&task.name));
+    let truncated: u64 = record.truncated.iter().sum();
+    let rows: u64 = record.counts.iter().sum();
+    if truncated > 0 {
+        warnings.push(format!(
+            "{}: {truncated} of {rows} sequences lost DNA at their end",
+            task.name
+        ));
+    }
+    TaskInfo {
+        name: task.name.clone(),
+        description: task.description.clone(),
+        classes: record.labels.map(|l| l.names().to_vec()).unwrap_or_default(),
+        counts: record.counts,
+        audit: record.audit,
+        floor: record.floor,
+        published: task.published.clone(),
+        missing: task.missing.clone(),
+    }
+}

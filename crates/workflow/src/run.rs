@@ -1,0 +1,393 @@
+//! Running a plan: first what cells share, then the cells, several at a time; then the lock and the report.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lingo_adapt::AdaptRequest;
+use lingo_artifact::atomic;
+use lingo_artifact::prediction::Predictions;
+use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::tokens::Tokens;
+use lingo_artifact::vocabulary::NewRows;
+
+use crate::cell::{CellRecord, FINISHED, SCHEMA, STARTED, hash_outputs};
+use crate::failure::{Error, Kind};
+use crate::observer::Observer;
+use crate::plan::{CellPlan, Plan, State};
+use crate::{date, lock, prepare, report};
+
+/// What came of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Cells that were finished before.
+    pub cached: usize,
+    /// Cells that were run now.
+    pub run: usize,
+    /// Cells that failed, with the reason.
+    pub failed: Vec<(String, String)>,
+    /// Tasks that were left out because files are missing.
+    pub skipped: Vec<String>,
+}
+
+/// How a plan is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Cells at a time.
+    pub jobs: usize,
+    /// Whether tasks whose files are missing are left out.
+    pub skip_missing: bool,
+}
+
+/// Runs every cell of the plan that is not finished.
+///
+/// # Errors
+/// [`Error::Refused`] and [`Error::Missing`] before anything is written; what preparing says, for all tasks at
+/// once; [`Error::Cells`] and [`Error::Interrupted`] after the lock and the report of what is there were written.
+pub fn run(
+    plan: &Plan,
+    settings: Settings,
+    command: &str,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<Summary, Error> {
+    let missing = plan.blocking(settings.skip_missing);
+    if !missing.is_empty() {
+        return Err(Error::Missing(missing));
+    }
+    let refused = plan.refusals();
+    if !refused.is_empty() {
+        return Err(Error::Refused(refused));
+    }
+    fs::create_dir_all(&plan.run)
+        .map_err(lingo_artifact::Error::io("create folder", &plan.run))?;
+    let _alone = only_run(&plan.run)?;
+    let mut summary = Summary::default();
+    for task in plan.tasks.iter().filter(|t| !t.missing.is_empty()) {
+        observer.say(&format!(
+            "skipping {}: {} of its files missing, such as {}",
+            task.name,
+            task.missing.len(),
+            task.missing[0].display()
+        ));
+        summary.skipped.push(task.name.clone());
+    }
+    plan.hashes.keep()?;
+    lock::write(plan, command)?;
+    prepare::prepare_model(plan, &plan.pipeline, observer, stop)?;
+    prepare_tasks(plan, settings.jobs, observer, stop)?;
+
+    let todo: Vec<&CellPlan> = plan
+        .cells
+        .iter()
+        .filter(|c| matches!(c.state, State::Run(_)))
+        .collect();
+    summary.cached = plan.cells.iter().filter(|c| c.state == State::Cached).count();
+    check_schedules(plan, &todo)?;
+    let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);
+    summary.run = done;
+
+    lock::write(plan, command)?;
+    report::build(&plan.run)?;
+
+    let interrupted = failures.iter().any(|(_, e)| matches!(e, Error::Interrupted { .. }));
+    let failed: Vec<&(String, Error)> = failures
+        .iter()
+        .filter(|(_, e)| !matches!(e, Error::Interrupted { .. }))
+        .collect();
+    for (label, error) in &failed {
+        observer.say(&format!("failed: {label}: {error}"));
+    }
+    if interrupted || stop.is_raised() && done + failures.len() < todo.len() {
+        let checkpoint = failures
+            .iter()
+            .any(|(_, e)| matches!(e, Error::Interrupted { checkpoint: true }))
+            || done > 0;
+        return Err(Error::Interrupted { checkpoint });
+    }
+    if failed.is_empty() {
+        return Ok(summary);
+    }
+    let all_input = failed.iter().all(|(_, e)| e.kind() == Kind::Input);
+    Err(Error::Cells {
+        failed: failed.len(),
+        total: todo.len(),
+        kind: if all_input { Kind::Input } else { Kind::Failed },
+    })
+}
+
+/// Two runs in one folder would overwrite each other's files: the second is refused.
+fn only_run(run: &Path) -> Result<File, Error> {
+    let path = run.join(".running");
+    let file = File::create(&path).map_err(lingo_artifact::Error::io("write", &path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::stage(
+            Kind::Failed,
+            format!("another lingo-pipe is running in {}", run.display()),
+        )),
+        // Some file systems know no locks; there the user has to take care.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// Every problem of every task is told before anything is trained.
+fn prepare_tasks(
+    plan: &Plan,
+    jobs: usize,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<(), Error> {
+    let tasks: Vec<_> = plan.tasks.iter().filter(|t| t.missing.is_empty()).collect();
+    let failures = in_parallel(&tasks, jobs, |task| {
+        if stop.is_raised() {
+            return Err(Error::Interrupted { checkpoint: false });
+        }
+        guarded(|| prepare::prepare_task(plan, task, observer).map(|_| ()))
+    });
+    let mut failures: Vec<Error> = failures.into_iter().filter_map(Result::err).collect();
+    match failures.len() {
+        0 => Ok(()),
+        1 => Err(failures.remove(0)),
+        _ => {
+            let kind = failures.iter().map(Error::kind).min().unwrap_or(Kind::Failed);
+            let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            Err(Error::stage(kind, told.join("\n")))
+        }
+    }
+}
+
+/// Targets that match nothing and schedules that cannot be are told before anything is trained.
+fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
+    let mut checked = std::collections::BTreeSet::new();
+    for cell in todo {
+        if !checked.insert((&cell.task, &cell.method)) {
+            continue;
+        }
+        let (Some(task), Some(method)) =
+            (plan.pipeline.task(&cell.task), plan.pipeline.method(&cell.method))
+        else {
+            continue;
+        };
+        let record = prepare::TaskRecord::read(&plan.run.join(&cell.task));
+        let Some(labels) = &record.labels else { continue };
+        let new_rows = (record.new_vectors > 0).then(|| NewRows {
+            trained: record.new_vectors,
+            composition: Vec::new(),
+        });
+        let rows = record.counts[0] as usize;
+        let model = &plan.model.folder;
+        lingo_adapt::plan(model, method, &task.train, labels, new_rows.as_ref(), rows)
+            .map_err(|e| Error::from(e).during(&format!("{} on {}", cell.method, cell.task)))?;
+    }
+    Ok(())
+}
+
+/// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
+fn run_cells(
+    plan: &Plan,
+    todo: &[&CellPlan],
+    jobs: usize,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> (usize, Vec<(String, Error)>) {
+    let tokens = SharedTokens::of(todo);
+    let done = Mutex::new(0);
+    observer.cells(0, todo.len());
+    let results = in_parallel(todo, jobs, |cell| {
+        if stop.is_raised() {
+            return Ok(false);
+        }
+        let progress = observer.part(&cell.label());
+        let result = guarded(|| run_cell(plan, cell, &tokens, progress.as_ref(), stop));
+        tokens.release(&cell.task);
+        if result.is_ok() {
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done += 1;
+            observer.cells(*done, todo.len());
+        }
+        result.map(|()| true)
+    });
+    let mut finished = 0;
+    let mut failures = Vec::new();
+    for (cell, result) in todo.iter().zip(results) {
+        match result {
+            Ok(true) => finished += 1,
+            Ok(false) => {}
+            Err(e) => failures.push((cell.label(), e)),
+        }
+    }
+    (finished, failures)
+}
+
+fn run_cell(
+    plan: &Plan,
+    cell: &CellPlan,
+    tokens: &SharedTokens,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<(), Error> {
+    let (Some(task), Some(method)) =
+        (plan.pipeline.task(&cell.task), plan.pipeline.method(&cell.method))
+    else {
+        return Err(Error::stage(Kind::Failed, "the pipeline has no such cell"));
+    };
+    let folder = &cell.folder;
+    let mut record = CellRecord {
+        schema: SCHEMA.to_string(),
+        id: cell.id,
+        task: cell.task.clone(),
+        method: cell.method.clone(),
+        seed: cell.seed,
+        parameters: cell.parameters.clone(),
+        inputs: cell.inputs.clone(),
+        outputs: BTreeMap::new(),
+        finished: String::new(),
+    };
+    // What another cell left here, finished or half-done, must not be gone on with.
+    let ours = CellRecord::read(folder, STARTED).is_some_and(|started| started.id == cell.id);
+    if !ours && folder.exists() {
+        fs::remove_dir_all(folder).map_err(lingo_artifact::Error::io("empty", folder))?;
+    }
+    record.write(folder, STARTED)?;
+
+    let tokens = tokens.get(&plan.run, &cell.task)?;
+    let outcome = lingo_adapt::adapt(&AdaptRequest {
+        model: &plan.model.folder,
+        tokens: &tokens,
+        method,
+        train: &task.train,
+        seed: cell.seed,
+        device: plan.choice,
+        out: folder,
+        progress,
+        stop,
+    })?;
+    let predictions = Predictions::read(&folder.join("predictions.parquet"))?;
+    let mut metrics = lingo_evaluate::score(&predictions, &plan.pipeline.evaluate, cell.seed)?;
+    // Counted at the initial rank: what training really had to hold.
+    metrics.trainable_parameters = Some(outcome.trained_initially);
+    metrics.total_parameters = Some(outcome.total_parameters);
+    atomic::write_json(&folder.join("metrics.json"), &metrics)?;
+
+    record.outputs = hash_outputs(folder)?;
+    record.finished = date::now();
+    record.write(folder, FINISHED)?;
+    fs::remove_file(folder.join(STARTED))
+        .map_err(lingo_artifact::Error::io("remove", &folder.join(STARTED)))?;
+    Ok(())
+}
+
+/// A panic in one cell is that cell's failure.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let why = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given");
+        Err(Error::stage(
+            Kind::Failed,
+            format!("internal error: {why}; this is a bug of lingo-pipe, please report it"),
+        ))
+    })
+}
+
+/// Does `work` for each item, `jobs` at a time; results come in the order of the items.
+fn in_parallel<I: Sync, T: Send>(
+    items: &[I],
+    jobs: usize,
+    work: impl Fn(&I) -> T + Sync,
+) -> Vec<T> {
+    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..items.len()).collect());
+    let results: Mutex<BTreeMap<usize, T>> = Mutex::new(BTreeMap::new());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let worker = || {
+        while let Some(i) = next() {
+            let result = work(&items[i]);
+            results
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(i, result);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs.clamp(1, items.len().max(1)) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_values().collect()
+}
+
+/// Tokens of the tasks at work: read once, given back when the task's last cell is done.
+struct SharedTokens {
+    tasks: Mutex<BTreeMap<String, (usize, Option<Arc<Tokens>>)>>,
+}
+
+impl SharedTokens {
+    fn of(cells: &[&CellPlan]) -> Self {
+        let mut tasks: BTreeMap<String, (usize, Option<Arc<Tokens>>)> = BTreeMap::new();
+        for cell in cells {
+            tasks.entry(cell.task.clone()).or_default().0 += 1;
+        }
+        Self {
+            tasks: Mutex::new(tasks),
+        }
+    }
+
+    fn get(&self, run: &Path, task: &str) -> Result<Arc<Tokens>, Error> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, Some(tokens))) = tasks.get(task) {
+            return Ok(tokens.clone());
+        }
+        let tokens = Arc::new(Tokens::read(&prepare::tokens_path(&run.join(task)))?);
+        if let Some((_, slot)) = tasks.get_mut(task) {
+            *slot = Some(tokens.clone());
+        }
+        Ok(tokens)
+    }
+
+    fn release(&self, task: &str) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((left, slot)) = tasks.get_mut(task) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                *slot = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_whatever_the_number_of_jobs() {
+        let items: Vec<usize> = (0..50).collect();
+        for jobs in [0, 1, 2, 7, 100] {
+            assert_eq!(in_parallel(&items, jobs, |i| i * i)[49], 49 * 49);
+            assert_eq!(in_parallel(&items, jobs, |i| *i), items);
+        }
+        assert!(in_parallel(&[] as &[u8], 3, |i| *i).is_empty());
+    }
+
+    #[test]
+    fn a_panic_is_a_failure() {
+        let error = guarded::<()>(|| panic!("the sky fell")).unwrap_err();
+        assert!(error.to_string().contains("the sky fell"), "{error}");
+        assert_eq!(error.kind(), Kind::Failed);
+    }
+
+    #[test]
+    fn a_folder_takes_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = only_run(folder.path()).unwrap();
+        assert!(only_run(folder.path()).is_err());
+        drop(first);
+        assert!(only_run(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,445 @@
+//! A YAML file with the overrides of the command line, and its mistakes as diagnostics.
+
+use std::fmt;
+use std::path::{Path as FilePath, PathBuf};
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+use super::fault::{Fault, Path, Step, display, keys, suggest};
+use super::locate::{locate, range};
+use super::node::Node;
+use super::variables;
+
+/// A parsed file: the tree with variables expanded and overrides in place.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// How the file is called in messages.
+    pub name: String,
+    /// The folder that relative paths in the file start from.
+    pub folder: PathBuf,
+    /// The file's text.
+    pub text: String,
+    /// What the text says.
+    pub node: Node,
+    overrides: Vec<Override>,
+}
+
+#[derive(Clone, Debug)]
+struct Override {
+    argument: String,
+    path: Path,
+}
+
+impl Document {
+    /// Reads a file and applies `--set` arguments.
+    ///
+    /// # Errors
+    /// [`Mistakes`]: an unreadable file, YAML's own errors, unset variables, arguments that are no `KEY=VALUE`.
+    pub fn read(path: &FilePath, sets: &[String]) -> Result<Self, Mistakes> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Mistakes::plain(&name, format!("could not read {name}: {e}")))?;
+        let folder = match path.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        Self::parse(&name, &folder, text, sets, &|v| std::env::var(v).ok())
+    }
+
+    /// [`Document::read`] for text that is already in memory.
+    ///
+    /// # Errors
+    /// As [`Document::read`].
+    pub fn parse(
+        name: &str,
+        folder: &FilePath,
+        text: String,
+        sets: &[String],
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Mistakes> {
+        let node = match Node::parse(&text) {
+            Ok(node) => node,
+            Err(e) => return Err(syntax(name, text, &e)),
+        };
+        let mut document = Self {
+            name: name.to_string(),
+            folder: folder.to_path_buf(),
+            text,
+            node,
+            overrides: Vec::new(),
+        };
+        for set in sets {
+            document.set(set)?;
+        }
+        let mut node = std::mem::take(&mut document.node);
+        let expanded = variables::expand(&mut node, lookup);
+        document.node = node;
+        match expanded {
+            Ok(()) => Ok(document),
+            Err(faults) => Err(document.mistakes(faults)),
+        }
+    }
+
+    /// Applies one `a.b.c=value`; the value is YAML.
+    fn set(&mut self, argument: &str) -> Result<(), Mistakes> {
+        let wrong = |why: &str| {
+            Mistakes::plain("--set", format!("`--set {argument}`: {why}"))
+                .help("write `--set KEY=VALUE`, for example `--set train.epochs=1`")
+        };
+        let Some((key, value)) = argument.split_once('=') else {
+            return Err(wrong("there is no `=`"));
+        };
+        let value = if value.is_empty() {
+            Node::Null
+        } else {
+            Node::parse(value).map_err(|e| wrong(&format!("the value is no YAML: {e}")))?
+        };
+        if key.is_empty() || key.split('.').any(str::is_empty) {
+            return Err(wrong("the key is empty, or a part of it is"));
+        }
+        let path = split_key(&self.node, key);
+        put(&mut self.node, &path, value).map_err(|why| wrong(&why))?;
+        self.overrides.push(Override {
+            argument: argument.to_string(),
+            path,
+        });
+        Ok(())
+    }
+
+    /// The faults with their places looked up in the text.
+    pub fn mistakes(&self, faults: Vec<Fault>) -> Mistakes {
+        Mistakes {
+            file: self.name.clone(),
+            list: faults.into_iter().map(|f| self.mistake(f)).collect(),
+        }
+    }
+
+    fn mistake(&self, fault: Fault) -> Mistake {
+        let overridden = self.overrides.iter().rev().find(|o| {
+            fault.path.starts_with(&o.path)
+                || (o.path.starts_with(&fault.path) && locate(&self.text, &fault.path, true).is_none())
+        });
+        let context = context(&fault);
+        if let Some(o) = overridden {
+            let text = format!("--set {}", o.argument);
+            let start = "--set ".len();
+            let end = text.find('=').map_or(text.len(), |i| i);
+            let span = if fault.at_key || fault.path.len() < o.path.len() {
+                start..end
+            } else {
+                (end + 1).min(text.len())..text.len()
+            };
+            return Mistake {
+                message: fault.message,
+                help: fault.help,
+                label: context,
+                source: Some(NamedSource::new("the command line", text)),
+                span: Some(span),
+            };
+        }
+        Mistake {
+            // Nothing found means that something is missing from the file as a whole.
+            span: locate(&self.text, &fault.path, fault.at_key)
+                .or_else(|| locate_above(&self.text, &fault.path)),
+            message: fault.message,
+            help: fault.help,
+            label: context,
+            source: Some(NamedSource::new(&self.name, self.text.clone())),
+        }
+    }
+
+    /// A path of the file, seen from the working folder.
+    pub fn resolve(&self, path: &FilePath) -> PathBuf {
+        if path.is_absolute() {
+            path.to_path_buf()
+        } else if self.folder == FilePath::new(".") {
+            path.to_path_buf()
+        } else {
+            self.folder.join(path)
+        }
+    }
+}
+
+/// The nearest enclosing place that the text has.
+fn locate_above(text: &str, path: &[Step]) -> Option<std::ops::Range<usize>> {
+    let above = path.split_last().map(|(_, above)| above).unwrap_or_default();
+    if above.is_empty() {
+        let line = 1 + text
+            .lines()
+            .position(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'))
+            .unwrap_or(0);
+        return range(text, line, 1, true);
+    }
+    locate(text, above, true).or_else(|| locate_above(text, above))
+}
+
+fn context(fault: &Fault) -> String {
+    let shown = if fault.at_key {
+        fault.path.split_last().map(|(_, above)| above).unwrap_or_default()
+    } else {
+        &fault.path
+    };
+    match (shown.is_empty(), fault.at_key) {
+        (true, _) => "here".to_string(),
+        (false, true) => format!("in `{}`", display(shown)),
+        (false, false) => format!("`{}`", display(shown)),
+    }
+}
+
+/// Splits a dotted key. Names may hold dots themselves, so the longest key that exists is taken first.
+fn split_key(root: &Node, key: &str) -> Path {
+    let parts: Vec<&str> = key.split('.').collect();
+    let mut path = Path::new();
+    let mut node = Some(root);
+    let mut at = 0;
+    while at < parts.len() {
+        let longest = (at + 1..=parts.len()).rev().find_map(|end| {
+            let name = parts[at..end].join(".");
+            node.and_then(|n| n.get(&name)).map(|below| (name, below, end))
+        });
+        match (longest, node, parts[at].parse::<usize>()) {
+            (Some((name, below, end)), _, _) => {
+                path.push(Step::Key(name));
+                node = Some(below);
+                at = end;
+            }
+            (None, Some(Node::List(items)), Ok(index)) => {
+                path.push(Step::Item(index));
+                node = items.get(index);
+                at += 1;
+            }
+            _ => {
+                path.push(Step::Key(parts[at].to_string()));
+                node = None;
+                at += 1;
+            }
+        }
+    }
+    path
+}
+
+fn put(node: &mut Node, path: &[Step], value: Node) -> Result<(), String> {
+    let Some((step, below)) = path.split_first() else {
+        *node = value;
+        return Ok(());
+    };
+    match (step, node) {
+        (Step::Key(key), node) => {
+            // A bare name (`scheme: base`, `a: lora`) stays the variant when a setting is put below it.
+            let mut child = node.get(key).cloned().unwrap_or_default();
+            put(&mut child, below, value)?;
+            match node {
+                Node::Map(_) | Node::Null => node.set(key, child),
+                Node::Text(name) if name == key => {
+                    *node = Node::Map(vec![(key.clone(), child)]);
+                }
+                other => return Err(format!("`{key}` cannot be set inside {}", other.describe())),
+            }
+            Ok(())
+        }
+        (Step::Item(i), Node::List(items)) => {
+            let count = items.len();
+            let item = items
+                .get_mut(*i)
+                .ok_or_else(|| format!("there is no item {i} (counted from 0) in a list of {count}"))?;
+            put(item, below, value)
+        }
+        (Step::Item(i), _) => Err(format!("`{i}` needs a list")),
+    }
+}
+
+fn syntax(name: &str, text: String, e: &serde_yaml::Error) -> Mistakes {
+    let message = e.to_string();
+    // The parser repeats the position in its message; the diagnostic shows it better.
+    let message = message
+        .split(" at line ")
+        .next()
+        .unwrap_or(&message)
+        .to_string();
+    let message = match message.split_once(": ") {
+        Some((path, rest)) if rest.contains("is here twice") || rest.starts_with("the tag") => {
+            let _ = path;
+            rest.to_string()
+        }
+        _ => message,
+    };
+    let span = e
+        .location()
+        .and_then(|at| range(&text, at.line(), at.column(), true));
+    Mistakes {
+        file: name.to_string(),
+        list: vec![Mistake {
+            message,
+            help: None,
+            label: "here".into(),
+            source: span.as_ref().map(|_| NamedSource::new(name, text)),
+            span,
+        }],
+    }
+}
+
+/// One mistake, ready to be shown.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    message: String,
+    help: Option<String>,
+    label: String,
+    source: Option<NamedSource<String>>,
+    span: Option<std::ops::Range<usize>>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+impl Diagnostic for Mistake {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|s| s as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.span.clone()?;
+        let label = LabeledSpan::new(Some(self.label.clone()), span.start, span.len());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// Everything that is wrong with a file.
+#[derive(Clone, Debug)]
+pub struct Mistakes {
+    file: String,
+    list: Vec<Mistake>,
+}
+
+impl Mistakes {
+    /// A mistake without a place.
+    pub fn plain(file: &str, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_string(),
+            list: vec![Mistake {
+                message: message.into(),
+                help: None,
+                label: String::new(),
+                source: None,
+                span: None,
+            }],
+        }
+    }
+
+    fn help(mut self, help: &str) -> Self {
+        self.list.iter_mut().for_each(|m| m.help = Some(help.to_string()));
+        self
+    }
+
+    /// The mistakes, in the order in which they were found.
+    pub fn list(&self) -> &[Mistake] {
+        &self.list
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.list.as_slice() {
+            [one] => one.fmt(f),
+            many => write!(f, "{}: {} mistakes", self.file, many.len()),
+        }
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl Diagnostic for Mistakes {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        match self.list.as_slice() {
+            [one] => one.help(),
+            _ => None,
+        }
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        match self.list.as_slice() {
+            [one] => one.source_code(),
+            _ => None,
+        }
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        match self.list.as_slice() {
+            [one] => one.labels(),
+            _ => None,
+        }
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        match self.list.as_slice() {
+            [_] => None,
+            many => Some(Box::new(many.iter().map(|m| m as &dyn Diagnostic))),
+        }
+    }
+}
+
+/// A fault about a name that is not in the file, for the semantic checks.
+pub fn unknown<'a>(
+    path: Path,
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Fault {
+    let mut fault = Fault::new(path, format!("there is no {what} `{name}`"));
+    fault.help = suggest(name, known);
+    fault
+}
+
+/// The path of a top-level key.
+pub fn top(key: &str) -> Path {
+    keys(&[key])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, sets: &[&str]) -> Result<Document, Mistakes> {
+        let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+        Document::parse("p.yaml", FilePath::new("."), text.into(), &sets, &|_| None)
+    }
+
+    #[test]
+    fn overrides_reach_any_key() {
+        fn t(text: &str, set: &str, want: &str) {
+            let document = parse(text, &[set]).unwrap();
+            assert_eq!(document.node, Node::parse(want).unwrap(), "{set}");
+        }
+        t("train: {epochs: 3}", "train.epochs=1", "train: {epochs: 1}");
+        t("{}", "train.epochs=1", "train: {epochs: 1}");
+        t("tasks: {a.b: {x: 1}}", "tasks.a.b.x=2", "tasks: {a.b: {x: 2}}");
+        t("seeds: [1, 2]", "seeds=[7]", "seeds: [7]");
+        t("seeds: [1, 2]", "seeds.1=5", "seeds: [1, 5]");
+        t("m: {a: lora}", "m.a.lora.rank=4", "m: {a: {lora: {rank: 4}}}");
+        t("name: x", "name=", "name: ~");
+        t("a: x", "a={kmer: {k: 3}}", "a: {kmer: {k: 3}}");
+    }
+
+    #[test]
+    fn bad_overrides_are_refused_with_the_argument() {
+        fn t(set: &str, message: &str) {
+            let text = "seeds: [1]\nname: x";
+            assert_eq!(parse(text, &[set]).unwrap_err().to_string(), message);
+        }
+        t("x", "`--set x`: there is no `=`");
+        t("=1", "`--set =1`: the key is empty, or a part of it is");
+        t(
+            "seeds.4=1",
+            "`--set seeds.4=1`: there is no item 4 (counted from 0) in a list of 1",
+        );
+        t("name.a=1", "`--set name.a=1`: `a` cannot be set inside the text `x`");
+    }
+}

@@ -1,0 +1,17 @@
+//! Reading YAML so that every mistake is told with file, line, column and the offending line.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`node`] | the tree of a document |
+//! | [`deserialize`] | from the tree to typed configuration, errors with their path |
+//! | [`fault`] | a mistake at a place of the tree |
+//! | [`locate`] | the place in the text |
+//! | [`variables`] | `${VAR}` and `${VAR:-default}` |
+//! | [`document`] | the file, its overrides, and its mistakes as miette diagnostics |
+
+pub mod deserialize;
+pub mod document;
+pub mod fault;
+pub mod locate;
+pub mod node;
+pub mod variables;

@@ -1,0 +1,80 @@
+//! The command line: help, exit codes, completions.
+
+mod toy;
+
+use toy::{Ran, lingo};
+
+fn run(arguments: &[&str]) -> Ran {
+    Ran::of(lingo().args(arguments).output().unwrap())
+}
+
+#[test]
+fn the_help_of_every_command() {
+    let commands: [&[&str]; 18] = [
+        &[],
+        &["run"],
+        &["validate"],
+        &["plan"],
+        &["graph"],
+        &["schema"],
+        &["ingest"],
+        &["tokenize"],
+        &["tokenize", "encode"],
+        &["tokenize", "train-bpe"],
+        &["tokenize", "inspect"],
+        &["pretrain"],
+        &["adapt"],
+        &["evaluate"],
+        &["predict"],
+        &["report"],
+        &["verify"],
+        &["completions"],
+    ];
+    let mut pages = String::new();
+    for command in commands {
+        let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let ran = run(&arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command:?}");
+        pages.push_str(&format!("$ lingo-pipe {}\n{}\n", arguments.join(" "), ran.stdout));
+    }
+    insta::assert_snapshot!("help", pages);
+}
+
+#[test]
+fn a_bad_command_line_exits_2() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["run", "--jobs", "0"],
+        &["run", "--seeds", "x"],
+        &["tokenize", "encode", "--input", "e.parquet", "--out", "t.parquet"],
+        &["ingest", "--out", "e.parquet"],
+        &[],
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(!ran.stderr.is_empty());
+    }
+}
+
+#[test]
+fn files_that_are_not_there() {
+    for (arguments, code) in [
+        (&["run", "nowhere.yaml"][..], 2),
+        (&["report", "nowhere"], 3),
+        (&["verify", "nowhere"], 3),
+        (&["evaluate", "--predictions", "nowhere.parquet"], 3),
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("nowhere"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn completions_and_the_man_page_know_the_commands() {
+    for arguments in [&["completions", "bash"][..], &["completions", "zsh"], &["man"]] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.contains("verify"), "{arguments:?}");
+    }
+}

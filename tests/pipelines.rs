@@ -1,0 +1,90 @@
+//! The shipped pipelines parse, and fit the JSON Schema that editors complete from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lingo_workflow::Pipeline;
+use lingo_workflow::pipeline::file::schema;
+
+fn pipelines() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 3, "{files:?}");
+    files
+}
+
+#[test]
+fn every_pipeline_parses_and_fits_the_schema() {
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for path in pipelines() {
+        Pipeline::read(&path, &[]).unwrap_or_else(|e| panic!("{}: {e:?}", path.display()));
+        let text = fs::read_to_string(&path).unwrap();
+        let value: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_parser_refuses() {
+    let schema = schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let good = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/yeast.yaml")).unwrap();
+    for (old, new) in [
+        ("lingo: 1", "lingo: 2"),
+        ("epochs: 10", "epochs: 0"),
+        ("epochs: 10", "epoch: 10"),
+        ("rank: 8, alpha", "rnk: 8, alpha"),
+        ("{ k: 3, stride: 3 }", "{ k: 9 }"),
+        ("vocabulary: reuse", "vocabulary: reused"),
+        ("seeds: [1, 2, 3]", "seeds: [a]"),
+    ] {
+        let text = good.replace(old, new);
+        assert_ne!(text, good, "{old}");
+        let value: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        assert!(!validator.is_valid(&value), "{new} fits the schema");
+    }
+}
+
+#[test]
+fn gue_has_its_28_tasks() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/gue.yaml");
+    let pipeline = Pipeline::read(&path, &[]).unwrap();
+    assert_eq!(pipeline.tasks.len(), 28);
+    for (name, epochs) in [("H3", 3), ("prom_core_tata", 10), ("prom_300_all", 4), ("tf_4", 3), ("mouse_3", 5), ("splice", 5), ("covid", 8)] {
+        let task = pipeline.task(name).unwrap();
+        assert_eq!((task.train.epochs.get(), task.train.batch.get()), (epochs, 32), "{name}");
+    }
+    let table = lingo_workflow::published::read(pipeline.published.as_ref().unwrap()).unwrap();
+    for (task, rows) in &table {
+        assert!(pipeline.task(task).is_some(), "{task}");
+        assert!(!rows.is_empty());
+    }
+}
+
+/// all-MiniLM-L6-v2: six blocks of width 384, as its config.json says.
+#[test]
+fn adaptive_rank_sampling_stays_under_two_percent() {
+    const MODEL: u64 = 22_713_216;
+    let per_rank = 6 * (4 * (384 + 384 + 1) + 2 * (384 + 1536 + 1));
+    for name in ["yeast", "gue"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("pipelines/{name}.yaml"));
+        let pipeline = Pipeline::read(&path, &[]).unwrap();
+        let Some(lingo_adapt::Method::AdaptiveRankSampling(ars)) = pipeline.method("ars") else {
+            panic!("{name} has no ars");
+        };
+        // The largest head is covid's: nine classes.
+        let trained = u64::from(ars.initial_rank.get()) * per_rank + 9 * 385;
+        let share = trained as f64 / (MODEL + trained) as f64;
+        assert!(share < 0.02, "{name}: {share}");
+    }
+}

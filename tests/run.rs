@@ -1,0 +1,151 @@
+//! A pipeline is run: what is done is kept, what changed is done again, and nothing depends on threads or jobs.
+
+mod toy;
+
+use std::fs;
+
+use toy::{Toy, contents};
+
+/// The files whose bits must not depend on anything but the pipeline.
+const RESULTS: [&str; 2] = ["adapter/", "predictions.parquet"];
+
+#[test]
+fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
+    let toy = Toy::new();
+    let dry = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--dry-run"]);
+    assert_eq!(dry.stdout.matches("not run yet").count(), 4, "{}", dry.stdout);
+    assert!(!toy.path("runs").exists(), "a dry run writes nothing");
+
+    let first = toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
+    assert!(first.stderr.contains("4 cells run, 0 finished before"), "{}", first.stderr);
+    assert_eq!(first.stdout, "runs/toy/report.html\n");
+    for file in [
+        "left/examples.parquet",
+        "left/tokens.parquet",
+        "left/lora/seed-1/adapter/adapter_config.json",
+        "left/lora/seed-1/adapter/adapter_model.safetensors",
+        "left/lora/seed-1/adapter/lingo.json",
+        "left/ars/seed-1/predictions.parquet",
+        "right/lora/seed-1/train.jsonl",
+        "right/lora/seed-1/metrics.json",
+        "right/lora/seed-1/cell.json",
+        "report.html",
+        "metrics.csv",
+        "metrics.parquet",
+        "lingo.lock",
+    ] {
+        assert!(toy.path("runs/toy").join(file).is_file(), "{file}");
+    }
+    assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 5);
+    let metrics: serde_json::Value =
+        serde_json::from_str(&toy.read("runs/toy/left/ars/seed-1/metrics.json")).unwrap();
+    assert!(metrics["test"]["mcc"].is_number(), "{metrics}");
+    assert!(metrics["trainable_parameters"].as_u64() < metrics["total_parameters"].as_u64());
+
+    let cells = toy.cells("runs/toy");
+    let again = toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
+    assert!(again.stderr.contains("0 cells run, 4 finished before"), "{}", again.stderr);
+    assert_eq!(toy.cells("runs/toy"), cells);
+
+    let fresh = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--fresh", "--only", "left", "--methods", "lora"]);
+    assert!(fresh.stderr.contains("1 cells run"), "{}", fresh.stderr);
+    let redone = toy.cells("runs/toy");
+    let changed: Vec<_> = cells.keys().filter(|c| cells[*c] != redone[*c]).collect();
+    assert_eq!(changed, ["left/lora/seed-1"]);
+}
+
+#[test]
+fn one_changed_byte_reruns_exactly_the_cells_that_read_it() {
+    let toy = Toy::new();
+    toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
+    let before = toy.cells("runs/toy");
+    let fasta = toy.read("right.fa");
+    let at = fasta.find("\nA").unwrap() + 1;
+    toy.write("right.fa", &format!("{}G{}", &fasta[..at], &fasta[at + 1..]));
+    let _ = fs::remove_file(toy.path("right.fa.fai"));
+
+    let dry = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--dry-run"]);
+    assert_eq!(dry.stdout.matches("cached").count(), 2, "{}", dry.stdout);
+    assert_eq!(dry.stdout.matches("input changed: ingest[0]").count(), 2, "{}", dry.stdout);
+
+    let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
+    assert!(ran.stderr.contains("2 cells run, 2 finished before"), "{}", ran.stderr);
+    let after = toy.cells("runs/toy");
+    let changed: Vec<_> = before.keys().filter(|c| before[*c] != after[*c]).collect();
+    assert_eq!(changed, ["right/ars/seed-1", "right/lora/seed-1"]);
+    assert_eq!(toy.lingo(&["verify", "runs/toy"]).code, 0);
+}
+
+#[test]
+fn a_folder_with_other_settings_is_refused_with_the_difference() {
+    let toy = Toy::new();
+    let run = ["run", "toy.yaml", "--device", "cpu", "--only", "left", "--methods", "lora"];
+    toy.ok(&run);
+    let cells = toy.cells("runs/toy");
+    let changed: Vec<&str> = run.iter().copied().chain(["--set", "train.epochs=2"]).collect();
+    let refused = toy.lingo(&changed);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("train.epochs: 4 -> 2"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--fresh"), "{}", refused.stderr);
+    assert_eq!(toy.cells("runs/toy"), cells, "nothing was touched");
+
+    let elsewhere: Vec<&str> = changed.iter().copied().chain(["--out", "other"]).collect();
+    toy.ok(&elsewhere);
+    assert!(toy.path("other/left/lora/seed-1/cell.json").is_file());
+    let fresh: Vec<&str> = changed.iter().copied().chain(["--fresh"]).collect();
+    toy.ok(&fresh);
+    assert_ne!(toy.cells("runs/toy"), cells);
+}
+
+#[test]
+fn the_bits_depend_neither_on_threads_nor_on_jobs() {
+    let toy = Toy::new();
+    let mut results = Vec::new();
+    for (out, threads, jobs) in [("a", "1", "1"), ("b", "2", "1"), ("c", "2", "2")] {
+        let options = ["--out", out, "--threads", threads, "--jobs", jobs, "--device", "cpu"];
+        let arguments: Vec<&str> = ["run", "toy.yaml"].into_iter().chain(options).collect();
+        toy.ok(&arguments);
+        results.push(contents(&toy.path(out), &RESULTS));
+    }
+    assert_eq!(results[0].keys().filter(|k| k.ends_with("predictions.parquet")).count(), 4);
+    for other in &results[1..] {
+        assert_eq!(results[0].keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+        for (name, bytes) in &results[0] {
+            assert!(bytes == &other[name], "{name} differs");
+        }
+    }
+}
+
+#[test]
+fn verify_tells_what_differs() {
+    let toy = Toy::new();
+    toy.ok(&["run", "toy.yaml", "--device", "cpu", "--only", "left", "--methods", "lora"]);
+    let fine = toy.ok(&["verify", "runs/toy"]);
+    assert!(fine.stderr.contains("as lingo.lock says"), "{}", fine.stderr);
+    toy.ok(&["report", "runs/toy"]);
+    toy.ok(&["verify", "runs/toy"]);
+
+    let predictions = toy.path("runs/toy/left/lora/seed-1/predictions.parquet");
+    let mut bytes = fs::read(&predictions).unwrap();
+    bytes[10] ^= 1;
+    fs::write(&predictions, bytes).unwrap();
+    fs::remove_file(toy.path("left.bed")).unwrap();
+    let found = toy.lingo(&["verify", "runs/toy", "--json"]);
+    assert_eq!(found.code, 1);
+    assert!(found.stderr.contains("predictions.parquet differs"), "{}", found.stderr);
+    assert!(found.stderr.contains("left.bed is gone"), "{}", found.stderr);
+    let json: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(json["differences"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_cell_without_its_record_is_run_again_and_a_hole_is_a_hole() {
+    let toy = Toy::new();
+    toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"]);
+    let folder = toy.path("runs/toy/left/lora/seed-1");
+    fs::remove_dir_all(&folder).unwrap();
+    toy.ok(&["report", "runs/toy"]);
+    assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 2);
+    let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"]);
+    assert!(ran.stderr.contains("1 cells run, 1 finished before"), "{}", ran.stderr);
+}
