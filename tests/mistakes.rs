@@ -13,7 +13,7 @@ fn a_mistake_in_the_file_is_shown_where_it_stands() {
     for command in ["run", "validate", "plan", "graph"] {
         let ran = toy.lingo(&[command, "bad.yaml"]);
         assert_eq!(ran.code, 2, "{command}");
-        for told in ["unknown key `epoch`", "bad.yaml:20:10", "did you mean `epochs`?"] {
+        for told in ["unknown key `epoch`", "bad.yaml:18:10", "did you mean `epochs`?"] {
             assert!(ran.stderr.contains(told), "{command}: {told}: {}", ran.stderr);
         }
     }

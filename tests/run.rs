@@ -36,7 +36,8 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
     ] {
         assert!(toy.path("runs/toy").join(file).is_file(), "{file}");
     }
-    assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 5);
+    let rows = toy.read("runs/toy/metrics.csv").lines().count();
+    assert_eq!(rows, 1 + 4 * 2, "a header, and dev and test of four cells");
     let metrics: serde_json::Value =
         serde_json::from_str(&toy.read("runs/toy/left/ars/seed-1/metrics.json")).unwrap();
     assert!(metrics["test"]["mcc"].is_number(), "{metrics}");
@@ -145,7 +146,35 @@ fn a_cell_without_its_record_is_run_again_and_a_hole_is_a_hole() {
     let folder = toy.path("runs/toy/left/lora/seed-1");
     fs::remove_dir_all(&folder).unwrap();
     toy.ok(&["report", "runs/toy"]);
-    assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 2);
+    assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 1 + 2);
     let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"]);
     assert!(ran.stderr.contains("1 cells run, 1 finished before"), "{}", ran.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {
+    let toy = Toy::new();
+    let run = [
+        "run", "toy.yaml", "--device", "cpu", "--only", "left", "--methods", "lora",
+        "--set", "train.epochs=150", "--set", "train.log_every=1",
+    ];
+    toy.ok(&run.iter().copied().chain(["--out", "whole"]).collect::<Vec<_>>());
+
+    let child = toy.command(&run).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let log = toy.path("runs/toy/left/lora/seed-1/train.jsonl");
+    while !fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 2) {
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let stopped = toy::Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(stopped.code, 75, "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("run the same command again"), "{}", stopped.stderr);
+    assert!(toy.cells("runs/toy").is_empty());
+
+    let again = toy.ok(&run);
+    assert!(again.stderr.contains("1 cells run"), "{}", again.stderr);
+    let [whole, resumed] = ["whole", "runs/toy"].map(|run| contents(&toy.path(run), &RESULTS));
+    assert!(whole == resumed, "a resumed cell gives the same bits");
 }

@@ -119,7 +119,7 @@ impl Document {
             fault.path.starts_with(&o.path)
                 || (o.path.starts_with(&fault.path) && locate(&self.text, &fault.path, true).is_none())
         });
-        let context = context(&fault);
+        let label = context(&fault);
         if let Some(o) = overridden {
             let text = format!("--set {}", o.argument);
             let start = "--set ".len();
@@ -132,18 +132,21 @@ impl Document {
             return Mistake {
                 message: fault.message,
                 help: fault.help,
-                label: context,
+                label,
                 source: Some(NamedSource::new("the command line", text)),
                 span: Some(span),
             };
         }
+        // What is not in the file is told at the nearest place that is.
+        let (span, label) = match locate(&self.text, &fault.path, fault.at_key) {
+            Some(span) => (Some(span), label),
+            None => (locate_above(&self.text, &fault.path), "here".to_string()),
+        };
         Mistake {
-            // Nothing found means that something is missing from the file as a whole.
-            span: locate(&self.text, &fault.path, fault.at_key)
-                .or_else(|| locate_above(&self.text, &fault.path)),
+            span,
             message: fault.message,
             help: fault.help,
-            label: context,
+            label,
             source: Some(NamedSource::new(&self.name, self.text.clone())),
         }
     }
@@ -263,14 +266,21 @@ fn syntax(name: &str, text: String, e: &serde_yaml::Error) -> Mistakes {
         }
         _ => message,
     };
-    let span = e
-        .location()
-        .and_then(|at| range(&text, at.line(), at.column(), true));
+    let span = e.location().and_then(|at| {
+        // The end of the file has no text to underline: the last line that has some is shown.
+        let found = range(&text, at.line(), at.column(), true).filter(|r| !r.is_empty());
+        found.or_else(|| {
+            let above = text.lines().take(at.line()).collect::<Vec<_>>();
+            let line = above.iter().rposition(|l| !l.trim().is_empty())?;
+            range(&text, line + 1, 1, false)
+        })
+    });
+    let tab = span.as_ref().is_some_and(|r| text[r.clone()].starts_with('\t'));
     Mistakes {
         file: name.to_string(),
         list: vec![Mistake {
             message,
-            help: None,
+            help: tab.then(|| "YAML indents with spaces, never with tabs".to_string()),
             label: "here".into(),
             source: span.as_ref().map(|_| NamedSource::new(name, text)),
             span,

@@ -61,7 +61,7 @@ fn token_length(token: &str, key: bool) -> usize {
         Some((_, quote @ ('"' | '\''))) => characters
             .find(|(_, c)| *c == quote)
             .map_or(token.len(), |(i, c)| i + c.len_utf8()),
-        Some((_, '[' | '{')) => token.trim_end().len(),
+        Some((_, '[' | '{')) => bracketed(token),
         _ => {
             let mut end = token.len();
             for (i, c) in token.char_indices() {
@@ -75,6 +75,27 @@ fn token_length(token: &str, key: bool) -> usize {
             token[..end].trim_end().len()
         }
     }
+}
+
+/// The length of a list or mapping that is closed on its line; without its end, the rest of the line.
+fn bracketed(token: &str) -> usize {
+    let mut depth = 0usize;
+    let mut quote = None;
+    for (i, c) in token.char_indices() {
+        match (quote, c) {
+            (Some(q), _) if c == q => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return i + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    token.trim_end().len()
 }
 
 const HERE: &str = "\u{1}here\u{1}";
@@ -206,7 +227,7 @@ mod tests {
     use super::*;
     use crate::yaml::fault::keys;
 
-    const TEXT: &str = "# é\nname: demo # why\ntasks:\n  H3:\n    ingest: {fasta: \"g a.fa\", n: 3}\nseeds: [1, two, 3]\nmethods:\n- a: é\n- b\n";
+    const TEXT: &str = "# é\nname: demo # why\ntasks:\n  H3:\n    ingest: {fasta: \"g a.fa\", n: 3}\nseeds: [1, two, 3]\nmethods:\n- a: é\n- b\ndeep: {a: {b: [1, \"}\"]}, c: 1}\n";
 
     #[test]
     fn a_path_is_found_in_the_text() {
@@ -218,6 +239,7 @@ mod tests {
         t(keys(&["tasks"]), false, Some("tasks"));
         t(keys(&["tasks", "H3"]), false, Some("H3"));
         t(keys(&["tasks", "H3", "ingest"]), false, Some("{fasta: \"g a.fa\", n: 3}"));
+        t(keys(&["deep", "a"]), false, Some("{b: [1, \"}\"]}"));
         t(keys(&["tasks", "H3", "ingest", "fasta"]), false, Some("\"g a.fa\""));
         t(keys(&["tasks", "H3", "ingest", "n"]), false, Some("3"));
         t(keys(&["tasks", "H3", "ingest", "n"]), true, Some("n"));
