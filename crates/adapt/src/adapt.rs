@@ -80,7 +80,12 @@ pub struct Outcome {
 /// See [`crate::Kind`].
 pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     let rows = |split: Split| -> Vec<&TokenRow> {
-        request.tokens.rows.iter().filter(|r| r.split == split).collect()
+        request
+            .tokens
+            .rows
+            .iter()
+            .filter(|r| r.split == split)
+            .collect()
     };
     let (train, dev, test) = (rows(Split::Train), rows(Split::Dev), rows(Split::Test));
     let planned = check(request, &train, &dev)?;
@@ -105,7 +110,8 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     )?;
     debug_assert_eq!(store.len() as u64, planned.trainable_parameters);
 
-    let (allocator, select_from, orthogonality) = rank_adaptation(request, &network, &store, planned.steps)?;
+    let (allocator, select_from, orthogonality) =
+        rank_adaptation(request, &network, &store, planned.steps)?;
     let peak = request
         .method
         .learning_rate()
@@ -144,9 +150,10 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         store,
     };
     if trainer.resume()? {
-        request
-            .progress
-            .say(&format!("going on from the checkpoint of step {}", trainer.state.step));
+        request.progress.say(&format!(
+            "going on from the checkpoint of step {}",
+            trainer.state.step
+        ));
     } else {
         trainer.log.clear()?;
     }
@@ -177,7 +184,8 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     }
     let outcome = Outcome {
         trainable_parameters: trained.parameters(
-            encoding.new_rows.as_ref().map_or(0, |r| r.trained as usize) * model.config().embedding_size(),
+            encoding.new_rows.as_ref().map_or(0, |r| r.trained as usize)
+                * model.config().embedding_size(),
         ),
         trained_initially: planned.trainable_parameters,
         total_parameters: planned.total_parameters,
@@ -194,7 +202,12 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         peak_memory_bytes: peak_memory(),
     };
     let description = Description::new(request, family, digest, pooling, &outcome);
-    write_adapter(&request.out.join("adapter"), &trained, &description, planned.steps)?;
+    write_adapter(
+        &request.out.join("adapter"),
+        &trained,
+        &description,
+        planned.steps,
+    )?;
 
     let predicted: Vec<&TokenRow> = dev.into_iter().chain(test).collect();
     let predictions = predict_rows(
@@ -214,7 +227,11 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
 }
 
 /// Finds what is wrong before anything is loaded.
-fn check(request: &AdaptRequest, train: &[&TokenRow], dev: &[&TokenRow]) -> Result<StepPlan, Error> {
+fn check(
+    request: &AdaptRequest,
+    train: &[&TokenRow],
+    dev: &[&TokenRow],
+) -> Result<StepPlan, Error> {
     let metadata = &request.tokens.metadata;
     if let Some(new) = &metadata.encoding.new_rows {
         new_rows::check(new)?;
@@ -222,7 +239,12 @@ fn check(request: &AdaptRequest, train: &[&TokenRow], dev: &[&TokenRow]) -> Resu
     if let Some(row) = request.tokens.rows.iter().find(|r| r.input_ids.is_empty()) {
         return Err(Error::Data(format!("the row `{}` has no tokens", row.id)));
     }
-    if let Some(row) = request.tokens.rows.iter().find(|r| !metadata.labels.admits(&r.label)) {
+    if let Some(row) = request
+        .tokens
+        .rows
+        .iter()
+        .find(|r| !metadata.labels.admits(&r.label))
+    {
         return Err(Error::Data(format!(
             "the row `{}` has the label {:?}, which does not fit {:?}",
             row.id, row.label, metadata.labels
@@ -230,7 +252,8 @@ fn check(request: &AdaptRequest, train: &[&TokenRow], dev: &[&TokenRow]) -> Resu
     }
     if dev.is_empty() && request.train.select_by != SelectBy::Last {
         return Err(Error::Data(
-            "there are no dev examples to select on; give a dev split, or set `select_by: last`".into(),
+            "there are no dev examples to select on; give a dev split, or set `select_by: last`"
+                .into(),
         ));
     }
     plan(
@@ -260,7 +283,14 @@ fn rank_adaptation(
     };
     let modules = network.triplets(store);
     let (schedule, rule) = schedule(&adaptation, settings.rank, modules.len(), steps)?;
-    let allocator = Allocator::new(rule, schedule, adaptation.betas, modules, store.len(), request.seed);
+    let allocator = Allocator::new(
+        rule,
+        schedule,
+        adaptation.betas,
+        modules,
+        store.len(),
+        request.seed,
+    );
     Ok((Some(allocator), schedule.last(), adaptation.orthogonality))
 }
 
@@ -293,7 +323,9 @@ fn write_model(mut base: Model, trained: &Trained, folder: &Path) -> Result<(), 
     if let Some(rows) = &trained.rows {
         base.append_rows(rows)?;
     }
-    atomic::write_folder(folder, |inside| base.save(inside).map_err(Error::WriteModel))
+    atomic::write_folder(folder, |inside| {
+        base.save(inside).map_err(Error::WriteModel)
+    })
 }
 
 /// Predictions of rows, in their order.

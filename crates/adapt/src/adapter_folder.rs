@@ -68,8 +68,13 @@ impl Description {
         pooling: Pooling,
         outcome: &Outcome,
     ) -> Self {
-        let folder = std::fs::canonicalize(request.model).unwrap_or_else(|_| request.model.to_owned());
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder =
+            std::fs::canonicalize(request.model).unwrap_or_else(|_| request.model.to_owned());
+        let name = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         Self {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -98,7 +103,10 @@ impl Description {
         if description.schema != SCHEMA {
             return Err(Error::Adapter {
                 path,
-                problem: format!("schema {} is not the one this version reads ({SCHEMA})", description.schema),
+                problem: format!(
+                    "schema {} is not the one this version reads ({SCHEMA})",
+                    description.schema
+                ),
             });
         }
         Ok(description)
@@ -110,12 +118,21 @@ impl Description {
 
     /// Where the bare model stands in `transformers`' classifier, and the classifier's name.
     fn places(&self) -> (&'static str, &'static str) {
-        if self.is_opt() { ("model", "score") } else { ("bert", "classifier") }
+        if self.is_opt() {
+            ("model", "score")
+        } else {
+            ("bert", "classifier")
+        }
     }
 
     /// Whether `transformers` has a classifier with this head.
     fn is_known_to_transformers(&self) -> bool {
-        self.pooling == if self.is_opt() { Pooling::Last } else { Pooling::Pooler }
+        self.pooling
+            == if self.is_opt() {
+                Pooling::Last
+            } else {
+                Pooling::Pooler
+            }
     }
 }
 
@@ -158,9 +175,17 @@ fn weights(trained: &Trained, description: &Description) -> TensorFile {
     }
     let h = &trained.head;
     let weight = transposed(&h.weight, h.width, h.outputs);
-    file.add(format!("base_model.model.{head}.weight"), &[h.outputs, h.width], weight);
+    file.add(
+        format!("base_model.model.{head}.weight"),
+        &[h.outputs, h.width],
+        weight,
+    );
     if let Some(bias) = &h.bias {
-        file.add(format!("base_model.model.{head}.bias"), &[h.outputs], bias.clone());
+        file.add(
+            format!("base_model.model.{head}.bias"),
+            &[h.outputs],
+            bias.clone(),
+        );
     }
     file
 }
@@ -173,12 +198,23 @@ fn peft_config(
     steps: u64,
 ) -> Value {
     let (base, head) = description.places();
-    let family = if description.is_opt() { Family::Opt } else { Family::Bert };
+    let family = if description.is_opt() {
+        Family::Opt
+    } else {
+        Family::Bert
+    };
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
-        (_, Some(_)) => trained.deltas.iter().map(|d| format!("{base}.{}", d.module)).collect(),
+        (_, Some(_)) => trained
+            .deltas
+            .iter()
+            .map(|d| format!("{base}.{}", d.module))
+            .collect(),
         (Some(targets), None) => targets.to_vec(),
-        (None, None) => default_targets(family).iter().map(|t| (*t).to_owned()).collect(),
+        (None, None) => default_targets(family)
+            .iter()
+            .map(|t| (*t).to_owned())
+            .collect(),
     };
     let mut config = json!({
         "base_model_name_or_path": description.base_model.name,
@@ -232,7 +268,11 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
     let modules: Vec<String> = file
         .tensors
         .keys()
-        .filter_map(|name| name.strip_prefix(&prefix)?.split_once(".lora_A").map(|(m, _)| m.to_owned()))
+        .filter_map(|name| {
+            name.strip_prefix(&prefix)?
+                .split_once(".lora_A")
+                .map(|(m, _)| m.to_owned())
+        })
         .collect();
     let mut deltas = Vec::new();
     if let Some(settings) = description.method.low_rank() {
@@ -241,7 +281,9 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             deltas.push(delta);
         }
     }
-    let (shape, weight) = file.take(&format!("base_model.model.{head}.weight")).map_err(fail)?;
+    let (shape, weight) = file
+        .take(&format!("base_model.model.{head}.weight"))
+        .map_err(fail)?;
     let [outputs, width] = shape[..] else {
         return Err(fail(format!("the head has shape {shape:?}")));
     };
@@ -251,9 +293,17 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             description.labels.outputs()
         )));
     }
-    let family = if description.is_opt() { Family::Opt } else { Family::Bert };
+    let family = if description.is_opt() {
+        Family::Opt
+    } else {
+        Family::Bert
+    };
     let bias = if head_has_bias(family, description.pooling) {
-        Some(file.take(&format!("base_model.model.{head}.bias")).map_err(fail)?.1)
+        Some(
+            file.take(&format!("base_model.model.{head}.bias"))
+                .map_err(fail)?
+                .1,
+        )
     } else {
         None
     };
@@ -285,12 +335,18 @@ fn read_delta(
     };
     let (a_shape, a) = file.take(&name("lora_A"))?;
     let (b_shape, b) = file.take(&name("lora_B"))?;
-    let lambda = if triplets { Some(file.take(&name("lora_E"))?.1) } else { None };
+    let lambda = if triplets {
+        Some(file.take(&name("lora_E"))?.1)
+    } else {
+        None
+    };
     let ([rank, input], [output, b_rank]) = (&a_shape[..], &b_shape[..]) else {
         return Err(format!("`{module}` has shapes {a_shape:?} and {b_shape:?}"));
     };
     if rank != b_rank || lambda.as_ref().is_some_and(|l| l.len() != *rank) {
-        return Err(format!("`{module}`: lora_A, lora_B and lora_E differ in rank"));
+        return Err(format!(
+            "`{module}`: lora_A, lora_B and lora_E differ in rank"
+        ));
     }
     let initial = settings.rank as f64;
     Ok(TrainedDelta {
@@ -300,7 +356,11 @@ fn read_delta(
         down: transposed(&a, *rank, *input),
         lambda,
         up: transposed(&b, *output, *rank),
-        scale: if triplets { settings.alpha / (initial + 1e-5) } else { settings.alpha / initial },
+        scale: if triplets {
+            settings.alpha / (initial + 1e-5)
+        } else {
+            settings.alpha / initial
+        },
         live: vec![true; *rank],
         module,
     })

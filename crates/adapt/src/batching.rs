@@ -8,7 +8,12 @@ const POOL: usize = 50;
 
 /// The batches of one epoch, as indices: shuffled, then sorted by length within pools of
 /// `POOL` batches, then the batches shuffled. Only the last batch may be short, as in a plain loader.
-pub(crate) fn epoch_batches(lengths: &[usize], batch: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+pub(crate) fn epoch_batches(
+    lengths: &[usize],
+    batch: usize,
+    seed: u64,
+    epoch: u64,
+) -> Vec<Vec<usize>> {
     let mut stream = Stream::new(seed, &format!("shuffle of epoch {epoch}"));
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     stream.shuffle(&mut order);
@@ -77,7 +82,10 @@ mod tests {
         let mut stream = Stream::new(1, "test");
         let lengths: Vec<usize> = (0..2000).map(|_| 10 + stream.below(100)).collect();
         let padded = |batches: &[Vec<usize>]| -> usize {
-            batches.iter().map(|b| b.len() * b.iter().map(|&i| lengths[i]).max().unwrap()).sum()
+            batches
+                .iter()
+                .map(|b| b.len() * b.iter().map(|&i| lengths[i]).max().unwrap())
+                .sum()
         };
         let batches = epoch_batches(&lengths, 16, 1, 0);
         assert!(padded(&batches) < lengths.iter().sum::<usize>() * 11 / 10);
@@ -90,6 +98,9 @@ mod tests {
         let rows: [&[u32]; 2] = [&[7, 8, 9], &[7]];
         let batch = pad(rows.into_iter(), 1);
         assert_eq!(batch.ids, [7, 8, 9, 7, 1, 1]);
-        assert_eq!((batch.lengths, batch.batch, batch.length), (vec![3, 1], 2, 3));
+        assert_eq!(
+            (batch.lengths, batch.batch, batch.length),
+            (vec![3, 1], 2, 3)
+        );
     }
 }

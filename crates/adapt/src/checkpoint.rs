@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::rank::allocator::AllocatorState;
 use crate::tensor_file::TensorFile;
-use crate::Error;
 
 /// The file's name in the folder of the cell.
 pub(crate) const FILE: &str = "checkpoint.safetensors";

@@ -33,16 +33,22 @@ impl DropoutSource for Dropout {
         let begin = self.counter;
         self.counter += n.div_ceil(PER_HASH) as u64;
         let mut mask = vec![0.0f32; n];
-        mask.par_chunks_mut(PIECE).enumerate().for_each(|(piece, values)| {
-            let first = begin + (piece * PIECE / PER_HASH) as u64;
-            for (i, four) in values.chunks_mut(PER_HASH).enumerate() {
-                let mut bits = mix(self.key, first + i as u64);
-                for value in four {
-                    *value = if bits & 0xffff < drop_below { 0.0 } else { keep };
-                    bits >>= 16;
+        mask.par_chunks_mut(PIECE)
+            .enumerate()
+            .for_each(|(piece, values)| {
+                let first = begin + (piece * PIECE / PER_HASH) as u64;
+                for (i, four) in values.chunks_mut(PER_HASH).enumerate() {
+                    let mut bits = mix(self.key, first + i as u64);
+                    for value in four {
+                        *value = if bits & 0xffff < drop_below {
+                            0.0
+                        } else {
+                            keep
+                        };
+                        bits >>= 16;
+                    }
                 }
-            }
-        });
+            });
         mask
     }
 }
@@ -66,18 +72,31 @@ mod tests {
             let mask = Dropout::new(1).mask(n, p);
             let dropped = mask.iter().filter(|&&v| v == 0.0).count() as f64 / n as f64;
             // Five standard deviations.
-            assert!((dropped - p).abs() < 5.0 * (p * (1.0 - p) / n as f64).sqrt() + 1e-5, "{p}: {dropped}");
-            assert!(mask.iter().all(|&v| v == 0.0 || v == (1.0 / (1.0 - p)) as f32));
+            assert!(
+                (dropped - p).abs() < 5.0 * (p * (1.0 - p) / n as f64).sqrt() + 1e-5,
+                "{p}: {dropped}"
+            );
+            assert!(
+                mask.iter()
+                    .all(|&v| v == 0.0 || v == (1.0 / (1.0 - p)) as f32)
+            );
         }
     }
 
     #[test]
     fn threads_change_nothing_and_the_counter_brings_masks_back() {
         let draw = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             pool.install(|| {
                 let mut source = Dropout::new(5);
-                (source.mask(100_001, 0.1), source.mask(7, 0.3), source.counter)
+                (
+                    source.mask(100_001, 0.1),
+                    source.mask(7, 0.3),
+                    source.counter,
+                )
             })
         };
         assert_eq!(draw(1), draw(3));

@@ -82,7 +82,9 @@ impl Error {
             Self::Model(lingo_lm::Error::Device { .. }) => Kind::Config,
             Self::NotFinite { .. } | Self::WriteModel(_) => Kind::Failed,
             Self::Artifact(e) if e.is_write_failure() => Kind::Failed,
-            Self::Data(_) | Self::Adapter { .. } | Self::Model(_) | Self::Artifact(_) => Kind::Input,
+            Self::Data(_) | Self::Adapter { .. } | Self::Model(_) | Self::Artifact(_) => {
+                Kind::Input
+            }
         }
     }
 }

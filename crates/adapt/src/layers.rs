@@ -14,7 +14,9 @@ pub struct LayerRange(Vec<(usize, usize)>);
 impl LayerRange {
     /// Whether a block is chosen.
     pub fn contains(&self, layer: usize) -> bool {
-        self.0.iter().any(|&(first, last)| (first..=last).contains(&layer))
+        self.0
+            .iter()
+            .any(|&(first, last)| (first..=last).contains(&layer))
     }
 
     /// The highest block that is named.
@@ -36,7 +38,11 @@ impl FromStr for LayerRange {
                     Some((first, last)) => (number(first)?, number(last)?),
                     None => (number(part)?, number(part)?),
                 };
-                if first > last { Err(bad()) } else { Ok((first, last)) }
+                if first > last {
+                    Err(bad())
+                } else {
+                    Ok((first, last))
+                }
             })
             .collect::<Result<_, _>>()?;
         Ok(Self(ranges))

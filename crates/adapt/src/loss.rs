@@ -13,7 +13,10 @@ pub(crate) fn summed_loss(
     scale: f64,
     gradient: &mut [f32],
 ) -> f64 {
-    let rows = logits.chunks(outputs).zip(gradient.chunks_mut(outputs)).zip(labels);
+    let rows = logits
+        .chunks(outputs)
+        .zip(gradient.chunks_mut(outputs))
+        .zip(labels);
     rows.map(|((row, out), label)| match label {
         Label::Class(class) => cross_entropy(row, *class as usize, scale, out),
         Label::Multi(flags) => binary_cross_entropy(row, flags, scale, out),
@@ -67,10 +70,19 @@ mod tests {
                 let at = |delta: f32| {
                     let mut moved = logits.to_vec();
                     moved[k] += delta;
-                    summed_loss(&moved, moved.len(), &[&label], 1.0, &mut vec![0.0; moved.len()])
+                    summed_loss(
+                        &moved,
+                        moved.len(),
+                        &[&label],
+                        1.0,
+                        &mut vec![0.0; moved.len()],
+                    )
                 };
                 let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
-                assert!((slope - f64::from(gradient[k])).abs() < 1e-3, "{label:?}, {k}");
+                assert!(
+                    (slope - f64::from(gradient[k])).abs() < 1e-3,
+                    "{label:?}, {k}"
+                );
             }
         }
         t(&[0.0, 0.0], Label::Class(1), 2f64.ln());
@@ -82,8 +94,14 @@ mod tests {
     #[test]
     fn large_logits_stay_finite() {
         let mut gradient = [0.0; 2];
-        assert_eq!(summed_loss(&[1e30, -1e30], 2, &[&Label::Class(0)], 1.0, &mut gradient), 0.0);
+        assert_eq!(
+            summed_loss(&[1e30, -1e30], 2, &[&Label::Class(0)], 1.0, &mut gradient),
+            0.0
+        );
         let multi = Label::Multi(vec![1, 0]);
-        assert_eq!(summed_loss(&[1e3, -1e3], 2, &[&multi], 1.0, &mut gradient), 0.0);
+        assert_eq!(
+            summed_loss(&[1e3, -1e3], 2, &[&multi], 1.0, &mut gradient),
+            0.0
+        );
     }
 }

@@ -55,7 +55,11 @@ fn of_classes(pairs: impl Iterator<Item = (usize, usize)>, classes: usize) -> f6
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
     let covariance = right * n - dot(&predicted, &truth);
     let spread = (n * n - dot(&predicted, &predicted)) * (n * n - dot(&truth, &truth));
-    if spread > 0.0 { covariance / spread.sqrt() } else { 0.0 }
+    if spread > 0.0 {
+        covariance / spread.sqrt()
+    } else {
+        0.0
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +77,12 @@ mod tests {
             let found = matthews_corrcoef(&logits, classes, &labels.iter().collect::<Vec<_>>());
             assert!((found.unwrap() - expected).abs() < 1e-12, "{found:?}");
         }
-        t(&[0, 1, 1, 1, 0], &[0, 1, 1, 0, 0], 2, 0.666_666_666_666_666_6);
+        t(
+            &[0, 1, 1, 1, 0],
+            &[0, 1, 1, 0, 0],
+            2,
+            0.666_666_666_666_666_6,
+        );
         t(&[0, 1, 2, 2], &[0, 1, 2, 1], 3, 0.7);
         t(&[1, 1, 1], &[0, 1, 0], 2, 0.0);
     }

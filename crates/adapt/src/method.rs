@@ -255,7 +255,14 @@ impl Method {
                     betas: [m.beta1.get(), m.beta2.get()],
                     orthogonality: m.orthogonality.get(),
                 };
-                (m.initial_rank, m.alpha, m.dropout, &m.targets, &m.layers, Some(adaptation))
+                (
+                    m.initial_rank,
+                    m.alpha,
+                    m.dropout,
+                    &m.targets,
+                    &m.layers,
+                    Some(adaptation),
+                )
             }
             Self::AdaptiveRankSampling(m) => {
                 let adaptation = RankAdaptation {
@@ -273,7 +280,14 @@ impl Method {
                     betas: [m.beta1.get(), m.beta2.get()],
                     orthogonality: m.orthogonality.get(),
                 };
-                (m.initial_rank, m.alpha, m.dropout, &m.targets, &m.layers, Some(adaptation))
+                (
+                    m.initial_rank,
+                    m.alpha,
+                    m.dropout,
+                    &m.targets,
+                    &m.layers,
+                    Some(adaptation),
+                )
             }
         };
         Some(LowRankSettings {
@@ -349,7 +363,8 @@ mod tests {
 
     #[test]
     fn what_is_not_given_has_a_default_and_what_is_unknown_an_error() {
-        let method: Method = serde_json::from_str(r#"{"lora": {"rank": 4, "layers": "0-2"}}"#).unwrap();
+        let method: Method =
+            serde_json::from_str(r#"{"lora": {"rank": 4, "layers": "0-2"}}"#).unwrap();
         let Method::Lora(lora) = &method else {
             panic!("{method:?}")
         };

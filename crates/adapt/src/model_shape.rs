@@ -83,7 +83,9 @@ impl ModelShape {
 fn is_part(name: &str) -> bool {
     name != "embeddings.position_ids"
         && name != "lm_head.weight"
-        && !["cls.", "classifier.", "score."].iter().any(|p| name.starts_with(p))
+        && !["cls.", "classifier.", "score."]
+            .iter()
+            .any(|p| name.starts_with(p))
 }
 
 /// The `.safetensors` files of a model folder, sorted.
@@ -95,7 +97,9 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let read = |e| lingo_artifact::Error::io("read", folder)(e);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(read)? {
-        let path = entry.map_err(|e| lingo_artifact::Error::io("read", folder)(e))?.path();
+        let path = entry
+            .map_err(|e| lingo_artifact::Error::io("read", folder)(e))?
+            .path();
         if path.extension().is_some_and(|e| e == "safetensors") {
             files.push(path);
         }
@@ -119,7 +123,8 @@ fn header(path: &Path) -> Result<BTreeMap<String, Vec<u64>>, Error> {
     let io = |e| lingo_artifact::Error::io("read", path)(e);
     let mut file = File::open(path).map_err(io)?;
     let mut length = [0u8; 8];
-    file.read_exact(&mut length).map_err(|e| lingo_artifact::Error::io("read", path)(e))?;
+    file.read_exact(&mut length)
+        .map_err(|e| lingo_artifact::Error::io("read", path)(e))?;
     let mut text = Vec::new();
     file.take(u64::from_le_bytes(length))
         .read_to_end(&mut text)
@@ -167,7 +172,9 @@ mod tests {
     #[test]
     fn sites_and_counts_are_those_of_the_loaded_model() {
         for name in ["bert", "opt", "opt_post_norm"] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures").join(name);
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../lm/tests/fixtures")
+                .join(name);
             let model = Model::load(&folder, &open_device(DeviceChoice::Cpu).unwrap()).unwrap();
             let shape = ModelShape::read(&folder).unwrap();
             assert_eq!(shape.parameters as usize, model.parameter_count(), "{name}");

@@ -153,7 +153,10 @@ impl Network {
         for (entry, name) in &self.of_model {
             self.model.set_tensor(name, store.slice(*entry).to_vec())?;
         }
-        let first_of_model = self.of_model.first().map_or(store.entries.len(), |(e, _)| *e);
+        let first_of_model = self
+            .of_model
+            .first()
+            .map_or(store.entries.len(), |(e, _)| *e);
         let leaves = (0..store.entries.len())
             .map(|e| (e < first_of_model).then(|| store.leaf(e, &self.device, tracked)))
             .collect();
@@ -171,7 +174,10 @@ impl Network {
         let extra = self.rows.as_ref().map(|rows| {
             new_rows::compose(uploaded.matrix(rows.entry), &rows.composition, &self.device)
         });
-        batch.check(self.model.config(), self.rows.as_ref().map_or(0, |r| r.composition.len()))?;
+        batch.check(
+            self.model.config(),
+            self.rows.as_ref().map_or(0, |r| r.composition.len()),
+        )?;
         let low_rank = self.low_rank(uploaded, live);
         let adaptation = Adaptation {
             low_rank: &low_rank,
@@ -204,10 +210,17 @@ impl Network {
             match delta.lambda {
                 Some(lambda) => {
                     let factors: Vec<f32> = (first..first + delta.rank)
-                        .map(|i| if live.is_none_or(|l| l[i]) { delta.scale as f32 } else { 0.0 })
+                        .map(|i| {
+                            if live.is_none_or(|l| l[i]) {
+                                delta.scale as f32
+                            } else {
+                                0.0
+                            }
+                        })
                         .collect();
                     let data = TensorData::new(factors, [1, delta.rank]);
-                    let lambda = uploaded.matrix(lambda) * Tensor::<2>::from_data(data, &self.device);
+                    let lambda =
+                        uploaded.matrix(lambda) * Tensor::<2>::from_data(data, &self.device);
                     up = up * lambda.reshape([delta.rank, 1]);
                     first += delta.rank;
                 }
@@ -277,7 +290,13 @@ pub(crate) fn pool(
         let weights = Tensor::<3>::from_data(TensorData::new(weights, [n, 1, length]), device);
         return Ok(weights.matmul(hidden.states).reshape([n, width]));
     }
-    let place = |real: u32| if pooling == Pooling::Cls { 0 } else { real as i32 - 1 };
+    let place = |real: u32| {
+        if pooling == Pooling::Cls {
+            0
+        } else {
+            real as i32 - 1
+        }
+    };
     let rows: Vec<i32> = batch
         .lengths
         .iter()
@@ -299,7 +318,8 @@ fn add_delta(
     let (rank, input, output) = (settings.rank, place.input, place.output);
     // A stream for each module: what is adapted beside it moves nothing.
     let mut stream = Stream::new(seed, &format!("initial values of {}", place.name));
-    let mut normal = |n: usize| -> Vec<f32> { (0..n).map(|_| (stream.normal() * 0.02) as f32).collect() };
+    let mut normal =
+        |n: usize| -> Vec<f32> { (0..n).map(|_| (stream.normal() * 0.02) as f32).collect() };
     let name = |part: &str| format!("{}.{part}", place.name);
     match &settings.rank_adaptation {
         Some(adaptation) => {
@@ -308,7 +328,11 @@ fn add_delta(
             let published = adaptation
                 .sampling
                 .is_some_and(|s| s.variant == crate::method::Variant::AsPublishedCode);
-            let lambda = if published { normal(rank) } else { vec![0.0; rank] };
+            let lambda = if published {
+                normal(rank)
+            } else {
+                vec![0.0; rank]
+            };
             Delta {
                 site,
                 rank,

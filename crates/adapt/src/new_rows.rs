@@ -17,11 +17,19 @@ pub(crate) fn initial(model: &Model, new: &NewRows, seed: u64) -> Result<Vec<f32
     };
     let width = model.config().embedding_size();
     let (means, deviations) = column_moments(&model.tensor(name)?, width);
-    let parts = new.composition.iter().map(Vec::len).max().unwrap_or(1).max(1) as f64;
+    let parts = new
+        .composition
+        .iter()
+        .map(Vec::len)
+        .max()
+        .unwrap_or(1)
+        .max(1) as f64;
     let mut stream = Stream::new(seed, "initial values of the new rows");
     Ok((0..new.trained as usize)
         .flat_map(|_| 0..width)
-        .map(|column| (means[column] / parts + stream.normal() * deviations[column] / parts.sqrt()) as f32)
+        .map(|column| {
+            (means[column] / parts + stream.normal() * deviations[column] / parts.sqrt()) as f32
+        })
         .collect())
 }
 
@@ -46,13 +54,21 @@ fn column_moments(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
 /// The rows `[new, width]`: each the sum of its vectors.
 pub(crate) fn compose(vectors: Tensor<2>, composition: &[Vec<u32>], device: &Device) -> Tensor<2> {
     let [trained, _] = vectors.dims();
-    if composition.iter().enumerate().all(|(i, parts)| *parts == [i as u32]) && trained == composition.len() {
+    if composition
+        .iter()
+        .enumerate()
+        .all(|(i, parts)| *parts == [i as u32])
+        && trained == composition.len()
+    {
         return vectors;
     }
     if composition.iter().all(|parts| parts.len() == 1) {
         let indices: Vec<i32> = composition.iter().map(|parts| parts[0] as i32).collect();
         let n = indices.len();
-        return vectors.select(0, Tensor::<1, Int>::from_data(TensorData::new(indices, [n]), device));
+        return vectors.select(
+            0,
+            Tensor::<1, Int>::from_data(TensorData::new(indices, [n]), device),
+        );
     }
     let mut counts = vec![0.0f32; composition.len() * trained];
     for (row, parts) in counts.chunks_mut(trained).zip(composition) {

@@ -70,7 +70,8 @@ impl LinearSchedule {
         let factor = if done < self.warmup {
             done as f64 / self.warmup.max(1) as f64
         } else {
-            self.total.saturating_sub(done) as f64 / self.total.saturating_sub(self.warmup).max(1) as f64
+            self.total.saturating_sub(done) as f64
+                / self.total.saturating_sub(self.warmup).max(1) as f64
         };
         self.peak * factor
     }
@@ -86,7 +87,13 @@ mod tests {
 
     fn floats(file: &SafeTensors, name: &str) -> Vec<f32> {
         let tensor = file.tensor(name).unwrap();
-        tensor.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+        tensor
+            .data()
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|&b| f32::from_le_bytes(b))
+            .collect()
     }
 
     #[test]
@@ -102,7 +109,11 @@ mod tests {
             .iter()
             .map(|&b| f64::from_le_bytes(b))
             .collect();
-        let schedule = LinearSchedule { peak: 0.05, warmup: 6, total: 30 };
+        let schedule = LinearSchedule {
+            peak: 0.05,
+            warmup: 6,
+            total: 30,
+        };
         let optimizer = AdamW { weight_decay: 0.1 };
         let mut store = ParameterStore::default();
         store.add("p", &[17], floats(&file, "start"));
@@ -110,10 +121,16 @@ mod tests {
             let mut gradient = gradients[17 * t..17 * (t + 1)].to_vec();
             clip(&mut gradient, Some(1.0));
             let rate = schedule.rate(t as u64);
-            assert!((rate - expected_rate).abs() < 1e-12, "step {t}: {rate} {expected_rate}");
+            assert!(
+                (rate - expected_rate).abs() < 1e-12,
+                "step {t}: {rate} {expected_rate}"
+            );
             optimizer.step(&mut store, &gradient, rate, None);
             for (i, (ours, theirs)) in store.values.iter().zip(&values[17 * t..]).enumerate() {
-                assert!((ours - theirs).abs() < 2e-6, "step {t}, value {i}: {ours} {theirs}");
+                assert!(
+                    (ours - theirs).abs() < 2e-6,
+                    "step {t}, value {i}: {ours} {theirs}"
+                );
             }
         }
     }
@@ -123,7 +140,14 @@ mod tests {
         let mut store = ParameterStore::default();
         store.add("p", &[2], vec![1.0, 1.0]);
         AdamW { weight_decay: 0.1 }.step(&mut store, &[1.0, 1.0], 0.1, Some(&[true, false]));
-        assert_eq!((store.values[0], store.first_moments[0], store.second_moments[0]), (1.0, 0.0, 0.0));
+        assert_eq!(
+            (
+                store.values[0],
+                store.first_moments[0],
+                store.second_moments[0]
+            ),
+            (1.0, 0.0, 0.0)
+        );
         assert!(store.values[1] < 1.0);
     }
 }

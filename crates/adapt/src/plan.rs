@@ -60,7 +60,9 @@ pub fn plan(
     let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
     let (steps_per_epoch, steps) = steps(train, examples);
     let outputs = labels.outputs() as u64;
-    let head = (shape.config.output_size() as u64 + u64::from(head_has_bias(shape.config.family, pooling))) * outputs;
+    let head = (shape.config.output_size() as u64
+        + u64::from(head_has_bias(shape.config.family, pooling)))
+        * outputs;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
     let mut added = head + rows;
     let mut of_model = 0;
@@ -95,7 +97,10 @@ pub fn plan(
         total_parameters: added + shape.parameters,
         modules,
         allocations: allocations.len() as u64,
-        allocation_steps: allocations.first().zip(allocations.last()).map(|(a, b)| (*a, *b, every)),
+        allocation_steps: allocations
+            .first()
+            .zip(allocations.last())
+            .map(|(a, b)| (*a, *b, every)),
         exchanged,
     })
 }
@@ -108,7 +113,11 @@ pub(crate) fn steps(train: &TrainConfig, examples: usize) -> (u64, u64) {
 }
 
 /// The pooling that is used: the one asked for, else the family's.
-pub(crate) fn pooling(train: &TrainConfig, family: Family, has_pooler: bool) -> Result<Pooling, Error> {
+pub(crate) fn pooling(
+    train: &TrainConfig,
+    family: Family,
+    has_pooler: bool,
+) -> Result<Pooling, Error> {
     match (train.pooling, family) {
         (Some(Pooling::Pooler), _) if !has_pooler => Err(Error::Config(
             "pooling: the model has no pooler; use cls, mean or last".into(),
@@ -193,7 +202,8 @@ pub(crate) fn schedule(
              but rank adaptation needs at least {FEWEST_ALLOCATIONS}: lower `every` (now {every}), `warmup_steps` or `final_steps`, \
              or train longer (`epochs`, or a smaller `batch`)",
             match rule {
-                Rule::AsPublishedCode { call_every, .. } => format!(", called every {call_every} steps,"),
+                Rule::AsPublishedCode { call_every, .. } =>
+                    format!(", called every {call_every} steps,"),
                 _ => String::new(),
             },
             allocations.len(),
@@ -233,8 +243,16 @@ fn exchanges(schedule: &Schedule, rule: Rule, allocations: &[u64]) -> f64 {
             let budget = schedule.budget(step);
             match rule {
                 Rule::Adalora => 0.0,
-                Rule::AsDescribed { probability, anneal, .. } => {
-                    let left = if anneal { 1.0 - schedule.fraction(step) } else { 1.0 };
+                Rule::AsDescribed {
+                    probability,
+                    anneal,
+                    ..
+                } => {
+                    let left = if anneal {
+                        1.0 - schedule.fraction(step)
+                    } else {
+                        1.0
+                    };
                     swaps(probability * left, budget, schedule.initial) as f64
                 }
                 Rule::AsPublishedCode { probability, .. } => {
@@ -250,7 +268,13 @@ mod tests {
     use super::*;
 
     fn adaptation(method: &str) -> RankAdaptation {
-        method.parse::<Method>().unwrap().low_rank().unwrap().rank_adaptation.unwrap()
+        method
+            .parse::<Method>()
+            .unwrap()
+            .low_rank()
+            .unwrap()
+            .rank_adaptation
+            .unwrap()
     }
 
     #[test]
@@ -278,10 +302,30 @@ mod tests {
                 assert!(message.contains(part), "{message}");
             }
         }
-        t(|_| (), "adalora", 12, &["12 optimizer steps", "make 8 allocations", "`epochs`"]);
-        t(|a| a.every = Some(5000), "adalora", 7485, &["every 5000", "make 2 allocations"]);
-        t(|a| a.warmup_steps = Some(90), "adalora", 100, &["warmup_steps 90", "make 0 allocations"]);
-        t(|a| a.target_rank = 10, "adalora", 100, &["target_rank 10", "initial_rank 10"]);
+        t(
+            |_| (),
+            "adalora",
+            12,
+            &["12 optimizer steps", "make 8 allocations", "`epochs`"],
+        );
+        t(
+            |a| a.every = Some(5000),
+            "adalora",
+            7485,
+            &["every 5000", "make 2 allocations"],
+        );
+        t(
+            |a| a.warmup_steps = Some(90),
+            "adalora",
+            100,
+            &["warmup_steps 90", "make 0 allocations"],
+        );
+        t(
+            |a| a.target_rank = 10,
+            "adalora",
+            100,
+            &["target_rank 10", "initial_rank 10"],
+        );
         t(
             |a| a.sampling.as_mut().unwrap().probability = 0.01,
             "ars",

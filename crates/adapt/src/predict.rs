@@ -29,8 +29,12 @@ pub fn predict(
     progress: &dyn Progress,
 ) -> Result<Predictions, Error> {
     let (description, trained) = read_adapter(adapter)?;
-    let beside = adapter.parent().map(|p| p.join("model")).filter(|p| p.is_dir());
-    let own = description.encoding.new_rows.is_some() || matches!(description.method, Method::Full(_));
+    let beside = adapter
+        .parent()
+        .map(|p| p.join("model"))
+        .filter(|p| p.is_dir());
+    let own =
+        description.encoding.new_rows.is_some() || matches!(description.method, Method::Full(_));
     let folder = match (own, beside, model) {
         (true, Some(beside), _) => beside,
         (true, None, _) => {

@@ -53,7 +53,12 @@ impl ParameterStore {
 
     /// One tensor as a leaf of a new graph; a tracked one gathers a gradient.
     pub fn leaf(&self, entry: usize, device: &Device, tracked: bool) -> Leaf {
-        Leaf::new(self.slice(entry), &self.entries[entry].shape, device, tracked)
+        Leaf::new(
+            self.slice(entry),
+            &self.entries[entry].shape,
+            device,
+            tracked,
+        )
     }
 }
 
@@ -73,13 +78,22 @@ impl Leaf {
         let values = values.to_vec();
         match *shape {
             [rows, columns] => {
-                let tensor = Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), device);
-                Self::Matrix(if tracked { tensor.require_grad() } else { tensor })
+                let tensor =
+                    Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), device);
+                Self::Matrix(if tracked {
+                    tensor.require_grad()
+                } else {
+                    tensor
+                })
             }
             _ => {
                 let length = values.len();
                 let tensor = Tensor::<1>::from_data(TensorData::new(values, [length]), device);
-                Self::Vector(if tracked { tensor.require_grad() } else { tensor })
+                Self::Vector(if tracked {
+                    tensor.require_grad()
+                } else {
+                    tensor
+                })
             }
         }
     }

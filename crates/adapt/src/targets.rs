@@ -29,7 +29,11 @@ pub(crate) fn matching(
     targets: &[impl AsRef<str>],
     layers: Option<&LayerRange>,
 ) -> Result<Vec<usize>, Error> {
-    let blocks = sites.iter().filter_map(|s| s.layer).max().map_or(0, |l| l + 1);
+    let blocks = sites
+        .iter()
+        .filter_map(|s| s.layer)
+        .max()
+        .map_or(0, |l| l + 1);
     if let Some(layers) = layers.filter(|l| l.highest() >= blocks) {
         return Err(Error::Config(format!(
             "layers {layers}: the model has {blocks} blocks, 0 to {}",
@@ -38,12 +42,17 @@ pub(crate) fn matching(
     }
     let chosen = |site: &Site| layers.is_none_or(|l| site.layer.is_some_and(|i| l.contains(i)));
     for target in targets {
-        if !sites.iter().any(|s| chosen(s) && is_match(&s.name, target.as_ref())) {
+        if !sites
+            .iter()
+            .any(|s| chosen(s) && is_match(&s.name, target.as_ref()))
+        {
             return Err(unknown(target.as_ref(), sites));
         }
     }
     let found: Vec<usize> = (0..sites.len())
-        .filter(|&i| chosen(&sites[i]) && targets.iter().any(|t| is_match(&sites[i].name, t.as_ref())))
+        .filter(|&i| {
+            chosen(&sites[i]) && targets.iter().any(|t| is_match(&sites[i].name, t.as_ref()))
+        })
         .collect();
     if found.is_empty() {
         return Err(Error::Config(
@@ -69,12 +78,16 @@ fn unknown(target: &str, sites: &[Site]) -> Error {
             names.push(short);
         }
     }
-    let parts = names.iter().flat_map(|n| [*n, n.rsplit('.').next().unwrap_or(n)]);
+    let parts = names
+        .iter()
+        .flat_map(|n| [*n, n.rsplit('.').next().unwrap_or(n)]);
     let near = parts
         .map(|candidate| (strsim::jaro_winkler(target, candidate), candidate))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(similarity, _)| *similarity > 0.7)
-        .map_or(".".to_owned(), |(_, name)| format!("; did you mean `{name}`?"));
+        .map_or(".".to_owned(), |(_, name)| {
+            format!("; did you mean `{name}`?")
+        });
     Error::Config(format!(
         "the target `{target}` matches no module of the model{near} It has: {}",
         names.join(", ")
@@ -116,7 +129,12 @@ mod tests {
                 });
             }
         }
-        sites.push(Site { name: "pooler.dense".into(), input: 4, output: 4, layer: None });
+        sites.push(Site {
+            name: "pooler.dense".into(),
+            input: 4,
+            output: 4,
+            layer: None,
+        });
         sites
     }
 
@@ -132,7 +150,11 @@ mod tests {
         t(&["output.dense"], None, &[3, 5, 9, 11]);
         t(&["dense"], None, &[3, 4, 5, 9, 10, 11, 12]);
         t(&["encoder.layer.0.output.dense"], None, &[5]);
-        t(default_targets(Family::Bert), None, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        t(
+            default_targets(Family::Bert),
+            None,
+            &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+        );
     }
 
     #[test]
@@ -143,12 +165,24 @@ mod tests {
                 assert!(message.contains(part), "{message}");
             }
         }
-        t("querry", &["`querry`", "did you mean `query`?", "attention.output.dense"]);
+        t(
+            "querry",
+            &[
+                "`querry`",
+                "did you mean `query`?",
+                "attention.output.dense",
+            ],
+        );
         t("uery", &["`uery` matches no module"]);
-        t("q_proj", &["It has: attention.self.query, attention.self.key"]);
+        t(
+            "q_proj",
+            &["It has: attention.self.query, attention.self.key"],
+        );
         t("", &["matches no module"]);
         let layers: LayerRange = "0-2".parse().unwrap();
-        let message = matching(&sites(), &["query"], Some(&layers)).unwrap_err().to_string();
+        let message = matching(&sites(), &["query"], Some(&layers))
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("has 2 blocks"), "{message}");
     }
 }

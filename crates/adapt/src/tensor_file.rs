@@ -45,12 +45,17 @@ impl TensorFile {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let fail = |e: safetensors::SafeTensorError| lingo_artifact::Error::invalid(path, e.to_string());
+        let fail =
+            |e: safetensors::SafeTensorError| lingo_artifact::Error::invalid(path, e.to_string());
         let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = self
             .tensors
             .iter()
             .map(|(name, (shape, values))| {
-                (name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+                (
+                    name,
+                    shape,
+                    values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                )
             })
             .collect();
         let mut views = Vec::with_capacity(bytes.len());
@@ -81,10 +86,20 @@ impl TensorFile {
         }
         for (name, view) in file.iter() {
             if view.dtype() != Dtype::F32 {
-                return Err(fail(format!("the tensor `{name}` has type {:?}, not F32", view.dtype())));
+                return Err(fail(format!(
+                    "the tensor `{name}` has type {:?}, not F32",
+                    view.dtype()
+                )));
             }
-            let values = view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-            read.tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&b| f32::from_le_bytes(b))
+                .collect();
+            read.tensors
+                .insert(name.to_owned(), (view.shape().to_vec(), values));
         }
         Ok(read)
     }
@@ -117,6 +132,9 @@ mod tests {
 
     #[test]
     fn transposing_twice_is_nothing() {
-        assert_eq!(transposed(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(
+            transposed(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3),
+            [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
+        );
     }
 }

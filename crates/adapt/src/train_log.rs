@@ -85,7 +85,10 @@ fn line(path: &Path, event: &TrainEvent) -> Result<String, Error> {
 
 fn whole_lines(path: &Path) -> Result<Vec<TrainEvent>, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    Ok(text.lines().map_while(|l| serde_json::from_str(l).ok()).collect())
+    Ok(text
+        .lines()
+        .map_while(|l| serde_json::from_str(l).ok())
+        .collect())
 }
 
 #[cfg(test)]
@@ -96,7 +99,10 @@ mod tests {
     fn a_resumed_log_has_no_line_twice_and_no_half_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cell/train.jsonl");
-        let event = |step| TrainEvent { step, ..TrainEvent::default() };
+        let event = |step| TrainEvent {
+            step,
+            ..TrainEvent::default()
+        };
         let mut log = TrainLog::create(&path).unwrap();
         for step in 1..=4 {
             log.append(&event(step)).unwrap();

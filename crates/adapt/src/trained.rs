@@ -193,10 +193,16 @@ impl Inference {
         let new_rows = trained.rows.as_ref().map_or(0, |rows| rows.len() / width);
         Ok(Self {
             low_rank,
-            rows: trained.rows.as_ref().map(|rows| matrix(rows.clone(), [new_rows, width])),
+            rows: trained
+                .rows
+                .as_ref()
+                .map(|rows| matrix(rows.clone(), [new_rows, width])),
             new_rows,
             weight: matrix(head.weight.clone(), [head.width, head.outputs]),
-            bias: head.bias.as_ref().map(|bias| matrix(bias.clone(), [1, head.outputs])),
+            bias: head
+                .bias
+                .as_ref()
+                .map(|bias| matrix(bias.clone(), [1, head.outputs])),
             pooling: head.pooling,
             outputs: head.outputs,
             model,
@@ -226,7 +232,12 @@ impl Inference {
                 ..Adaptation::none()
             };
             let hidden = self.model.forward(&batch, adaptation);
-            let pooled = pool(hidden, self.pooling, &batch, self.model.parameters().device())?;
+            let pooled = pool(
+                hidden,
+                self.pooling,
+                &batch,
+                self.model.parameters().device(),
+            )?;
             let mut logits = pooled.matmul(self.weight.clone());
             if let Some(bias) = &self.bias {
                 logits = logits + bias.clone();

@@ -84,7 +84,9 @@ impl Trainer<'_> {
                 self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
                 let allocation = self.allocate();
                 let step = self.state.step;
-                if step.is_multiple_of(u64::from(self.config.log_every.get())) || allocation.is_some() {
+                if step.is_multiple_of(u64::from(self.config.log_every.get()))
+                    || allocation.is_some()
+                {
                     self.write_log(learning_rate, allocation, &mut logged)?;
                 }
                 if self.evaluates_at(step) {
@@ -122,11 +124,20 @@ impl Trainer<'_> {
         self.finite("loss", loss, learning_rate)?;
         if self.orthogonality > 0.0 {
             let triplets = self.network.triplets(&self.store);
-            orthogonality::penalize(&self.store.values, &mut gradients, &triplets, self.orthogonality);
+            orthogonality::penalize(
+                &self.store.values,
+                &mut gradients,
+                &triplets,
+                self.orthogonality,
+            );
         }
         let frozen = self.allocator.as_ref().and_then(Allocator::frozen);
         if let Some(frozen) = frozen {
-            gradients.iter_mut().zip(frozen).filter(|(_, f)| **f).for_each(|(g, _)| *g = 0.0);
+            gradients
+                .iter_mut()
+                .zip(frozen)
+                .filter(|(_, f)| **f)
+                .for_each(|(g, _)| *g = 0.0);
         }
         let norm = clip(&mut gradients, Some(self.config.clip.get()));
         self.finite("gradient norm", norm, learning_rate)?;
@@ -147,10 +158,19 @@ impl Trainer<'_> {
         uploaded: &Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
-        let batch = pad(indices.iter().map(|&i| self.train[i].input_ids.as_slice()), self.pad);
+        let batch = pad(
+            indices.iter().map(|&i| self.train[i].input_ids.as_slice()),
+            self.pad,
+        );
         self.state.tokens += batch.lengths.iter().map(|&n| u64::from(n)).sum::<u64>();
-        let live = self.allocator.as_ref().filter(|a| a.masks()).map(Allocator::live);
-        let logits = self.network.logits(uploaded, live, &batch, Some(&mut self.dropout))?;
+        let live = self
+            .allocator
+            .as_ref()
+            .filter(|a| a.masks())
+            .map(Allocator::live);
+        let logits = self
+            .network
+            .logits(uploaded, live, &batch, Some(&mut self.dropout))?;
         let labels: Vec<_> = indices.iter().map(|&i| &self.train[i].label).collect();
         let outputs = self.network.head.outputs;
         let values = download(logits.clone().without_autodiff())?;
@@ -163,7 +183,8 @@ impl Trainer<'_> {
         let shape = [labels.len(), outputs];
         let slope = Tensor::<2>::from_data(TensorData::new(slope, shape), &logits.device());
         let found = (logits * slope).sum().backward();
-        self.network.gather(&self.store, uploaded, found, gradients)?;
+        self.network
+            .gather(&self.store, uploaded, found, gradients)?;
         Ok(loss)
     }
 
@@ -231,7 +252,10 @@ impl Trainer<'_> {
         if self.dev.is_empty() {
             return false;
         }
-        let every = self.config.evaluate_every.map_or(self.steps_per_epoch, |n| u64::from(n.get()));
+        let every = self
+            .config
+            .evaluate_every
+            .map_or(self.steps_per_epoch, |n| u64::from(n.get()));
         step.is_multiple_of(every) || step == self.schedule.total
     }
 
@@ -257,7 +281,10 @@ impl Trainer<'_> {
         if self.state.best.is_none_or(|(_, best)| score > best) {
             self.state.best = Some((self.state.step, score));
             self.state.since_best = 0;
-            let live = self.allocator.as_ref().map_or(Vec::new(), |a| a.live().to_vec());
+            let live = self
+                .allocator
+                .as_ref()
+                .map_or(Vec::new(), |a| a.live().to_vec());
             self.best = Some((self.store.values.clone(), live));
         } else {
             self.state.since_best += 1;
@@ -274,10 +301,20 @@ impl Trainer<'_> {
         let outputs = self.network.head.outputs;
         let mut all = vec![0.0f32; self.dev.len() * outputs];
         for indices in evaluation_batches(&lengths, size) {
-            let batch = pad(indices.iter().map(|&i| self.dev[i].input_ids.as_slice()), self.pad);
-            let live = self.allocator.as_ref().filter(|a| a.masks()).map(Allocator::live);
+            let batch = pad(
+                indices.iter().map(|&i| self.dev[i].input_ids.as_slice()),
+                self.pad,
+            );
+            let live = self
+                .allocator
+                .as_ref()
+                .filter(|a| a.masks())
+                .map(Allocator::live);
             let logits = self.network.logits(&uploaded, live, &batch, None)?;
-            for (&i, row) in indices.iter().zip(download(logits.without_autodiff())?.chunks(outputs)) {
+            for (&i, row) in indices
+                .iter()
+                .zip(download(logits.without_autodiff())?.chunks(outputs))
+            {
                 all[i * outputs..(i + 1) * outputs].copy_from_slice(row);
             }
         }

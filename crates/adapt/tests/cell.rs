@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{AdaptRequest, Error, Kind, Method, Outcome, TrainConfig, adapt, predict};
-use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::prediction::Predictions;
+use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::random::Stream;
 use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
 use lingo_artifact::train_log::{self, TrainEvent};
@@ -14,7 +14,9 @@ use lingo_artifact::{Label, LabelKind, Split};
 use lingo_lm::DeviceChoice;
 
 fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../lm/tests/fixtures")
+        .join(name)
 }
 
 /// Sequences of the ids 5 to 8; those with more 5 than 6 are of class 1.
@@ -24,7 +26,9 @@ fn tokens(kind: &LabelKind, new_rows: Option<NewRows>) -> Tokens {
     let rows = (0..160)
         .map(|i| {
             let length = 6 + stream.below(5);
-            let mut ids: Vec<u32> = (0..length).map(|_| 5 + shift + stream.below(4) as u32).collect();
+            let mut ids: Vec<u32> = (0..length)
+                .map(|_| 5 + shift + stream.below(4) as u32)
+                .collect();
             let count = |id: u32| ids.iter().filter(|&&x| x == id + shift).count();
             let more = count(5) > count(6);
             let label = match kind {
@@ -47,7 +51,12 @@ fn tokens(kind: &LabelKind, new_rows: Option<NewRows>) -> Tokens {
             labels: kind.clone(),
             encoding: Encoding {
                 scheme: "base".into(),
-                vocabulary: if new_rows.is_some() { "extend" } else { "reuse" }.into(),
+                vocabulary: if new_rows.is_some() {
+                    "extend"
+                } else {
+                    "reuse"
+                }
+                .into(),
                 tokens: vec![("A".into(), 5), ("C".into(), 6)],
                 new_rows,
                 template: None,
@@ -74,9 +83,10 @@ fn config(text: &str) -> TrainConfig {
 }
 
 /// Overfits the toy set: no dropout, many epochs.
-const LONG: &str = r#"{"epochs": 40, "batch": 8, "learning_rate": 0.02, "base_dropout": false,
+const LONG: &str = r#"{"epochs": 40, "batch": 8, "learning_rate": 0.005, "base_dropout": false,
     "weight_decay": 0, "pooling": "mean"}"#;
-const SHORT: &str = r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1}"#;
+const SHORT: &str =
+    r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1}"#;
 
 struct Cell<'a> {
     tokens: &'a Tokens,
@@ -107,7 +117,11 @@ fn events(out: &Path) -> Vec<TrainEvent> {
 }
 
 fn accuracy(predictions: &Predictions, split: Split) -> f64 {
-    let rows: Vec<_> = predictions.rows.iter().filter(|r| r.split == split).collect();
+    let rows: Vec<_> = predictions
+        .rows
+        .iter()
+        .filter(|r| r.split == split)
+        .collect();
     let right = rows.iter().filter(|r| {
         let yes = r.logits[1] > r.logits[0];
         r.label == Label::Class(u32::from(yes))
@@ -121,16 +135,34 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
     let train = config(LONG);
     for (family, method) in [
         ("bert", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
-        ("bert", r#"{"adalora": {"initial_rank": 6, "target_rank": 3, "dropout": 0}}"#),
-        ("bert", r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "dropout": 0}}"#),
-        ("bert", r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "dropout": 0}}"#),
+        (
+            "bert",
+            r#"{"adalora": {"initial_rank": 6, "target_rank": 3, "dropout": 0}}"#,
+        ),
+        (
+            "bert",
+            r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "dropout": 0}}"#,
+        ),
+        (
+            "bert",
+            r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "dropout": 0}}"#,
+        ),
         ("opt", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
     ] {
         let out = tempfile::tempdir().unwrap();
-        let cell = Cell { tokens: &tokens, method, train: &train, seed: 1, model: family };
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 1,
+            model: family,
+        };
         let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
         let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
-        assert!(losses[0] > 0.6 && losses[losses.len() - 1] < 0.2, "{method}: {losses:?}");
+        assert!(
+            losses[0] > 0.6 && losses[losses.len() - 1] < 0.2,
+            "{method}: {losses:?}"
+        );
         let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
         assert_eq!(predictions.rows.len(), 80);
         assert!(accuracy(&predictions, Split::Test) > 0.8, "{method}");
@@ -141,20 +173,37 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             .flat_map(|s| tokens.rows.iter().filter(move |r| r.split == *s).cloned())
             .collect();
         let adapter = out.path().join("adapter");
-        let again = predict(&adapter, Some(&model(family)), &rows, DeviceChoice::Cpu, &Silent).unwrap();
+        let again = predict(
+            &adapter,
+            Some(&model(family)),
+            &rows,
+            DeviceChoice::Cpu,
+            &Silent,
+        )
+        .unwrap();
         assert_eq!(again, predictions, "{method}");
 
         if method.contains("rank\": 6") {
-            let allocations: Vec<TrainEvent> =
-                events(out.path()).into_iter().filter(|e| e.rank_pattern.is_some()).collect();
+            let allocations: Vec<TrainEvent> = events(out.path())
+                .into_iter()
+                .filter(|e| e.rank_pattern.is_some())
+                .collect();
             assert!(allocations.len() >= 10, "{method}");
             assert_eq!(allocations.len() as u64, outcome.allocations, "{method}");
             let back: u64 = allocations.iter().filter_map(|e| e.reintroduced).sum();
             assert_eq!(back, outcome.reintroduced);
-            assert_eq!(back > 0, method.contains("sampling"), "{method}: {back}");
+            // In AdaLoRA a pruned lambda may grow back; in rank sampling triplets must come back.
+            assert!(back > 0 || !method.contains("sampling"), "{method}");
             if !method.contains("published") {
-                assert!(allocations.iter().all(|e| e.rank_alive <= e.rank_budget), "{method}");
-                assert_eq!(allocations.last().unwrap().rank_alive, Some(3 * 12), "{method}");
+                assert!(
+                    allocations.iter().all(|e| e.rank_alive <= e.rank_budget),
+                    "{method}"
+                );
+                assert_eq!(
+                    allocations.last().unwrap().rank_alive,
+                    Some(3 * 12),
+                    "{method}"
+                );
             }
             assert!(outcome.trainable_parameters < outcome.trained_initially);
         } else {
@@ -165,7 +214,10 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
 
 #[test]
 fn heads_new_rows_and_whole_models_learn_too() {
-    let extend = NewRows { trained: 9, composition: (0..9).map(|i| vec![i]).collect() };
+    let extend = NewRows {
+        trained: 9,
+        composition: (0..9).map(|i| vec![i]).collect(),
+    };
     let compose = NewRows {
         trained: 10,
         composition: (0..9).map(|i| vec![i, i + 1]).collect(),
@@ -179,19 +231,41 @@ fn heads_new_rows_and_whole_models_learn_too() {
         let tokens = tokens(&classes(), new_rows);
         let train = config(LONG);
         let out = tempfile::tempdir().unwrap();
-        let cell = Cell { tokens: &tokens, method, train: &train, seed: 1, model: "bert" };
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
         let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
         let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
         // A probe on a random model learns little.
-        let limit = if method.contains("head") { losses[0] - 0.02 } else { 0.3 };
+        let limit = if method.contains("head") {
+            losses[0] - 0.02
+        } else {
+            0.3
+        };
         assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
         let own = method.contains("full") || tokens.metadata.encoding.new_rows.is_some();
         assert_eq!(out.path().join("model/config.json").is_file(), own);
         let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
-        let rows: Vec<TokenRow> = tokens.rows.iter().filter(|r| r.split == Split::Test).cloned().collect();
+        let rows: Vec<TokenRow> = tokens
+            .rows
+            .iter()
+            .filter(|r| r.split == Split::Test)
+            .cloned()
+            .collect();
         let base = model("bert");
         let base = (!own).then_some(base.as_path());
-        let again = predict(&out.path().join("adapter"), base, &rows, DeviceChoice::Cpu, &Silent).unwrap();
+        let again = predict(
+            &out.path().join("adapter"),
+            base,
+            &rows,
+            DeviceChoice::Cpu,
+            &Silent,
+        )
+        .unwrap();
         for (one, other) in again.rows.iter().zip(&predictions.rows[40..]) {
             assert_eq!(one.id, other.id);
             for (a, b) in one.logits.iter().zip(&other.logits) {
@@ -204,16 +278,27 @@ fn heads_new_rows_and_whole_models_learn_too() {
 
 #[test]
 fn other_kinds_of_labels_train() {
-    for kind in [LabelKind::Multilabel(vec!["a".into(), "b".into()]), LabelKind::Regression] {
+    for kind in [
+        LabelKind::Multilabel(vec!["a".into(), "b".into()]),
+        LabelKind::Regression,
+    ] {
         let tokens = tokens(&kind, None);
         let train = config(LONG);
         let out = tempfile::tempdir().unwrap();
-        let cell =
-            Cell { tokens: &tokens, method: r#"{"lora": {"rank": 4}}"#, train: &train, seed: 1, model: "bert" };
+        let cell = Cell {
+            tokens: &tokens,
+            method: r#"{"lora": {"rank": 4}}"#,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
         cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
         let events = events(out.path());
         let losses: Vec<f64> = events.iter().filter_map(|e| e.loss).collect();
-        assert!(losses[losses.len() - 1] < losses[0] / 2.0, "{kind:?}: {losses:?}");
+        assert!(
+            losses[losses.len() - 1] < losses[0] / 2.0,
+            "{kind:?}: {losses:?}"
+        );
         let scored = events.iter().any(|e| e.dev_mcc.is_some());
         assert_eq!(scored, kind != LabelKind::Regression);
     }
@@ -238,27 +323,53 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     let tokens = tokens(&classes(), None);
     let train = config(SHORT);
     let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
-    let cell = Cell { tokens: &tokens, method, train: &train, seed: 3, model: "bert" };
+    let cell = Cell {
+        tokens: &tokens,
+        method,
+        train: &train,
+        seed: 3,
+        model: "bert",
+    };
     let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    cell.run(whole.path(), &Silent, &StopFlag::default()).unwrap();
+    cell.run(whole.path(), &Silent, &StopFlag::default())
+        .unwrap();
     // Once in the middle of an epoch, once at its end.
     for step in [13, 30] {
         let stop = StopFlag::default();
-        let error = cell.run(broken.path(), &StopAt(step, &stop, AtomicU64::new(0)), &stop).unwrap_err();
-        assert!(matches!(error, Error::Interrupted { step: s, .. } if s == step), "{error}");
+        let error = cell
+            .run(
+                broken.path(),
+                &StopAt(step, &stop, AtomicU64::new(0)),
+                &stop,
+            )
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::Interrupted { step: s, .. } if s == step),
+            "{error}"
+        );
         assert_eq!(error.kind(), Kind::Interrupted);
         assert!(broken.path().join("checkpoint.safetensors").is_file());
     }
-    cell.run(broken.path(), &Silent, &StopFlag::default()).unwrap();
+    cell.run(broken.path(), &Silent, &StopFlag::default())
+        .unwrap();
     assert!(!broken.path().join("checkpoint.safetensors").exists());
-    for file in ["adapter/adapter_model.safetensors", "adapter/adapter_config.json", "adapter/lingo.json", "predictions.parquet"] {
+    for file in [
+        "adapter/adapter_model.safetensors",
+        "adapter/adapter_config.json",
+        "adapter/lingo.json",
+        "predictions.parquet",
+    ] {
         let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
         assert!(read(whole.path()) == read(broken.path()), "{file}");
     }
     let strip = |out: &Path| -> Vec<TrainEvent> {
         events(out)
             .into_iter()
-            .map(|e| TrainEvent { seconds: None, tokens_per_second: None, ..e })
+            .map(|e| TrainEvent {
+                seconds: None,
+                tokens_per_second: None,
+                ..e
+            })
             .collect()
     };
     assert_eq!(strip(whole.path()), strip(broken.path()));
@@ -271,9 +382,19 @@ fn threads_and_cells_side_by_side_change_no_bit() {
     let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
     let weights = |threads: usize, seed: u64| {
         let out = tempfile::tempdir().unwrap();
-        let cell = Cell { tokens: &tokens, method, train: &train, seed, model: "bert" };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| cell.run(out.path(), &Silent, &StopFlag::default())).unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed,
+            model: "bert",
+        };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| cell.run(out.path(), &Silent, &StopFlag::default()))
+            .unwrap();
         ["adapter/adapter_model.safetensors", "predictions.parquet"]
             .map(|file| std::fs::read(out.path().join(file)).unwrap())
     };
@@ -294,19 +415,57 @@ fn what_cannot_work_is_refused_before_training() {
         let mut train = config(SHORT);
         change(&mut tokens, &mut train);
         let out = tempfile::tempdir().unwrap();
-        let cell = Cell { tokens: &tokens, method, train: &train, seed: 1, model: "bert" };
-        let error = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap_err();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
+        let error = cell
+            .run(out.path(), &Silent, &StopFlag::default())
+            .unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(part), "{error}");
         assert!(!out.path().join("adapter").exists() && !out.path().join("train.jsonl").exists());
     }
     let lora = r#"{"lora": {}}"#;
-    t(r#"{"lora": {"targets": ["qery"]}}"#, |_, _| (), Kind::Config, "did you mean `query`?");
-    t(r#"{"adalora": {"every": 30}}"#, |_, _| (), Kind::Config, "at least 10");
-    t(lora, |t, _| t.rows.retain(|r| r.split != Split::Dev), Kind::Input, "no dev examples");
-    t(lora, |t, _| t.rows.retain(|r| r.split != Split::Train), Kind::Input, "no training examples");
-    t(lora, |t, _| t.rows[3].label = Label::Class(2), Kind::Input, "row 3");
-    t(lora, |t, _| t.rows[3].input_ids.clear(), Kind::Input, "row 3");
+    t(
+        r#"{"lora": {"targets": ["qery"]}}"#,
+        |_, _| (),
+        Kind::Config,
+        "did you mean `query`?",
+    );
+    t(
+        r#"{"adalora": {"every": 30}}"#,
+        |_, _| (),
+        Kind::Config,
+        "at least 10",
+    );
+    t(
+        lora,
+        |t, _| t.rows.retain(|r| r.split != Split::Dev),
+        Kind::Input,
+        "no dev examples",
+    );
+    t(
+        lora,
+        |t, _| t.rows.retain(|r| r.split != Split::Train),
+        Kind::Input,
+        "no training examples",
+    );
+    t(
+        lora,
+        |t, _| t.rows[3].label = Label::Class(2),
+        Kind::Input,
+        "row 3",
+    );
+    t(
+        lora,
+        |t, _| t.rows[3].input_ids.clear(),
+        Kind::Input,
+        "row 3",
+    );
 }
 
 #[test]
@@ -317,9 +476,16 @@ fn a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_checkpoint() {
     }
     let train = config(r#"{"epochs": 4, "batch": 8, "learning_rate": 1e30, "warmup_steps": 0}"#);
     let out = tempfile::tempdir().unwrap();
-    let cell =
-        Cell { tokens: &tokens, method: r#"{"lora": {"rank": 2}}"#, train: &train, seed: 1, model: "bert" };
-    let error = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap_err();
+    let cell = Cell {
+        tokens: &tokens,
+        method: r#"{"lora": {"rank": 2}}"#,
+        train: &train,
+        seed: 1,
+        model: "bert",
+    };
+    let error = cell
+        .run(out.path(), &Silent, &StopFlag::default())
+        .unwrap_err();
     assert!(matches!(error, Error::NotFinite { .. }), "{error}");
     assert_eq!(error.kind(), Kind::Failed);
     assert!(error.to_string().contains("at step"), "{error}");
@@ -333,10 +499,18 @@ fn patience_ends_training_early_and_the_best_is_kept() {
         r#"{"epochs": 50, "batch": 8, "learning_rate": 0.02, "patience": 2, "select_by": "loss", "pooling": "mean"}"#,
     );
     let out = tempfile::tempdir().unwrap();
-    let cell =
-        Cell { tokens: &tokens, method: r#"{"lora": {"rank": 4}}"#, train: &train, seed: 1, model: "bert" };
+    let cell = Cell {
+        tokens: &tokens,
+        method: r#"{"lora": {"rank": 4}}"#,
+        train: &train,
+        seed: 1,
+        model: "bert",
+    };
     let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
-    let losses: Vec<(u64, f64)> = events(out.path()).iter().filter_map(|e| Some((e.step, e.dev_loss?))).collect();
+    let losses: Vec<(u64, f64)> = events(out.path())
+        .iter()
+        .filter_map(|e| Some((e.step, e.dev_loss?)))
+        .collect();
     let best = losses.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
     assert_eq!(outcome.best_step, best.0);
     assert!(outcome.steps < 500);
@@ -348,7 +522,13 @@ fn an_adapter_on_another_model_is_refused() {
     let tokens = tokens(&classes(), None);
     let train = config(SHORT);
     let out = tempfile::tempdir().unwrap();
-    let cell = Cell { tokens: &tokens, method: r#"{"lora": {}}"#, train: &train, seed: 1, model: "bert" };
+    let cell = Cell {
+        tokens: &tokens,
+        method: r#"{"lora": {}}"#,
+        train: &train,
+        seed: 1,
+        model: "bert",
+    };
     cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
     let adapter = out.path().join("adapter");
     let t = |base: Option<&Path>, part: &str| {

@@ -133,9 +133,12 @@ impl Allocator {
         }
         if step < last {
             let frozen = self.masks().then_some(self.frozen.as_slice());
-            self.importance.update(values, gradients, self.betas, frozen);
+            self.importance
+                .update(values, gradients, self.betas, frozen);
         }
-        self.schedule.allocates(step).then(|| self.allocate(step, values))
+        self.schedule
+            .allocates(step)
+            .then(|| self.allocate(step, values))
     }
 
     fn allocate(&mut self, step: u64, values: &mut [f32]) -> Allocation {
@@ -148,8 +151,16 @@ impl Allocator {
                 self.live = above_threshold(&scores, dead);
                 self.zero_pruned(values);
             }
-            Rule::AsDescribed { probability, anneal, score_decay } => {
-                let left = if anneal { 1.0 - self.schedule.fraction(step) } else { 1.0 };
+            Rule::AsDescribed {
+                probability,
+                anneal,
+                score_decay,
+            } => {
+                let left = if anneal {
+                    1.0 - self.schedule.fraction(step)
+                } else {
+                    1.0
+                };
                 let swaps = swaps(probability * left, budget, self.schedule.initial);
                 self.live = sample(&scores, budget as usize, swaps as usize, &mut self.stream);
                 self.freeze_masked(score_decay);
@@ -159,8 +170,14 @@ impl Allocator {
                 self.zero_pruned(values);
                 let kept = self.live.clone();
                 // Two rounds of draws, as in the code: who below stays, then who above goes.
-                let stays: Vec<bool> = kept.iter().map(|_| self.stream.uniform() < probability).collect();
-                let goes: Vec<bool> = kept.iter().map(|_| self.stream.uniform() < probability).collect();
+                let stays: Vec<bool> = kept
+                    .iter()
+                    .map(|_| self.stream.uniform() < probability)
+                    .collect();
+                let goes: Vec<bool> = kept
+                    .iter()
+                    .map(|_| self.stream.uniform() < probability)
+                    .collect();
                 for (i, live) in self.live.iter_mut().enumerate() {
                     *live = if kept[i] { !goes[i] } else { stays[i] };
                 }
@@ -170,7 +187,12 @@ impl Allocator {
         Allocation {
             budget,
             alive: self.live.iter().filter(|&&l| l).count() as u64,
-            reintroduced: self.live.iter().zip(&before).filter(|&(&now, &was)| now && !was).count() as u64,
+            reintroduced: self
+                .live
+                .iter()
+                .zip(&before)
+                .filter(|&(&now, &was)| now && !was)
+                .count() as u64,
             pattern: self.pattern(),
         }
     }
@@ -195,7 +217,9 @@ impl Allocator {
 
     /// The places of all lambdas, in the order of the triplets.
     fn lambdas(&self) -> impl Iterator<Item = usize> {
-        self.modules.iter().flat_map(|m| m.lambda..m.lambda + m.rank)
+        self.modules
+            .iter()
+            .flat_map(|m| m.lambda..m.lambda + m.rank)
     }
 
     fn freeze_masked(&mut self, score_decay: f64) {
@@ -258,8 +282,14 @@ fn sample(scores: &[f32], budget: usize, swaps: usize, stream: &mut Stream) -> V
     let (best, others) = order.split_at(budget.min(order.len()));
     let mut live = vec![false; scores.len()];
     best.iter().for_each(|&i| live[i] = true);
-    stream.choose(best, swaps).into_iter().for_each(|i| live[i] = false);
-    stream.choose(others, swaps).into_iter().for_each(|i| live[i] = true);
+    stream
+        .choose(best, swaps)
+        .into_iter()
+        .for_each(|i| live[i] = false);
+    stream
+        .choose(others, swaps)
+        .into_iter()
+        .for_each(|i| live[i] = true);
     live
 }
 

@@ -51,7 +51,10 @@ impl Importance {
             .flat_map(|m| {
                 (0..m.rank).map(move |i| {
                     let down = mean(&mut (0..m.input).map(|j| m.down + j * m.rank + i), m.input);
-                    let up = mean(&mut (0..m.output).map(|k| m.up + i * m.output + k), m.output);
+                    let up = mean(
+                        &mut (0..m.output).map(|k| m.up + i * m.output + k),
+                        m.output,
+                    );
                     element(m.lambda + i) + (down + up)
                 })
             })

@@ -37,7 +37,14 @@ pub struct Triplets {
 impl Triplets {
     /// The places of all values of triplet `i`: its lambda, its column of `down`, its row of `up`.
     pub(crate) fn places(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
-        let Self { rank, input, output, down, lambda, up } = *self;
+        let Self {
+            rank,
+            input,
+            output,
+            down,
+            lambda,
+            up,
+        } = *self;
         std::iter::once(lambda + i)
             .chain((0..input).map(move |j| down + j * rank + i))
             .chain((0..output).map(move |k| up + i * output + k))

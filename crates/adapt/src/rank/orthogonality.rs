@@ -49,7 +49,11 @@ fn one_matrix(
     let mut gram = vec![0.0f64; rank * rank];
     for i in 0..rank {
         for k in 0..=i {
-            let dot: f64 = row(i).iter().zip(row(k)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let dot: f64 = row(i)
+                .iter()
+                .zip(row(k))
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum();
             let value = dot - if i == k { 1.0 } else { 0.0 };
             gram[i * rank + k] = value;
             gram[k * rank + i] = value;
@@ -64,7 +68,10 @@ fn one_matrix(
         gradient.fill(0.0);
         for k in 0..rank {
             let factor = (2.0 * scale * gram[i * rank + k] / norm) as f32;
-            gradient.iter_mut().zip(row(k)).for_each(|(g, p)| *g += factor * p);
+            gradient
+                .iter_mut()
+                .zip(row(k))
+                .for_each(|(g, p)| *g += factor * p);
         }
         for (j, g) in gradient.iter().enumerate() {
             gradients[place(i, j)] += g;

@@ -56,10 +56,16 @@ fn equals_peft(family: &str, name: &str) {
     .unwrap();
     for entry in 0..store.entries.len() {
         let e = store.entries[entry].clone();
-        let (_, values) = golden.take(&format!("{family}.{name}.initial.{}", e.name)).unwrap();
+        let (_, values) = golden
+            .take(&format!("{family}.{name}.initial.{}", e.name))
+            .unwrap();
         store.values[e.range].copy_from_slice(&values);
     }
-    let left: Vec<_> = golden.tensors.keys().filter(|k| k.starts_with(&format!("{family}.{name}.initial"))).collect();
+    let left: Vec<_> = golden
+        .tensors
+        .keys()
+        .filter(|k| k.starts_with(&format!("{family}.{name}.initial")))
+        .collect();
     assert!(left.is_empty(), "the store lacks {left:?}");
 
     let settings = method.low_rank().unwrap();
@@ -67,10 +73,28 @@ fn equals_peft(family: &str, name: &str) {
     let allocator = settings.rank_adaptation.as_ref().map(|_| {
         let modules = network.triplets(&store);
         let n = modules.len() as u64;
-        let schedule = crate::rank::Schedule { initial: 3 * n, target: 2 * n, warmup: 1, finish: 2, every: 1, total: STEPS };
-        Allocator::new(crate::rank::Rule::Adalora, schedule, [0.85, 0.85], modules, store.len(), 0)
+        let schedule = crate::rank::Schedule {
+            initial: 3 * n,
+            target: 2 * n,
+            warmup: 1,
+            finish: 2,
+            every: 1,
+            total: STEPS,
+        };
+        Allocator::new(
+            crate::rank::Rule::Adalora,
+            schedule,
+            [0.85, 0.85],
+            modules,
+            store.len(),
+            0,
+        )
     });
-    assert!(settings.rank_adaptation.is_none_or(|a| schedule(&a, 3, 12, STEPS).is_err()));
+    assert!(
+        settings
+            .rank_adaptation
+            .is_none_or(|a| schedule(&a, 3, 12, STEPS).is_err())
+    );
     let rows: Vec<TokenRow> = lengths
         .iter()
         .zip(&labels)
@@ -79,7 +103,10 @@ fn equals_peft(family: &str, name: &str) {
             id: i.to_string(),
             split: Split::Train,
             label: Label::Class(label as u32),
-            input_ids: ids[9 * i..9 * i + length as usize].iter().map(|&id| id as u32).collect(),
+            input_ids: ids[9 * i..9 * i + length as usize]
+                .iter()
+                .map(|&id| id as u32)
+                .collect(),
         })
         .collect();
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +115,11 @@ fn equals_peft(family: &str, name: &str) {
         allocator,
         select_from: 0,
         config: &config,
-        schedule: LinearSchedule { peak: 2e-2, warmup: 2, total: STEPS },
+        schedule: LinearSchedule {
+            peak: 2e-2,
+            warmup: 2,
+            total: STEPS,
+        },
         steps_per_epoch: 1,
         dropout: Dropout::new(0),
         seed: 0,
@@ -110,13 +141,19 @@ fn equals_peft(family: &str, name: &str) {
         // Accumulated over two uneven batches, which must not matter.
         let loss = trainer.step(&[vec![1, 0, 3], vec![2]], rate).unwrap();
         trainer.allocate();
-        assert!((loss - f64::from(*expected)).abs() < 1e-4, "step {step}: {loss} {expected}");
+        assert!(
+            (loss - f64::from(*expected)).abs() < 1e-4,
+            "step {step}: {loss} {expected}"
+        );
     }
     let live = trainer.allocator.as_ref().map(|a| a.live().to_vec());
     let trained = Trained::of(&trainer.network, &trainer.store, live.as_deref());
     let rows: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
     let inference = Inference::new(trainer.network.model, &trained).unwrap();
-    let found = inference.logits(&rows, trainer.pad, 3, &Silent).unwrap().concat();
+    let found = inference
+        .logits(&rows, trainer.pad, 3, &Silent)
+        .unwrap()
+        .concat();
     for (i, (ours, theirs)) in found.iter().zip(&logits).enumerate() {
         assert!((ours - theirs).abs() < 1e-4, "logit {i}: {ours} {theirs}");
     }

@@ -34,29 +34,57 @@ fn modules(sizes: &[(usize, usize, usize)]) -> Vec<Triplets> {
             let lambda = down + input * rank;
             let up = lambda + rank;
             begin = up + rank * output;
-            Triplets { rank, input, output, down, lambda, up }
+            Triplets {
+                rank,
+                input,
+                output,
+                down,
+                lambda,
+                up,
+            }
         })
         .collect()
 }
 
 #[test]
 fn adalora_equals_peft_at_every_step_of_a_schedule() {
-    let schedule = Schedule { initial: 12, target: 6, warmup: 4, finish: 15, every: 2, total: 60 };
+    let schedule = Schedule {
+        initial: 12,
+        target: 6,
+        warmup: 4,
+        finish: 15,
+        every: 2,
+        total: 60,
+    };
     let (values, gradients, after) = (rows("values"), rows("gradients"), rows("after"));
     let (patterns, budgets) = (rows("patterns"), rows("budgets").remove(0));
     let length = values[0].len();
-    let mut allocator =
-        Allocator::new(Rule::Adalora, schedule, [0.85, 0.85], peft_modules(), length, 0);
+    let mut allocator = Allocator::new(
+        Rule::Adalora,
+        schedule,
+        [0.85, 0.85],
+        peft_modules(),
+        length,
+        0,
+    );
     let mut allocations = 0;
     for step in 1..=60u64 {
         let t = step as usize - 1;
         let mut now = values[t].clone();
         let allocation = allocator.after_step(step, &mut now, &gradients[t]);
-        assert_eq!(schedule.budget(step), budgets[t] as u64, "budget at step {step}");
+        assert_eq!(
+            schedule.budget(step),
+            budgets[t] as u64,
+            "budget at step {step}"
+        );
         assert_eq!(now, after[t], "values after step {step}");
         let expected = (patterns[t][0] >= 0.0)
             .then(|| patterns[t].iter().map(|&v| v == 1.0).collect::<Vec<_>>());
-        assert_eq!(allocation.is_some(), expected.is_some(), "allocation at step {step}");
+        assert_eq!(
+            allocation.is_some(),
+            expected.is_some(),
+            "allocation at step {step}"
+        );
         if let Some(expected) = expected {
             assert_eq!(allocator.live(), expected, "pattern at step {step}");
             allocations += 1;
@@ -102,8 +130,14 @@ fn run(
     }
 }
 
-const SCHEDULE: Schedule =
-    Schedule { initial: 15, target: 6, warmup: 5, finish: 10, every: 3, total: 60 };
+const SCHEDULE: Schedule = Schedule {
+    initial: 15,
+    target: 6,
+    warmup: 5,
+    finish: 10,
+    every: 3,
+    total: 60,
+};
 
 proptest! {
     #[test]
@@ -156,7 +190,11 @@ proptest! {
 
 #[test]
 fn rank_sampling_reintroduces_and_annealing_ends_with_the_best() {
-    let rule = Rule::AsDescribed { probability: 0.5, anneal: true, score_decay: 0.0 };
+    let rule = Rule::AsDescribed {
+        probability: 0.5,
+        anneal: true,
+        score_decay: 0.0,
+    };
     let mut reintroduced = 0;
     run(rule, SCHEDULE, 1, |step, allocator, _, allocation| {
         reintroduced += allocation.map_or(0, |a| a.reintroduced);
@@ -172,16 +210,37 @@ fn rank_sampling_reintroduces_and_annealing_ends_with_the_best() {
 
 #[test]
 fn the_published_code_zeroes_first_and_acts_only_when_called() {
-    let rule = Rule::AsPublishedCode { probability: 0.5, call_every: 6 };
+    let rule = Rule::AsPublishedCode {
+        probability: 0.5,
+        call_every: 6,
+    };
     let mut stayed_at_zero = 0;
     run(rule, SCHEDULE, 2, |step, allocator, values, allocation| {
         // 50 is the last step of the window, but no multiple of 6: that call never comes.
-        assert_eq!(allocation.is_some(), step % 6 == 0 && step > 5 && step < 50, "step {step}");
+        assert_eq!(
+            allocation.is_some(),
+            step % 6 == 0 && step > 5 && step < 50,
+            "step {step}"
+        );
         if let Some(allocation) = allocation {
             let zeros: Vec<bool> = allocator.lambdas().map(|p| values[p] == 0.0).collect();
-            assert!(allocator.live().iter().zip(&zeros).all(|(&live, &zero)| live || zero));
-            stayed_at_zero += allocator.live().iter().zip(&zeros).filter(|&(&l, &z)| l && z).count();
-            assert_eq!(allocation.alive, allocator.live().iter().filter(|&&l| l).count() as u64);
+            assert!(
+                allocator
+                    .live()
+                    .iter()
+                    .zip(&zeros)
+                    .all(|(&live, &zero)| live || zero)
+            );
+            stayed_at_zero += allocator
+                .live()
+                .iter()
+                .zip(&zeros)
+                .filter(|&(&l, &z)| l && z)
+                .count();
+            assert_eq!(
+                allocation.alive,
+                allocator.live().iter().filter(|&&l| l).count() as u64
+            );
         }
     });
     assert!(stayed_at_zero > 0);
