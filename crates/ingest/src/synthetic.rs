@@ -5,7 +5,7 @@
 //! dinucleotide occurs as often as before. `grammar`: two half sites in their order, or swapped.
 //! More of all four stand in the genome without a label, where pretraining meets them.
 //!
-//! One seed gives the same bytes on every machine.
+//! One seed gives the same bytes.
 
 mod background;
 mod shuffle;
