@@ -104,10 +104,22 @@ impl Examples {
         if rows.iter().any(|e| e.interval.is_some()) {
             let of = |i: &Example| i.interval.clone();
             let intervals: Vec<Option<Interval>> = rows.iter().map(of).collect();
-            let chrom: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.chrom.as_str())).collect();
-            let start: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.start)).collect();
-            let end: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.end)).collect();
-            let strand: Vec<_> = intervals.iter().map(|i| i.as_ref().map(|i| i.strand.as_str())).collect();
+            let chrom: Vec<_> = intervals
+                .iter()
+                .map(|i| i.as_ref().map(|i| i.chrom.as_str()))
+                .collect();
+            let start: Vec<_> = intervals
+                .iter()
+                .map(|i| i.as_ref().map(|i| i.start))
+                .collect();
+            let end: Vec<_> = intervals
+                .iter()
+                .map(|i| i.as_ref().map(|i| i.end))
+                .collect();
+            let strand: Vec<_> = intervals
+                .iter()
+                .map(|i| i.as_ref().map(|i| i.strand.as_str()))
+                .collect();
             columns.push(Column::new("chrom".into(), chrom));
             columns.push(Column::new("start".into(), start));
             columns.push(Column::new("end".into(), end));
@@ -125,7 +137,10 @@ impl Examples {
         let metadata: Option<ExamplesMetadata> = match &t.metadata {
             None => None,
             Some(text) => Some(serde_json::from_str(text).map_err(|e| {
-                Error::invalid(path, format!("its metadata is not of an examples table: {e}"))
+                Error::invalid(
+                    path,
+                    format!("its metadata is not of an examples table: {e}"),
+                )
             })?),
         };
         let splits = if t.has("split") {
@@ -158,14 +173,16 @@ impl Examples {
             .zip(second)
             .zip(label_values)
             .zip(intervals)
-            .map(|(((((id, split), sequence), sequence2), label), interval)| Example {
-                id,
-                split,
-                sequence,
-                sequence2,
-                label,
-                interval,
-            })
+            .map(
+                |(((((id, split), sequence), sequence2), label), interval)| Example {
+                    id,
+                    split,
+                    sequence,
+                    sequence2,
+                    label,
+                    interval,
+                },
+            )
             .collect();
         let metadata = metadata.unwrap_or(ExamplesMetadata {
             labels,
@@ -317,7 +334,10 @@ mod tests {
         t("id,split\n", "`sequence` is missing; there are: id, split");
         t("sequence,label\nA,1\nC\n", "line: 3");
         t("sequence,label\nA,x\n", "`label`");
-        t("split,sequence,label\nvalid,A,1\n", "row 1: `valid` is not a split");
+        t(
+            "split,sequence,label\nvalid,A,1\n",
+            "row 1: `valid` is not a split",
+        );
     }
 
     #[test]

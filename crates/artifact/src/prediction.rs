@@ -48,7 +48,10 @@ impl Predictions {
         .map_err(|e| Error::invalid(path, e.to_string()))?;
         let rows = &self.rows;
         let mut frame = DataFrame::new_infer_height(vec![
-            Column::new("id".into(), rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>()),
+            Column::new(
+                "id".into(),
+                rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
+            ),
             Column::new(
                 "split".into(),
                 rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),

@@ -92,9 +92,7 @@ pub fn write_text(to: impl Write, frame: &DataFrame, delimiter: u8) -> std::io::
     for row in 0..frame.height() {
         record.clear();
         for column in frame.columns() {
-            record.push(cell_text(
-                &column.get(row).map_err(std::io::Error::other)?,
-            ));
+            record.push(cell_text(&column.get(row).map_err(std::io::Error::other)?));
         }
         out.write_record(&record)?;
     }
@@ -314,8 +312,7 @@ impl Table {
     pub fn u32_lists(&self, name: &str) -> Result<Vec<Vec<u32>>> {
         self.lists(name, "whole numbers", |series| {
             let cast = series.strict_cast(&DataType::UInt32).ok()?;
-            let values = cast.u32().ok()?.iter().collect::<Option<Vec<u32>>>();
-            values
+            cast.u32().ok()?.iter().collect::<Option<Vec<u32>>>()
         })
     }
 
@@ -326,8 +323,7 @@ impl Table {
     pub fn f32_lists(&self, name: &str) -> Result<Vec<Vec<f32>>> {
         self.lists(name, "numbers", |series| {
             let cast = series.strict_cast(&DataType::Float32).ok()?;
-            let values = cast.f32().ok()?.iter().collect::<Option<Vec<f32>>>();
-            values
+            cast.f32().ok()?.iter().collect::<Option<Vec<f32>>>()
         })
     }
 
@@ -363,8 +359,12 @@ impl Table {
 
 /// A column of lists of `u32`.
 pub fn u32_list_column<'a>(name: &str, rows: impl ExactSizeIterator<Item = &'a [u32]>) -> Column {
-    let mut builder =
-        ListPrimitiveChunkedBuilder::<UInt32Type>::new(name.into(), rows.len(), 0, DataType::UInt32);
+    let mut builder = ListPrimitiveChunkedBuilder::<UInt32Type>::new(
+        name.into(),
+        rows.len(),
+        0,
+        DataType::UInt32,
+    );
     rows.for_each(|row| builder.append_slice(row));
     builder.finish().into_series().into_column()
 }

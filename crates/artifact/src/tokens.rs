@@ -56,7 +56,10 @@ impl Tokens {
         let rows = &self.rows;
         let lengths: Vec<u32> = rows.iter().map(|r| r.input_ids.len() as u32).collect();
         let mut frame = DataFrame::new_infer_height(vec![
-            Column::new("id".into(), rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>()),
+            Column::new(
+                "id".into(),
+                rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
+            ),
             Column::new(
                 "split".into(),
                 rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),
