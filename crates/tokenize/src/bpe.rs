@@ -26,7 +26,7 @@ pub struct Bpe {
     asked_size: u32,
     texts: Vec<String>,
     merges: Vec<(String, String)>,
-    model: BPE,
+    model: Box<BPE>,
 }
 
 impl std::fmt::Debug for Bpe {
@@ -118,7 +118,7 @@ impl Bpe {
             asked_size,
             texts,
             merges,
-            model,
+            model: Box::new(model),
         })
     }
 
@@ -237,5 +237,53 @@ mod tests {
         assert_eq!(bpe.texts().len(), 7);
         let bad = vec![("AA".to_string(), "A".to_string())];
         assert!(Bpe::new(bad, 20).unwrap_err().to_string().contains("`AA`"));
+    }
+
+    struct Genome(Vec<(String, u64)>, Vec<u8>);
+
+    impl SequenceSource for Genome {
+        fn sequences(&self) -> &[(String, u64)] {
+            &self.0
+        }
+
+        fn fetch(
+            &self,
+            name: &str,
+            start: u64,
+            end: u64,
+        ) -> Result<std::borrow::Cow<'_, [u8]>, Box<dyn std::error::Error + Send + Sync>> {
+            if name == "broken" {
+                return Err("g.fa: `broken` ends early".into());
+            }
+            Ok(self.1[start as usize..end as usize].into())
+        }
+    }
+
+    #[test]
+    fn a_genome_is_learned_from_piece_by_piece() {
+        // Longer than one stretch that is read at a time, and no multiple of a piece.
+        let bases = b"GATTACAT".repeat(140_000);
+        let length = bases.len() as u64 - 3;
+        let genome = Genome(vec![("I".into(), length), ("II".into(), 7)], bases.clone());
+        let text = String::from_utf8(bases).unwrap();
+        let mut pieces: Vec<&str> = Vec::new();
+        for whole in [&text[..length as usize], &text[..7]] {
+            pieces.extend(
+                (0..whole.len())
+                    .step_by(512)
+                    .map(|i| &whole[i..whole.len().min(i + 512)]),
+            );
+        }
+        let expected = Bpe::train(pieces.into_iter(), 18).unwrap();
+        let DnaTokenizer::Bpe(found) = train_bpe_from(&genome, 18).unwrap() else {
+            panic!("not byte pairs");
+        };
+        assert_eq!(found.merges(), expected.merges());
+
+        let broken = Genome(vec![("broken".into(), 10)], Vec::new());
+        let message = train_bpe_from(&broken, 18).unwrap_err().to_string();
+        assert_eq!(message, "g.fa: `broken` ends early");
+        let message = train_bpe(["ACGT"].iter(), 3).unwrap_err().to_string();
+        assert!(message.contains("11 tokens or more"), "{message}");
     }
 }

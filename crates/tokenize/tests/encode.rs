@@ -1,5 +1,8 @@
 //! Whole data sets through the vocabulary maps, the language prefix and the limits, with the tiny models of the fixtures.
 
+// clippy.toml allows these in tests; the functions that tests share are tests too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};

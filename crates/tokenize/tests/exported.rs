@@ -3,6 +3,9 @@
 //! The committed files are exports (LINGO_BLESS=1 writes them anew); `tests/oracles/tokenize_exported.py` loads them in
 //! Python and writes the ids that it finds.
 
+// clippy.toml allows these in tests; the functions that tests share are tests too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,8 @@
 //! Against transformers and tokenizers: values made by `tests/oracles/tokenize_dna.py`.
 
+// clippy.toml allows these in tests; the functions that tests share are tests too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

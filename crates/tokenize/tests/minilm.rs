@@ -1,5 +1,8 @@
 //! The real all-MiniLM-L6-v2, from the folder that LINGO_MINILM names.
 
+// clippy.toml allows these in tests; the functions that tests share are tests too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
