@@ -68,8 +68,11 @@ impl Description {
         pooling: Pooling,
         outcome: &Outcome,
     ) -> Self {
-        let folder =
-            std::fs::canonicalize(request.model).unwrap_or_else(|_| request.model.to_owned());
+        // The name as it was given (a link may point anywhere); `.` and `..` have none of their own.
+        let folder = match request.model.file_name() {
+            Some(_) => request.model.to_owned(),
+            None => std::fs::canonicalize(request.model).unwrap_or_default(),
+        };
         let name = folder
             .file_name()
             .unwrap_or_default()

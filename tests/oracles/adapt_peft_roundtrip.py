@@ -1,0 +1,91 @@
+"""Loads an adapter that lingo-pipe wrote in PEFT, and holds its logits against predictions.parquet.
+
+    python tests/oracles/adapt_peft_roundtrip.py --cell runs/P/TASK/METHOD/seed-1 --model MODEL_DIR \
+        --tokens runs/P/TASK/tokens.parquet [--rows 64]
+
+The cell's `model/` takes the place of --model where there is one (new embedding rows, `full`).
+Heads that transformers lacks (cls, mean, and last on BERT) are the few lines of `OtherHead`.
+"""
+import argparse
+import json
+import os
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+
+class OtherHead(torch.nn.Module):
+    """A bare model, a pooling and a linear layer, under the names of transformers' classifiers."""
+
+    def __init__(self, bare, pooling, outputs, places):
+        super().__init__()
+        self.config, self.pooling, self.places = bare.config, pooling, places
+        setattr(self, places[0], bare)
+        width = getattr(bare.config, "word_embed_proj_dim", bare.config.hidden_size)
+        setattr(self, places[1], torch.nn.Linear(width, outputs))
+
+    def forward(self, input_ids, attention_mask):
+        states = getattr(self, self.places[0])(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.pooling == "cls":
+            pooled = states[:, 0]
+        elif self.pooling == "mean":
+            m = attention_mask[..., None].to(states.dtype)
+            pooled = (states * m).sum(1) / m.sum(1)
+        else:
+            pooled = states[torch.arange(len(states)), attention_mask.sum(1) - 1]
+        return argparse.Namespace(logits=getattr(self, self.places[1])(pooled))
+
+
+def load(adapter, model):
+    lingo = json.load(open(os.path.join(adapter, "lingo.json")))
+    outputs = len(next(iter(lingo["labels"].values()))) if isinstance(lingo["labels"], dict) else 1
+    opt = lingo["base_model"]["family"] == "opt"
+    places = ("model", "score") if opt else ("bert", "classifier")
+    known = lingo["pooling"] == ("last" if opt else "pooler")
+    if known:
+        base = AutoModelForSequenceClassification.from_pretrained(model, num_labels=outputs)
+    else:
+        base = OtherHead(AutoModel.from_pretrained(model), lingo["pooling"], outputs, places)
+    if os.path.exists(os.path.join(adapter, "adapter_config.json")):
+        return PeftModel.from_pretrained(base, adapter).eval(), lingo
+    # head and full: there is no delta, only the classifier.
+    weights = load_file(os.path.join(adapter, "adapter_model.safetensors"))
+    weights = {k.removeprefix("base_model.model."): v for k, v in weights.items()}
+    missing = base.load_state_dict(weights, strict=False)
+    assert not missing.unexpected_keys, missing.unexpected_keys
+    return base.eval(), lingo
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--cell", required=True)
+    p.add_argument("--model", required=True)
+    p.add_argument("--tokens", help="tokens.parquet; without it, rows of ids in JSON from --ids")
+    p.add_argument("--ids", help="JSON: id of the row -> input_ids")
+    p.add_argument("--rows", type=int, default=64)
+    a = p.parse_args()
+    own = os.path.join(a.cell, "model")
+    model, lingo = load(os.path.join(a.cell, "adapter"), own if os.path.isdir(own) else a.model)
+    if a.tokens:
+        t = pq.read_table(a.tokens).to_pydict()
+        ids = dict(zip(t["id"], t["input_ids"]))
+    else:
+        ids = json.load(open(a.ids))
+    found = pq.read_table(os.path.join(a.cell, "predictions.parquet")).to_pydict()
+    step = max(1, len(found["id"]) // a.rows)
+    worst = 0.0
+    for key, expected in list(zip(found["id"], found["logits"]))[::step]:
+        x = torch.tensor([ids[key]])
+        with torch.no_grad():
+            logits = model(input_ids=x, attention_mask=torch.ones_like(x)).logits[0].numpy()
+        worst = max(worst, float(np.abs(logits - np.array(expected)).max()))
+    print(json.dumps({"cell": a.cell, "rows": len(found["id"]) // step, "largest_difference": worst}))
+    assert worst < 1e-4, worst
+
+
+if __name__ == "__main__":
+    main()
