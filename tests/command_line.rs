@@ -35,7 +35,11 @@ fn the_help_of_every_command() {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
         let ran = run(&arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command:?}");
-        pages.push_str(&format!("$ lingo-pipe {}\n{}\n", arguments.join(" "), ran.stdout));
+        pages.push_str(&format!(
+            "$ lingo-pipe {}\n{}\n",
+            arguments.join(" "),
+            ran.stdout
+        ));
     }
     insta::assert_snapshot!("help", pages);
 }
@@ -46,7 +50,14 @@ fn a_bad_command_line_exits_2() {
         &["frobnicate"][..],
         &["run", "--jobs", "0"],
         &["run", "--seeds", "x"],
-        &["tokenize", "encode", "--input", "e.parquet", "--out", "t.parquet"],
+        &[
+            "tokenize",
+            "encode",
+            "--input",
+            "e.parquet",
+            "--out",
+            "t.parquet",
+        ],
         &["ingest", "--out", "e.parquet"],
         &[],
     ] {
@@ -72,7 +83,11 @@ fn files_that_are_not_there() {
 
 #[test]
 fn completions_and_the_man_page_know_the_commands() {
-    for arguments in [&["completions", "bash"][..], &["completions", "zsh"], &["man"]] {
+    for arguments in [
+        &["completions", "bash"][..],
+        &["completions", "zsh"],
+        &["man"],
+    ] {
         let ran = run(arguments);
         assert_eq!(ran.code, 0);
         assert!(ran.stdout.contains("verify"), "{arguments:?}");

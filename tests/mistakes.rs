@@ -13,8 +13,16 @@ fn a_mistake_in_the_file_is_shown_where_it_stands() {
     for command in ["run", "validate", "plan", "graph"] {
         let ran = toy.lingo(&[command, "bad.yaml"]);
         assert_eq!(ran.code, 2, "{command}");
-        for told in ["unknown key `epoch`", "bad.yaml:18:10", "did you mean `epochs`?"] {
-            assert!(ran.stderr.contains(told), "{command}: {told}: {}", ran.stderr);
+        for told in [
+            "unknown key `epoch`",
+            "bad.yaml:18:10",
+            "did you mean `epochs`?",
+        ] {
+            assert!(
+                ran.stderr.contains(told),
+                "{command}: {told}: {}",
+                ran.stderr
+            );
         }
     }
     assert!(!toy.path("runs").exists());
@@ -28,9 +36,17 @@ fn missing_files_are_told_all_at_once() {
     for command in ["run", "validate"] {
         let ran = toy.lingo(&[command, "toy.yaml"]);
         assert_eq!(ran.code, 3, "{command}");
-        assert!(ran.stderr.contains("2 input files are missing"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("2 input files are missing"),
+            "{}",
+            ran.stderr
+        );
         assert!(ran.stderr.contains("left.fa (task left)"), "{}", ran.stderr);
-        assert!(ran.stderr.contains("right.bed (task right)"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("right.bed (task right)"),
+            "{}",
+            ran.stderr
+        );
     }
     assert!(!toy.path("runs").exists());
 }
@@ -39,19 +55,39 @@ fn missing_files_are_told_all_at_once() {
 fn tasks_without_their_files_are_skipped_on_request() {
     let toy = Toy::new();
     fs::remove_file(toy.path("left.fa")).unwrap();
-    let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora", "--skip-missing"]);
+    let ran = toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--methods",
+        "lora",
+        "--skip-missing",
+    ]);
     assert!(ran.stderr.contains("skipping left"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
     fs::remove_file(toy.path("right.fa")).unwrap();
-    assert_eq!(toy.lingo(&["run", "toy.yaml", "--skip-missing"]).code, 3, "nothing is left");
+    assert_eq!(
+        toy.lingo(&["run", "toy.yaml", "--skip-missing"]).code,
+        3,
+        "nothing is left"
+    );
 }
 
 #[test]
 fn names_on_the_command_line_are_checked() {
     let toy = Toy::new();
     for (option, name, told) in [
-        ("--only", "lefd", "the pipeline has no task `lefd`; did you mean `left`?"),
-        ("--methods", "lorra", "the pipeline has no method `lorra`; did you mean `lora`?"),
+        (
+            "--only",
+            "lefd",
+            "the pipeline has no task `lefd`; did you mean `left`?",
+        ),
+        (
+            "--methods",
+            "lorra",
+            "the pipeline has no method `lorra`; did you mean `lora`?",
+        ),
         ("--device", "gpu", "device `gpu`"),
         ("--set", "trian.epochs=1", "unknown key `trian`"),
     ] {
@@ -75,7 +111,14 @@ fn bad_data_is_told_with_file_and_line_and_nothing_is_trained() {
 #[test]
 fn a_target_that_matches_nothing_is_told_before_training() {
     let toy = Toy::new();
-    let ran = toy.lingo(&["run", "toy.yaml", "--device", "cpu", "--set", "methods.lora.lora.targets=[qeury]"]);
+    let ran = toy.lingo(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--set",
+        "methods.lora.lora.targets=[qeury]",
+    ]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("qeury"), "{}", ran.stderr);
     assert!(toy.cells("runs/toy").is_empty());

@@ -38,7 +38,9 @@ fn every_pipeline_parses_and_fits_the_schema() {
 fn the_schema_refuses_what_the_parser_refuses() {
     let schema = schema();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let good = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/yeast.yaml")).unwrap();
+    let good =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/yeast.yaml"))
+            .unwrap();
     for (old, new) in [
         ("lingo: 1", "lingo: 2"),
         ("epochs: 10", "epochs: 0"),
@@ -60,9 +62,21 @@ fn gue_has_its_28_tasks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/gue.yaml");
     let pipeline = Pipeline::read(&path, &[]).unwrap();
     assert_eq!(pipeline.tasks.len(), 28);
-    for (name, epochs) in [("H3", 3), ("prom_core_tata", 10), ("prom_300_all", 4), ("tf_4", 3), ("mouse_3", 5), ("splice", 5), ("covid", 8)] {
+    for (name, epochs) in [
+        ("H3", 3),
+        ("prom_core_tata", 10),
+        ("prom_300_all", 4),
+        ("tf_4", 3),
+        ("mouse_3", 5),
+        ("splice", 5),
+        ("covid", 8),
+    ] {
         let task = pipeline.task(name).unwrap();
-        assert_eq!((task.train.epochs.get(), task.train.batch.get()), (epochs, 32), "{name}");
+        assert_eq!(
+            (task.train.epochs.get(), task.train.batch.get()),
+            (epochs, 32),
+            "{name}"
+        );
     }
     let table = lingo_workflow::published::read(pipeline.published.as_ref().unwrap()).unwrap();
     for (task, rows) in &table {

@@ -13,11 +13,20 @@ const RESULTS: [&str; 2] = ["adapter/", "predictions.parquet"];
 fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
     let toy = Toy::new();
     let dry = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--dry-run"]);
-    assert_eq!(dry.stdout.matches("not run yet").count(), 4, "{}", dry.stdout);
+    assert_eq!(
+        dry.stdout.matches("not run yet").count(),
+        4,
+        "{}",
+        dry.stdout
+    );
     assert!(!toy.path("runs").exists(), "a dry run writes nothing");
 
     let first = toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
-    assert!(first.stderr.contains("4 cells run, 0 finished before"), "{}", first.stderr);
+    assert!(
+        first.stderr.contains("4 cells run, 0 finished before"),
+        "{}",
+        first.stderr
+    );
     assert_eq!(first.stdout, "runs/toy/report.html\n");
     for file in [
         "left/examples.parquet",
@@ -45,10 +54,24 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
 
     let cells = toy.cells("runs/toy");
     let again = toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
-    assert!(again.stderr.contains("0 cells run, 4 finished before"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("0 cells run, 4 finished before"),
+        "{}",
+        again.stderr
+    );
     assert_eq!(toy.cells("runs/toy"), cells);
 
-    let fresh = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--fresh", "--only", "left", "--methods", "lora"]);
+    let fresh = toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--fresh",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ]);
     assert!(fresh.stderr.contains("1 cells run"), "{}", fresh.stderr);
     let redone = toy.cells("runs/toy");
     let changed: Vec<_> = cells.keys().filter(|c| cells[*c] != redone[*c]).collect();
@@ -62,15 +85,27 @@ fn one_changed_byte_reruns_exactly_the_cells_that_read_it() {
     let before = toy.cells("runs/toy");
     let fasta = toy.read("right.fa");
     let at = fasta.find("\nA").unwrap() + 1;
-    toy.write("right.fa", &format!("{}G{}", &fasta[..at], &fasta[at + 1..]));
+    toy.write(
+        "right.fa",
+        &format!("{}G{}", &fasta[..at], &fasta[at + 1..]),
+    );
     let _ = fs::remove_file(toy.path("right.fa.fai"));
 
     let dry = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--dry-run"]);
     assert_eq!(dry.stdout.matches("cached").count(), 2, "{}", dry.stdout);
-    assert_eq!(dry.stdout.matches("input changed: ingest[0]").count(), 2, "{}", dry.stdout);
+    assert_eq!(
+        dry.stdout.matches("input changed: ingest[0]").count(),
+        2,
+        "{}",
+        dry.stdout
+    );
 
     let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
-    assert!(ran.stderr.contains("2 cells run, 2 finished before"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("2 cells run, 2 finished before"),
+        "{}",
+        ran.stderr
+    );
     let after = toy.cells("runs/toy");
     let changed: Vec<_> = before.keys().filter(|c| before[*c] != after[*c]).collect();
     assert_eq!(changed, ["right/ars/seed-1", "right/lora/seed-1"]);
@@ -80,13 +115,30 @@ fn one_changed_byte_reruns_exactly_the_cells_that_read_it() {
 #[test]
 fn a_folder_with_other_settings_is_refused_with_the_difference() {
     let toy = Toy::new();
-    let run = ["run", "toy.yaml", "--device", "cpu", "--only", "left", "--methods", "lora"];
+    let run = [
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
     toy.ok(&run);
     let cells = toy.cells("runs/toy");
-    let changed: Vec<&str> = run.iter().copied().chain(["--set", "train.epochs=2"]).collect();
+    let changed: Vec<&str> = run
+        .iter()
+        .copied()
+        .chain(["--set", "train.epochs=2"])
+        .collect();
     let refused = toy.lingo(&changed);
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("train.epochs: 4 -> 2"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("train.epochs: 4 -> 2"),
+        "{}",
+        refused.stderr
+    );
     assert!(refused.stderr.contains("--fresh"), "{}", refused.stderr);
     assert_eq!(toy.cells("runs/toy"), cells, "nothing was touched");
 
@@ -103,14 +155,32 @@ fn the_bits_depend_neither_on_threads_nor_on_jobs() {
     let toy = Toy::new();
     let mut results = Vec::new();
     for (out, threads, jobs) in [("a", "1", "1"), ("b", "2", "1"), ("c", "2", "2")] {
-        let options = ["--out", out, "--threads", threads, "--jobs", jobs, "--device", "cpu"];
+        let options = [
+            "--out",
+            out,
+            "--threads",
+            threads,
+            "--jobs",
+            jobs,
+            "--device",
+            "cpu",
+        ];
         let arguments: Vec<&str> = ["run", "toy.yaml"].into_iter().chain(options).collect();
         toy.ok(&arguments);
         results.push(contents(&toy.path(out), &RESULTS));
     }
-    assert_eq!(results[0].keys().filter(|k| k.ends_with("predictions.parquet")).count(), 4);
+    assert_eq!(
+        results[0]
+            .keys()
+            .filter(|k| k.ends_with("predictions.parquet"))
+            .count(),
+        4
+    );
     for other in &results[1..] {
-        assert_eq!(results[0].keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+        assert_eq!(
+            results[0].keys().collect::<Vec<_>>(),
+            other.keys().collect::<Vec<_>>()
+        );
         for (name, bytes) in &results[0] {
             assert!(bytes == &other[name], "{name} differs");
         }
@@ -120,9 +190,22 @@ fn the_bits_depend_neither_on_threads_nor_on_jobs() {
 #[test]
 fn verify_tells_what_differs() {
     let toy = Toy::new();
-    toy.ok(&["run", "toy.yaml", "--device", "cpu", "--only", "left", "--methods", "lora"]);
+    toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ]);
     let fine = toy.ok(&["verify", "runs/toy"]);
-    assert!(fine.stderr.contains("as lingo.lock says"), "{}", fine.stderr);
+    assert!(
+        fine.stderr.contains("as lingo.lock says"),
+        "{}",
+        fine.stderr
+    );
     toy.ok(&["report", "runs/toy"]);
     toy.ok(&["verify", "runs/toy"]);
 
@@ -133,8 +216,16 @@ fn verify_tells_what_differs() {
     fs::remove_file(toy.path("left.bed")).unwrap();
     let found = toy.lingo(&["verify", "runs/toy", "--json"]);
     assert_eq!(found.code, 1);
-    assert!(found.stderr.contains("predictions.parquet differs"), "{}", found.stderr);
-    assert!(found.stderr.contains("left.bed is gone"), "{}", found.stderr);
+    assert!(
+        found.stderr.contains("predictions.parquet differs"),
+        "{}",
+        found.stderr
+    );
+    assert!(
+        found.stderr.contains("left.bed is gone"),
+        "{}",
+        found.stderr
+    );
     let json: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
     assert_eq!(json["differences"].as_array().unwrap().len(), 2);
 }
@@ -148,7 +239,11 @@ fn a_cell_without_its_record_is_run_again_and_a_hole_is_a_hole() {
     toy.ok(&["report", "runs/toy"]);
     assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 1 + 2);
     let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"]);
-    assert!(ran.stderr.contains("1 cells run, 1 finished before"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("1 cells run, 1 finished before"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[cfg(unix)]
@@ -156,21 +251,53 @@ fn a_cell_without_its_record_is_run_again_and_a_hole_is_a_hole() {
 fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {
     let toy = Toy::new();
     let run = [
-        "run", "toy.yaml", "--device", "cpu", "--only", "left", "--methods", "lora",
-        "--set", "train.epochs=150", "--set", "train.log_every=1",
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+        "--set",
+        "train.epochs=150",
+        "--set",
+        "train.log_every=1",
     ];
-    toy.ok(&run.iter().copied().chain(["--out", "whole"]).collect::<Vec<_>>());
+    toy.ok(&run
+        .iter()
+        .copied()
+        .chain(["--out", "whole"])
+        .collect::<Vec<_>>());
 
-    let child = toy.command(&run).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = toy
+        .command(&run)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let log = toy.path("runs/toy/left/lora/seed-1/train.jsonl");
     while !fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 2) {
-        std::thread::yield_now();
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended before it was stopped"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     let stopped = toy::Ran::of(child.wait_with_output().unwrap());
     assert_eq!(stopped.code, 75, "{}", stopped.stderr);
-    assert!(stopped.stderr.contains("run the same command again"), "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.contains("run the same command again"),
+        "{}",
+        stopped.stderr
+    );
     assert!(toy.cells("runs/toy").is_empty());
 
     let again = toy.ok(&run);

@@ -9,8 +9,19 @@ use toy::{Ran, Toy};
 
 fn ingest(toy: &Toy, out: &str) {
     toy.ok(&[
-        "ingest", "--fasta", "left.fa", "--bed", "left.bed", "--label-column", "5",
-        "--dev-chromosomes", "b", "--test-chromosomes", "c", "--out", out,
+        "ingest",
+        "--fasta",
+        "left.fa",
+        "--bed",
+        "left.bed",
+        "--label-column",
+        "5",
+        "--dev-chromosomes",
+        "b",
+        "--test-chromosomes",
+        "c",
+        "--out",
+        out,
     ]);
 }
 
@@ -18,29 +29,98 @@ fn ingest(toy: &Toy, out: &str) {
 fn from_a_genome_to_predictions_one_command_at_a_time() {
     let toy = Toy::new();
     ingest(&toy, "e.parquet");
-    toy.ok(&["tokenize", "encode", "--scheme", "base", "--model", "model", "--input", "e.parquet", "--out", "t.parquet"]);
+    toy.ok(&[
+        "tokenize",
+        "encode",
+        "--scheme",
+        "base",
+        "--model",
+        "model",
+        "--input",
+        "e.parquet",
+        "--out",
+        "t.parquet",
+    ]);
     let adapted = toy.ok(&[
-        "adapt", "--model", "model", "--input", "t.parquet", "--method", "lora", "--out", "out",
-        "--set", "train.epochs=2", "--set", "train.batch=8", "--device", "cpu", "--json",
+        "adapt",
+        "--model",
+        "model",
+        "--input",
+        "t.parquet",
+        "--method",
+        "lora",
+        "--out",
+        "out",
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "train.batch=8",
+        "--device",
+        "cpu",
+        "--json",
     ]);
     let outcome: serde_json::Value = serde_json::from_str(&adapted.stdout).unwrap();
-    assert_eq!((outcome["schema"].as_str(), outcome["steps"].as_u64()), (Some("lingo-pipe/adapt/1"), Some(20)));
-    let scored = toy.ok(&["evaluate", "--predictions", "out/predictions.parquet", "--json"]);
+    assert_eq!(
+        (outcome["schema"].as_str(), outcome["steps"].as_u64()),
+        (Some("lingo-pipe/adapt/1"), Some(20))
+    );
+    let scored = toy.ok(&[
+        "evaluate",
+        "--predictions",
+        "out/predictions.parquet",
+        "--json",
+    ]);
     let metrics: serde_json::Value = serde_json::from_str(&scored.stdout).unwrap();
     assert_eq!(metrics["test"]["n"].as_u64(), Some(20), "{metrics}");
 
-    let predict = ["predict", "--adapter", "out/adapter", "--model", "model", "--fasta", "left.fa", "--bed", "left.bed", "--device", "cpu"];
-    let to = |out: &'static str| predict.iter().copied().chain(["--out", out]).collect::<Vec<_>>();
+    let predict = [
+        "predict",
+        "--adapter",
+        "out/adapter",
+        "--model",
+        "model",
+        "--fasta",
+        "left.fa",
+        "--bed",
+        "left.bed",
+        "--device",
+        "cpu",
+    ];
+    let to = |out: &'static str| {
+        predict
+            .iter()
+            .copied()
+            .chain(["--out", out])
+            .collect::<Vec<_>>()
+    };
     let bed = toy.ok(&to("p.bed"));
     assert_eq!(bed.stdout, "");
     assert_eq!(toy.read("p.bed").lines().count(), 120);
     let first = toy.read("p.bed").lines().next().unwrap().to_string();
     assert!(first.starts_with("a\t0\t10\tw0\t"), "{first}");
     let table = toy.ok(&to("-"));
-    assert!(table.stdout.starts_with("id\tchrom\tstart\tend\tstrand\tprediction\tp_0\tp_1\n"), "{}", table.stdout);
+    assert!(
+        table
+            .stdout
+            .starts_with("id\tchrom\tstart\tend\tstrand\tprediction\tp_0\tp_1\n"),
+        "{}",
+        table.stdout
+    );
 
     // The same adapter on the same sequences: the logits of training's end.
-    toy.ok(&["predict", "--adapter", "out/adapter", "--model", "model", "--input", "e.parquet", "--out", "p.csv", "--device", "cpu"]);
+    toy.ok(&[
+        "predict",
+        "--adapter",
+        "out/adapter",
+        "--model",
+        "model",
+        "--input",
+        "e.parquet",
+        "--out",
+        "p.csv",
+        "--device",
+        "cpu",
+    ]);
     let again = toy.ok(&["evaluate", "--predictions", "p.csv", "--json"]);
     let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["test"]["mcc"], metrics["test"]["mcc"]);
@@ -50,18 +130,38 @@ fn from_a_genome_to_predictions_one_command_at_a_time() {
 fn tables_come_from_stdin_and_go_to_stdout() {
     let toy = Toy::new();
     let fasta = toy.ok(&[
-        "ingest", "--fasta", "left.fa", "--bed", "left.bed", "--label-column", "5", "--out", "-", "--format", "fa",
+        "ingest",
+        "--fasta",
+        "left.fa",
+        "--bed",
+        "left.bed",
+        "--label-column",
+        "5",
+        "--out",
+        "-",
+        "--format",
+        "fa",
     ]);
-    assert_eq!(fasta.stdout.lines().filter(|l| l.starts_with('>')).count(), 120);
+    assert_eq!(
+        fasta.stdout.lines().filter(|l| l.starts_with('>')).count(),
+        120
+    );
     ingest(&toy, "e.tsv");
     let mut child = toy
-        .command(&["tokenize", "inspect", "--scheme", "kmer:3:3", "--input", "-", "--json"])
+        .command(&[
+            "tokenize", "inspect", "--scheme", "kmer:3:3", "--input", "-", "--json",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(toy.read("e.tsv").as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(toy.read("e.tsv").as_bytes())
+        .unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let found: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -86,8 +186,26 @@ fn a_reader_that_stops_reading_is_no_failure() {
 fn a_byte_pair_encoding_is_learned_and_used() {
     let toy = Toy::new();
     ingest(&toy, "e.parquet");
-    toy.ok(&["tokenize", "train-bpe", "--input", "left.fa", "--vocab-size", "16", "--out", "tokenizer.json"]);
-    toy.ok(&["tokenize", "encode", "--tokenizer", "tokenizer.json", "--input", "e.parquet", "--out", "t.csv"]);
+    toy.ok(&[
+        "tokenize",
+        "train-bpe",
+        "--input",
+        "left.fa",
+        "--vocab-size",
+        "16",
+        "--out",
+        "tokenizer.json",
+    ]);
+    toy.ok(&[
+        "tokenize",
+        "encode",
+        "--tokenizer",
+        "tokenizer.json",
+        "--input",
+        "e.parquet",
+        "--out",
+        "t.csv",
+    ]);
     assert_eq!(toy.read("t.csv").lines().count(), 121);
 }
 
@@ -95,10 +213,21 @@ fn a_byte_pair_encoding_is_learned_and_used() {
 fn audits_are_json() {
     let toy = Toy::new();
     let ran = toy.ok(&[
-        "ingest", "--fasta", "left.fa", "--bed", "left.bed", "--label-column", "5", "--out", "e.parquet", "--json",
+        "ingest",
+        "--fasta",
+        "left.fa",
+        "--bed",
+        "left.bed",
+        "--label-column",
+        "5",
+        "--out",
+        "e.parquet",
+        "--json",
     ]);
     let audit: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(audit["schema"].as_str(), Some("lingo-pipe/ingest/1"));
-    let both = toy.lingo(&["ingest", "--fasta", "left.fa", "--bed", "left.bed", "--out", "-", "--json"]);
+    let both = toy.lingo(&[
+        "ingest", "--fasta", "left.fa", "--bed", "left.bed", "--out", "-", "--json",
+    ]);
     assert_eq!(both.code, 2);
 }

@@ -71,7 +71,9 @@ pub enum Command {
     /// Draw a pipeline.
     Graph(Graph),
     /// Print the JSON Schema of pipeline files, for editors.
-    #[command(after_help = "Example:\n  lingo-pipe schema > lingo.schema.json\n  then begin a pipeline with: # yaml-language-server: $schema=lingo.schema.json")]
+    #[command(
+        after_help = "Example:\n  lingo-pipe schema > lingo.schema.json\n  then begin a pipeline with: # yaml-language-server: $schema=lingo.schema.json"
+    )]
     Schema,
     /// Make labelled examples of a genome and intervals, or of tables of sequences.
     Ingest(Ingest),
@@ -90,10 +92,14 @@ pub enum Command {
     #[command(after_help = "Example:\n  lingo-pipe report runs/demo")]
     Report(RunFolder),
     /// Hash all inputs and results of a run again, and compare with its lingo.lock.
-    #[command(after_help = "Example:\n  lingo-pipe verify runs/demo\nExits 1 when something differs, saying what.")]
+    #[command(
+        after_help = "Example:\n  lingo-pipe verify runs/demo\nExits 1 when something differs, saying what."
+    )]
     Verify(VerifyArguments),
     /// Print shell completions.
-    #[command(after_help = "Example:\n  lingo-pipe completions bash > /etc/bash_completion.d/lingo-pipe")]
+    #[command(
+        after_help = "Example:\n  lingo-pipe completions bash > /etc/bash_completion.d/lingo-pipe"
+    )]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -171,7 +177,9 @@ pub struct Validate {
 
 /// `plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  lingo-pipe plan my.yaml --json | jq '.cells[] | [.task, .method, .seed, .id]'")]
+#[command(
+    after_help = "Example:\n  lingo-pipe plan my.yaml --json | jq '.cells[] | [.task, .method, .seed, .id]'"
+)]
 pub struct PlanArguments {
     /// The pipeline file.
     pub pipeline: PathBuf,
@@ -247,10 +255,20 @@ pub struct Ingest {
     #[arg(long, conflicts_with_all = ["fasta", "train"])]
     pub file: Option<PathBuf>,
     /// Chromosomes of dev.
-    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME", requires = "fasta")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAME,NAME",
+        requires = "fasta"
+    )]
     pub dev_chromosomes: Vec<String>,
     /// Chromosomes of test.
-    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME", requires = "fasta")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAME,NAME",
+        requires = "fasta"
+    )]
     pub test_chromosomes: Vec<String>,
     /// Shares of train, dev and test of a random split.
     #[arg(long, value_delimiter = ',', num_args = 3, value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
@@ -300,7 +318,9 @@ pub enum Tokenize {
     /// Encode examples.
     Encode(Encode),
     /// Learn a byte-pair encoding from a FASTA, into a tokenizer.json.
-    #[command(after_help = "Example:\n  lingo-pipe tokenize train-bpe --input g.fa --vocab-size 4096 --out tokenizer.json")]
+    #[command(
+        after_help = "Example:\n  lingo-pipe tokenize train-bpe --input g.fa --vocab-size 4096 --out tokenizer.json"
+    )]
     TrainBpe(TrainBpe),
     /// What a scheme makes of examples: bases per token, unknown share, lengths.
     Inspect(Inspect),
@@ -310,7 +330,11 @@ pub enum Tokenize {
 #[derive(Debug, Args)]
 pub struct SchemeArguments {
     /// base, kmer:K:STRIDE, bpe:VOCAB_SIZE (learned from the training rows) or model.
-    #[arg(long, required_unless_present = "tokenizer", conflicts_with = "tokenizer")]
+    #[arg(
+        long,
+        required_unless_present = "tokenizer",
+        conflicts_with = "tokenizer"
+    )]
     pub scheme: Option<String>,
     /// A tokenizer.json that `tokenize train-bpe` wrote.
     #[arg(long, value_name = "FILE")]
@@ -373,7 +397,9 @@ pub struct TrainBpe {
 
 /// `tokenize inspect`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  lingo-pipe tokenize inspect --scheme kmer:3:3 --input e.parquet --json")]
+#[command(
+    after_help = "Example:\n  lingo-pipe tokenize inspect --scheme kmer:3:3 --input e.parquet --json"
+)]
 pub struct Inspect {
     /// How.
     #[command(flatten)]

@@ -10,9 +10,18 @@ const PIPELINE: &str = include_str!("../../pipelines/demo.yaml");
 
 /// The files that it reads, by their path beside it.
 const FILES: [(&str, &[u8]); 3] = [
-    ("../data/demo/genome.fa.gz", include_bytes!("../../data/demo/genome.fa.gz")),
-    ("../data/demo/binding.bed", include_bytes!("../../data/demo/binding.bed")),
-    ("../data/demo/grammar.bed", include_bytes!("../../data/demo/grammar.bed")),
+    (
+        "../data/demo/genome.fa.gz",
+        include_bytes!("../../data/demo/genome.fa.gz"),
+    ),
+    (
+        "../data/demo/binding.bed",
+        include_bytes!("../../data/demo/binding.bed"),
+    ),
+    (
+        "../data/demo/grammar.bed",
+        include_bytes!("../../data/demo/grammar.bed"),
+    ),
 ];
 
 /// Unpacks the demo into the cache folder, as far as it is not there, and gives its pipeline file.
@@ -35,7 +44,11 @@ pub fn unpack() -> Result<PathBuf, Error> {
 }
 
 fn cache_folder() -> Result<PathBuf, Error> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     set("XDG_CACHE_HOME")
         .or_else(|| set("HOME").map(|home| home.join(".cache")))
         .or_else(|| set("LOCALAPPDATA"))

@@ -11,7 +11,11 @@ use crate::output::say;
 pub fn show(error: &Error) {
     match error {
         Error::Pipeline(mistakes) => {
-            let theme = if colours() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+            let theme = if colours() {
+                GraphicalTheme::unicode()
+            } else {
+                GraphicalTheme::unicode_nocolor()
+            };
             let handler = GraphicalReportHandler::new_themed(theme)
                 .with_width(100)
                 .with_links(false);

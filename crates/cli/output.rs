@@ -23,9 +23,10 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
 fn write(bytes: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::stage(Kind::Failed, format!("could not write to stdout: {e}")))
-        }
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::stage(
+            Kind::Failed,
+            format!("could not write to stdout: {e}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -88,14 +89,21 @@ impl Input {
 }
 
 fn temporary_folder() -> Result<TempDir, Error> {
-    tempfile::tempdir()
-        .map_err(|e| Error::stage(Kind::Failed, format!("could not make a temporary folder: {e}")))
+    tempfile::tempdir().map_err(|e| {
+        Error::stage(
+            Kind::Failed,
+            format!("could not make a temporary folder: {e}"),
+        )
+    })
 }
 
 /// Rows of cells as aligned columns.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: [usize; N] = std::array::from_fn(|i| {
-        rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0)
+        rows.iter()
+            .map(|row| row[i].chars().count())
+            .max()
+            .unwrap_or(0)
     });
     let mut text = String::new();
     for row in rows {

@@ -102,7 +102,10 @@ struct Bar {
 
 impl Bar {
     fn take(&self) -> Option<ProgressBar> {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.bar
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -138,7 +141,8 @@ impl Progress for Bar {
     }
 
     fn say(&self, line: &str) {
-        self.bars.suspend(|| say(&format!("{}: {line}", self.label)));
+        self.bars
+            .suspend(|| say(&format!("{}: {line}", self.label)));
     }
 }
 
@@ -178,15 +182,33 @@ impl Progress for Lines {
             return;
         };
         part.told = Instant::now();
-        say(&heartbeat(&self.label, &part.what, done, part.total, part.begun.elapsed(), note));
+        say(&heartbeat(
+            &self.label,
+            &part.what,
+            done,
+            part.total,
+            part.begun.elapsed(),
+            note,
+        ));
     }
 
     fn end(&self, note: &str) {
-        let part = self.at_work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let part = self
+            .at_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(part) = part {
             let seconds = part.begun.elapsed().as_secs_f64();
-            let note = if note.is_empty() { String::new() } else { format!(", {note}") };
-            say(&format!("{}: {} in {seconds:.1} s{note}", self.label, part.what));
+            let note = if note.is_empty() {
+                String::new()
+            } else {
+                format!(", {note}")
+            };
+            say(&format!(
+                "{}: {} in {seconds:.1} s{note}",
+                self.label, part.what
+            ));
         }
     }
 
@@ -195,7 +217,14 @@ impl Progress for Lines {
     }
 }
 
-fn heartbeat(label: &str, what: &str, done: u64, total: u64, spent: Duration, note: &str) -> String {
+fn heartbeat(
+    label: &str,
+    what: &str,
+    done: u64,
+    total: u64,
+    spent: Duration,
+    note: &str,
+) -> String {
     let mut line = format!("{label}: {what} {done}");
     if total > 0 {
         line.push_str(&format!("/{total}"));
@@ -235,7 +264,12 @@ mod tests {
 
     #[test]
     fn durations_are_short() {
-        for (seconds, text) in [(3.2, "3 s"), (89.0, "89 s"), (600.0, "10 min"), (9000.0, "2.5 h")] {
+        for (seconds, text) in [
+            (3.2, "3 s"),
+            (89.0, "89 s"),
+            (600.0, "10 min"),
+            (9000.0, "2.5 h"),
+        ] {
             assert_eq!(duration(seconds), text);
         }
     }

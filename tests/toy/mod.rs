@@ -115,7 +115,11 @@ impl Toy {
 /// The program, with nothing of this machine's environment that changes what it says.
 pub fn lingo() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lingo-pipe"));
-    command.env("NO_COLOR", "1").env_remove("GUE").env_remove("YEAST").env_remove("MINILM");
+    command
+        .env("NO_COLOR", "1")
+        .env_remove("GUE")
+        .env_remove("YEAST")
+        .env_remove("MINILM");
     command
 }
 
@@ -149,11 +153,16 @@ fn genome(seed: u64) -> (String, String) {
         let mut sequence = String::new();
         for i in 0..windows {
             let favoured = if i % 2 == 0 { b"AAACGT" } else { b"CCCAGT" };
-            let window: String = (0..10).map(|_| char::from(favoured[stream.below(6)])).collect();
+            let window: String = (0..10)
+                .map(|_| char::from(favoured[stream.below(6)]))
+                .collect();
             let count = |base: char| window.chars().filter(|c| *c == base).count();
             let label = u8::from(count('A') > count('C'));
             let start = sequence.len();
-            bed.push_str(&format!("{chromosome}\t{start}\t{}\tw{i}\t{label}\t+\n", start + 10));
+            bed.push_str(&format!(
+                "{chromosome}\t{start}\t{}\tw{i}\t{label}\t+\n",
+                start + 10
+            ));
             sequence.push_str(&window);
         }
         for line in sequence.as_bytes().chunks(60) {
@@ -174,7 +183,11 @@ pub fn contents(folder: &Path, names: &[&str]) -> BTreeMap<String, Vec<u8>> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(folder)
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
                 if names.iter().any(|n| name.contains(n)) {
                     found.insert(name, fs::read(&path).unwrap());
                 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use lingo_artifact::atomic;
 use lingo_artifact::bounded::Probability;
 use lingo_artifact::example::Examples;
+use lingo_ingest::IngestConfig;
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES, LabelKindPlan,
     RatioSplit, Source, SplitPlan,
 };
-use lingo_ingest::IngestConfig;
 use lingo_workflow::{Error, Kind, Observer as _};
 
 use crate::arguments::Ingest;
@@ -26,7 +26,9 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
     let config = config(&arguments)?;
     let progress = terminal.part("ingest");
     let examples = lingo_ingest::ingest(&config, progress.as_ref())?;
-    to_path_or_stdout(&arguments.out, arguments.format, |path| write(&examples, path))?;
+    to_path_or_stdout(&arguments.out, arguments.format, |path| {
+        write(&examples, path)
+    })?;
     if arguments.json {
         print_json(&serde_json::json!({
             "schema": "lingo-pipe/ingest/1",
@@ -63,14 +65,20 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             file: a.file.clone(),
         })
     } else {
-        let message = "nothing to read; give --fasta and --bed, or --train, --dev and --test, or --file";
+        let message =
+            "nothing to read; give --fasta and --bed, or --train, --dev and --test, or --file";
         return Err(Error::stage(Kind::Usage, message));
     };
     let split = if given {
         None
     } else if a.dev_chromosomes.is_empty() && a.test_chromosomes.is_empty() {
         let share = |i: usize, default| {
-            let value = a.ratios.as_ref().and_then(|r| r.get(i)).copied().unwrap_or(default);
+            let value = a
+                .ratios
+                .as_ref()
+                .and_then(|r| r.get(i))
+                .copied()
+                .unwrap_or(default);
             Probability::try_from(value)
                 .map_err(|e| Error::stage(Kind::Usage, format!("--ratios: {e}")))
         };
@@ -110,12 +118,15 @@ fn write(examples: &Examples, path: &Path) -> Result<(), Error> {
     atomic::write(path, |out| {
         for row in &examples.rows {
             let label = match &row.label {
-                lingo_artifact::Label::Class(c) => {
-                    names.get(*c as usize).cloned().unwrap_or_else(|| c.to_string())
-                }
-                lingo_artifact::Label::Multi(m) => {
-                    m.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-                }
+                lingo_artifact::Label::Class(c) => names
+                    .get(*c as usize)
+                    .cloned()
+                    .unwrap_or_else(|| c.to_string()),
+                lingo_artifact::Label::Multi(m) => m
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(","),
                 lingo_artifact::Label::Value(v) => v.to_string(),
             };
             let second = row.sequence2.iter().map(|s| (format!("{}/2", row.id), s));

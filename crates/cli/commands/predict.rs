@@ -46,13 +46,19 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
             Ok(TokenRow {
                 id: row.id.clone(),
                 split: row.split,
-                label: row.label.clone().unwrap_or_else(|| no_label(&description.labels)),
+                label: row
+                    .label
+                    .clone()
+                    .unwrap_or_else(|| no_label(&description.labels)),
                 input_ids: encoded.ids,
             })
         })
         .collect::<Result<Vec<_>, Error>>()?;
     if truncated > 0 {
-        say(&format!("{truncated} of {} sequences lost DNA at their end", rows.len()));
+        say(&format!(
+            "{truncated} of {} sequences lost DNA at their end",
+            rows.len()
+        ));
     }
     let progress = terminal.part("predict");
     let predictions = lingo_adapt::predict(
@@ -105,12 +111,19 @@ fn rows(arguments: &Predict) -> Result<Vec<Row>, Error> {
         }
         (None, Some(fasta)) => {
             let genome = Genome::open(fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-            if arguments.bed.is_empty() { windows(&genome, arguments)? } else { intervals(&genome, arguments)? }
+            if arguments.bed.is_empty() {
+                windows(&genome, arguments)?
+            } else {
+                intervals(&genome, arguments)?
+            }
         }
         (None, None) => return Err(Error::stage(Kind::Usage, "give --fasta or --input")),
     };
     if rows.is_empty() {
-        return Err(Error::stage(Kind::Input, "there is no sequence to predict on"));
+        return Err(Error::stage(
+            Kind::Input,
+            "there is no sequence to predict on",
+        ));
     }
     Ok(rows)
 }
@@ -135,7 +148,11 @@ fn intervals(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
             let i = &window.interval;
             let place = format!("{}:{}-{}({})", i.chrom, i.start, i.end, i.strand);
             let id = bed_rows.get(window.row).and_then(|row| row.name.clone());
-            rows.push(of_genome(id.unwrap_or(place), window.sequence, window.interval));
+            rows.push(of_genome(
+                id.unwrap_or(place),
+                window.sequence,
+                window.interval,
+            ));
         }
     }
     Ok(rows)
@@ -145,7 +162,10 @@ fn intervals(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
 fn windows(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for (name, length) in genome.sequences() {
-        let width = arguments.width.map_or(*length, |w| u64::from(w.get())).max(1);
+        let width = arguments
+            .width
+            .map_or(*length, |w| u64::from(w.get()))
+            .max(1);
         for start in (0..*length).step_by(usize::try_from(width).unwrap_or(usize::MAX)) {
             let end = (start + width).min(*length);
             let bases = genome.bases(name, start, end)?;

@@ -35,7 +35,10 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         // What a reader would type: the demo needs no file.
         pipeline.file = "demo".to_string();
     }
-    let plan = Plan::new(pipeline, &request(&arguments.selection, arguments.skip_missing)?)?;
+    let plan = Plan::new(
+        pipeline,
+        &request(&arguments.selection, arguments.skip_missing)?,
+    )?;
     if arguments.dry_run {
         return print(&table(&plan));
     }
@@ -59,7 +62,10 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
             print(&format!("{}\n", plan.run.join("report.html").display()))?;
         }
         Err(Error::Cells { .. }) => {
-            say(&format!("the report shows what there is: {}", plan.run.join("report.html").display()));
+            say(&format!(
+                "the report shows what there is: {}",
+                plan.run.join("report.html").display()
+            ));
         }
         Err(_) => {}
     }
@@ -75,7 +81,10 @@ pub fn table(plan: &Plan) -> String {
             State::Run(why) => ("to run", why.clone()),
             State::Refused(differences) => {
                 let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                ("refused", format!("holds another cell: {}", told.join("; ")))
+                (
+                    "refused",
+                    format!("holds another cell: {}", told.join("; ")),
+                )
             }
             State::Missing(files) => ("missing", files[0].display().to_string()),
         };

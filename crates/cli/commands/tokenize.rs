@@ -26,7 +26,9 @@ fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
     let input = Input::open(&arguments.input, arguments.format)?;
     let examples = Examples::read(input.path())?;
     let tokens = tokens(&examples, &arguments.scheme, terminal)?;
-    to_path_or_stdout(&arguments.out, arguments.format, |path| Ok(tokens.write(path)?))
+    to_path_or_stdout(&arguments.out, arguments.format, |path| {
+        Ok(tokens.write(path)?)
+    })
 }
 
 fn train_bpe(arguments: &TrainBpe) -> Result<(), Error> {
@@ -91,7 +93,11 @@ fn tokens(
         }
         (dna, _) => dna,
     };
-    let model = match (&arguments.model, dna.as_ref(), DnaTokenizer::of(&config.scheme)) {
+    let model = match (
+        &arguments.model,
+        dna.as_ref(),
+        DnaTokenizer::of(&config.scheme),
+    ) {
         (Some(folder), _, _) => ModelVocabulary::load(folder)?,
         (None, Some(dna), _) => ModelVocabulary::of_scheme(dna)?,
         (None, None, Some(dna)) => ModelVocabulary::of_scheme(&dna)?,
@@ -112,13 +118,17 @@ fn tokens(
 }
 
 fn vocabulary(name: &str) -> Result<VocabularyMap, Error> {
-    [VocabularyMap::Reuse, VocabularyMap::Extend, VocabularyMap::Compose]
-        .into_iter()
-        .find(|map| map.as_str() == name)
-        .ok_or_else(|| {
-            let message = format!("--vocabulary {name}: use reuse, extend or compose");
-            Error::stage(Kind::Usage, message)
-        })
+    [
+        VocabularyMap::Reuse,
+        VocabularyMap::Extend,
+        VocabularyMap::Compose,
+    ]
+    .into_iter()
+    .find(|map| map.as_str() == name)
+    .ok_or_else(|| {
+        let message = format!("--vocabulary {name}: use reuse, extend or compose");
+        Error::stage(Kind::Usage, message)
+    })
 }
 
 fn keys(given: &[String]) -> Result<BTreeMap<String, String>, Error> {

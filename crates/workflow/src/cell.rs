@@ -71,7 +71,11 @@ fn walk(key: &str, was: Option<&Value>, now: Option<&Value>, found: &mut Vec<Dif
         (Some(was), Some(now)) if was == now => {}
         (Some(Value::Object(a)), Some(Value::Object(b))) => {
             let below = |name: &str| {
-                if key.is_empty() { name.to_string() } else { format!("{key}.{name}") }
+                if key.is_empty() {
+                    name.to_string()
+                } else {
+                    format!("{key}.{name}")
+                }
             };
             for (name, value) in a {
                 walk(&below(name), Some(value), b.get(name), found);
@@ -140,7 +144,10 @@ mod tests {
     fn differences_are_told_by_their_dotted_names() {
         let was = json!({ "train": { "epochs": 3, "batch": 32 }, "seed": 1, "gone": true });
         let now = json!({ "train": { "epochs": 1, "batch": 32 }, "seed": 1, "new": [1] });
-        let told: Vec<String> = differences(&was, &now).iter().map(ToString::to_string).collect();
+        let told: Vec<String> = differences(&was, &now)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             told,
             [
@@ -160,7 +167,10 @@ mod tests {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
         let outputs = hash_outputs(folder.path()).unwrap();
-        assert_eq!(outputs.keys().collect::<Vec<_>>(), ["adapter/lingo.json", "train.jsonl"]);
+        assert_eq!(
+            outputs.keys().collect::<Vec<_>>(),
+            ["adapter/lingo.json", "train.jsonl"]
+        );
         assert_eq!(outputs["train.jsonl"].bytes, 11);
     }
 }

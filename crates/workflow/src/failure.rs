@@ -132,7 +132,10 @@ fn refused_message(refusals: &[Refusal]) -> String {
     // Cells of one run mostly differ in the same settings: each set of differences is told once.
     let mut told: Vec<(&[Difference], Vec<&Refusal>)> = Vec::new();
     for refusal in refusals {
-        match told.iter_mut().find(|(d, _)| *d == refusal.differences.as_slice()) {
+        match told
+            .iter_mut()
+            .find(|(d, _)| *d == refusal.differences.as_slice())
+        {
             Some((_, same)) => same.push(refusal),
             None => told.push((&refusal.differences, vec![refusal])),
         }
@@ -205,7 +208,11 @@ impl From<Mistakes> for Error {
 
 impl From<lingo_artifact::Error> for Error {
     fn from(e: lingo_artifact::Error) -> Self {
-        let kind = if e.is_write_failure() { Kind::Failed } else { Kind::Input };
+        let kind = if e.is_write_failure() {
+            Kind::Failed
+        } else {
+            Kind::Input
+        };
         Self::stage(kind, e.to_string())
     }
 }
@@ -244,7 +251,11 @@ impl From<lingo_lm::Error> for Error {
 
 impl From<lingo_evaluate::Error> for Error {
     fn from(e: lingo_evaluate::Error) -> Self {
-        let kind = if e.is_write_failure() { Kind::Failed } else { Kind::Input };
+        let kind = if e.is_write_failure() {
+            Kind::Failed
+        } else {
+            Kind::Input
+        };
         Self::stage(kind, e.to_string())
     }
 }

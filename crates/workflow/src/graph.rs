@@ -8,7 +8,10 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
     match &pipeline.model {
         ModelPlan::Folder(folder) => lines.push(format!("  model[{}]", quoted(&folder.display()))),
         ModelPlan::Pretrain { fasta, .. } => {
-            lines.push(format!("  genome[({})] -->|pretrain| model[model]", quoted(&fasta.display())));
+            lines.push(format!(
+                "  genome[({})] -->|pretrain| model[model]",
+                quoted(&fasta.display())
+            ));
         }
     }
     for (i, task) in pipeline.tasks.iter().enumerate() {
@@ -26,7 +29,10 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
         let seeds = pipeline.seeds.len();
         lines.push(format!(
             "  model --> method{m}[{}]",
-            quoted(&format!("{name} x {seeds} seed{}", if seeds == 1 { "" } else { "s" }))
+            quoted(&format!(
+                "{name} x {seeds} seed{}",
+                if seeds == 1 { "" } else { "s" }
+            ))
         ));
         lines.push(format!("  method{m} -->|evaluate| report[report]"));
     }

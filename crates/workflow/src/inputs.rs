@@ -77,7 +77,13 @@ impl Hashes {
             .is_ok_and(|age| age > SETTLED);
         if settled {
             let hash = hash.clone();
-            lock().insert(key, Remembered { hash, modified: stamp });
+            lock().insert(
+                key,
+                Remembered {
+                    hash,
+                    modified: stamp,
+                },
+            );
         }
         Ok(hash)
     }

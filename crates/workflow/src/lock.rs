@@ -151,11 +151,19 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
         .methods
         .iter()
         .map(|(name, _)| name.clone())
-        .filter(|name| plan.methods.contains(name) || before.is_some_and(|b| b.methods.contains(name)))
+        .filter(|name| {
+            plan.methods.contains(name) || before.is_some_and(|b| b.methods.contains(name))
+        })
         .collect();
     let mut seeds = before.map(|b| b.seeds.clone()).unwrap_or_default();
-    seeds.extend(plan.seeds.iter().filter(|s| !seeds.contains(s)).collect::<Vec<_>>());
-    let mut inputs: BTreeMap<PathBuf, FileHash> = before.map(|b| b.inputs.clone()).unwrap_or_default();
+    seeds.extend(
+        plan.seeds
+            .iter()
+            .filter(|s| !seeds.contains(s))
+            .collect::<Vec<_>>(),
+    );
+    let mut inputs: BTreeMap<PathBuf, FileHash> =
+        before.map(|b| b.inputs.clone()).unwrap_or_default();
     inputs.extend(plan.inputs.iter().map(|(path, hash)| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         (path, hash.clone())

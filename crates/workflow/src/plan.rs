@@ -166,7 +166,10 @@ impl Plan {
             pipeline.methods.iter().map(|(name, _)| name.as_str()),
             request.methods.as_deref(),
         )?;
-        let seeds = request.seeds.clone().unwrap_or_else(|| pipeline.seeds.clone());
+        let seeds = request
+            .seeds
+            .clone()
+            .unwrap_or_else(|| pipeline.seeds.clone());
         let run = request
             .out
             .clone()
@@ -223,9 +226,19 @@ impl Plan {
             path: path.clone(),
         }));
         let settings = TaskSettings::of(&task)?;
-        let examples = id_of(&json!([VERSION, "examples", settings.ingest_id, task_inputs]));
+        let examples = id_of(&json!([
+            VERSION,
+            "examples",
+            settings.ingest_id,
+            task_inputs
+        ]));
         let tokens = id_of(&json!([
-            VERSION, "tokens", examples, settings.tokenize_id, task.keys, self.model.hashes,
+            VERSION,
+            "tokens",
+            examples,
+            settings.tokenize_id,
+            task.keys,
+            self.model.hashes,
         ]));
         let evaluate = to_json(&self.pipeline.evaluate)?;
         for method in self.methods.clone() {
@@ -247,7 +260,14 @@ impl Plan {
                     "version": VERSION,
                 });
                 let id = id_of(&json!([
-                    VERSION, "cell", tokens, settings_of_method, settings.train, evaluate, seed, self.device,
+                    VERSION,
+                    "cell",
+                    tokens,
+                    settings_of_method,
+                    settings.train,
+                    evaluate,
+                    seed,
+                    self.device,
                 ]));
                 let mut all_inputs = task_inputs.clone();
                 all_inputs.extend(self.model.hashes.clone());
@@ -340,7 +360,10 @@ impl TaskSettings {
     fn of(task: &Task) -> Result<Self, Error> {
         // Where a file lies does not change a result: an id takes its content, in the order of the paths.
         let mut ingest_id = task.ingest.clone();
-        ingest_id.paths_mut().into_iter().for_each(|p| *p = PathBuf::new());
+        ingest_id
+            .paths_mut()
+            .into_iter()
+            .for_each(|p| *p = PathBuf::new());
         let mut tokenize_id = task.tokenize.clone();
         if let lingo_tokenize::Scheme::Bpe(bpe) = tokenize_id.scheme {
             let fasta = bpe.fasta().map(|_| PathBuf::new());
@@ -357,8 +380,12 @@ impl TaskSettings {
 }
 
 fn to_json(value: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(value)
-        .map_err(|e| Error::stage(Kind::Failed, format!("settings cannot be written as JSON: {e}")))
+    serde_json::to_value(value).map_err(|e| {
+        Error::stage(
+            Kind::Failed,
+            format!("settings cannot be written as JSON: {e}"),
+        )
+    })
 }
 
 fn state_of(

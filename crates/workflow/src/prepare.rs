@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use lingo_artifact::{LabelKind, atomic};
 use lingo_artifact::digest::Digest;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::tokens::Tokens;
+use lingo_artifact::{LabelKind, atomic};
 use lingo_evaluate::Floor;
 use lingo_ingest::Genome;
 use lingo_tokenize::{ModelVocabulary, Scheme};
@@ -117,8 +117,18 @@ fn prepare(
         record.tokens = Some(task_plan.tokens);
         record.truncated = tokens.metadata.truncated;
         record.unknown = tokens.metadata.unknown;
-        record.new_vectors = tokens.metadata.encoding.new_rows.as_ref().map_or(0, |r| r.trained);
-        record.longest = tokens.rows.iter().map(|r| r.input_ids.len() as u32).max().unwrap_or(0);
+        record.new_vectors = tokens
+            .metadata
+            .encoding
+            .new_rows
+            .as_ref()
+            .map_or(0, |r| r.trained);
+        record.longest = tokens
+            .rows
+            .iter()
+            .map(|r| r.input_ids.len() as u32)
+            .max()
+            .unwrap_or(0);
         record.write(folder)?;
     }
     if plan.pipeline.evaluate.floor && record.floor.is_none() {
@@ -216,7 +226,7 @@ pub fn prepare_model(
         return Ok(());
     }
     let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    let progress = observer.part("pretrain");
+    let progress = observer.part("model");
     let outcome = lingo_adapt::pretrain(
         &genome,
         config,

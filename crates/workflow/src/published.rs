@@ -27,10 +27,16 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Vec<Published>>, Error> {
             .ok()
             .filter(|m| (-1.0..=1.0).contains(m))
             .ok_or_else(|| {
-                let message = format!("line {}: `{mcc}` is no Matthews correlation (-1 to 1)", i + 2);
+                let message = format!(
+                    "line {}: `{mcc}` is no Matthews correlation (-1 to 1)",
+                    i + 2
+                );
                 lingo_artifact::Error::invalid(path, message)
             })?;
-        by_task.entry(task).or_default().push(Published { model, mcc, source });
+        by_task
+            .entry(task)
+            .or_default()
+            .push(Published { model, mcc, source });
     }
     Ok(by_task)
 }
@@ -44,12 +50,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.csv");
         let header = "task,model,mcc,source\n";
-        std::fs::write(&path, format!("{header}H3,A,0.7415,\"a, b\"\nH4,A,0.5,c\nH3,B,-0.1,d\n")).unwrap();
+        std::fs::write(
+            &path,
+            format!("{header}H3,A,0.7415,\"a, b\"\nH4,A,0.5,c\nH3,B,-0.1,d\n"),
+        )
+        .unwrap();
         let table = read(&path).unwrap();
         assert_eq!(table["H3"].len(), 2);
         assert_eq!(table["H3"][0].source, "a, b");
         std::fs::write(&path, format!("{header}H3,A,74.15,x\n")).unwrap();
         let message = read(&path).unwrap_err().to_string();
-        assert!(message.contains("line 2: `74.15` is no Matthews correlation"), "{message}");
+        assert!(
+            message.contains("line 2: `74.15` is no Matthews correlation"),
+            "{message}"
+        );
     }
 }

@@ -28,7 +28,10 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         .map(|task| task_info(task, run, &mut warnings))
         .collect();
     let mut facts = vec![
-        ("program".to_string(), format!("lingo-pipe {}", lock.version)),
+        (
+            "program".to_string(),
+            format!("lingo-pipe {}", lock.version),
+        ),
         ("pipeline".into(), lock.pipeline.clone()),
         ("model".into(), model_fact(lock)),
         ("device".into(), lock.device.clone()),
@@ -65,10 +68,14 @@ fn model_fact(lock: &Lock) -> String {
     let of = |key: &str| lock.model.get(key);
     if let Some(path) = of("path").and_then(|p| p.as_str()) {
         let hash = lock.model_hashes.get("model/model.safetensors");
-        let hash = hash.map_or_else(String::new, |h| format!(" (model.safetensors sha256 {})", h.short()));
+        let hash = hash.map_or_else(String::new, |h| {
+            format!(" (model.safetensors sha256 {})", h.short())
+        });
         return format!("{path}{hash}");
     }
-    let fasta = of("pretrain").and_then(|p| p.get("fasta")).and_then(|f| f.as_str());
+    let fasta = of("pretrain")
+        .and_then(|p| p.get("fasta"))
+        .and_then(|f| f.as_str());
     format!("pretrained on {}", fasta.unwrap_or("a FASTA"))
 }
 
@@ -85,7 +92,10 @@ fn task_info(task: &LockedTask, run: &Path, warnings: &mut Vec<String>) -> TaskI
     TaskInfo {
         name: task.name.clone(),
         description: task.description.clone(),
-        classes: record.labels.map(|l| l.names().to_vec()).unwrap_or_default(),
+        classes: record
+            .labels
+            .map(|l| l.names().to_vec())
+            .unwrap_or_default(),
         counts: record.counts,
         audit: record.audit,
         floor: record.floor,

@@ -1,6 +1,6 @@
 //! Running a plan: first what cells share, then the cells, several at a time; then the lock and the report.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -61,8 +61,7 @@ pub fn run(
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
-    fs::create_dir_all(&plan.run)
-        .map_err(lingo_artifact::Error::io("create folder", &plan.run))?;
+    fs::create_dir_all(&plan.run).map_err(lingo_artifact::Error::io("create folder", &plan.run))?;
     let _alone = only_run(&plan.run)?;
     let mut summary = Summary::default();
     for task in plan.tasks.iter().filter(|t| !t.missing.is_empty()) {
@@ -84,7 +83,11 @@ pub fn run(
         .iter()
         .filter(|c| matches!(c.state, State::Run(_)))
         .collect();
-    summary.cached = plan.cells.iter().filter(|c| c.state == State::Cached).count();
+    summary.cached = plan
+        .cells
+        .iter()
+        .filter(|c| c.state == State::Cached)
+        .count();
     check_schedules(plan, &todo)?;
     let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);
     summary.run = done;
@@ -92,7 +95,9 @@ pub fn run(
     lock::write(plan, command)?;
     report::build(&plan.run)?;
 
-    let interrupted = failures.iter().any(|(_, e)| matches!(e, Error::Interrupted { .. }));
+    let interrupted = failures
+        .iter()
+        .any(|(_, e)| matches!(e, Error::Interrupted { .. }));
     let failed: Vec<&(String, Error)> = failures
         .iter()
         .filter(|(_, e)| !matches!(e, Error::Interrupted { .. }))
@@ -146,42 +151,56 @@ fn prepare_tasks(
         }
         guarded(|| prepare::prepare_task(plan, task, observer).map(|_| ()))
     });
-    let mut failures: Vec<Error> = failures.into_iter().filter_map(Result::err).collect();
-    match failures.len() {
-        0 => Ok(()),
-        1 => Err(failures.remove(0)),
-        _ => {
-            let kind = failures.iter().map(Error::kind).min().unwrap_or(Kind::Failed);
-            let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
-            Err(Error::stage(kind, told.join("\n")))
-        }
-    }
+    all_at_once(failures.into_iter().filter_map(Result::err).collect())
 }
 
 /// Targets that match nothing and schedules that cannot be are told before anything is trained.
 fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
-    let mut checked = std::collections::BTreeSet::new();
+    let mut checked = BTreeSet::new();
+    let mut failures = Vec::new();
     for cell in todo {
-        if !checked.insert((&cell.task, &cell.method)) {
-            continue;
+        if checked.insert((&cell.task, &cell.method)) {
+            let what = format!("{} on {}", cell.method, cell.task);
+            failures.extend(check_schedule(plan, cell).err().map(|e| e.during(&what)));
         }
-        let (Some(task), Some(method)) =
-            (plan.pipeline.task(&cell.task), plan.pipeline.method(&cell.method))
-        else {
-            continue;
-        };
-        let record = prepare::TaskRecord::read(&plan.run.join(&cell.task));
-        let Some(labels) = &record.labels else { continue };
-        let new_rows = (record.new_vectors > 0).then(|| NewRows {
-            trained: record.new_vectors,
-            composition: Vec::new(),
-        });
-        let rows = record.counts[0] as usize;
-        let model = &plan.model.folder;
-        lingo_adapt::plan(model, method, &task.train, labels, new_rows.as_ref(), rows)
-            .map_err(|e| Error::from(e).during(&format!("{} on {}", cell.method, cell.task)))?;
     }
+    all_at_once(failures)
+}
+
+fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
+    let record = prepare::TaskRecord::read(&plan.run.join(&cell.task));
+    let (Some(task), Some(method), Some(labels)) = (
+        plan.pipeline.task(&cell.task),
+        plan.pipeline.method(&cell.method),
+        &record.labels,
+    ) else {
+        return Ok(());
+    };
+    let new_rows = (record.new_vectors > 0).then(|| NewRows {
+        trained: record.new_vectors,
+        composition: Vec::new(),
+    });
+    let rows = record.counts[0] as usize;
+    let model = &plan.model.folder;
+    lingo_adapt::plan(model, method, &task.train, labels, new_rows.as_ref(), rows)?;
     Ok(())
+}
+
+/// One failure as it is; several as one that tells them all.
+fn all_at_once(mut failures: Vec<Error>) -> Result<(), Error> {
+    match failures.len() {
+        0 => Ok(()),
+        1 => Err(failures.remove(0)),
+        _ => {
+            let kind = failures
+                .iter()
+                .map(Error::kind)
+                .min()
+                .unwrap_or(Kind::Failed);
+            let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            Err(Error::stage(kind, told.join("\n")))
+        }
+    }
 }
 
 /// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
@@ -228,9 +247,10 @@ fn run_cell(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<(), Error> {
-    let (Some(task), Some(method)) =
-        (plan.pipeline.task(&cell.task), plan.pipeline.method(&cell.method))
-    else {
+    let (Some(task), Some(method)) = (
+        plan.pipeline.task(&cell.task),
+        plan.pipeline.method(&cell.method),
+    ) else {
         return Err(Error::stage(Kind::Failed, "the pipeline has no such cell"));
     };
     let folder = &cell.folder;
@@ -302,7 +322,12 @@ fn in_parallel<I: Sync, T: Send>(
 ) -> Vec<T> {
     let queue: Mutex<VecDeque<usize>> = Mutex::new((0..items.len()).collect());
     let results: Mutex<BTreeMap<usize, T>> = Mutex::new(BTreeMap::new());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let next = || {
+        queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
     let worker = || {
         while let Some(i) = next() {
             let result = work(&items[i]);

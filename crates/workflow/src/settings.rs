@@ -25,25 +25,32 @@ pub fn pretrain(sets: &[String]) -> Result<PretrainConfig, Error> {
 /// # Errors
 /// No such method; mistakes in `--set`.
 pub fn adapt(name: &str, sets: &[String]) -> Result<(Method, TrainConfig), Error> {
-    let default: Method = name.parse().map_err(|e: String| Error::stage(Kind::Usage, e))?;
+    let default: Method = name
+        .parse()
+        .map_err(|e: String| Error::stage(Kind::Usage, e))?;
     let name = default.name();
     let document = document(sets)?;
     if let Node::Map(entries) = &document.node {
-        for (key, _) in entries.iter().filter(|(k, _)| k != "train" && k != "method") {
+        for (key, _) in entries
+            .iter()
+            .filter(|(k, _)| k != "train" && k != "method")
+        {
             let fault = unknown(keys(&[key]), "section", key, ["train", "method"]).key();
             return Err(document.mistakes(vec![fault]).into());
         }
     }
     let section = |key: &str| document.node.get(key).cloned().unwrap_or_default();
-    let at = |step: &str, fault: Fault| document.mistakes(vec![fault.below(Step::Key(step.into()))]);
+    let at =
+        |step: &str, fault: Fault| document.mistakes(vec![fault.below(Step::Key(step.into()))]);
     let train = read(&section("train")).map_err(|fault| at("train", fault))?;
-    let method = read(&Node::Map(vec![(name.to_string(), section("method"))])).map_err(|fault| {
-        let inside = Fault {
-            path: fault.path.iter().skip(1).cloned().collect(),
-            ..fault
-        };
-        at("method", inside)
-    })?;
+    let method =
+        read(&Node::Map(vec![(name.to_string(), section("method"))])).map_err(|fault| {
+            let inside = Fault {
+                path: fault.path.iter().skip(1).cloned().collect(),
+                ..fault
+            };
+            at("method", inside)
+        })?;
     Ok((method, train))
 }
 
@@ -53,7 +60,13 @@ fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Fault> {
 
 fn document(sets: &[String]) -> Result<Document, Error> {
     let lookup = |name: &str| std::env::var(name).ok();
-    Ok(Document::parse("--set", FilePath::new("."), String::new(), sets, &lookup)?)
+    Ok(Document::parse(
+        "--set",
+        FilePath::new("."),
+        String::new(),
+        sets,
+        &lookup,
+    )?)
 }
 
 #[cfg(test)]
@@ -74,11 +87,18 @@ mod tests {
     fn mistakes_are_told_with_the_argument() {
         fn t(method: &str, set: &str, message: &str) {
             let error = adapt(method, &[set.to_string()]).unwrap_err();
-            assert_eq!((error.to_string().as_str(), error.kind()), (message, Kind::Usage));
+            assert_eq!(
+                (error.to_string().as_str(), error.kind()),
+                (message, Kind::Usage)
+            );
         }
         t("lora", "train.epoch=1", "unknown key `epoch`");
         t("lora", "epochs=1", "there is no section `epochs`");
-        t("lora", "method.rank=0", "a whole number above 0 is needed here, found the number `0`");
+        t(
+            "lora",
+            "method.rank=0",
+            "a whole number above 0 is needed here, found the number `0`",
+        );
         t(
             "lorra",
             "train.epochs=1",

@@ -35,7 +35,13 @@ seeds: [1, 2]
 fn parse(text: &str, sets: &[&str]) -> Result<Pipeline, Mistakes> {
     let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
     let lookup = |name: &str| (name == "DATA").then(|| "/data".to_string());
-    let document = Document::parse("marks.yaml", Path::new("pipelines"), text.into(), &sets, &lookup)?;
+    let document = Document::parse(
+        "marks.yaml",
+        Path::new("pipelines"),
+        text.into(),
+        &sets,
+        &lookup,
+    )?;
     Pipeline::of_document(document)
 }
 
@@ -70,21 +76,35 @@ fn the_good_file_is_good() {
     let pipeline = parse(GOOD, &[]).unwrap();
     let names: Vec<_> = pipeline.tasks.iter().map(|t| t.name.as_str()).collect();
     assert_eq!(names, ["H3", "H4"]);
-    let epochs: Vec<_> = pipeline.tasks.iter().map(|t| t.train.epochs.get()).collect();
+    let epochs: Vec<_> = pipeline
+        .tasks
+        .iter()
+        .map(|t| t.train.epochs.get())
+        .collect();
     assert_eq!(epochs, [3, 2], "a task lays its own keys over the file's");
     assert!(pipeline.tasks.iter().all(|t| t.train.batch.get() == 32));
-    assert_eq!(pipeline.tasks[0].inputs()[0].1, Path::new("pipelines/a/train.csv"));
+    assert_eq!(
+        pipeline.tasks[0].inputs()[0].1,
+        Path::new("pipelines/a/train.csv")
+    );
     assert_eq!(pipeline.tasks[0].keys["task"], "H3");
 }
 
 #[test]
 fn overrides_and_variables_reach_the_settings() {
-    let sets = ["train.epochs=1", "tasks.H4.train.batch=8", "methods.lora.lora.rank=2"];
+    let sets = [
+        "train.epochs=1",
+        "tasks.H4.train.batch=8",
+        "methods.lora.lora.rank=2",
+    ];
     let pipeline = parse(GOOD, &sets).unwrap();
     assert_eq!(pipeline.tasks[0].train.epochs.get(), 1);
     assert_eq!(pipeline.tasks[1].train.epochs.get(), 2);
     assert_eq!(pipeline.tasks[1].train.batch.get(), 8);
-    let text = GOOD.replace("model: { path: model }", "model: { path: \"${DATA}/${M:-m}\" }");
+    let text = GOOD.replace(
+        "model: { path: model }",
+        "model: { path: \"${DATA}/${M:-m}\" }",
+    );
     let pipeline = parse(&text, &[]).unwrap();
     assert!(format!("{:?}", pipeline.model).contains("/data/m"));
 }
@@ -97,12 +117,24 @@ macro_rules! snapshot {
 
 #[test]
 fn unknown_keys() {
-    snapshot!("unknown_key_at_the_root", with("tokenize:\n", "tokenise:\n"));
-    snapshot!("unknown_key_in_a_section", with("  batch: 32", "  bach: 32"));
+    snapshot!(
+        "unknown_key_at_the_root",
+        with("tokenize:\n", "tokenise:\n")
+    );
+    snapshot!(
+        "unknown_key_in_a_section",
+        with("  batch: 32", "  bach: 32")
+    );
     snapshot!("unknown_key_in_a_task", with("    keys: {", "    key: {"));
-    snapshot!("unknown_key_in_a_tasks_train", with("train: { epochs: 2 }", "train: { epoch: 2 }"));
+    snapshot!(
+        "unknown_key_in_a_tasks_train",
+        with("train: { epochs: 2 }", "train: { epoch: 2 }")
+    );
     snapshot!("unknown_key_of_a_method", with("{ rank: 8 }", "{ rnk: 8 }"));
-    snapshot!("unknown_key_deep_inside", with("{ fasta: g.fa,", "{ fast: g.fa,"));
+    snapshot!(
+        "unknown_key_deep_inside",
+        with("{ fasta: g.fa,", "{ fast: g.fa,")
+    );
 }
 
 #[test]
@@ -115,13 +147,22 @@ fn unknown_names() {
 #[test]
 fn values() {
     snapshot!("wrong_type", with("  epochs: 3", "  epochs: three"));
-    snapshot!("out_of_range", with("{ rank: 8 }", "{ rank: 8, dropout: 1.5 }"));
+    snapshot!(
+        "out_of_range",
+        with("{ rank: 8 }", "{ rank: 8, dropout: 1.5 }")
+    );
     snapshot!("zero", with("  batch: 32", "  batch: 0"));
     snapshot!("k_too_large", with("k: 3", "k: 9"));
-    snapshot!("list_for_a_mapping", with("train:\n  epochs: 3\n  batch: 32", "train: [3, 32]"));
+    snapshot!(
+        "list_for_a_mapping",
+        with("train:\n  epochs: 3\n  batch: 32", "train: [3, 32]")
+    );
     snapshot!("seed_is_no_number", with("[1, 2]", "[1, two]"));
     snapshot!("negative_seed", with("[1, 2]", "[-1]"));
-    snapshot!("two_kinds_of_source", with("{ csv: { train", "{ bed: {}, csv: { train"));
+    snapshot!(
+        "two_kinds_of_source",
+        with("{ csv: { train", "{ bed: {}, csv: { train")
+    );
     snapshot!("another_version", with("lingo: 1", "lingo: 2"));
 }
 
@@ -129,9 +170,21 @@ fn values() {
 fn missing() {
     snapshot!("missing_version", with("lingo: 1\n", ""));
     snapshot!("missing_model", with("model: { path: model }\n", ""));
-    snapshot!("missing_ingest", with("    ingest: { source: { csv: { train: a/train.csv, dev: a/dev.csv, test: a/test.csv } } }\n", ""));
-    snapshot!("missing_scheme", with("tokenize:\n  scheme: { kmer: { k: 3 } }\n", ""));
-    snapshot!("missing_fasta_of_pretrain", with("{ path: model }", "{ pretrain: {} }"));
+    snapshot!(
+        "missing_ingest",
+        with(
+            "    ingest: { source: { csv: { train: a/train.csv, dev: a/dev.csv, test: a/test.csv } } }\n",
+            ""
+        )
+    );
+    snapshot!(
+        "missing_scheme",
+        with("tokenize:\n  scheme: { kmer: { k: 3 } }\n", "")
+    );
+    snapshot!(
+        "missing_fasta_of_pretrain",
+        with("{ path: model }", "{ pretrain: {} }")
+    );
 }
 
 #[test]
@@ -145,8 +198,14 @@ fn yaml_itself() {
 
 #[test]
 fn variables() {
-    snapshot!("unset_variables", with("[r.bed]", "[\"${BEDS}/r.bed\", \"${MORE}\"]"));
-    snapshot!("unclosed_variable", with("fasta: g.fa", "fasta: \"${DATA/g.fa\""));
+    snapshot!(
+        "unset_variables",
+        with("[r.bed]", "[\"${BEDS}/r.bed\", \"${MORE}\"]")
+    );
+    snapshot!(
+        "unclosed_variable",
+        with("fasta: g.fa", "fasta: \"${DATA/g.fa\"")
+    );
 }
 
 #[test]
@@ -157,7 +216,10 @@ fn what_the_parser_cannot_see_is_told_all_at_once() {
         .replace("seeds: [1, 2]", "seeds: [1, 1]")
         .replace("split: { chromosomes", "#")
         .replace("  lora: {", "  lo ra: {")
-        .replace("  scheme: {", "  prefix: \"{organsm}: {sequence}\"\n  scheme: {");
+        .replace(
+            "  scheme: {",
+            "  prefix: \"{organsm}: {sequence}\"\n  scheme: {",
+        );
     let mistakes = parse(&text, &[]).unwrap_err();
     assert_eq!(mistakes.list().len(), 7, "{mistakes:?}");
     snapshot!("all_at_once", shown(&mistakes));

@@ -12,17 +12,19 @@ use crate::yaml::fault::{Fault, Step, keys};
 pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
     let mut faults = Vec::new();
     if let Some(why) = bad_name(&pipeline.name) {
-        faults.push(Fault::new(top("name"), format!("the name `{}` {why}", pipeline.name)).help(
-            "names become folders: letters, digits, `_`, `.` and `-`",
-        ));
+        faults.push(
+            Fault::new(top("name"), format!("the name `{}` {why}", pipeline.name))
+                .help("names become folders: letters, digits, `_`, `.` and `-`"),
+        );
     }
     if pipeline.tasks.is_empty() {
         faults.push(Fault::new(top("tasks"), "there is no task"));
     }
     if pipeline.methods.is_empty() {
-        faults.push(Fault::new(top("methods"), "there is no method").help(
-            "name one: `methods: { lora: { lora: { rank: 8 } } }`",
-        ));
+        faults.push(
+            Fault::new(top("methods"), "there is no method")
+                .help("name one: `methods: { lora: { lora: { rank: 8 } } }`"),
+        );
     }
     if pipeline.seeds.is_empty() {
         faults.push(Fault::new(top("seeds"), "there is no seed").help("for example `seeds: [1]`"));
@@ -65,7 +67,10 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
             other => other.to_string(),
         };
         let help = format!("keys are given under `tasks.{}.keys`", task.name);
-        let fault = Fault::new(prefix_place(task, pipeline), format!("the prefix: {message}"));
+        let fault = Fault::new(
+            prefix_place(task, pipeline),
+            format!("the prefix: {message}"),
+        );
         let fault = fault.help(help);
         if !faults.contains(&fault) {
             faults.push(fault);
@@ -134,7 +139,17 @@ mod tests {
         for good in ["H3", "prom_core_tata", "tf_4", "a.b-c", "1"] {
             assert_eq!(bad_name(good), None, "{good}");
         }
-        for bad in ["", ".", "..", "a/b", "a b", "é", "-x", ".hidden", &"x".repeat(101)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a b",
+            "é",
+            "-x",
+            ".hidden",
+            &"x".repeat(101),
+        ] {
             assert!(bad_name(bad).is_some(), "{bad}");
         }
     }

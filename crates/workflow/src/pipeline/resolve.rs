@@ -49,7 +49,8 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
 
 /// Hints for mistakes that the parser cannot know a hint for.
 fn explain(fault: Fault) -> Fault {
-    if fault.help.is_none() && fault.path.is_empty() && fault.message.contains("`lingo` is missing") {
+    if fault.help.is_none() && fault.path.is_empty() && fault.message.contains("`lingo` is missing")
+    {
         return fault.help("begin the file with `lingo: 1`, the version of its format");
     }
     fault
@@ -64,8 +65,11 @@ fn stem(name: &str) -> String {
 fn model(section: &ModelSection, document: &Document) -> Result<ModelPlan, Fault> {
     match section {
         ModelSection::Path(path) => Ok(ModelPlan::Folder(document.resolve(path))),
-        ModelSection::Pretrain(section) => pretrain(section, document)
-            .map_err(|fault| fault.below(Step::Key("pretrain".into())).below(Step::Key("model".into()))),
+        ModelSection::Pretrain(section) => pretrain(section, document).map_err(|fault| {
+            fault
+                .below(Step::Key("pretrain".into()))
+                .below(Step::Key("model".into()))
+        }),
     }
 }
 
@@ -128,7 +132,9 @@ fn task(
         tokenize.scheme = Scheme::Bpe(bpe.with_fasta(fasta));
     }
     let mut words = section.keys.clone();
-    words.entry("task".into()).or_insert_with(|| name.to_string());
+    words
+        .entry("task".into())
+        .or_insert_with(|| name.to_string());
     Ok(Task {
         name: name.to_string(),
         description: section.description.clone(),

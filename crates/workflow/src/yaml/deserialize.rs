@@ -74,7 +74,10 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
-            Node::Null => visitor.visit_map(Entries { entries: &[], next: 0 }),
+            Node::Null => visitor.visit_map(Entries {
+                entries: &[],
+                next: 0,
+            }),
             // A derived struct would take a list as its fields in order: nobody means that.
             Node::List(_) => Err(de::Error::invalid_type(de::Unexpected::Seq, &"a mapping")),
             _ => self.deserialize_any(visitor),
@@ -88,9 +91,17 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.0 {
-            Node::Text(name) => visitor.visit_enum(Choice { name, value: None, variants }),
+            Node::Text(name) => visitor.visit_enum(Choice {
+                name,
+                value: None,
+                variants,
+            }),
             Node::Map(entries) => match entries.as_slice() {
-                [(name, value)] => visitor.visit_enum(Choice { name, value: Some(value), variants }),
+                [(name, value)] => visitor.visit_enum(Choice {
+                    name,
+                    value: Some(value),
+                    variants,
+                }),
                 _ => Err(Fault::new(
                     Vec::new(),
                     format!("exactly one key is needed here, found {}", entries.len()),
@@ -269,17 +280,32 @@ mod tests {
     fn enumerations_are_maps_of_one_key_at_any_depth() {
         fn t(text: &str, want: Scheme) {
             let node = Node::parse(text).unwrap();
-            assert_eq!(from_node::<File>(&node).unwrap(), File { scheme: want }, "{text}");
+            assert_eq!(
+                from_node::<File>(&node).unwrap(),
+                File { scheme: want },
+                "{text}"
+            );
         }
         t("scheme: base", Scheme::Base);
         t("scheme: {base: }", Scheme::Base);
-        t("scheme: {kmer: {k: 3}}", Scheme::Kmer { k: 3.try_into().unwrap() });
-        let nothing = Inner { dropout: None, chromosomes: vec![] };
+        t(
+            "scheme: {kmer: {k: 3}}",
+            Scheme::Kmer {
+                k: 3.try_into().unwrap(),
+            },
+        );
+        let nothing = Inner {
+            dropout: None,
+            chromosomes: vec![],
+        };
         t("scheme: named", Scheme::Named(nothing));
         let chromosomes = vec!["4".into(), "X".into()];
         t(
             "scheme: {named: {chromosomes: [4, X]}}",
-            Scheme::Named(Inner { dropout: None, chromosomes }),
+            Scheme::Named(Inner {
+                dropout: None,
+                chromosomes,
+            }),
         );
     }
 
@@ -289,7 +315,11 @@ mod tests {
             let node = Node::parse(text).unwrap();
             let fault = from_node::<File>(&node).unwrap_err();
             assert_eq!(
-                (display(&fault.path).as_str(), fault.at_key, fault.message.as_str()),
+                (
+                    display(&fault.path).as_str(),
+                    fault.at_key,
+                    fault.message.as_str()
+                ),
                 (path, at_key, message),
                 "{text}"
             );
@@ -297,16 +327,31 @@ mod tests {
         t("schem: base", "schem", true, "unknown key `schem`");
         t("{}", "", false, "the key `scheme` is missing");
         t("scheme: bas", "scheme", false, "unknown name `bas`");
-        t("scheme: {kmr: {k: 3}}", "scheme.kmr", true, "unknown name `kmr`");
+        t(
+            "scheme: {kmr: {k: 3}}",
+            "scheme.kmr",
+            true,
+            "unknown name `kmr`",
+        );
         t(
             "scheme: {kmer: {k: 0}}",
             "scheme.kmer.k",
             false,
             "a whole number above 0 is needed here, found the number `0`",
         );
-        t("scheme: {kmer: {q: 0}}", "scheme.kmer.q", true, "unknown key `q`");
+        t(
+            "scheme: {kmer: {q: 0}}",
+            "scheme.kmer.q",
+            true,
+            "unknown key `q`",
+        );
         t("scheme: kmer", "scheme", false, "the key `k` is missing");
-        t("scheme: {base: 3}", "scheme.base", false, "`base` takes no settings");
+        t(
+            "scheme: {base: 3}",
+            "scheme.base",
+            false,
+            "`base` takes no settings",
+        );
         t(
             "scheme: {named: {dropout: 1.5}}",
             "scheme.named.dropout",
@@ -319,6 +364,11 @@ mod tests {
             false,
             "text is needed here, found a mapping",
         );
-        t("scheme: {base: , kmer: }", "scheme", false, "exactly one key is needed here, found 2");
+        t(
+            "scheme: {base: , kmer: }",
+            "scheme",
+            false,
+            "exactly one key is needed here, found 2",
+        );
     }
 }

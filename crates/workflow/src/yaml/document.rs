@@ -117,7 +117,8 @@ impl Document {
     fn mistake(&self, fault: Fault) -> Mistake {
         let overridden = self.overrides.iter().rev().find(|o| {
             fault.path.starts_with(&o.path)
-                || (o.path.starts_with(&fault.path) && locate(&self.text, &fault.path, true).is_none())
+                || (o.path.starts_with(&fault.path)
+                    && locate(&self.text, &fault.path, true).is_none())
         });
         let label = context(&fault);
         if let Some(o) = overridden {
@@ -165,7 +166,10 @@ impl Document {
 
 /// The nearest enclosing place that the text has.
 fn locate_above(text: &str, path: &[Step]) -> Option<std::ops::Range<usize>> {
-    let above = path.split_last().map(|(_, above)| above).unwrap_or_default();
+    let above = path
+        .split_last()
+        .map(|(_, above)| above)
+        .unwrap_or_default();
     if above.is_empty() {
         let line = 1 + text
             .lines()
@@ -178,7 +182,11 @@ fn locate_above(text: &str, path: &[Step]) -> Option<std::ops::Range<usize>> {
 
 fn context(fault: &Fault) -> String {
     let shown = if fault.at_key {
-        fault.path.split_last().map(|(_, above)| above).unwrap_or_default()
+        fault
+            .path
+            .split_last()
+            .map(|(_, above)| above)
+            .unwrap_or_default()
     } else {
         &fault.path
     };
@@ -198,7 +206,8 @@ fn split_key(root: &Node, key: &str) -> Path {
     while at < parts.len() {
         let longest = (at + 1..=parts.len()).rev().find_map(|end| {
             let name = parts[at..end].join(".");
-            node.and_then(|n| n.get(&name)).map(|below| (name, below, end))
+            node.and_then(|n| n.get(&name))
+                .map(|below| (name, below, end))
         });
         match (longest, node, parts[at].parse::<usize>()) {
             (Some((name, below, end)), _, _) => {
@@ -242,9 +251,9 @@ fn put(node: &mut Node, path: &[Step], value: Node) -> Result<(), String> {
         }
         (Step::Item(i), Node::List(items)) => {
             let count = items.len();
-            let item = items
-                .get_mut(*i)
-                .ok_or_else(|| format!("there is no item {i} (counted from 0) in a list of {count}"))?;
+            let item = items.get_mut(*i).ok_or_else(|| {
+                format!("there is no item {i} (counted from 0) in a list of {count}")
+            })?;
             put(item, below, value)
         }
         (Step::Item(i), _) => Err(format!("`{i}` needs a list")),
@@ -275,7 +284,9 @@ fn syntax(name: &str, text: String, e: &serde_yaml::Error) -> Mistakes {
             range(&text, line + 1, 1, false)
         })
     });
-    let tab = span.as_ref().is_some_and(|r| text[r.clone()].starts_with('\t'));
+    let tab = span
+        .as_ref()
+        .is_some_and(|r| text[r.clone()].starts_with('\t'));
     Mistakes {
         file: name.to_string(),
         list: vec![Mistake {
@@ -308,7 +319,9 @@ impl std::error::Error for Mistake {}
 
 impl Diagnostic for Mistake {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|h| Box::new(h) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -345,7 +358,9 @@ impl Mistakes {
     }
 
     fn help(mut self, help: &str) -> Self {
-        self.list.iter_mut().for_each(|m| m.help = Some(help.to_string()));
+        self.list
+            .iter_mut()
+            .for_each(|m| m.help = Some(help.to_string()));
         self
     }
 
@@ -430,10 +445,18 @@ mod tests {
         }
         t("train: {epochs: 3}", "train.epochs=1", "train: {epochs: 1}");
         t("{}", "train.epochs=1", "train: {epochs: 1}");
-        t("tasks: {a.b: {x: 1}}", "tasks.a.b.x=2", "tasks: {a.b: {x: 2}}");
+        t(
+            "tasks: {a.b: {x: 1}}",
+            "tasks.a.b.x=2",
+            "tasks: {a.b: {x: 2}}",
+        );
         t("seeds: [1, 2]", "seeds=[7]", "seeds: [7]");
         t("seeds: [1, 2]", "seeds.1=5", "seeds: [1, 5]");
-        t("m: {a: lora}", "m.a.lora.rank=4", "m: {a: {lora: {rank: 4}}}");
+        t(
+            "m: {a: lora}",
+            "m.a.lora.rank=4",
+            "m: {a: {lora: {rank: 4}}}",
+        );
         t("name: x", "name=", "name: ~");
         t("a: x", "a={kmer: {k: 3}}", "a: {kmer: {k: 3}}");
     }
@@ -450,6 +473,9 @@ mod tests {
             "seeds.4=1",
             "`--set seeds.4=1`: there is no item 4 (counted from 0) in a list of 1",
         );
-        t("name.a=1", "`--set name.a=1`: `a` cannot be set inside the text `x`");
+        t(
+            "name.a=1",
+            "`--set name.a=1`: `a` cannot be set inside the text `x`",
+        );
     }
 }

@@ -93,7 +93,12 @@ pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let known: Vec<&str> = known.into_iter().collect();
     let near = known
         .iter()
-        .map(|k| (strsim::damerau_levenshtein(&k.to_lowercase(), &name.to_lowercase()), *k))
+        .map(|k| {
+            (
+                strsim::damerau_levenshtein(&k.to_lowercase(), &name.to_lowercase()),
+                *k,
+            )
+        })
         .min()
         .filter(|(distance, k)| *distance <= 1 + k.chars().count().min(name.chars().count()) / 4);
     match near {
@@ -147,7 +152,11 @@ impl de::Error for Fault {
     fn invalid_type(unexpected: de::Unexpected<'_>, e: &dyn de::Expected) -> Self {
         Fault::new(
             Path::new(),
-            format!("{} is needed here, found {}", expected(e), found(unexpected)),
+            format!(
+                "{} is needed here, found {}",
+                expected(e),
+                found(unexpected)
+            ),
         )
     }
 
@@ -156,7 +165,10 @@ impl de::Error for Fault {
     }
 
     fn invalid_length(length: usize, e: &dyn de::Expected) -> Self {
-        Fault::new(Path::new(), format!("{} is needed here, found {length} items", expected(e)))
+        Fault::new(
+            Path::new(),
+            format!("{} is needed here, found {length} items", expected(e)),
+        )
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
@@ -183,12 +195,28 @@ mod tests {
     #[test]
     fn near_names_are_suggested_and_others_listed() {
         fn t(name: &str, known: &[&str], want: Option<&str>) {
-            assert_eq!(suggest(name, known.iter().copied()).as_deref(), want, "{name}");
+            assert_eq!(
+                suggest(name, known.iter().copied()).as_deref(),
+                want,
+                "{name}"
+            );
         }
-        t("epoch", &["epochs", "batch"], Some("did you mean `epochs`?"));
-        t("tokenise", &["tokenize", "train"], Some("did you mean `tokenize`?"));
+        t(
+            "epoch",
+            &["epochs", "batch"],
+            Some("did you mean `epochs`?"),
+        );
+        t(
+            "tokenise",
+            &["tokenize", "train"],
+            Some("did you mean `tokenize`?"),
+        );
         t("Lora", &["lora", "full"], Some("did you mean `lora`?"));
-        t("rank", &["dropout", "alpha"], Some("known here: dropout, alpha"));
+        t(
+            "rank",
+            &["dropout", "alpha"],
+            Some("known here: dropout, alpha"),
+        );
         t("x", &[], None);
     }
 }

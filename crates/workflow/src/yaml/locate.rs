@@ -39,7 +39,10 @@ fn probe(text: &str, path: &[Step], key: Option<&str>) -> Option<(usize, usize)>
     let document = serde_yaml::Deserializer::from_str(text).next()?;
     let error = Walk { path, key }.deserialize(document).err()?;
     let at = error.location()?;
-    error.to_string().contains(HERE).then(|| (at.line(), at.column()))
+    error
+        .to_string()
+        .contains(HERE)
+        .then(|| (at.line(), at.column()))
 }
 
 /// The bytes of the scalar (or key) that starts at line and column, both from 1, counted in characters.
@@ -67,8 +70,15 @@ fn token_length(token: &str, key: bool) -> usize {
             for (i, c) in token.char_indices() {
                 let behind = &token[i + c.len_utf8()..];
                 let gap = behind.is_empty() || behind.starts_with([' ', ',', '}', ']']);
-                if matches!(c, ',' | '}' | ']') || (key && c == ':' && gap) || behind.starts_with(" #") {
-                    end = if behind.starts_with(" #") { i + c.len_utf8() } else { i };
+                if matches!(c, ',' | '}' | ']')
+                    || (key && c == ':' && gap)
+                    || behind.starts_with(" #")
+                {
+                    end = if behind.starts_with(" #") {
+                        i + c.len_utf8()
+                    } else {
+                        i
+                    };
                     break;
                 }
             }
@@ -165,7 +175,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let mut at = 0;
         loop {
             let more = if at == *wanted {
-                let walk = Walk { path: below, key: self.key };
+                let walk = Walk {
+                    path: below,
+                    key: self.key,
+                };
                 seq.next_element_seed(walk)?.is_some()
             } else {
                 seq.next_element::<IgnoredAny>()?.is_some()
@@ -186,7 +199,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let at_key = if self.path.is_empty() { self.key } else { None };
         while let Some(key) = map.next_key_seed(Name(at_key))? {
             if wanted == Some(key.as_str()) {
-                map.next_value_seed(Walk { path: &self.path[1..], key: self.key })?;
+                map.next_value_seed(Walk {
+                    path: &self.path[1..],
+                    key: self.key,
+                })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -232,19 +248,39 @@ mod tests {
     #[test]
     fn a_path_is_found_in_the_text() {
         fn t(path: Vec<Step>, key: bool, want: Option<&str>) {
-            assert_eq!(locate(TEXT, &path, key).map(|r| &TEXT[r]), want, "{path:?} {key}");
+            assert_eq!(
+                locate(TEXT, &path, key).map(|r| &TEXT[r]),
+                want,
+                "{path:?} {key}"
+            );
         }
         t(keys(&["name"]), false, Some("demo"));
         t(keys(&["name"]), true, Some("name"));
         t(keys(&["tasks"]), false, Some("tasks"));
         t(keys(&["tasks", "H3"]), false, Some("H3"));
-        t(keys(&["tasks", "H3", "ingest"]), false, Some("{fasta: \"g a.fa\", n: 3}"));
+        t(
+            keys(&["tasks", "H3", "ingest"]),
+            false,
+            Some("{fasta: \"g a.fa\", n: 3}"),
+        );
         t(keys(&["deep", "a"]), false, Some("{b: [1, \"}\"]}"));
-        t(keys(&["tasks", "H3", "ingest", "fasta"]), false, Some("\"g a.fa\""));
+        t(
+            keys(&["tasks", "H3", "ingest", "fasta"]),
+            false,
+            Some("\"g a.fa\""),
+        );
         t(keys(&["tasks", "H3", "ingest", "n"]), false, Some("3"));
         t(keys(&["tasks", "H3", "ingest", "n"]), true, Some("n"));
-        t(vec![Step::Key("seeds".into()), Step::Item(1)], false, Some("two"));
-        let in_list = vec![Step::Key("methods".into()), Step::Item(0), Step::Key("a".into())];
+        t(
+            vec![Step::Key("seeds".into()), Step::Item(1)],
+            false,
+            Some("two"),
+        );
+        let in_list = vec![
+            Step::Key("methods".into()),
+            Step::Item(0),
+            Step::Key("a".into()),
+        ];
         t(in_list, false, Some("é"));
         t(keys(&["nowhere"]), false, None);
         t(keys(&["tasks", "H4"]), true, None);

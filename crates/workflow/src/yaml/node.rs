@@ -77,7 +77,9 @@ impl Node {
         };
         let node = NodeSeed.deserialize(document)?;
         match documents.next() {
-            Some(_) => Err(de::Error::custom("one YAML document is expected, found more")),
+            Some(_) => Err(de::Error::custom(
+                "one YAML document is expected, found more",
+            )),
             None if node == Node::Null => Ok(Node::Map(Vec::new())),
             None => Ok(node),
         }

@@ -13,7 +13,11 @@ use super::node::Node;
 pub fn expand(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
     walk(node, &mut Vec::new(), lookup, &mut faults);
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 fn walk(
@@ -26,11 +30,12 @@ fn walk(
         Node::Text(text) if text.contains("${") => match expand_text(text, lookup) {
             Ok((expanded, whole)) => {
                 *node = match Node::parse(&expanded) {
-                    Ok(typed @ (Node::Bool(_) | Node::Whole(_) | Node::Negative(_) | Node::Float(_)))
-                        if whole =>
-                    {
-                        typed
-                    }
+                    Ok(
+                        typed @ (Node::Bool(_)
+                        | Node::Whole(_)
+                        | Node::Negative(_)
+                        | Node::Float(_)),
+                    ) if whole => typed,
                     _ => Node::Text(expanded),
                 }
             }
@@ -90,7 +95,10 @@ fn expand_text(
                 "letters, digits and `_` make a name: `${DATA}`, `${DATA:-../data}`".to_string(),
             ));
         }
-        match lookup(name).filter(|value| !value.is_empty()).or(default.map(str::to_string)) {
+        match lookup(name)
+            .filter(|value| !value.is_empty())
+            .or(default.map(str::to_string))
+        {
             Some(value) => out.push_str(&value),
             None => {
                 return Err((
