@@ -13,8 +13,8 @@
 //! | [`embedding_rows`] | the vocabulary map: ids of the scheme -> rows of the model's embedding |
 //! | [`language_prefix`] | the template around the DNA |
 //! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
-//! | [`encode`] | a whole data set -> `tokens.parquet` |
-//! | [`inspect`] | bases per token, unknown share, lengths |
+//! | [`mod@encode`] | a whole data set -> `tokens.parquet` |
+//! | [`mod@inspect`] | bases per token, unknown share, lengths |
 //! | [`error`] | what can go wrong |
 
 pub mod bpe;
