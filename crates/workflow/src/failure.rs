@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::yaml::document::Mistakes;
+use crate::yaml::mistakes::Mistakes;
 
 /// What kind of failure it was: the program's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,6 +9,7 @@
 //! | [`prepare`] | what cells share: model, examples, tokens, floor |
 //! | [`mod@cell`] | the record of a finished cell |
 //! | [`mod@run`] | running a plan |
+//! | `parallel`, `shared_tokens` | several cells at a time |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
@@ -25,6 +26,7 @@ pub mod graph;
 pub mod inputs;
 pub mod lock;
 pub mod observer;
+mod parallel;
 pub mod pipeline;
 pub mod plan;
 pub mod prepare;
@@ -32,6 +34,7 @@ pub mod published;
 pub mod report;
 pub mod run;
 pub mod settings;
+mod shared_tokens;
 pub mod yaml;
 
 pub use failure::{Error, Kind};

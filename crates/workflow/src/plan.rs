@@ -11,46 +11,28 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+mod model_identity;
+mod selection;
+mod state;
+
 use lingo_artifact::digest::Digest;
 use lingo_lm::DeviceChoice;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cell::{CellRecord, FINISHED, STARTED, differences};
-use crate::failure::{Difference, Error, Kind, MissingFile, Refusal};
+pub use model_identity::ModelIdentity;
+pub use selection::Request;
+pub use state::State;
+
+use crate::failure::{Error, Kind, MissingFile, Refusal};
 use crate::inputs::{FileHash, Hashes, id_of};
-use crate::pipeline::{ModelPlan, Pipeline, Task};
-use crate::yaml::fault::suggest;
+use crate::pipeline::{Pipeline, Task};
+use model_identity::model_identity;
+use selection::select;
+use state::state_of;
 
 /// The version of the program: results of another version are not taken for this one's.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Files of a model folder that its results depend on; those that are there are hashed.
-const MODEL_FILES: [&str; 4] = [
-    "config.json",
-    "tokenizer.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-];
-
-/// What part of the pipeline is run, where and how.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    /// Only these tasks.
-    pub only: Option<Vec<String>>,
-    /// Only these methods.
-    pub methods: Option<Vec<String>>,
-    /// These seeds, whatever the file says.
-    pub seeds: Option<Vec<u64>>,
-    /// The run's folder; `runs/<name>` in the working folder where none is given.
-    pub out: Option<PathBuf>,
-    /// The device.
-    pub device: DeviceChoice,
-    /// Finished cells are run again, other cells' results are replaced.
-    pub fresh: bool,
-    /// Tasks whose input files are missing are left out.
-    pub skip_missing: bool,
-}
 
 /// The plan of a run.
 pub struct Plan {
@@ -78,19 +60,6 @@ pub struct Plan {
     pub missing: Vec<MissingFile>,
     /// The hashes, to be kept in the run's folder.
     pub hashes: Hashes,
-}
-
-/// What identifies the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelIdentity {
-    /// The folder that holds it, or will.
-    pub folder: PathBuf,
-    /// sha256 of its files, or the id of its pretraining, by role.
-    pub hashes: BTreeMap<String, Digest>,
-    /// The id of its pretraining, where it is trained first.
-    pub pretrain: Option<Digest>,
-    /// What identifies it for a reader.
-    pub parameters: Value,
 }
 
 /// One task of a run.
@@ -127,20 +96,6 @@ pub struct CellPlan {
     pub inputs: BTreeMap<String, Digest>,
     /// What is to be done.
     pub state: State,
-}
-
-/// What is to be done with a cell.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Its result is there.
-    Cached,
-    /// It is to be run, and why.
-    Run(String),
-    /// Its folder holds the result of another cell.
-    Refused(Vec<Difference>),
-    /// Its input files are missing.
-    Missing(Vec<PathBuf>),
 }
 
 impl CellPlan {
@@ -386,143 +341,4 @@ fn to_json(value: &impl Serialize) -> Result<Value, Error> {
             format!("settings cannot be written as JSON: {e}"),
         )
     })
-}
-
-fn state_of(
-    folder: &Path,
-    id: &Digest,
-    parameters: &Value,
-    inputs: &BTreeMap<String, Digest>,
-    fresh: bool,
-) -> State {
-    let run = |why: &str| State::Run(why.to_string());
-    let Some(found) = CellRecord::read(folder, FINISHED) else {
-        return match CellRecord::read(folder, STARTED) {
-            Some(started) if started.id == *id => run("was begun and not finished"),
-            Some(_) => run("another cell was begun here and not finished"),
-            None => run("not run yet"),
-        };
-    };
-    if fresh {
-        return run("--fresh");
-    }
-    if found.id == *id {
-        return State::Cached;
-    }
-    let different = differences(&found.parameters, parameters);
-    if !different.is_empty() {
-        return State::Refused(different);
-    }
-    let changed: Vec<&str> = inputs
-        .iter()
-        .filter(|(role, digest)| found.inputs.get(*role) != Some(digest))
-        .map(|(role, _)| role.as_str())
-        .collect();
-    State::Run(format!("input changed: {}", changed.join(", ")))
-}
-
-fn model_identity(
-    pipeline: &Pipeline,
-    run: &Path,
-    device: &str,
-    hashes: &Hashes,
-    inputs: &mut BTreeMap<PathBuf, FileHash>,
-    missing: &mut Vec<MissingFile>,
-) -> Result<ModelIdentity, Error> {
-    let mut miss = |path: &Path| {
-        missing.push(MissingFile {
-            task: String::new(),
-            path: path.to_path_buf(),
-        });
-    };
-    match &pipeline.model {
-        ModelPlan::Folder(folder) => {
-            let mut found = BTreeMap::new();
-            let mut files: Vec<PathBuf> = MODEL_FILES.iter().map(|f| folder.join(f)).collect();
-            files.extend(shards(folder));
-            for path in files.iter().filter(|p| p.is_file()) {
-                let hash = hashes.of_file(path)?;
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                found.insert(format!("model/{name}"), hash.sha256);
-                inputs.insert(path.clone(), hash);
-            }
-            if !folder.is_dir() {
-                miss(folder);
-            } else {
-                for needed in ["config.json", "tokenizer.json"] {
-                    if !found.contains_key(&format!("model/{needed}")) {
-                        miss(&folder.join(needed));
-                    }
-                }
-            }
-            Ok(ModelIdentity {
-                folder: folder.clone(),
-                hashes: found,
-                pretrain: None,
-                parameters: json!({ "path": folder }),
-            })
-        }
-        ModelPlan::Pretrain {
-            fasta,
-            seed,
-            config,
-        } => {
-            let config = to_json(config)?;
-            let mut found = BTreeMap::new();
-            let mut genome = Value::Null;
-            if fasta.is_file() {
-                let hash = hashes.of_file(fasta)?;
-                genome = json!(hash.sha256);
-                found.insert("model.pretrain.fasta".to_string(), hash.sha256);
-                inputs.insert(fasta.clone(), hash);
-            } else {
-                miss(fasta);
-            }
-            let id = id_of(&json!([VERSION, "pretrain", config, seed, genome, device]));
-            found.insert("model/pretrained".into(), id);
-            Ok(ModelIdentity {
-                folder: run.join(crate::pipeline::check::MODEL_FOLDER),
-                hashes: found,
-                pretrain: Some(id),
-                parameters: json!({ "pretrain": { "fasta": fasta, "seed": seed, "config": config } }),
-            })
-        }
-    }
-}
-
-/// The shards of a model in several files, in order.
-fn shards(folder: &Path) -> Vec<PathBuf> {
-    let mut shards: Vec<PathBuf> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("model-") && name.ends_with(".safetensors")
-        })
-        .collect();
-    shards.sort();
-    shards
-}
-
-/// The selected names, in the order of the file.
-fn select<'a>(
-    what: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-    wanted: Option<&[String]>,
-) -> Result<Vec<String>, Error> {
-    let Some(wanted) = wanted else {
-        return Ok(known.map(str::to_string).collect());
-    };
-    for name in wanted {
-        if !known.clone().any(|k| k == name) {
-            let hint = suggest(name, known.clone()).map_or_else(String::new, |h| format!("; {h}"));
-            let message = format!("the pipeline has no {what} `{name}`{hint}");
-            return Err(Error::stage(Kind::Usage, message));
-        }
-    }
-    Ok(known
-        .filter(|k| wanted.iter().any(|w| w == k))
-        .map(str::to_string)
-        .collect())
 }

@@ -1,22 +1,22 @@
 //! Running a plan: first what cells share, then the cells, several at a time; then the lock and the report.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use lingo_adapt::AdaptRequest;
 use lingo_artifact::atomic;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
-use lingo_artifact::tokens::Tokens;
 use lingo_artifact::vocabulary::NewRows;
 
 use crate::cell::{CellRecord, FINISHED, SCHEMA, STARTED, hash_outputs};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
+use crate::parallel::{guarded, in_parallel};
 use crate::plan::{CellPlan, Plan, State};
+use crate::shared_tokens::SharedTokens;
 use crate::{date, lock, prepare, report};
 
 /// What came of a run.
@@ -299,113 +299,9 @@ fn run_cell(
     Ok(())
 }
 
-/// A panic in one cell is that cell's failure.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let why = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no reason given");
-        Err(Error::stage(
-            Kind::Failed,
-            format!("internal error: {why}; this is a bug of lingo-pipe, please report it"),
-        ))
-    })
-}
-
-/// Does `work` for each item, `jobs` at a time; results come in the order of the items.
-fn in_parallel<I: Sync, T: Send>(
-    items: &[I],
-    jobs: usize,
-    work: impl Fn(&I) -> T + Sync,
-) -> Vec<T> {
-    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..items.len()).collect());
-    let results: Mutex<BTreeMap<usize, T>> = Mutex::new(BTreeMap::new());
-    let next = || {
-        queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
-    };
-    let worker = || {
-        while let Some(i) = next() {
-            let result = work(&items[i]);
-            results
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(i, result);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..jobs.clamp(1, items.len().max(1)) {
-            scope.spawn(worker);
-        }
-        worker();
-    });
-    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.into_values().collect()
-}
-
-/// Tokens of the tasks at work: read once, given back when the task's last cell is done.
-struct SharedTokens {
-    tasks: Mutex<BTreeMap<String, (usize, Option<Arc<Tokens>>)>>,
-}
-
-impl SharedTokens {
-    fn of(cells: &[&CellPlan]) -> Self {
-        let mut tasks: BTreeMap<String, (usize, Option<Arc<Tokens>>)> = BTreeMap::new();
-        for cell in cells {
-            tasks.entry(cell.task.clone()).or_default().0 += 1;
-        }
-        Self {
-            tasks: Mutex::new(tasks),
-        }
-    }
-
-    fn get(&self, run: &Path, task: &str) -> Result<Arc<Tokens>, Error> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, Some(tokens))) = tasks.get(task) {
-            return Ok(tokens.clone());
-        }
-        let tokens = Arc::new(Tokens::read(&prepare::tokens_path(&run.join(task)))?);
-        if let Some((_, slot)) = tasks.get_mut(task) {
-            *slot = Some(tokens.clone());
-        }
-        Ok(tokens)
-    }
-
-    fn release(&self, task: &str) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((left, slot)) = tasks.get_mut(task) {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                *slot = None;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn results_come_in_order_whatever_the_number_of_jobs() {
-        let items: Vec<usize> = (0..50).collect();
-        for jobs in [0, 1, 2, 7, 100] {
-            assert_eq!(in_parallel(&items, jobs, |i| i * i)[49], 49 * 49);
-            assert_eq!(in_parallel(&items, jobs, |i| *i), items);
-        }
-        assert!(in_parallel(&[] as &[u8], 3, |i| *i).is_empty());
-    }
-
-    #[test]
-    fn a_panic_is_a_failure() {
-        let error = guarded::<()>(|| panic!("the sky fell")).unwrap_err();
-        assert!(error.to_string().contains("the sky fell"), "{error}");
-        assert_eq!(error.kind(), Kind::Failed);
-    }
 
     #[test]
     fn a_folder_takes_one_run_at_a_time() {

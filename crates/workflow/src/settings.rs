@@ -31,10 +31,8 @@ pub fn adapt(name: &str, sets: &[String]) -> Result<(Method, TrainConfig), Error
     let name = default.name();
     let document = document(sets)?;
     if let Node::Map(entries) = &document.node {
-        for (key, _) in entries
-            .iter()
-            .filter(|(k, _)| k != "train" && k != "method")
-        {
+        let stray = entries.iter().find(|(k, _)| k != "train" && k != "method");
+        if let Some((key, _)) = stray {
             let fault = unknown(keys(&[key]), "section", key, ["train", "method"]).key();
             return Err(document.mistakes(vec![fault]).into());
         }

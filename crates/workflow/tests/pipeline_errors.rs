@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use lingo_workflow::Pipeline;
-use lingo_workflow::yaml::document::{Document, Mistakes};
+use lingo_workflow::yaml::document::Document;
+use lingo_workflow::yaml::mistakes::Mistakes;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
 const GOOD: &str = "\

@@ -18,7 +18,8 @@ use lingo_evaluate::EvaluateConfig;
 use lingo_ingest::IngestConfig;
 use lingo_tokenize::{Scheme, TokenizeConfig};
 
-use crate::yaml::document::{Document, Mistakes};
+use crate::yaml::document::Document;
+use crate::yaml::mistakes::Mistakes;
 
 /// A pipeline, ready to be planned: every setting of every task stands in it, every path is resolved.
 #[derive(Clone, Debug)]

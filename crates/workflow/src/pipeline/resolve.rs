@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use super::file::{ModelSection, PipelineFile, PretrainSection, TaskSection};
 use super::{ModelPlan, Pipeline, Task};
 use crate::yaml::deserialize::from_node;
-use crate::yaml::document::{Document, Mistakes, top};
+use crate::yaml::document::{Document, top};
 use crate::yaml::fault::{Fault, Path, Step, keys};
+use crate::yaml::mistakes::Mistakes;
 use crate::yaml::node::Node;
 
 /// Parses the file, lays the tasks' settings over the file's, resolves paths.

@@ -1,13 +1,14 @@
 //! A YAML file with the overrides of the command line, and its mistakes as diagnostics.
 
-use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::NamedSource;
 
 use super::fault::{Fault, Path, Step, display, keys, suggest};
 use super::locate::{locate, range};
+use super::mistakes::{Mistake, Mistakes};
 use super::node::Node;
+use super::overrides::{put, split_key};
 use super::variables;
 
 /// A parsed file: the tree with variables expanded and overrides in place.
@@ -154,9 +155,7 @@ impl Document {
 
     /// A path of the file, seen from the working folder.
     pub fn resolve(&self, path: &FilePath) -> PathBuf {
-        if path.is_absolute() {
-            path.to_path_buf()
-        } else if self.folder == FilePath::new(".") {
+        if path.is_absolute() || self.folder == FilePath::new(".") {
             path.to_path_buf()
         } else {
             self.folder.join(path)
@@ -197,69 +196,6 @@ fn context(fault: &Fault) -> String {
     }
 }
 
-/// Splits a dotted key. Names may hold dots themselves, so the longest key that exists is taken first.
-fn split_key(root: &Node, key: &str) -> Path {
-    let parts: Vec<&str> = key.split('.').collect();
-    let mut path = Path::new();
-    let mut node = Some(root);
-    let mut at = 0;
-    while at < parts.len() {
-        let longest = (at + 1..=parts.len()).rev().find_map(|end| {
-            let name = parts[at..end].join(".");
-            node.and_then(|n| n.get(&name))
-                .map(|below| (name, below, end))
-        });
-        match (longest, node, parts[at].parse::<usize>()) {
-            (Some((name, below, end)), _, _) => {
-                path.push(Step::Key(name));
-                node = Some(below);
-                at = end;
-            }
-            (None, Some(Node::List(items)), Ok(index)) => {
-                path.push(Step::Item(index));
-                node = items.get(index);
-                at += 1;
-            }
-            _ => {
-                path.push(Step::Key(parts[at].to_string()));
-                node = None;
-                at += 1;
-            }
-        }
-    }
-    path
-}
-
-fn put(node: &mut Node, path: &[Step], value: Node) -> Result<(), String> {
-    let Some((step, below)) = path.split_first() else {
-        *node = value;
-        return Ok(());
-    };
-    match (step, node) {
-        (Step::Key(key), node) => {
-            // A bare name (`scheme: base`, `a: lora`) stays the variant when a setting is put below it.
-            let mut child = node.get(key).cloned().unwrap_or_default();
-            put(&mut child, below, value)?;
-            match node {
-                Node::Map(_) | Node::Null => node.set(key, child),
-                Node::Text(name) if name == key => {
-                    *node = Node::Map(vec![(key.clone(), child)]);
-                }
-                other => return Err(format!("`{key}` cannot be set inside {}", other.describe())),
-            }
-            Ok(())
-        }
-        (Step::Item(i), Node::List(items)) => {
-            let count = items.len();
-            let item = items.get_mut(*i).ok_or_else(|| {
-                format!("there is no item {i} (counted from 0) in a list of {count}")
-            })?;
-            put(item, below, value)
-        }
-        (Step::Item(i), _) => Err(format!("`{i}` needs a list")),
-    }
-}
-
 fn syntax(name: &str, text: String, e: &serde_yaml::Error) -> Mistakes {
     let message = e.to_string();
     // The parser repeats the position in its message; the diagnostic shows it better.
@@ -296,118 +232,6 @@ fn syntax(name: &str, text: String, e: &serde_yaml::Error) -> Mistakes {
             source: span.as_ref().map(|_| NamedSource::new(name, text)),
             span,
         }],
-    }
-}
-
-/// One mistake, ready to be shown.
-#[derive(Clone, Debug)]
-pub struct Mistake {
-    message: String,
-    help: Option<String>,
-    label: String,
-    source: Option<NamedSource<String>>,
-    span: Option<std::ops::Range<usize>>,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-impl Diagnostic for Mistake {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
-            .as_ref()
-            .map(|h| Box::new(h) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|s| s as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.span.clone()?;
-        let label = LabeledSpan::new(Some(self.label.clone()), span.start, span.len());
-        Some(Box::new(std::iter::once(label)))
-    }
-}
-
-/// Everything that is wrong with a file.
-#[derive(Clone, Debug)]
-pub struct Mistakes {
-    file: String,
-    list: Vec<Mistake>,
-}
-
-impl Mistakes {
-    /// A mistake without a place.
-    pub fn plain(file: &str, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_string(),
-            list: vec![Mistake {
-                message: message.into(),
-                help: None,
-                label: String::new(),
-                source: None,
-                span: None,
-            }],
-        }
-    }
-
-    fn help(mut self, help: &str) -> Self {
-        self.list
-            .iter_mut()
-            .for_each(|m| m.help = Some(help.to_string()));
-        self
-    }
-
-    /// The mistakes, in the order in which they were found.
-    pub fn list(&self) -> &[Mistake] {
-        &self.list
-    }
-}
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.list.as_slice() {
-            [one] => one.fmt(f),
-            many => write!(f, "{}: {} mistakes", self.file, many.len()),
-        }
-    }
-}
-
-impl std::error::Error for Mistakes {}
-
-impl Diagnostic for Mistakes {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        match self.list.as_slice() {
-            [one] => one.help(),
-            _ => None,
-        }
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        match self.list.as_slice() {
-            [one] => one.source_code(),
-            _ => None,
-        }
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        match self.list.as_slice() {
-            [one] => one.labels(),
-            _ => None,
-        }
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        match self.list.as_slice() {
-            [_] => None,
-            many => Some(Box::new(many.iter().map(|m| m as &dyn Diagnostic))),
-        }
     }
 }
 

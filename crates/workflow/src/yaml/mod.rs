@@ -7,11 +7,15 @@
 //! | [`fault`] | a mistake at a place of the tree |
 //! | [`locate`] | the place in the text |
 //! | [`variables`] | `${VAR}` and `${VAR:-default}` |
-//! | [`document`] | the file, its overrides, and its mistakes as miette diagnostics |
+//! | `overrides` | where `--set` goes in the tree |
+//! | [`document`] | the file with its overrides |
+//! | [`mistakes`] | mistakes as diagnostics |
 
 pub mod deserialize;
 pub mod document;
 pub mod fault;
 pub mod locate;
+pub mod mistakes;
 pub mod node;
+mod overrides;
 pub mod variables;

@@ -1,0 +1,118 @@
+//! What identifies the model that cells adapt.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::digest::Digest;
+use serde_json::{Value, json};
+
+use super::{VERSION, to_json};
+use crate::failure::{Error, MissingFile};
+use crate::inputs::{FileHash, Hashes, id_of};
+use crate::pipeline::{ModelPlan, Pipeline};
+
+/// Files of a model folder that its results depend on; those that are there are hashed.
+const MODEL_FILES: [&str; 4] = [
+    "config.json",
+    "tokenizer.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+];
+
+/// What identifies the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelIdentity {
+    /// The folder that holds it, or will.
+    pub folder: PathBuf,
+    /// sha256 of its files, or the id of its pretraining, by role.
+    pub hashes: BTreeMap<String, Digest>,
+    /// The id of its pretraining, where it is trained first.
+    pub pretrain: Option<Digest>,
+    /// What identifies it for a reader.
+    pub parameters: Value,
+}
+
+/// Hashes the model's files, or what it will be pretrained from; what is missing goes into `missing`.
+pub(super) fn model_identity(
+    pipeline: &Pipeline,
+    run: &Path,
+    device: &str,
+    hashes: &Hashes,
+    inputs: &mut BTreeMap<PathBuf, FileHash>,
+    missing: &mut Vec<MissingFile>,
+) -> Result<ModelIdentity, Error> {
+    let mut miss = |path: &Path| {
+        missing.push(MissingFile {
+            task: String::new(),
+            path: path.to_path_buf(),
+        });
+    };
+    match &pipeline.model {
+        ModelPlan::Folder(folder) => {
+            let mut found = BTreeMap::new();
+            let mut files: Vec<PathBuf> = MODEL_FILES.iter().map(|f| folder.join(f)).collect();
+            files.extend(shards(folder));
+            for path in files.iter().filter(|p| p.is_file()) {
+                let hash = hashes.of_file(path)?;
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                found.insert(format!("model/{name}"), hash.sha256);
+                inputs.insert(path.clone(), hash);
+            }
+            if !folder.is_dir() {
+                miss(folder);
+            } else {
+                for needed in ["config.json", "tokenizer.json"] {
+                    if !found.contains_key(&format!("model/{needed}")) {
+                        miss(&folder.join(needed));
+                    }
+                }
+            }
+            Ok(ModelIdentity {
+                folder: folder.clone(),
+                hashes: found,
+                pretrain: None,
+                parameters: json!({ "path": folder }),
+            })
+        }
+        ModelPlan::Pretrain {
+            fasta,
+            seed,
+            config,
+        } => {
+            let config = to_json(config)?;
+            let mut found = BTreeMap::new();
+            let mut genome = Value::Null;
+            if fasta.is_file() {
+                let hash = hashes.of_file(fasta)?;
+                genome = json!(hash.sha256);
+                found.insert("model.pretrain.fasta".to_string(), hash.sha256);
+                inputs.insert(fasta.clone(), hash);
+            } else {
+                miss(fasta);
+            }
+            let id = id_of(&json!([VERSION, "pretrain", config, seed, genome, device]));
+            found.insert("model/pretrained".into(), id);
+            Ok(ModelIdentity {
+                folder: run.join(crate::pipeline::check::MODEL_FOLDER),
+                hashes: found,
+                pretrain: Some(id),
+                parameters: json!({ "pretrain": { "fasta": fasta, "seed": seed, "config": config } }),
+            })
+        }
+    }
+}
+
+/// The shards of a model in several files, in order.
+fn shards(folder: &Path) -> Vec<PathBuf> {
+    let mut shards: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("model-") && name.ends_with(".safetensors")
+        })
+        .collect();
+    shards.sort();
+    shards
+}

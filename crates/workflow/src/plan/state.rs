@@ -1,0 +1,59 @@
+//! What is to be done with a cell: the rule that the module above states.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::digest::Digest;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cell::{CellRecord, FINISHED, STARTED, differences};
+use crate::failure::Difference;
+
+/// What is to be done with a cell.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its result is there.
+    Cached,
+    /// It is to be run, and why.
+    Run(String),
+    /// Its folder holds the result of another cell.
+    Refused(Vec<Difference>),
+    /// Its input files are missing.
+    Missing(Vec<PathBuf>),
+}
+
+/// What is to be done with the cell `id` whose folder is `folder`.
+pub(super) fn state_of(
+    folder: &Path,
+    id: &Digest,
+    parameters: &Value,
+    inputs: &BTreeMap<String, Digest>,
+    fresh: bool,
+) -> State {
+    let run = |why: &str| State::Run(why.to_string());
+    let Some(found) = CellRecord::read(folder, FINISHED) else {
+        return match CellRecord::read(folder, STARTED) {
+            Some(started) if started.id == *id => run("was begun and not finished"),
+            Some(_) => run("another cell was begun here and not finished"),
+            None => run("not run yet"),
+        };
+    };
+    if fresh {
+        return run("--fresh");
+    }
+    if found.id == *id {
+        return State::Cached;
+    }
+    let different = differences(&found.parameters, parameters);
+    if !different.is_empty() {
+        return State::Refused(different);
+    }
+    let changed: Vec<&str> = inputs
+        .iter()
+        .filter(|(role, digest)| found.inputs.get(*role) != Some(digest))
+        .map(|(role, _)| role.as_str())
+        .collect();
+    State::Run(format!("input changed: {}", changed.join(", ")))
+}
