@@ -1,5 +1,11 @@
 //! Users' mistakes: told before anything runs, with the exit code that the help promises.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what fails here fails the test"
+)]
+
 mod toy;
 
 use std::fs;

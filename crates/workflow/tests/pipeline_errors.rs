@@ -1,5 +1,11 @@
 //! Every mistake in a pipeline file, as a user sees it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what fails here fails the test"
+)]
+
 use std::path::Path;
 
 use lingo_workflow::Pipeline;
