@@ -128,7 +128,12 @@ impl Progress for Bar {
     fn advance(&self, done: u64, note: &str) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = bar.as_ref() {
+            // A run that goes on from a checkpoint begins in the middle: that jump is no pace.
+            let resumed = bar.position() == 0 && done > 1;
             bar.set_position(done);
+            if resumed {
+                bar.reset_eta();
+            }
             bar.set_message(note.to_string());
         }
     }
@@ -162,6 +167,8 @@ struct AtWork {
     total: u64,
     begun: Instant,
     told: Instant,
+    /// What was done at the first news: a run that goes on from a checkpoint begins in the middle.
+    first: Option<(u64, Instant)>,
 }
 
 impl Progress for Lines {
@@ -172,22 +179,28 @@ impl Progress for Lines {
             total,
             begun: now,
             told: now,
+            first: None,
         };
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) = Some(at_work);
     }
 
     fn advance(&self, done: u64, note: &str) {
         let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(part) = at_work.as_mut().filter(|p| p.told.elapsed() >= HEARTBEAT) else {
+        let Some(part) = at_work.as_mut() else {
             return;
         };
+        let (first, since) = *part.first.get_or_insert_with(|| (done, Instant::now()));
+        if part.told.elapsed() < HEARTBEAT {
+            return;
+        }
         part.told = Instant::now();
+        let pace = (done > first).then(|| since.elapsed().as_secs_f64() / (done - first) as f64);
         say(&heartbeat(
             &self.label,
             &part.what,
             done,
             part.total,
-            part.begun.elapsed(),
+            pace,
             note,
         ));
     }
@@ -217,12 +230,13 @@ impl Progress for Lines {
     }
 }
 
+/// `pace` is in seconds a unit, where it is known.
 fn heartbeat(
     label: &str,
     what: &str,
     done: u64,
     total: u64,
-    spent: Duration,
+    pace: Option<f64>,
     note: &str,
 ) -> String {
     let mut line = format!("{label}: {what} {done}");
@@ -232,8 +246,8 @@ fn heartbeat(
     if !note.is_empty() {
         line.push_str(&format!(", {note}"));
     }
-    if total > done && done > 0 {
-        let left = spent.as_secs_f64() * (total - done) as f64 / done as f64;
+    if let Some(pace) = pace.filter(|_| total > done) {
+        let left = pace * (total - done) as f64;
         line.push_str(&format!(", {} left", duration(left)));
     }
     line
@@ -254,12 +268,11 @@ mod tests {
 
     #[test]
     fn a_heartbeat_says_how_far_and_how_long() {
-        let spent = Duration::from_secs(60);
         assert_eq!(
-            heartbeat("H3", "training", 100, 400, spent, "loss 0.41"),
+            heartbeat("H3", "training", 100, 400, Some(0.6), "loss 0.41"),
             "H3: training 100/400, loss 0.41, 3 min left"
         );
-        assert_eq!(heartbeat("H3", "reading", 5, 0, spent, ""), "H3: reading 5");
+        assert_eq!(heartbeat("H3", "reading", 5, 0, None, ""), "H3: reading 5");
     }
 
     #[test]
