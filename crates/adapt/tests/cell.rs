@@ -1,5 +1,8 @@
 //! Whole cells on a tiny model: what is learned, written, resumed and predicted.
 
+// The functions that tests share may unwrap as the tests do: a failure there is a failed test.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
