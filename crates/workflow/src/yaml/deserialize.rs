@@ -91,16 +91,11 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.0 {
-            Node::Text(name) => visitor.visit_enum(Choice {
-                name,
-                value: None,
-                variants,
-            }),
+            Node::Text(name) => visitor.visit_enum(Choice { name, value: None }),
             Node::Map(entries) => match entries.as_slice() {
                 [(name, value)] => visitor.visit_enum(Choice {
                     name,
                     value: Some(value),
-                    variants,
                 }),
                 _ => Err(Fault::new(
                     Vec::new(),
@@ -180,7 +175,6 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
 struct Choice<'de> {
     name: &'de str,
     value: Option<&'de Node>,
-    variants: &'static [&'static str],
 }
 
 impl<'de> de::EnumAccess<'de> for Choice<'de> {
@@ -220,7 +214,6 @@ impl<'de> de::VariantAccess<'de> for Choice<'de> {
             Some(Node::Map(entries)) if entries.is_empty() => Ok(()),
             Some(_) => {
                 let name = self.name.to_string();
-                let _ = self.variants;
                 Err(Fault::new(
                     vec![Step::Key(name.clone())],
                     format!("`{name}` takes no settings"),

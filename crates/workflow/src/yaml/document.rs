@@ -204,10 +204,10 @@ fn syntax(name: &str, text: String, e: &serde_yaml::Error) -> Mistakes {
         .next()
         .unwrap_or(&message)
         .to_string();
+    // Our own messages come with the path of keys in front, which the place shows as well.
     let message = match message.split_once(": ") {
-        Some((path, rest)) if rest.contains("is here twice") || rest.starts_with("the tag") => {
-            let _ = path;
-            rest.to_string()
+        Some((_, own)) if own.contains("is here twice") || own.starts_with("the tag") => {
+            own.to_string()
         }
         _ => message,
     };
