@@ -26,7 +26,7 @@ pub struct TokenizeConfig {
     /// Whether what is too long loses DNA at its end; otherwise it is an error.
     #[serde(default)]
     pub truncate: bool,
-    /// The first row that `reuse` gives to k-mers and merged tokens.
+    /// The first row that `reuse` gives to k-mers and merged tokens, unless the model has a token for each of them.
     #[serde(default = "reuse_from")]
     pub reuse_from: u32,
     /// Under scheme `model`: the share of unknown tokens above which nothing is encoded; 0.01 where it is not said.
@@ -63,7 +63,7 @@ fn reuse_from() -> u32 {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyMap {
-    /// They take rows that the model has: bases the rows of `a c g t n`, longer tokens those from `reuse_from` on.
+    /// They take rows that the model has: bases the rows of `a c g t n`, longer tokens their own where the model has them all (it was pretrained on the scheme), else those from `reuse_from` on.
     #[default]
     Reuse,
     /// Each gets a new row, which is trained.

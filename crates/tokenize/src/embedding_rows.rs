@@ -99,18 +99,30 @@ fn letter(text: &str) -> Option<usize> {
     }
 }
 
+/// The model's own rows for the longer tokens, where it has one for each: it was pretrained on the scheme.
+fn own_rows<'a>(texts: &'a [String], model: &ModelVocabulary) -> Option<HashMap<&'a str, u32>> {
+    let longer = texts.iter().filter(|text| letter(text).is_none());
+    longer
+        .map(|text| Some((text.as_str(), model.row(text)?)))
+        .collect()
+}
+
 fn reuse(texts: &[String], model: &ModelVocabulary, from: u32) -> Result<Vec<u32>, String> {
     let letters = model.letter_rows()?;
+    let own = own_rows(texts, model);
     let mut taken: HashMap<u32, &str> = HashMap::new();
     let mut next = from;
     let mut rows = Vec::with_capacity(texts.len());
     for text in texts {
         let row = match letter(text) {
             Some(i) => letters[i],
-            None => {
-                next += 1;
-                next - 1
-            }
+            None => match &own {
+                Some(own) => own[text.as_str()],
+                None => {
+                    next += 1;
+                    next - 1
+                }
+            },
         };
         if row >= model.vocab_size {
             return Err(format!(

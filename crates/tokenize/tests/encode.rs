@@ -13,7 +13,8 @@ use lingo_artifact::tokens::Tokens;
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_tokenize::scheme::BpeScheme;
 use lingo_tokenize::{
-    Encoder, Error, ModelVocabulary, Scheme, TokenizeConfig, VocabularyMap, encode, inspect,
+    DnaTokenizer, Encoder, Error, ModelVocabulary, Scheme, TokenizeConfig, VocabularyMap, encode,
+    inspect,
 };
 use proptest::prelude::*;
 
@@ -109,6 +110,51 @@ fn reuse_takes_rows_that_the_model_has() {
         found.rows[0].input_ids,
         [11, 1001, row("n"), row("n"), row("n"), 1000, 12]
     );
+}
+
+#[test]
+fn reuse_takes_the_rows_of_a_model_that_knows_the_scheme() {
+    let folder = tempfile::tempdir().unwrap();
+    let kmers = |text: &str| DnaTokenizer::of(&text.parse().unwrap()).unwrap();
+    kmers("kmer:3:3")
+        .write(&folder.path().join("tokenizer.json"))
+        .unwrap();
+    std::fs::write(
+        folder.path().join("config.json"),
+        r#"{"model_type": "bert", "vocab_size": 74, "max_position_embeddings": 62, "pad_token_id": 0}"#,
+    )
+    .unwrap();
+    let model = ModelVocabulary::load(folder.path()).unwrap();
+    let ids = |scheme: &str| {
+        let config = config(scheme, VocabularyMap::Reuse);
+        let found = encode(
+            &examples(&[("ACGTTNA", None)]),
+            &model,
+            &config,
+            &keys(),
+            &Silent,
+        )
+        .unwrap();
+        found.rows[0].input_ids.clone()
+    };
+    // As its own tokenizer has them: ACG, then single bases before the N.
+    let own = ids("model");
+    assert_eq!(own, [2, 5 + 6, 5 + 67, 5 + 67, 5 + 68, 5 + 64, 3]);
+    assert_eq!(ids("kmer:3:3"), own);
+    assert_eq!(ids("base"), [2, 69, 70, 71, 72, 72, 73, 69, 3]);
+    assert_eq!(ids("kmer:3:1")[..4], [2, 5 + 6, 5 + 27, 5 + 47]);
+
+    // It does not know pairs, and has no rows from 2000 on.
+    let pairs = config("kmer:2:2", VocabularyMap::Reuse);
+    let e = encode(
+        &examples(&[("ACGT", None)]),
+        &model,
+        &pairs,
+        &keys(),
+        &Silent,
+    )
+    .unwrap_err();
+    assert!(e.to_string().contains("would take row 2000"), "{e}");
 }
 
 #[test]
