@@ -172,6 +172,11 @@ impl Model {
         self.parameters.require_grad(names)
     }
 
+    /// [`Parameters::freeze`].
+    pub fn freeze(&mut self) {
+        self.parameters.freeze();
+    }
+
     /// [`Parameters::gradient`].
     ///
     /// # Errors

@@ -203,6 +203,17 @@ impl Parameters {
         Ok(())
     }
 
+    /// Makes every tensor a constant again: what follows is computed without a graph.
+    pub fn freeze(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.trainable) {
+            entry.trainable = false;
+            entry.value = match entry.value.clone() {
+                Value::Vector(tensor) => Value::Vector(on(on(tensor, false), true)),
+                Value::Matrix(tensor) => Value::Matrix(on(on(tensor, false), true)),
+            };
+        }
+    }
+
     /// A trainable tensor's gradient in the model's layout; `None` where the loss does not
     /// depend on it.
     ///

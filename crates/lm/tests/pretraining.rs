@@ -185,4 +185,7 @@ fn a_replaced_tensor_stays_trainable() {
     );
     let mut plain = Model::random(small(), 3, &Device::flex()).unwrap();
     assert!(message(plain.require_grad(&[WORDS])).contains("no autodiff"));
+    model.freeze();
+    let frozen = model.forward(&batch, Adaptation::none()).states;
+    assert!(!model.parameters().any_trainable() && !frozen.is_tracked());
 }
