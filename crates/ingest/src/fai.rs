@@ -3,6 +3,7 @@
 //! It stands beside the FASTA (`genome.fa.fai`, as samtools writes it); for a file or folder that must not be written to,
 //! in the cache folder (`$XDG_CACHE_HOME/lingo-pipe/fai` or `~/.cache/lingo-pipe/fai`).
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::num::NonZero;
@@ -150,6 +151,10 @@ pub(crate) fn fits(
     const LONGEST_HEADER: u64 = 1 << 20;
     let mut in_order: Vec<&fai::Record> = records.iter().collect();
     in_order.sort_by_key(|r| r.position());
+    let mut names = HashSet::new();
+    if let Some(twice) = records.iter().find(|r| !names.insert(r.name())) {
+        return Err(format!("it names `{}` twice", twice.name()));
+    }
     let mut at = 0u64;
     let between = |from: u64, to: u64| -> std::result::Result<Vec<u8>, String> {
         let mut bytes = vec![0; (to - from) as usize];

@@ -185,3 +185,17 @@ fn a_file_that_changes_under_its_index_is_told() {
         "{message}"
     );
 }
+
+#[test]
+fn an_index_does_not_hide_that_a_name_occurs_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.fa");
+    std::fs::write(&path, ">a\nACGT\n>a\nTTTT\n").unwrap();
+    std::fs::write(
+        folder.path().join("g.fa.fai"),
+        "a\t4\t3\t4\t5\na\t4\t11\t4\t5\n",
+    )
+    .unwrap();
+    let message = Genome::open(&path, LIMIT).unwrap_err().to_string();
+    assert!(message.contains("it names `a` twice"), "{message}");
+}
