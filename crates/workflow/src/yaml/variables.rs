@@ -76,7 +76,7 @@ fn expand_text(
             rest = &rest[at + 2..];
             continue;
         }
-        let Some(end) = rest[at..].find('}').map(|e| at + e) else {
+        let Some(end) = closing(&rest[at + 1..]).map(|e| at + 1 + e) else {
             return Err((
                 "`${` without its `}`".to_string(),
                 "write `${NAME}`, `${NAME:-default}`, or `$${` for a bare `${`".to_string(),
@@ -95,12 +95,11 @@ fn expand_text(
                 "letters, digits and `_` make a name: `${DATA}`, `${DATA:-../data}`".to_string(),
             ));
         }
-        match lookup(name)
-            .filter(|value| !value.is_empty())
-            .or(default.map(str::to_string))
-        {
-            Some(value) => out.push_str(&value),
-            None => {
+        match (lookup(name).filter(|value| !value.is_empty()), default) {
+            (Some(value), _) => out.push_str(&value),
+            // A default may hold variables itself: `${GUE:-${HOME}/GUE}`.
+            (None, Some(default)) => out.push_str(&expand_text(default, lookup)?.0),
+            (None, None) => {
                 return Err((
                     format!("the variable `{name}` is not set"),
                     format!("set it (`export {name}=...`), or give a default: `${{{name}:-...}}`"),
@@ -112,6 +111,19 @@ fn expand_text(
     }
     out.push_str(rest);
     Ok((out, whole))
+}
+
+/// Where the brace that `text` begins with is closed, braces in between passed over.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    text.char_indices().find_map(|(i, c)| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (c == '}' && depth == 0).then_some(i)
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +155,10 @@ mod tests {
         t("${M:-0.5}", Node::Float(0.5));
         t("${N}0", s("30"));
         t("$${N}", s("${N}"));
+        t("${M:-${DATA}/GUE}/x", s("/data/GUE/x"));
+        t("${M:-${X:-${N}}}", Node::Whole(3));
+        t("${M:-{sequence}} a", s("{sequence} a"));
+        t("${DATA:-{sequence}}", s("/data"));
         t("{sequence}", s("{sequence}"));
     }
 
