@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
 use super::{Pipeline, Task};
+use crate::prepare::TASK_RECORD;
 use crate::yaml::document::top;
 use crate::yaml::fault::{Fault, Step, keys};
 
@@ -39,6 +40,9 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
     for (name, _) in &pipeline.methods {
         if let Some(why) = bad_name(name) {
             faults.push(name_fault("methods", name, why));
+        } else if TAKEN_IN_TASK.contains(&name.as_str()) {
+            let why = "is taken: each task keeps a file of its own under it";
+            faults.push(name_fault("methods", name, why).help("give the method another name"));
         }
     }
     for task in &pipeline.tasks {
@@ -91,6 +95,9 @@ const TAKEN: [&str; 6] = [
     "metrics.parquet",
 ];
 
+/// What a task's folder holds beside the folders of the methods.
+const TAKEN_IN_TASK: [&str; 3] = ["examples.parquet", "tokens.parquet", TASK_RECORD];
+
 /// Where the prefix of a task stands: in the task, or in the file's `tokenize`.
 fn prefix_place(task: &Task, pipeline: &Pipeline) -> Vec<Step> {
     let own = ["tasks", &task.name, "tokenize", "prefix"];
@@ -112,6 +119,9 @@ fn name_fault(section: &str, name: &str, why: &str) -> Fault {
         .help("names become folders: letters, digits, `_`, `.` and `-`")
 }
 
+/// How many characters a name may have.
+pub const LONGEST_NAME: usize = 100;
+
 /// Why a name cannot be that of a folder.
 pub fn bad_name(name: &str) -> Option<&'static str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
@@ -123,7 +133,7 @@ pub fn bad_name(name: &str) -> Option<&'static str> {
         Some("begins with a dot")
     } else if name.starts_with('-') {
         Some("begins with a dash")
-    } else if name.len() > 100 {
+    } else if name.len() > LONGEST_NAME {
         Some("is longer than 100 characters")
     } else {
         None

@@ -122,7 +122,7 @@ impl JsonSchema for FormatVersion {
 pub struct Named<T>(pub Vec<(String, T)>);
 
 /// The pattern of names that become folders.
-pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.-]+$";
+pub const NAME_PATTERN: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -159,7 +159,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
         json_schema!({
             "type": "object",
             "minProperties": 1,
-            "propertyNames": { "pattern": NAME_PATTERN },
+            "propertyNames": { "pattern": NAME_PATTERN, "maxLength": super::check::LONGEST_NAME },
             "additionalProperties": generator.subschema_for::<T>(),
         })
     }
