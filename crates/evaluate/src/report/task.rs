@@ -134,7 +134,7 @@ impl<'a> TaskReport<'a> {
         let Some(first) = first else {
             return String::new();
         };
-        let confidence = format!("{} %", 100.0 * first.intervals.confidence);
+        let confidence = format!("{} %", (1e6 * first.intervals.confidence).round() / 1e4);
         format!(
             "<details><summary>Every seed</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Seed</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Interval<small>{1} bootstrap</small></th><th scope=\"col\" class=\"n\">Dev {0}</th><th scope=\"col\" class=\"n\">Step kept<small>of all</small></th><th scope=\"col\" class=\"n\">Time</th><th scope=\"col\">Right of each class<small>test rows</small></th></tr></thead><tbody>{rows}</tbody></table></div></details>",
             self.metric_name(),
