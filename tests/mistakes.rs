@@ -104,14 +104,57 @@ fn names_on_the_command_line_are_checked() {
 }
 
 #[test]
-fn bad_data_is_told_with_file_and_line_and_nothing_is_trained() {
+fn bad_data_is_told_with_file_and_line_and_the_other_tasks_run() {
     let toy = Toy::new();
-    let bed = toy.read("left.bed").replacen("a\t10\t20", "a\t20\t10", 1);
-    toy.write("left.bed", &bed);
+    let run = ["run", "toy.yaml", "--device", "cpu", "--methods", "lora"];
+    toy.ok(&run);
+    let right = toy.cells("runs/toy")["right/lora/seed-1"];
+    for (name, at) in [("left", "a\t10\t20"), ("right", "a\t20\t30")] {
+        let bed = toy.read(&format!("{name}.bed"));
+        let wrong = at.rsplit_once('\t').unwrap().0.to_string() + "\t1";
+        toy.write(&format!("{name}.bed"), &bed.replacen(at, &wrong, 1));
+    }
+    // Nothing is left to run: the mistakes are the message.
+    let both = toy.lingo(&run);
+    assert_eq!(both.code, 3, "{}", both.stderr);
+    for place in ["task left: left.bed:2:", "task right: right.bed:3:"] {
+        assert_eq!(both.stderr.matches(place).count(), 1, "{}", both.stderr);
+    }
+
+    let bed = toy
+        .read("right.bed")
+        .replacen("a\t20\t1\t", "a\t20\t29\t", 1);
+    toy.write("right.bed", &bed);
+    let ran = toy.lingo(&run);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    for told in ["failed: task left: left.bed:2:", "1 of 2 cells failed"] {
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
+    let cells = toy.cells("runs/toy");
+    assert_ne!(cells["right/lora/seed-1"], right, "the other task was run");
+
+    // The old result of the bad task is not passed off as one of the data that lies there now.
+    let lock: serde_json::Value = serde_json::from_str(&toy.read("runs/toy/lingo.lock")).unwrap();
+    let locked: Vec<&String> = lock["cells"].as_object().unwrap().keys().collect();
+    assert_eq!(locked, ["right/lora/seed-1"]);
+    let report = toy.read("runs/toy/report.html");
+    let warning = "left/lora/seed-1: this result was made before its input changed";
+    assert!(report.contains(warning));
+    assert_eq!(toy.lingo(&["verify", "runs/toy"]).code, 0);
+}
+
+#[test]
+fn a_model_without_weights_is_told_before_anything_is_written() {
+    let toy = Toy::new();
+    fs::remove_file(toy.path("model/model.safetensors")).unwrap();
     let ran = toy.lingo(&["run", "toy.yaml", "--device", "cpu"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(ran.stderr.contains("left.bed:2:"), "{}", ran.stderr);
-    assert!(toy.cells("runs/toy").is_empty());
+    assert!(
+        ran.stderr.contains("model/model.safetensors"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!toy.path("runs").exists());
 }
 
 #[test]

@@ -252,6 +252,87 @@ fn a_cell_without_its_record_is_run_again_and_a_hole_is_a_hole() {
     );
 }
 
+#[test]
+fn a_seed_that_is_given_twice_is_one_cell() {
+    let toy = Toy::new();
+    let ran = toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+        "--seeds",
+        "1,1",
+        "--jobs",
+        "2",
+    ]);
+    assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
+}
+
+#[test]
+fn fresh_begins_anew_also_where_a_cell_was_begun() {
+    let toy = Toy::new();
+    let run = [
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
+    toy.ok(&run);
+    let cell = toy.path("runs/toy/left/lora/seed-1");
+    let good = fs::read(cell.join("predictions.parquet")).unwrap();
+    // As after a kill: the record of a cell at work, and files that it left.
+    fs::rename(cell.join("cell.json"), cell.join("started.json")).unwrap();
+    fs::write(cell.join("left-behind"), "x").unwrap();
+    let fresh: Vec<&str> = run.iter().copied().chain(["--fresh"]).collect();
+    toy.ok(&fresh);
+    assert!(!cell.join("left-behind").exists());
+    assert!(fs::read(cell.join("predictions.parquet")).unwrap() == good);
+}
+
+#[test]
+fn a_result_that_lost_a_file_is_made_again_and_data_may_move() {
+    let toy = Toy::new();
+    let run = [
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
+    toy.ok(&run);
+    fs::remove_file(toy.path("runs/toy/left/lora/seed-1/predictions.parquet")).unwrap();
+    let ran = toy.ok(&run);
+    assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
+
+    // The same bytes elsewhere are the same input, and the lock names where they lie now.
+    fs::create_dir(toy.path("moved")).unwrap();
+    for file in ["left.fa", "left.bed"] {
+        fs::rename(toy.path(file), toy.path("moved").join(file)).unwrap();
+    }
+    toy.write(
+        "toy.yaml",
+        &toy.read("toy.yaml").replace("left.", "moved/left."),
+    );
+    let ran = toy.ok(&run);
+    assert!(
+        ran.stderr.contains("0 cells run, 1 finished before"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(toy.lingo(&["verify", "runs/toy"]).code, 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {

@@ -67,6 +67,9 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
                 plan.run.join("report.html").display()
             ));
         }
+        Err(Error::Interrupted { checkpoint: true }) if plan.fresh => {
+            say("hint: leave --fresh out to go on; with it, all is begun anew");
+        }
         Err(_) => {}
     }
     result.map(|_| ())

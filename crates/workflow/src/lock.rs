@@ -1,6 +1,6 @@
 //! `lingo.lock`: what went into a run and what came out, with the hash of each, so that another machine can check it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::atomic;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cell::{CellRecord, FINISHED};
 use crate::failure::{Error, Kind};
 use crate::inputs::FileHash;
-use crate::plan::{Plan, VERSION};
+use crate::plan::{CellPlan, Plan, State, VERSION};
 use crate::{date, prepare, published};
 
 /// What `schema` says in every `lingo.lock` of this version.
@@ -162,12 +162,8 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
             .filter(|s| !seeds.contains(s))
             .collect::<Vec<_>>(),
     );
-    let mut inputs: BTreeMap<PathBuf, FileHash> =
-        before.map(|b| b.inputs.clone()).unwrap_or_default();
-    inputs.extend(plan.inputs.iter().map(|(path, hash)| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        (path, hash.clone())
-    }));
+    let cells = finished_cells(plan, before);
+    let inputs = inputs(plan, before, &cells);
     let lock = Lock {
         schema: SCHEMA.to_string(),
         version: VERSION.to_string(),
@@ -184,20 +180,52 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
         methods,
         seeds,
         inputs,
-        cells: finished_cells(plan, before),
+        cells,
         artifacts: BTreeMap::new(),
     };
     refresh(lock, &plan.run)
 }
 
-/// The cells whose result is in its folder: those of this plan, and those of earlier runs.
+/// The inputs of this plan, and those of earlier runs that only their cells, still in the folder, were made from.
+fn inputs(
+    plan: &Plan,
+    before: Option<&Lock>,
+    cells: &BTreeMap<String, LockedCell>,
+) -> BTreeMap<PathBuf, FileHash> {
+    let planned: BTreeSet<String> = plan.cells.iter().map(CellPlan::label).collect();
+    let ours: BTreeSet<Digest> = plan.inputs.values().map(|h| h.sha256).collect();
+    let theirs: BTreeSet<Digest> = cells
+        .iter()
+        .filter(|(label, _)| !planned.contains(*label))
+        .flat_map(|(_, cell)| cell.inputs.values().copied())
+        .collect();
+    let earlier = before.into_iter().flat_map(|b| &b.inputs);
+    let mut inputs: BTreeMap<PathBuf, FileHash> = earlier
+        .filter(|(_, hash)| theirs.contains(&hash.sha256) && !ours.contains(&hash.sha256))
+        .map(|(path, hash)| (path.clone(), hash.clone()))
+        .collect();
+    inputs.extend(plan.inputs.iter().map(|(path, hash)| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        (path, hash.clone())
+    }));
+    inputs
+}
+
+/// The cells whose result is in its folder: those of this plan, and those of earlier runs. A result that is to be
+/// made anew is none of them.
 fn finished_cells(plan: &Plan, before: Option<&Lock>) -> BTreeMap<String, LockedCell> {
     let earlier = before.into_iter().flat_map(|b| b.cells.keys().cloned());
-    let planned = plan.cells.iter().map(|c| c.label());
+    let planned = plan.cells.iter().map(CellPlan::label);
+    let stale = |label: &String, id: Digest| {
+        let to_run = |c: &CellPlan| matches!(c.state, State::Run(_)) && c.id != id;
+        let mut cells = plan.cells.iter();
+        cells.any(|c| to_run(c) && c.label() == *label)
+    };
     earlier
         .chain(planned)
         .filter_map(|label| {
-            let record = CellRecord::read(&plan.run.join(&label), FINISHED)?;
+            let record = CellRecord::read(&plan.run.join(&label), FINISHED)
+                .filter(|record| !stale(&label, record.id))?;
             let cell = LockedCell {
                 id: record.id,
                 parameters: record.parameters,

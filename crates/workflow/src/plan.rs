@@ -8,7 +8,7 @@
 //! - a *setting* differs (the file or a `--set` changed, another device, another version): refused, with the
 //!   difference shown, unless `--fresh` or another `--out` is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 mod model_identity;
@@ -52,6 +52,8 @@ pub struct Plan {
     pub methods: Vec<String>,
     /// The seeds.
     pub seeds: Vec<u64>,
+    /// Whether what is there is replaced.
+    pub fresh: bool,
     /// The cells, task by task, method by method, seed by seed.
     pub cells: Vec<CellPlan>,
     /// Everything that was hashed, by path.
@@ -121,10 +123,13 @@ impl Plan {
             pipeline.methods.iter().map(|(name, _)| name.as_str()),
             request.methods.as_deref(),
         )?;
-        let seeds = request
+        let mut seeds = request
             .seeds
             .clone()
             .unwrap_or_else(|| pipeline.seeds.clone());
+        // A seed that is given twice is one cell: two at once would write into one folder.
+        let mut seen = BTreeSet::new();
+        seeds.retain(|seed| seen.insert(*seed));
         let run = request
             .out
             .clone()
@@ -148,6 +153,7 @@ impl Plan {
             tasks: Vec::new(),
             methods,
             seeds,
+            fresh: request.fresh,
             cells: Vec::new(),
             inputs,
             missing,
@@ -155,12 +161,12 @@ impl Plan {
             pipeline,
         };
         for name in tasks {
-            plan.add_task(&name, request.fresh)?;
+            plan.add_task(&name)?;
         }
         Ok(plan)
     }
 
-    fn add_task(&mut self, name: &str, fresh: bool) -> Result<(), Error> {
+    fn add_task(&mut self, name: &str) -> Result<(), Error> {
         let Some(task) = self.pipeline.task(name).cloned() else {
             return Ok(());
         };
@@ -228,7 +234,7 @@ impl Plan {
                 all_inputs.extend(self.model.hashes.clone());
                 let folder = folder.join(&method).join(format!("seed-{seed}"));
                 let state = if missing.is_empty() {
-                    state_of(&folder, &id, &parameters, &all_inputs, fresh)
+                    state_of(&folder, &id, &parameters, &all_inputs, self.fresh)
                 } else {
                     State::Missing(missing.clone())
                 };

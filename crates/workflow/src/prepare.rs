@@ -65,55 +65,78 @@ pub fn tokens_path(folder: &Path) -> PathBuf {
     folder.join("tokens.parquet")
 }
 
-/// Makes a task's examples, tokens and floor, as far as they are not there.
+/// Makes a task's examples, if they are not there.
 ///
 /// # Errors
-/// What the stages say, with the task's name.
-pub fn prepare_task(
+/// What ingest says, with the task's name.
+pub fn prepare_examples(
     plan: &Plan,
     task_plan: &TaskPlan,
     observer: &dyn Observer,
-) -> Result<TaskRecord, Error> {
+) -> Result<(), Error> {
     let Some(task) = plan.pipeline.task(&task_plan.name) else {
-        return Ok(TaskRecord::default());
+        return Ok(());
     };
-    prepare(plan, task, task_plan, observer).map_err(|e| e.during(&format!("task {}", task.name)))
+    examples(task, task_plan, observer).map_err(|e| e.during(&format!("task {}", task.name)))
 }
 
-fn prepare(
+fn examples(task: &Task, task_plan: &TaskPlan, observer: &dyn Observer) -> Result<(), Error> {
+    let folder = &task_plan.folder;
+    let file = examples_path(folder);
+    if TaskRecord::read(folder).examples == Some(task_plan.examples) && file.is_file() {
+        return Ok(());
+    }
+    let progress = observer.part(&format!("{}: examples", task.name));
+    let examples = lingo_ingest::ingest(&task.ingest, progress.as_ref())?;
+    // The old record must not stand beside the new file, not even when the program is killed here.
+    TaskRecord::default().write(folder)?;
+    examples.write(&file)?;
+    let record = TaskRecord {
+        examples: Some(task_plan.examples),
+        labels: Some(examples.metadata.labels.clone()),
+        counts: counts(&examples),
+        audit: examples.metadata.audit.clone(),
+        ..TaskRecord::default()
+    };
+    record.write(folder)
+}
+
+/// Makes a task's tokens and floor from its examples, as far as they are not there.
+///
+/// # Errors
+/// What the stages say, with the task's name.
+pub fn prepare_tokens(
+    plan: &Plan,
+    task_plan: &TaskPlan,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let Some(task) = plan.pipeline.task(&task_plan.name) else {
+        return Ok(());
+    };
+    tokens_and_floor(plan, task, task_plan, observer)
+        .map_err(|e| e.during(&format!("task {}", task.name)))
+}
+
+fn tokens_and_floor(
     plan: &Plan,
     task: &Task,
     task_plan: &TaskPlan,
     observer: &dyn Observer,
-) -> Result<TaskRecord, Error> {
+) -> Result<(), Error> {
     let folder = &task_plan.folder;
+    let file = tokens_path(folder);
     let mut record = TaskRecord::read(folder);
-    let (examples_file, tokens_file) = (examples_path(folder), tokens_path(folder));
-    let examples_there = record.examples == Some(task_plan.examples) && examples_file.is_file();
-    let tokens_there = record.tokens == Some(task_plan.tokens) && tokens_file.is_file();
+    let tokens_there = record.tokens == Some(task_plan.tokens) && file.is_file();
     let floor_there = record.floor.is_some() || !plan.pipeline.evaluate.floor;
-    if examples_there && tokens_there && floor_there {
-        return Ok(record);
+    if tokens_there && floor_there {
+        return Ok(());
     }
-    let examples = if examples_there {
-        Examples::read(&examples_file)?
-    } else {
-        let progress = observer.part(&format!("{}: examples", task.name));
-        let examples = lingo_ingest::ingest(&task.ingest, progress.as_ref())?;
-        examples.write(&examples_file)?;
-        record = TaskRecord {
-            examples: Some(task_plan.examples),
-            labels: Some(examples.metadata.labels.clone()),
-            counts: counts(&examples),
-            audit: examples.metadata.audit.clone(),
-            ..TaskRecord::default()
-        };
-        record.write(folder)?;
-        examples
-    };
-    if !(tokens_there && examples_there) {
+    let examples = Examples::read(&examples_path(folder))?;
+    if !tokens_there {
         let tokens = tokenize(plan, task, &examples, observer)?;
-        tokens.write(&tokens_file)?;
+        record.tokens = None;
+        record.write(folder)?;
+        tokens.write(&file)?;
         record.tokens = Some(task_plan.tokens);
         record.truncated = tokens.metadata.truncated;
         record.unknown = tokens.metadata.unknown;
@@ -131,14 +154,14 @@ fn prepare(
             .unwrap_or(0);
         record.write(folder)?;
     }
-    if plan.pipeline.evaluate.floor && record.floor.is_none() {
+    if !floor_there {
         let progress = observer.part(&format!("{}: floor", task.name));
         progress.begin("logistic regression on dinucleotides", 0);
         record.floor = Some(lingo_evaluate::dinucleotide_floor(&examples)?);
         progress.end("");
         record.write(folder)?;
     }
-    Ok(record)
+    Ok(())
 }
 
 impl TaskRecord {
@@ -226,6 +249,8 @@ pub fn prepare_model(
         return Ok(());
     }
     let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
+    // As above: no record of another model beside this one.
+    atomic::write_json(&record_path, &ModelRecord::default())?;
     let progress = observer.part("model");
     let outcome = lingo_adapt::pretrain(
         &genome,

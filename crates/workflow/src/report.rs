@@ -5,6 +5,7 @@ use std::path::Path;
 use lingo_artifact::atomic;
 use lingo_evaluate::{ReportPlan, TaskInfo};
 
+use crate::cell::FINISHED;
 use crate::failure::Error;
 use crate::lock::{self, Lock, LockedTask};
 use crate::prepare::{ModelRecord, TaskRecord, model_record_path};
@@ -27,6 +28,7 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         .iter()
         .map(|task| task_info(task, run, &mut warnings))
         .collect();
+    warnings.extend(stale(lock, run));
     let mut facts = vec![
         (
             "program".to_string(),
@@ -62,6 +64,24 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         facts,
         warnings,
     }
+}
+
+/// Results in the folder that the lock does not know: they were made from what has changed since.
+fn stale(lock: &Lock, run: &Path) -> Vec<String> {
+    let mut labels = Vec::new();
+    for task in &lock.tasks {
+        for method in &lock.methods {
+            for seed in &lock.seeds {
+                let label = format!("{}/{method}/seed-{seed}", task.name);
+                if !lock.cells.contains_key(&label) && run.join(&label).join(FINISHED).is_file() {
+                    labels.push(format!(
+                        "{label}: this result was made before its input changed; it is not of what lies there now"
+                    ));
+                }
+            }
+        }
+    }
+    labels
 }
 
 fn model_fact(lock: &Lock) -> String {

@@ -15,7 +15,7 @@ use crate::cell::{CellRecord, FINISHED, SCHEMA, STARTED, hash_outputs};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
-use crate::plan::{CellPlan, Plan, State};
+use crate::plan::{CellPlan, Plan, State, TaskPlan};
 use crate::shared_tokens::SharedTokens;
 use crate::{date, lock, prepare, report};
 
@@ -26,8 +26,6 @@ pub struct Summary {
     pub cached: usize,
     /// Cells that were run now.
     pub run: usize,
-    /// Cells that failed, with the reason.
-    pub failed: Vec<(String, String)>,
     /// Tasks that were left out because files are missing.
     pub skipped: Vec<String>,
 }
@@ -44,8 +42,8 @@ pub struct Settings {
 /// Runs every cell of the plan that is not finished.
 ///
 /// # Errors
-/// [`Error::Refused`] and [`Error::Missing`] before anything is written; what preparing says, for all tasks at
-/// once; [`Error::Cells`] and [`Error::Interrupted`] after the lock and the report of what is there were written.
+/// [`Error::Refused`] and [`Error::Missing`] before anything is written; mistakes in the settings before anything is
+/// trained; bad data only where no task is left to run, otherwise [`Error::Cells`] at the end; that and [`Error::Interrupted`] after the lock and the report of what is there were written.
 pub fn run(
     plan: &Plan,
     settings: Settings,
@@ -75,20 +73,25 @@ pub fn run(
     }
     plan.hashes.keep()?;
     lock::write(plan, command)?;
-    prepare::prepare_model(plan, &plan.pipeline, observer, stop)?;
-    prepare_tasks(plan, settings.jobs, observer, stop)?;
-
-    let todo: Vec<&CellPlan> = plan
+    let unfinished: Vec<&CellPlan> = plan
         .cells
         .iter()
         .filter(|c| matches!(c.state, State::Run(_)))
         .collect();
+    let bad_tasks = prepare_shared(plan, &unfinished, settings.jobs, observer, stop)?;
+    let (lost, todo): (Vec<&CellPlan>, Vec<&CellPlan>) = unfinished
+        .iter()
+        .partition(|c| bad_tasks.iter().any(|(task, _)| *task == c.task));
     summary.cached = plan
         .cells
         .iter()
         .filter(|c| c.state == State::Cached)
         .count();
     check_schedules(plan, &todo)?;
+    if plan.fresh {
+        // At once, so that the run can be gone on with when it is interrupted: then without --fresh.
+        todo.iter().try_for_each(|cell| empty(&cell.folder))?;
+    }
     let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);
     summary.run = done;
 
@@ -112,13 +115,14 @@ pub fn run(
             || done > 0;
         return Err(Error::Interrupted { checkpoint });
     }
-    if failed.is_empty() {
+    if failed.is_empty() && bad_tasks.is_empty() {
         return Ok(summary);
     }
-    let all_input = failed.iter().all(|(_, e)| e.kind() == Kind::Input);
+    let mut all = failed.iter().copied().chain(&bad_tasks);
+    let all_input = all.all(|(_, e)| e.kind() == Kind::Input);
     Err(Error::Cells {
-        failed: failed.len(),
-        total: todo.len(),
+        failed: failed.len() + lost.len(),
+        total: unfinished.len(),
         kind: if all_input { Kind::Input } else { Kind::Failed },
     })
 }
@@ -137,21 +141,73 @@ fn only_run(run: &Path) -> Result<File, Error> {
     }
 }
 
-/// Every problem of every task is told before anything is trained.
-fn prepare_tasks(
+/// Makes what the unfinished cells share: all examples first, so that bad data is told before a model is pretrained.
+///
+/// A task whose data is bad is told and given back with its failure; the others go on.
+///
+/// # Errors
+/// A mistake in the settings, an interruption, a model that cannot be made; all failures when no task is left.
+fn prepare_shared(
     plan: &Plan,
+    unfinished: &[&CellPlan],
     jobs: usize,
     observer: &dyn Observer,
     stop: &StopFlag,
-) -> Result<(), Error> {
-    let tasks: Vec<_> = plan.tasks.iter().filter(|t| t.missing.is_empty()).collect();
-    let failures = in_parallel(&tasks, jobs, |task| {
+) -> Result<Vec<(String, Error)>, Error> {
+    let wanted: BTreeSet<&str> = unfinished.iter().map(|c| c.task.as_str()).collect();
+    let tasks: Vec<&TaskPlan> = plan
+        .tasks
+        .iter()
+        .filter(|t| wanted.contains(t.name.as_str()))
+        .collect();
+    if tasks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (tasks, mut bad) = each_task(tasks, jobs, observer, stop, |task| {
+        prepare::prepare_examples(plan, task, observer)
+    })?;
+    prepare::prepare_model(plan, &plan.pipeline, observer, stop)?;
+    let (_, more) = each_task(tasks, jobs, observer, stop, |task| {
+        prepare::prepare_tokens(plan, task, observer)
+    })?;
+    bad.extend(more);
+    Ok(bad)
+}
+
+/// The tasks that `work` was done for, and the failures of the others.
+type Done<'a> = (Vec<&'a TaskPlan>, Vec<(String, Error)>);
+
+fn each_task<'a>(
+    tasks: Vec<&'a TaskPlan>,
+    jobs: usize,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+    work: impl Fn(&TaskPlan) -> Result<(), Error> + Sync,
+) -> Result<Done<'a>, Error> {
+    let results = in_parallel(&tasks, jobs, |task| {
         if stop.is_raised() {
             return Err(Error::Interrupted { checkpoint: false });
         }
-        guarded(|| prepare::prepare_task(plan, task, observer).map(|_| ()))
+        guarded(|| work(task))
     });
-    all_at_once(failures.into_iter().filter_map(Result::err).collect())
+    let (mut good, mut bad, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
+    for (task, result) in tasks.into_iter().zip(results) {
+        match result {
+            Ok(()) => good.push(task),
+            Err(e) if matches!(e.kind(), Kind::Input | Kind::Failed) => {
+                bad.push((task.name.clone(), e));
+            }
+            Err(e) => fatal.push(e),
+        }
+    }
+    if !fatal.is_empty() || good.is_empty() {
+        fatal.extend(bad.into_iter().map(|(_, e)| e));
+        return Err(all_at_once(fatal));
+    }
+    for (_, error) in &bad {
+        observer.say(&format!("failed: {error}"));
+    }
+    Ok((good, bad))
 }
 
 /// Targets that match nothing and schedules that cannot be are told before anything is trained.
@@ -164,7 +220,10 @@ fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
             failures.extend(check_schedule(plan, cell).err().map(|e| e.during(&what)));
         }
     }
-    all_at_once(failures)
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(all_at_once(failures))
 }
 
 fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
@@ -186,21 +245,18 @@ fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
     Ok(())
 }
 
-/// One failure as it is; several as one that tells them all.
-fn all_at_once(mut failures: Vec<Error>) -> Result<(), Error> {
-    match failures.len() {
-        0 => Ok(()),
-        1 => Err(failures.remove(0)),
-        _ => {
-            let kind = failures
-                .iter()
-                .map(Error::kind)
-                .min()
-                .unwrap_or(Kind::Failed);
-            let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
-            Err(Error::stage(kind, told.join("\n")))
-        }
+/// One failure as it is; several as one that tells them all. An interruption is the whole story.
+fn all_at_once(mut failures: Vec<Error>) -> Error {
+    let interrupted = |e: &Error| matches!(e, Error::Interrupted { .. });
+    if let Some(i) = failures.iter().position(interrupted) {
+        return failures.swap_remove(i);
     }
+    if failures.len() == 1 {
+        return failures.swap_remove(0);
+    }
+    let kind = failures.iter().map(Error::kind).min();
+    let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    Error::stage(kind.unwrap_or(Kind::Failed), told.join("\n"))
 }
 
 /// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
@@ -267,8 +323,8 @@ fn run_cell(
     };
     // What another cell left here, finished or half-done, must not be gone on with.
     let ours = CellRecord::read(folder, STARTED).is_some_and(|started| started.id == cell.id);
-    if !ours && folder.exists() {
-        fs::remove_dir_all(folder).map_err(lingo_artifact::Error::io("empty", folder))?;
+    if !ours {
+        empty(folder)?;
     }
     record.write(folder, STARTED)?;
 
@@ -296,6 +352,18 @@ fn run_cell(
     record.write(folder, FINISHED)?;
     fs::remove_file(folder.join(STARTED))
         .map_err(lingo_artifact::Error::io("remove", &folder.join(STARTED)))?;
+    Ok(())
+}
+
+/// Removes what a cell left; its record first, so that half a removal never looks like a result.
+fn empty(folder: &Path) -> Result<(), Error> {
+    if folder.exists() {
+        let record = folder.join(FINISHED);
+        if record.exists() {
+            fs::remove_file(&record).map_err(lingo_artifact::Error::io("remove", &record))?;
+        }
+        fs::remove_dir_all(folder).map_err(lingo_artifact::Error::io("empty", folder))?;
+    }
     Ok(())
 }
 

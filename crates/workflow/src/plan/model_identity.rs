@@ -66,6 +66,15 @@ pub(super) fn model_identity(
                         miss(&folder.join(needed));
                     }
                 }
+                // Weights in another format are refused by the loader, which knows what to do about them.
+                let weights = ["model.safetensors", "model.safetensors.index.json"];
+                let found_any = weights
+                    .iter()
+                    .any(|f| found.contains_key(&format!("model/{f}")));
+                let pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+                if !found_any && !pickled.iter().any(|f| folder.join(f).is_file()) {
+                    miss(&folder.join(weights[0]));
+                }
             }
             Ok(ModelIdentity {
                 folder: folder.clone(),

@@ -44,7 +44,13 @@ pub(super) fn state_of(
         return run("--fresh");
     }
     if found.id == *id {
-        return State::Cached;
+        let changed = found.outputs.iter().find(|(name, hash)| {
+            std::fs::metadata(folder.join(name)).map_or(true, |file| file.len() != hash.bytes)
+        });
+        return match changed {
+            None => State::Cached,
+            Some((name, _)) => State::Run(format!("{name} is gone or has another size")),
+        };
     }
     let different = differences(&found.parameters, parameters);
     if !different.is_empty() {

@@ -1,0 +1,135 @@
+//! The commands that train, score and apply models.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::TableFormat;
+
+/// `pretrain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe pretrain --fasta g.fa --out model
+  lingo-pipe pretrain --fasta g.fa --out model --set hidden=64 --set scheme=base --seed 1
+The keys of --set are those of `model.pretrain` in a pipeline file: see lingo-pipe schema.")]
+pub struct Pretrain {
+    /// The FASTA to train on.
+    #[arg(long)]
+    pub fasta: PathBuf,
+    /// Where the model folder goes.
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// A setting. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The seed.
+    #[arg(long, default_value = "0", value_name = "N")]
+    pub seed: u64,
+    /// auto, cpu or wgpu.
+    #[arg(long, default_value = "auto", value_name = "D")]
+    pub device: String,
+    /// Print the outcome as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `adapt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe adapt --model MiniLM --input t.parquet --method lora --out out
+  lingo-pipe adapt --model MiniLM --input t.parquet --method ars --set train.epochs=3 --set method.initial_rank=10 --out out
+The keys of --set are those of `train` and of the method in a pipeline file: see lingo-pipe schema.")]
+pub struct Adapt {
+    /// The folder of the language model.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Tokens: .parquet, made by `tokenize encode --model`.
+    #[arg(long, short)]
+    pub input: PathBuf,
+    /// head, lora, adalora, adaptive_rank_sampling (ars) or full.
+    #[arg(long, default_value = "lora", value_name = "M")]
+    pub method: String,
+    /// A setting: train.KEY=VALUE or method.KEY=VALUE. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The seed.
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub seed: u64,
+    /// The folder that adapter/, predictions.parquet and train.jsonl go to.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// auto, cpu or wgpu.
+    #[arg(long, default_value = "auto", value_name = "D")]
+    pub device: String,
+    /// Print the outcome as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `evaluate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe evaluate --predictions out/predictions.parquet
+  lingo-pipe evaluate --predictions out/predictions.parquet --json | jq .test.mcc")]
+pub struct Evaluate {
+    /// Predictions: .parquet, .csv, .tsv, or - for stdin.
+    #[arg(long, short)]
+    pub predictions: PathBuf,
+    /// The format of stdin.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: TableFormat,
+    /// Bootstrap resamples of the confidence intervals; 0 leaves them out.
+    #[arg(long, value_name = "N")]
+    pub resamples: Option<u32>,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value = "0", value_name = "N")]
+    pub seed: u64,
+    /// One JSON object, as metrics.json of a cell.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `predict`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe predict --adapter out/adapter --model MiniLM --fasta g.fa --bed r.bed --out p.bed
+  lingo-pipe predict --adapter out/adapter --fasta windows.fa --out - --format csv
+  lingo-pipe predict --adapter out/adapter --input e.parquet --out p.parquet
+Without --bed each sequence of the FASTA is one row; with --width it is cut into windows.")]
+pub struct Predict {
+    /// The adapter folder.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: PathBuf,
+    /// The folder of the language model. Default: where the adapter says it is.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// The genome: FASTA, plain, gzip or bgzf.
+    #[arg(long, required_unless_present = "input")]
+    pub fasta: Option<PathBuf>,
+    /// Intervals of it. May be given several times.
+    #[arg(long, requires = "fasta")]
+    pub bed: Vec<PathBuf>,
+    /// Labelled examples instead: .parquet, .csv, .tsv, or - for stdin.
+    #[arg(long, conflicts_with = "fasta")]
+    pub input: Option<PathBuf>,
+    /// Resize each interval to so many bases around its centre; without --bed: cut into windows.
+    #[arg(long, value_name = "N", requires = "fasta")]
+    pub width: Option<NonZeroU32>,
+    /// Read every interval on the forward strand.
+    #[arg(long)]
+    pub unstranded: bool,
+    /// Where the predictions go: .parquet, .csv, .tsv, .bed, or - for stdout.
+    #[arg(long, short, default_value = "-")]
+    pub out: PathBuf,
+    /// The format of stdin and stdout.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: TableFormat,
+    /// auto, cpu or wgpu.
+    #[arg(long, default_value = "auto", value_name = "D")]
+    pub device: String,
+}

@@ -1,0 +1,127 @@
+//! The commands that read a pipeline file or the folder of a run.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// The pipeline and what part of it.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Only these tasks.
+    #[arg(long, value_name = "TASK,TASK", value_delimiter = ',')]
+    pub only: Option<Vec<String>>,
+    /// Only these methods.
+    #[arg(long, value_name = "M,M", value_delimiter = ',')]
+    pub methods: Option<Vec<String>>,
+    /// These seeds, whatever the file says.
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub seeds: Option<Vec<u64>>,
+    /// Override a key of the file; the value is YAML. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The run's folder. Default: runs/<name> in the working folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// auto, cpu or wgpu; auto takes a real GPU where there is one.
+    #[arg(long, default_value = "auto", value_name = "D")]
+    pub device: String,
+    /// Run finished cells again, and replace results of other cells. All of them are emptied at once.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe run                                    the built-in demo
+  lingo-pipe run pipelines/yeast.yaml --only H3,H4 --jobs 2
+  lingo-pipe run my.yaml --set train.epochs=1 --out runs/quick
+  lingo-pipe run my.yaml --dry-run                  what would be run, and why
+
+A cell is run again when the content of its inputs changed. A folder with a result of other
+settings is refused, with the difference shown: take another --out, or --fresh.
+Ctrl-C finishes the step, writes a checkpoint and exits 75; the same command (without --fresh)
+goes on. Bad data of one task stops that task; the others are run.")]
+pub struct Run {
+    /// The pipeline file. Without it: the built-in demo.
+    pub pipeline: Option<PathBuf>,
+    /// What part of it.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Cells at a time. Results do not depend on it.
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub jobs: NonZeroU32,
+    /// Only show the cells: cached or to be run, and why. Nothing is written.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave out tasks whose input files are missing.
+    #[arg(long)]
+    pub skip_missing: bool,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  lingo-pipe validate my.yaml --set train.epochs=1")]
+pub struct Validate {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+    /// Override a key of the file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  lingo-pipe plan my.yaml --json | jq '.cells[] | [.task, .method, .seed, .id]'"
+)]
+pub struct PlanArguments {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+    /// What part of it.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// One JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `graph`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  lingo-pipe graph my.yaml > pipeline.mmd")]
+pub struct Graph {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+    /// Override a key of the file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// What is printed.
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub format: GraphFormat,
+}
+
+/// How a pipeline is drawn.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum GraphFormat {
+    /// Mermaid text, which GitHub and most editors draw.
+    Mermaid,
+}
+
+/// The folder of a run.
+#[derive(Debug, Args)]
+pub struct RunFolder {
+    /// The folder of a run, such as runs/demo.
+    pub run: PathBuf,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The folder of a run, such as runs/demo.
+    pub run: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,186 @@
+//! The commands that make examples and tokens.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::TableFormat;
+
+/// `ingest`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --dev-chromosomes XV --test-chromosomes XVI --out e.parquet
+  lingo-pipe ingest --fasta g.fa.gz --bed promoters.bed --bed other.bed --width 200 --out e.parquet
+  lingo-pipe ingest --train train.csv --dev dev.csv --test test.csv --out e.parquet
+  lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --out - --format fa | head
+
+Without --label-column each BED file is a class, named after the file. Columns count from 1.
+Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test.")]
+pub struct Ingest {
+    /// The genome: FASTA, plain, gzip or bgzf.
+    #[arg(long, requires = "bed")]
+    pub fasta: Option<PathBuf>,
+    /// Intervals: BED3 to BED12 or narrowPeak. May be given several times.
+    #[arg(long, requires = "fasta")]
+    pub bed: Vec<PathBuf>,
+    /// The BED column of the label, from 1.
+    #[arg(long, value_name = "N")]
+    pub label_column: Option<NonZeroU32>,
+    /// Only BED rows whose name begins so.
+    #[arg(long, value_name = "TEXT")]
+    pub name_prefix: Option<String>,
+    /// Resize each interval to so many bases around its centre.
+    #[arg(long, value_name = "N")]
+    pub width: Option<NonZeroU32>,
+    /// Read every interval on the forward strand.
+    #[arg(long)]
+    pub unstranded: bool,
+    /// Table of training rows: `sequence,label` or `sequence1,sequence2,label`.
+    #[arg(long, conflicts_with = "fasta", requires_all = ["dev", "test"])]
+    pub train: Option<PathBuf>,
+    /// Table of dev rows.
+    #[arg(long, requires = "train")]
+    pub dev: Option<PathBuf>,
+    /// Table of test rows.
+    #[arg(long, requires = "train")]
+    pub test: Option<PathBuf>,
+    /// One table of all rows, to be split at random.
+    #[arg(long, conflicts_with_all = ["fasta", "train"])]
+    pub file: Option<PathBuf>,
+    /// Chromosomes of dev.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAME,NAME",
+        requires = "fasta"
+    )]
+    pub dev_chromosomes: Vec<String>,
+    /// Chromosomes of test.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NAME,NAME",
+        requires = "fasta"
+    )]
+    pub test_chromosomes: Vec<String>,
+    /// Shares of train, dev and test of a random split.
+    #[arg(long, value_delimiter = ',', num_args = 3, value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
+    pub ratios: Option<Vec<f64>>,
+    /// Seed of a random split.
+    #[arg(long, default_value = "0", value_name = "N")]
+    pub split_seed: u64,
+    /// Where the examples go: .parquet, .csv, .tsv, .fa, or - for stdout.
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// The format of stdout.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: TableFormat,
+    /// Print the audit as one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tokenize`.
+#[derive(Debug, Subcommand)]
+pub enum Tokenize {
+    /// Encode examples.
+    Encode(Encode),
+    /// Learn a byte-pair encoding from a FASTA, into a tokenizer.json.
+    #[command(
+        after_help = "Example:\n  lingo-pipe tokenize train-bpe --input g.fa --vocab-size 4096 --out tokenizer.json"
+    )]
+    TrainBpe(TrainBpe),
+    /// What a scheme makes of examples: bases per token, unknown share, lengths.
+    Inspect(Inspect),
+}
+
+/// How sequences become tokens.
+#[derive(Debug, Args)]
+pub struct SchemeArguments {
+    /// base, kmer:K:STRIDE, bpe:VOCAB_SIZE (learned from the training rows) or model.
+    #[arg(
+        long,
+        required_unless_present = "tokenizer",
+        conflicts_with = "tokenizer"
+    )]
+    pub scheme: Option<String>,
+    /// A tokenizer.json that `tokenize train-bpe` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// The folder of the language model whose embedding the tokens index. Default: a vocabulary of the scheme's own.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// reuse, extend or compose.
+    #[arg(long, default_value = "reuse", value_name = "MAP")]
+    pub vocabulary: String,
+    /// A text around the DNA, with {sequence} in it.
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
+    /// The most tokens of a sequence.
+    #[arg(long, value_name = "N")]
+    pub max_length: Option<NonZeroU32>,
+    /// Cut the DNA of what is too long; otherwise it is an error.
+    #[arg(long)]
+    pub truncate: bool,
+    /// A word for the prefix. May be given several times.
+    #[arg(long = "key", value_name = "NAME=TEXT")]
+    pub keys: Vec<String>,
+}
+
+/// `tokenize encode`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe tokenize encode --scheme kmer:3:3 --model MiniLM --input e.parquet --out t.parquet
+  lingo-pipe tokenize encode --tokenizer tokenizer.json --input e.parquet --out t.parquet
+  lingo-pipe tokenize encode --scheme base --input e.csv --out - | head")]
+pub struct Encode {
+    /// How.
+    #[command(flatten)]
+    pub scheme: SchemeArguments,
+    /// Examples: .parquet, .csv, .tsv, or - for stdin.
+    #[arg(long, short)]
+    pub input: PathBuf,
+    /// Where the tokens go: .parquet, .csv, .tsv, or - for stdout.
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// The format of stdin and stdout.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: TableFormat,
+}
+
+/// `tokenize train-bpe`.
+#[derive(Debug, Args)]
+pub struct TrainBpe {
+    /// The FASTA to learn from.
+    #[arg(long, short)]
+    pub input: PathBuf,
+    /// Tokens in the vocabulary.
+    #[arg(long, value_name = "N")]
+    pub vocab_size: NonZeroU32,
+    /// Where the tokenizer.json goes.
+    #[arg(long, short)]
+    pub out: PathBuf,
+}
+
+/// `tokenize inspect`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  lingo-pipe tokenize inspect --scheme kmer:3:3 --input e.parquet --json"
+)]
+pub struct Inspect {
+    /// How.
+    #[command(flatten)]
+    pub scheme: SchemeArguments,
+    /// Examples: .parquet, .csv, .tsv, or - for stdin.
+    #[arg(long, short)]
+    pub input: PathBuf,
+    /// The format of stdin.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: TableFormat,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
