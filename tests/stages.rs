@@ -216,6 +216,55 @@ fn a_byte_pair_encoding_is_learned_and_used() {
 }
 
 #[test]
+fn a_pretrained_model_is_tokenized_with_its_own_tokenizer_by_file_or_by_folder() {
+    let toy = Toy::new();
+    ingest(&toy, "e.parquet");
+    toy.ok(&[
+        "pretrain",
+        "--fasta",
+        "left.fa",
+        "--out",
+        "small",
+        "--device",
+        "cpu",
+        "--set",
+        "steps=2",
+        "--set",
+        "hidden=16",
+        "--set",
+        "layers=1",
+        "--set",
+        "heads=2",
+        "--set",
+        "feed_forward=16",
+        "--set",
+        "window=30",
+        "--set",
+        "batch=4",
+    ]);
+    let written = lingo_tokenize::DnaTokenizer::read(&toy.path("small/tokenizer.json")).unwrap();
+    for (how, out) in [
+        (["--tokenizer", "small/tokenizer.json"], "file.csv"),
+        (["--scheme", "model"], "model.csv"),
+    ] {
+        let encode = [
+            "tokenize",
+            "encode",
+            "--model",
+            "small",
+            "--input",
+            "e.parquet",
+            "--out",
+            out,
+        ];
+        toy.ok(&encode.iter().copied().chain(how).collect::<Vec<_>>());
+    }
+    // Nothing of the DNA is unknown to it, and both ways give the same tokens.
+    assert!(!written.texts().is_empty());
+    assert_eq!(toy.read("file.csv"), toy.read("model.csv"));
+}
+
+#[test]
 fn audits_are_json() {
     let toy = Toy::new();
     let ran = toy.ok(&[
