@@ -1,14 +1,11 @@
 //! What a model folder holds, read off the headers of its files: nothing is loaded.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
-use lingo_lm::safetensors_file::SafetensorsFile;
-use lingo_lm::{Family, ModelConfig, Site};
-use serde::Deserialize;
+use lingo_lm::checkpoint::Checkpoint;
+use lingo_lm::model::is_unused;
+use lingo_lm::{ModelConfig, Site};
 
 use crate::Error;
 
@@ -24,22 +21,14 @@ pub(crate) struct ModelShape {
     pub pooler_parameters: u64,
 }
 
-#[derive(Deserialize)]
-struct Tensor {
-    shape: Vec<u64>,
-}
-
 impl ModelShape {
-    /// Reads `config.json` and the headers of all `.safetensors` files.
+    /// Reads `config.json` and the headers of the files that hold the weights.
     ///
     /// # Errors
     /// As `lingo_lm::Model::load`, but for what stands in the tensors.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let config = ModelConfig::read(folder)?;
-        let prefix = match config.family {
-            Family::Bert => "bert.",
-            Family::Opt => "model.",
-        };
+        let checkpoint = Checkpoint::open(folder, config.family.prefix())?;
         let mut shape = Self {
             config,
             sites: Vec::new(),
@@ -47,19 +36,16 @@ impl ModelShape {
             has_pooler: false,
             pooler_parameters: 0,
         };
-        for path in weight_files(folder)? {
-            for (name, dimensions) in header(&path)? {
-                let name = name.strip_prefix(prefix).unwrap_or(&name);
-                if is_part(name) {
-                    shape.add(name, &dimensions);
-                }
+        for (name, dimensions) in checkpoint.shapes() {
+            if !is_unused(name) {
+                shape.add(name, dimensions);
             }
         }
         Ok(shape)
     }
 
-    fn add(&mut self, name: &str, dimensions: &[u64]) {
-        let values: u64 = dimensions.iter().product();
+    fn add(&mut self, name: &str, dimensions: &[usize]) {
+        let values = dimensions.iter().product::<usize>() as u64;
         self.parameters += values;
         if name.starts_with("pooler.") {
             self.has_pooler = true;
@@ -71,21 +57,12 @@ impl ModelShape {
         if !module.contains("embed") {
             self.sites.push(Site {
                 name: module.to_owned(),
-                input: *input as usize,
-                output: *output as usize,
+                input: *input,
+                output: *output,
                 layer: module.split('.').find_map(|part| part.parse().ok()),
             });
         }
     }
-}
-
-/// Buffers and heads of pretraining and of tasks are no part of the bare model.
-fn is_part(name: &str) -> bool {
-    name != "embeddings.position_ids"
-        && name != "lm_head.weight"
-        && !["cls.", "classifier.", "score."]
-            .iter()
-            .any(|p| name.starts_with(p))
 }
 
 /// The `.safetensors` files of a model folder, sorted.
@@ -114,35 +91,6 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         .into());
     }
     Ok(files)
-}
-
-/// Names and shapes of one file's tensors.
-fn header(path: &Path) -> Result<BTreeMap<String, Vec<u64>>, Error> {
-    // Refuses a header that lies; what follows can then trust the length.
-    SafetensorsFile::open(path)?;
-    let io = |e| lingo_artifact::Error::io("read", path)(e);
-    let mut file = File::open(path).map_err(io)?;
-    let mut length = [0u8; 8];
-    file.read_exact(&mut length)
-        .map_err(|e| lingo_artifact::Error::io("read", path)(e))?;
-    let mut text = Vec::new();
-    file.take(u64::from_le_bytes(length))
-        .read_to_end(&mut text)
-        .map_err(|e| lingo_artifact::Error::io("read", path)(e))?;
-    let bad = |e: serde_json::Error| Error::Adapter {
-        path: path.to_owned(),
-        problem: e.to_string(),
-    };
-    let mut values: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&text).map_err(bad)?;
-    values.remove("__metadata__");
-    values
-        .into_iter()
-        .map(|(name, value)| {
-            let tensor: Tensor = serde_json::from_value(value).map_err(bad)?;
-            Ok((name, tensor.shape))
-        })
-        .collect()
 }
 
 /// What identifies a model's weights: the sha256 of its file, or of the list of its files' sha256.

@@ -65,6 +65,13 @@ impl Checkpoint {
         })
     }
 
+    /// The tensors' bare names and shapes, by name; nothing is read but headers.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.names.iter().filter_map(|(bare, (file, name))| {
+            Some((bare.as_str(), self.files[*file].shape(name)?))
+        })
+    }
+
     /// Bare names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)

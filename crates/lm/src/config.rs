@@ -23,6 +23,14 @@ impl Family {
             Self::Opt => "opt",
         }
     }
+
+    /// What stands before the names of the bare model in the files of a model with a head.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Bert => "bert.",
+            Self::Opt => "model.",
+        }
+    }
 }
 
 /// The activation between the two feed-forward linears.

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Tensor;
 
 use crate::{
-    Error, Model, ModelConfig, Parameters,
+    Error, Family, Model, ModelConfig, Parameters,
     checkpoint::Checkpoint,
     initialise::RandomWeights,
     layers::{activate, layer_norm},
@@ -30,7 +30,7 @@ impl MlmHead {
     /// # Errors
     /// As [`Model::load`].
     pub fn load(folder: &Path, model: &Model) -> Result<Self, Error> {
-        let checkpoint = Checkpoint::open(folder, "bert.")?;
+        let checkpoint = Checkpoint::open(folder, Family::Bert.prefix())?;
         Self::build(model, &mut CheckpointSource(&checkpoint))
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::{
-    Adaptation, Batch, Error, Family, ModelConfig, Parameters,
+    Adaptation, Batch, Error, ModelConfig, Parameters,
     bert::Bert,
     checkpoint::Checkpoint,
     initialise::{RandomWeights, sinusoidal_positions},
@@ -60,11 +60,7 @@ impl Model {
     /// unknown to the family; each error names the file and what is at fault in it.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
         let config = ModelConfig::read(folder)?;
-        let prefix = match config.family {
-            Family::Bert => "bert.",
-            Family::Opt => "model.",
-        };
-        let checkpoint = Checkpoint::open(folder, prefix)?;
+        let checkpoint = Checkpoint::open(folder, config.family.prefix())?;
         let model = Self::build(config, &mut CheckpointSource(&checkpoint), device)?;
         model.refuse_unknown(&checkpoint)?;
         Ok(model)
@@ -257,7 +253,7 @@ impl Model {
 
 /// Tensors that checkpoints carry and the bare model does not use: buffers, and heads of
 /// pretraining and of tasks.
-fn is_unused(name: &str) -> bool {
+pub fn is_unused(name: &str) -> bool {
     name == "embeddings.position_ids"
         || name == "lm_head.weight"
         || ["cls.", "classifier.", "score."]

@@ -82,6 +82,11 @@ impl SafetensorsFile {
         self.entries.keys().map(String::as_str)
     }
 
+    /// One tensor's shape.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entries.get(name).map(|entry| entry.shape.as_slice())
+    }
+
     /// One tensor's values as `f32`, if its shape is `shape`.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl Model {
     /// # Errors
     /// [`Error::Io`], naming the file.
     pub fn save_with_head(&self, head: &MlmHead, folder: &Path) -> Result<(), Error> {
-        let mut tensors = named(self.parameters(), "bert.")?;
+        let mut tensors = named(self.parameters(), Family::Bert.prefix())?;
         tensors.extend(named(head.parameters(), "")?);
         self.write(folder, "BertForMaskedLM", tensors)
     }
