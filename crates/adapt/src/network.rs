@@ -79,7 +79,7 @@ impl Network {
     /// Initial values: `lora` as PEFT has them (down uniform in +-1/sqrt(input), up zero);
     /// AdaLoRA's as PEFT's (both N(0, 0.02), lambda zero); as-published-code lambda N(0, 0.02) too.
     /// The head is N(0, initializer range) as in `transformers`.
-    pub fn build(mut model: Model, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
+    pub fn build(model: Model, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
         let mut store = ParameterStore::default();
         let family = model.config().family;
         let mut deltas = Vec::new();
@@ -109,7 +109,6 @@ impl Network {
                 // A pooler that nothing reads has no gradient; decay alone must not change it.
                 .filter(|name| plan.pooling == Pooling::Pooler || !name.starts_with("pooler."))
                 .collect();
-            model.require_grad(&names)?;
             for name in names {
                 let values = model.tensor(&name)?;
                 let entry = store.add(name.clone(), &[values.len()], values);
@@ -148,8 +147,16 @@ impl Network {
             .collect()
     }
 
-    /// Brings the store's values to the device.
+    /// Brings the store's values to the device; `tracked` ones gather gradients.
     pub fn upload(&mut self, store: &ParameterStore, tracked: bool) -> Result<Uploaded, Error> {
+        if tracked != self.model.parameters().any_trainable() {
+            if tracked {
+                let names: Vec<&String> = self.of_model.iter().map(|(_, name)| name).collect();
+                self.model.require_grad(&names)?;
+            } else {
+                self.model.freeze();
+            }
+        }
         for (entry, name) in &self.of_model {
             self.model.set_tensor(name, store.slice(*entry).to_vec())?;
         }
