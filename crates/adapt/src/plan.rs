@@ -122,6 +122,10 @@ pub(crate) fn pooling(
         (Some(Pooling::Pooler), _) if !has_pooler => Err(Error::Config(
             "pooling: the model has no pooler; use cls, mean or last".into(),
         )),
+        (Some(Pooling::Cls), Family::Opt) => Err(Error::Config(
+            "pooling: the first token of a decoder sees nothing of the sequence; use last or mean"
+                .into(),
+        )),
         (Some(pooling), _) => Ok(pooling),
         (None, Family::Opt) => Ok(Pooling::Last),
         (None, Family::Bert) if has_pooler => Ok(Pooling::Pooler),
@@ -288,6 +292,26 @@ mod tests {
                 assert!(n >= 30, "{steps} steps: {n}");
             }
         }
+    }
+
+    #[test]
+    fn a_pooling_must_see_the_sequence() {
+        let asked = |pooling| TrainConfig {
+            pooling,
+            ..TrainConfig::default()
+        };
+        let t = |asked_for, family, has_pooler, expected| {
+            let found = pooling(&asked(asked_for), family, has_pooler);
+            assert_eq!(found.ok(), expected, "{asked_for:?} {family:?}");
+        };
+        use Pooling::{Cls, Last, Mean, Pooler};
+        t(None, Family::Bert, true, Some(Pooler));
+        t(None, Family::Bert, false, Some(Mean));
+        t(None, Family::Opt, false, Some(Last));
+        t(Some(Cls), Family::Bert, true, Some(Cls));
+        t(Some(Cls), Family::Opt, false, None);
+        t(Some(Pooler), Family::Bert, false, None);
+        t(Some(Mean), Family::Opt, false, Some(Mean));
     }
 
     #[test]
