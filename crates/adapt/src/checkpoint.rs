@@ -119,10 +119,22 @@ pub(crate) fn read(
             _ => None,
         },
     };
-    if vectors.values.len() != length {
+    let best = vectors.best.as_ref().map(|(values, _)| values);
+    let averages = vectors
+        .allocator
+        .as_ref()
+        .map(|a| [&a.sensitivity, &a.uncertainty]);
+    let all = [
+        &vectors.values,
+        &vectors.first_moments,
+        &vectors.second_moments,
+    ]
+    .into_iter()
+    .chain(best)
+    .chain(averages.into_iter().flatten());
+    if let Some(other) = all.map(Vec::len).find(|&n| n != length) {
         return Err(fail(format!(
-            "it holds {} values, the run has {length}",
-            vectors.values.len()
+            "it holds {other} values, the run has {length}"
         )));
     }
     Ok(Some((progressed, vectors)))
@@ -166,8 +178,18 @@ mod tests {
         };
         assert_eq!(read(&path, "a", 2).unwrap(), None);
         write(&path, &progressed, vectors.clone()).unwrap();
-        assert_eq!(read(&path, "a", 2).unwrap(), Some((progressed, vectors)));
+        assert_eq!(
+            read(&path, "a", 2).unwrap(),
+            Some((progressed.clone(), vectors.clone()))
+        );
         assert_eq!(read(&path, "b", 2).unwrap(), None);
         assert!(read(&path, "a", 3).is_err());
+        let short = Vectors {
+            second_moments: vec![0.3],
+            ..vectors
+        };
+        write(&path, &progressed, short).unwrap();
+        let message = read(&path, "a", 2).unwrap_err().to_string();
+        assert!(message.contains("holds 1 values"), "{message}");
     }
 }
