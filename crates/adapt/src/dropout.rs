@@ -37,19 +37,33 @@ impl DropoutSource for Dropout {
             .enumerate()
             .for_each(|(piece, values)| {
                 let first = begin + (piece * PIECE / PER_HASH) as u64;
-                for (i, four) in values.chunks_mut(PER_HASH).enumerate() {
-                    let mut bits = mix(self.key, first + i as u64);
-                    for value in four {
-                        *value = if bits & 0xffff < drop_below {
-                            0.0
-                        } else {
-                            keep
-                        };
-                        bits >>= 16;
-                    }
-                }
+                fill(values, self.key, first, drop_below, keep);
             });
         mask
+    }
+}
+
+/// Fills a piece of a mask from the hashes from `first` on.
+fn fill(values: &mut [f32], key: u64, first: u64, drop_below: u64, keep: f32) {
+    let decide = |bits: u64| {
+        if bits & 0xffff < drop_below {
+            0.0
+        } else {
+            keep
+        }
+    };
+    let (fours, rest) = values.as_chunks_mut::<PER_HASH>();
+    let mut counter = first;
+    for four in fours {
+        let bits = mix(key, counter);
+        *four = [bits, bits >> 16, bits >> 32, bits >> 48].map(decide);
+        // A checked sum would be a branch in every turn.
+        counter = counter.wrapping_add(1);
+    }
+    let mut bits = mix(key, counter);
+    for value in rest {
+        *value = decide(bits);
+        bits >>= 16;
     }
 }
 

@@ -28,16 +28,22 @@ impl AdamW {
         let correction2 = (1.0 - BETA2.powi(t)).sqrt() as f32;
         let keep = (1.0 - learning_rate * self.weight_decay) as f32;
         let (c1, b2, c2) = ((1.0 - BETA1) as f32, BETA2 as f32, (1.0 - BETA2) as f32);
-        for (i, &g) in gradients.iter().enumerate() {
+        let ParameterStore {
+            values,
+            first_moments,
+            second_moments,
+            ..
+        } = store;
+        let moments = first_moments.iter_mut().zip(second_moments);
+        for (i, ((value, (m, v)), &g)) in values.iter_mut().zip(moments).zip(gradients).enumerate()
+        {
             if frozen.is_some_and(|f| f[i]) {
                 continue;
             }
-            let m = store.first_moments[i] + c1 * (g - store.first_moments[i]);
-            let v = b2 * store.second_moments[i] + c2 * g * g;
-            store.first_moments[i] = m;
-            store.second_moments[i] = v;
+            *m += c1 * (g - *m);
+            *v = b2 * *v + c2 * g * g;
             let denominator = v.sqrt() / correction2 + EPSILON;
-            store.values[i] = store.values[i] * keep - step_size * (m / denominator);
+            *value = *value * keep - step_size * (*m / denominator);
         }
     }
 }
