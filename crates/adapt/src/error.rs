@@ -24,7 +24,7 @@ pub enum Error {
     #[error("the {what} is {value} at step {step} (learning rate {learning_rate:e}): training stopped{}",
         kept.as_ref().map(|p| format!("; the last good checkpoint is {}", p.display())).unwrap_or_default())]
     NotFinite {
-        /// "loss" or "gradient norm".
+        /// "loss", "gradient norm" or "dev loss".
         what: &'static str,
         /// Its value.
         value: f64,

@@ -90,7 +90,7 @@ impl Trainer<'_> {
                     self.write_log(learning_rate, allocation, &mut logged)?;
                 }
                 if self.evaluates_at(step) {
-                    self.evaluate()?;
+                    self.evaluate(learning_rate)?;
                 }
                 if self.state.stopped || self.stop.is_raised() {
                     break;
@@ -121,7 +121,7 @@ impl Trainer<'_> {
             loss += self.backward(indices, examples, &uploaded, &mut gradients)?;
         }
         let loss = loss / examples as f64;
-        self.finite("loss", loss, learning_rate)?;
+        self.finite("loss", loss, self.state.step + 1, learning_rate)?;
         if self.orthogonality > 0.0 {
             let triplets = self.network.triplets(&self.store);
             orthogonality::penalize(
@@ -140,7 +140,7 @@ impl Trainer<'_> {
                 .for_each(|(g, _)| *g = 0.0);
         }
         let norm = clip(&mut gradients, Some(self.config.clip.get()));
-        self.finite("gradient norm", norm, learning_rate)?;
+        self.finite("gradient norm", norm, self.state.step + 1, learning_rate)?;
         let optimizer = AdamW {
             weight_decay: self.config.weight_decay.get(),
         };
@@ -188,14 +188,20 @@ impl Trainer<'_> {
         Ok(loss)
     }
 
-    fn finite(&self, what: &'static str, value: f64, learning_rate: f64) -> Result<(), Error> {
+    fn finite(
+        &self,
+        what: &'static str,
+        value: f64,
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<(), Error> {
         if value.is_finite() {
             return Ok(());
         }
         Err(Error::NotFinite {
             what,
             value,
-            step: self.state.step + 1,
+            step,
             learning_rate,
             kept: self.checkpoint.is_file().then(|| self.checkpoint.clone()),
         })
@@ -260,8 +266,9 @@ impl Trainer<'_> {
     }
 
     /// Evaluates on dev, keeps the parameters if they are the best so far, and counts patience.
-    fn evaluate(&mut self) -> Result<(), Error> {
+    fn evaluate(&mut self, learning_rate: f64) -> Result<(), Error> {
         let evaluation = self.score_dev()?;
+        self.finite("dev loss", evaluation.loss, self.state.step, learning_rate)?;
         self.log.append(&TrainEvent {
             step: self.state.step,
             epoch: self.epochs_done(),
