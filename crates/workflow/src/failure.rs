@@ -163,6 +163,20 @@ impl Error {
         }
     }
 
+    /// One failure as it is; several as one that tells them all. An interruption is the whole story.
+    pub fn all_of(mut failures: Vec<Self>) -> Self {
+        let interrupted = |e: &Self| matches!(e, Self::Interrupted { .. });
+        if let Some(i) = failures.iter().position(interrupted) {
+            return failures.swap_remove(i);
+        }
+        if failures.len() == 1 {
+            return failures.swap_remove(0);
+        }
+        let kind = failures.iter().map(Self::kind).min();
+        let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        Self::stage(kind.unwrap_or(Kind::Failed), told.join("\n"))
+    }
+
     /// The kind: the exit code.
     pub fn kind(&self) -> Kind {
         match self {
@@ -273,5 +287,27 @@ impl From<lingo_adapt::Error> for Error {
             Adapt::Failed => Kind::Failed,
         };
         Self::stage(kind, e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_failures_are_told_together_under_the_gravest_kind() {
+        let of = |kind, what: &str| Error::stage(kind, what);
+        let input = || of(Kind::Input, "bad data");
+        assert_eq!(Error::all_of(vec![input()]).kind(), Kind::Input);
+        let both = Error::all_of(vec![input(), of(Kind::Usage, "bad file")]);
+        assert_eq!(
+            (both.kind(), both.to_string().as_str()),
+            (Kind::Usage, "bad data\nbad file")
+        );
+        let stopped = Error::Interrupted { checkpoint: false };
+        assert_eq!(
+            Error::all_of(vec![input(), stopped]).kind(),
+            Kind::Interrupted
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! What cells share: the pretrained model, and each task's examples, tokens and floor. Each is made once and
 //! made again only when what it depends on changed.
 
+mod every_task;
+
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
@@ -13,6 +15,8 @@ use lingo_ingest::Genome;
 use lingo_tokenize::{ModelVocabulary, Scheme};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub(crate) use every_task::every_task;
 
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;

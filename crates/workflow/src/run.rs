@@ -15,7 +15,7 @@ use crate::cell::{CellRecord, FINISHED, SCHEMA, STARTED, hash_outputs};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
-use crate::plan::{CellPlan, Plan, State, TaskPlan};
+use crate::plan::{CellPlan, Plan, State};
 use crate::shared_tokens::SharedTokens;
 use crate::{date, lock, prepare, report};
 
@@ -78,7 +78,7 @@ pub fn run(
         .iter()
         .filter(|c| matches!(c.state, State::Run(_)))
         .collect();
-    let bad_tasks = prepare_shared(plan, &unfinished, settings.jobs, observer, stop)?;
+    let bad_tasks = prepare::every_task(plan, &unfinished, settings.jobs, observer, stop)?;
     let (lost, todo): (Vec<&CellPlan>, Vec<&CellPlan>) = unfinished
         .iter()
         .partition(|c| bad_tasks.iter().any(|(task, _)| *task == c.task));
@@ -141,75 +141,6 @@ fn only_run(run: &Path) -> Result<File, Error> {
     }
 }
 
-/// Makes what the unfinished cells share: all examples first, so that bad data is told before a model is pretrained.
-///
-/// A task whose data is bad is told and given back with its failure; the others go on.
-///
-/// # Errors
-/// A mistake in the settings, an interruption, a model that cannot be made; all failures when no task is left.
-fn prepare_shared(
-    plan: &Plan,
-    unfinished: &[&CellPlan],
-    jobs: usize,
-    observer: &dyn Observer,
-    stop: &StopFlag,
-) -> Result<Vec<(String, Error)>, Error> {
-    let wanted: BTreeSet<&str> = unfinished.iter().map(|c| c.task.as_str()).collect();
-    let tasks: Vec<&TaskPlan> = plan
-        .tasks
-        .iter()
-        .filter(|t| wanted.contains(t.name.as_str()))
-        .collect();
-    if tasks.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (tasks, mut bad) = each_task(tasks, jobs, observer, stop, |task| {
-        prepare::prepare_examples(plan, task, observer)
-    })?;
-    prepare::prepare_model(plan, &plan.pipeline, observer, stop)?;
-    let (_, more) = each_task(tasks, jobs, observer, stop, |task| {
-        prepare::prepare_tokens(plan, task, observer)
-    })?;
-    bad.extend(more);
-    Ok(bad)
-}
-
-/// The tasks that `work` was done for, and the failures of the others.
-type Done<'a> = (Vec<&'a TaskPlan>, Vec<(String, Error)>);
-
-fn each_task<'a>(
-    tasks: Vec<&'a TaskPlan>,
-    jobs: usize,
-    observer: &dyn Observer,
-    stop: &StopFlag,
-    work: impl Fn(&TaskPlan) -> Result<(), Error> + Sync,
-) -> Result<Done<'a>, Error> {
-    let results = in_parallel(&tasks, jobs, |task| {
-        if stop.is_raised() {
-            return Err(Error::Interrupted { checkpoint: false });
-        }
-        guarded(|| work(task))
-    });
-    let (mut good, mut bad, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
-    for (task, result) in tasks.into_iter().zip(results) {
-        match result {
-            Ok(()) => good.push(task),
-            Err(e) if matches!(e.kind(), Kind::Input | Kind::Failed) => {
-                bad.push((task.name.clone(), e));
-            }
-            Err(e) => fatal.push(e),
-        }
-    }
-    if !fatal.is_empty() || good.is_empty() {
-        fatal.extend(bad.into_iter().map(|(_, e)| e));
-        return Err(all_at_once(fatal));
-    }
-    for (_, error) in &bad {
-        observer.say(&format!("failed: {error}"));
-    }
-    Ok((good, bad))
-}
-
 /// Targets that match nothing and schedules that cannot be are told before anything is trained.
 fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
     let mut checked = BTreeSet::new();
@@ -223,7 +154,7 @@ fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
     if failures.is_empty() {
         return Ok(());
     }
-    Err(all_at_once(failures))
+    Err(Error::all_of(failures))
 }
 
 fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
@@ -243,20 +174,6 @@ fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
     let model = &plan.model.folder;
     lingo_adapt::plan(model, method, &task.train, labels, new_rows.as_ref(), rows)?;
     Ok(())
-}
-
-/// One failure as it is; several as one that tells them all. An interruption is the whole story.
-fn all_at_once(mut failures: Vec<Error>) -> Error {
-    let interrupted = |e: &Error| matches!(e, Error::Interrupted { .. });
-    if let Some(i) = failures.iter().position(interrupted) {
-        return failures.swap_remove(i);
-    }
-    if failures.len() == 1 {
-        return failures.swap_remove(0);
-    }
-    let kind = failures.iter().map(Error::kind).min();
-    let told: Vec<String> = failures.iter().map(ToString::to_string).collect();
-    Error::stage(kind.unwrap_or(Kind::Failed), told.join("\n"))
 }
 
 /// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
