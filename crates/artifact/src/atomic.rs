@@ -19,8 +19,11 @@ pub fn write<E: From<Error>>(
 ) -> std::result::Result<(), E> {
     let folder = parent(path);
     fs::create_dir_all(&folder).map_err(Error::io("create folder", &folder))?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&temporary_prefix(path))
+    let prefix = temporary_prefix(path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    as_any_new_file(&mut builder);
+    let mut temporary = builder
         .tempfile_in(&folder)
         .map_err(Error::io("write in", &folder))?;
     let mut writer = BufWriter::new(
@@ -35,7 +38,6 @@ pub fn write<E: From<Error>>(
         .as_file()
         .sync_all()
         .map_err(Error::io("write", path))?;
-    readable_by_umask(temporary.as_file(), path)?;
     temporary
         .persist(path)
         .map_err(|e| Error::io("write", path)(e.error))?;
@@ -102,7 +104,6 @@ pub fn write_folder<E: From<Error>>(
         let _ = fs::remove_dir_all(&filled);
         return Err(Error::io("write", path)(e).into());
     }
-    readable_folder(path)?;
     sync_folder(&parent_folder)?;
     Ok(())
 }
@@ -128,30 +129,15 @@ fn sync_folder(folder: &Path) -> Result<()> {
         .map_err(Error::io("sync folder", folder))
 }
 
-/// Temporary files are made private (0600); a result should be as readable as any other new file.
+/// Temporary files are made private (0600); a result is as readable as the user's umask makes any other new file.
 #[cfg(unix)]
-fn readable_by_umask(file: &File, path: &Path) -> Result<()> {
+fn as_any_new_file(builder: &mut tempfile::Builder) {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-        .map_err(Error::io("set permissions of", path))
-}
-
-#[cfg(unix)]
-fn readable_folder(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .map_err(Error::io("set permissions of", path))
+    builder.permissions(fs::Permissions::from_mode(0o666));
 }
 
 #[cfg(not(unix))]
-fn readable_by_umask(_: &File, _: &Path) -> Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn readable_folder(_: &Path) -> Result<()> {
-    Ok(())
-}
+fn as_any_new_file(_: &mut tempfile::Builder) {}
 
 #[cfg(test)]
 mod tests {
@@ -198,6 +184,23 @@ mod tests {
             assert_eq!(fs::read(path.join("f")).unwrap(), content);
         }
         assert_eq!(names(folder.path()), ["adapter"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_result_is_as_readable_as_any_other_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| {
+            let metadata = fs::metadata(folder.path().join(name)).unwrap();
+            metadata.permissions().mode()
+        };
+        fs::write(folder.path().join("plain"), b"x").unwrap();
+        write_bytes(&folder.path().join("ours"), b"x").unwrap();
+        assert_eq!(mode("ours"), mode("plain"));
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        write_folder(&folder.path().join("our folder"), |_| Ok::<(), Error>(())).unwrap();
+        assert_eq!(mode("our folder"), mode("folder"));
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub(crate) mod column {
     ) -> Result<(LabelKind, Vec<Label>)> {
         let kind = match kind {
             Some(kind) => kind,
-            None => infer(table)?,
+            None => infer(path, table)?,
         };
         let labels: Vec<Label> = match &kind {
             LabelKind::Classes(_) => table
@@ -132,9 +132,22 @@ pub(crate) mod column {
         }
     }
 
-    fn infer(table: &Table) -> Result<LabelKind> {
+    /// More classes than this nobody names by number; without a bound, one wrong cell would fill the memory.
+    const MOST_CLASSES: u64 = 1 << 16;
+
+    fn infer(path: &Path, table: &Table) -> Result<LabelKind> {
         let numbered = |n: usize| (0..n).map(|i| i.to_string()).collect();
         if let Ok(classes) = table.u64s("label") {
+            if let Some(row) = classes.iter().position(|c| *c >= MOST_CLASSES) {
+                return Err(Error::invalid(
+                    path,
+                    format!(
+                        "row {}: the label {} is no class, which are counted from 0 (at most {MOST_CLASSES} of them); write measured values with a decimal point",
+                        row + 1,
+                        classes[row]
+                    ),
+                ));
+            }
             let n = classes.iter().max().map_or(0, |c| *c as usize + 1);
             return Ok(LabelKind::Classes(numbered(n)));
         }
@@ -146,6 +159,24 @@ pub(crate) mod column {
                 ))),
                 Err(_) => Err(e),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_number_that_is_no_class_is_told_with_its_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.csv");
+        for label in ["4000000000", "18446744073709551615"] {
+            let text = format!("label,logits\n0,0.5 0.5\n{label},0.5 0.5\n");
+            std::fs::write(&path, text).unwrap();
+            let message = crate::prediction::Predictions::read(&path)
+                .unwrap_err()
+                .to_string();
+            let told = format!("row 2: the label {label} is no class");
+            assert!(message.contains(&told), "{message}");
         }
     }
 }
