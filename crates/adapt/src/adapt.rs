@@ -1,5 +1,7 @@
 //! One cell: train an adapter, select it on dev, predict dev and test, write what is left.
 
+mod model_folder;
+
 use std::path::Path;
 
 use lingo_artifact::digest::Digest;
@@ -7,7 +9,7 @@ use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::{Split, atomic};
-use lingo_lm::{DeviceChoice, Model, device_name, open_device};
+use lingo_lm::{DeviceChoice, Model, ModelConfig, device_name, open_device};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter_folder::{Description, write_adapter};
@@ -23,6 +25,7 @@ use crate::train_log::TrainLog;
 use crate::trained::{Inference, Trained};
 use crate::trainer::{EVALUATION_BATCH, Trainer};
 use crate::{Error, Method, TrainConfig, new_rows};
+use model_folder::write_model;
 
 /// What one cell is made from.
 pub struct AdaptRequest<'a> {
@@ -180,7 +183,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     let model = network.model;
     if trained.rows.is_some() || !trained.of_model.is_empty() {
         let base = Model::load(request.model, &device)?;
-        write_model(base, &trained, &request.out.join("model"))?;
+        write_model(base, &trained, request.model, &request.out.join("model"))?;
     }
     let outcome = Outcome {
         trainable_parameters: trained.parameters(
@@ -206,7 +209,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         &request.out.join("adapter"),
         &trained,
         &description,
-        planned.steps,
+        &planned,
     )?;
 
     let predicted: Vec<&TokenRow> = dev.into_iter().chain(test).collect();
@@ -250,6 +253,7 @@ fn check(
             row.id, row.label, metadata.labels
         )));
     }
+    check_tokens(request)?;
     if dev.is_empty() && request.train.select_by != SelectBy::Last {
         return Err(Error::Data(
             "there are no dev examples to select on; give a dev split, or set `select_by: last`"
@@ -264,6 +268,30 @@ fn check(
         metadata.encoding.new_rows.as_ref(),
         train.len(),
     )
+}
+
+/// Whether the model has a position and a row for every token: training would come upon one that
+/// it lacks late, after hours perhaps.
+fn check_tokens(request: &AdaptRequest) -> Result<(), Error> {
+    let config = ModelConfig::read(request.model)?;
+    let new = request.tokens.metadata.encoding.new_rows.as_ref();
+    let rows = config.vocab_size + new.map_or(0, |n| n.composition.len());
+    for row in &request.tokens.rows {
+        let length = row.input_ids.len();
+        if length > config.max_positions {
+            return Err(Error::Data(format!(
+                "the row `{}` has {length} tokens, but the model has {} positions",
+                row.id, config.max_positions
+            )));
+        }
+        if let Some(id) = row.input_ids.iter().find(|&&id| id as usize >= rows) {
+            return Err(Error::Data(format!(
+                "the row `{}` has the token {id}, but the embedding has {rows} rows",
+                row.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The allocator of a method with rank adaptation, the step from which evaluations count, and the
@@ -313,19 +341,6 @@ fn identity(request: &AdaptRequest, model: &Digest) -> Result<String, Error> {
     ))
     .map_err(|e| Error::Data(e.to_string()))?;
     Ok(Digest::of_bytes(text.as_bytes()).to_string())
-}
-
-/// The base model with its new rows or trained weights, as a folder that `transformers` reads.
-fn write_model(mut base: Model, trained: &Trained, folder: &Path) -> Result<(), Error> {
-    for (name, values) in &trained.of_model {
-        base.set_tensor(name, values.clone())?;
-    }
-    if let Some(rows) = &trained.rows {
-        base.append_rows(rows)?;
-    }
-    atomic::write_folder(folder, |inside| {
-        base.save(inside).map_err(Error::WriteModel)
-    })
 }
 
 /// Predictions of rows, in their order.

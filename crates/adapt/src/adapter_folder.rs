@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::adapt::{AdaptRequest, Outcome};
 use crate::method::LowRankSettings;
-use crate::plan::head_has_bias;
+use crate::plan::{StepPlan, head_has_bias};
 use crate::targets::default_targets;
 use crate::tensor_file::{TensorFile, transposed};
 use crate::train_config::Pooling;
@@ -144,12 +144,12 @@ pub(crate) fn write_adapter(
     folder: &Path,
     trained: &Trained,
     description: &Description,
-    steps: u64,
+    plan: &StepPlan,
 ) -> Result<(), Error> {
     atomic::write_folder(folder, |inside| {
         weights(trained, description).write(&inside.join(WEIGHTS))?;
         if let Some(settings) = description.method.low_rank() {
-            let config = peft_config(trained, description, &settings, steps);
+            let config = peft_config(trained, description, &settings, plan);
             atomic::write_json(&inside.join(CONFIG), &config)?;
         }
         Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
@@ -198,8 +198,9 @@ fn peft_config(
     trained: &Trained,
     description: &Description,
     settings: &LowRankSettings,
-    steps: u64,
+    plan: &StepPlan,
 ) -> Value {
+    let steps = plan.steps;
     let (base, head) = description.places();
     let family = if description.is_opt() {
         Family::Opt
@@ -249,7 +250,7 @@ fn peft_config(
         config["total_step"] = json!(steps);
         config["tinit"] = json!(adaptation.warmup_steps.map_or(steps / 10, u64::from));
         config["tfinal"] = json!(adaptation.final_steps.map_or(steps * 3 / 10, u64::from));
-        config["deltaT"] = json!(adaptation.every.unwrap_or(1));
+        config["deltaT"] = json!(plan.allocation_steps.map_or(1, |(_, _, every)| every));
         config["rank_pattern"] = Value::Object(pattern);
         // PEFT ignores `r` here, and warns unless it is its default.
         config["r"] = json!(8);
@@ -283,6 +284,9 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             let delta = read_delta(&mut file, &prefix, module, &settings).map_err(fail)?;
             deltas.push(delta);
         }
+        if deltas.is_empty() {
+            return Err(fail(format!("it holds no low-rank delta under `{prefix}`")));
+        }
     }
     let (shape, weight) = file
         .take(&format!("base_model.model.{head}.weight"))
@@ -310,6 +314,9 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
     } else {
         None
     };
+    if let Some(name) = file.tensors.keys().next() {
+        return Err(fail(format!("the tensor `{name}` belongs to no delta")));
+    }
     let trained = Trained {
         deltas,
         head: TrainedHead {

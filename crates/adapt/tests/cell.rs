@@ -96,6 +96,7 @@ struct Cell<'a> {
     method: &'a str,
     train: &'a TrainConfig,
     seed: u64,
+    /// A fixture's name, or a whole path.
     model: &'a str,
 }
 
@@ -192,6 +193,10 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
                 .filter(|e| e.rank_pattern.is_some())
                 .collect();
             assert!(allocations.len() >= 10, "{method}");
+            let text = std::fs::read_to_string(adapter.join("adapter_config.json")).unwrap();
+            let peft: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let between = allocations[2].step - allocations[1].step;
+            assert_eq!(peft["deltaT"], between, "{method}");
             assert_eq!(allocations.len() as u64, outcome.allocations, "{method}");
             let back: u64 = allocations.iter().filter_map(|e| e.reintroduced).sum();
             assert_eq!(back, outcome.reintroduced);
@@ -225,6 +230,11 @@ fn heads_new_rows_and_whole_models_learn_too() {
         trained: 10,
         composition: (0..9).map(|i| vec![i, i + 1]).collect(),
     };
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(model("bert").join(file), folder.path().join(file)).unwrap();
+    }
+    std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
     for (method, new_rows) in [
         (r#"{"full": {"learning_rate": 0.003}}"#, None),
         (r#"{"lora": {"rank": 2}}"#, Some(extend)),
@@ -239,7 +249,7 @@ fn heads_new_rows_and_whole_models_learn_too() {
             method,
             train: &train,
             seed: 1,
-            model: "bert",
+            model: folder.path().to_str().unwrap(),
         };
         let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
         let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
@@ -252,6 +262,8 @@ fn heads_new_rows_and_whole_models_learn_too() {
         assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
         let own = method.contains("full") || tokens.metadata.encoding.new_rows.is_some();
         assert_eq!(out.path().join("model/config.json").is_file(), own);
+        assert_eq!(out.path().join("model/tokenizer.json").is_file(), own);
+        assert!(!out.path().join("model/merges.txt").exists());
         let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
         let rows: Vec<TokenRow> = tokens
             .rows
@@ -469,6 +481,18 @@ fn what_cannot_work_is_refused_before_training() {
         Kind::Input,
         "row 3",
     );
+    t(
+        lora,
+        |t, _| t.rows[3].input_ids.push(30),
+        Kind::Input,
+        "`row 3` has the token 30, but the embedding has 30 rows",
+    );
+    t(
+        lora,
+        |t, _| t.rows[3].input_ids.resize(1000, 5),
+        Kind::Input,
+        "`row 3` has 1000 tokens",
+    );
 }
 
 #[test]
@@ -492,6 +516,38 @@ fn a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_checkpoint() {
     assert!(matches!(error, Error::NotFinite { .. }), "{error}");
     assert_eq!(error.kind(), Kind::Failed);
     assert!(error.to_string().contains("at step"), "{error}");
+    assert!(!out.path().join("adapter").exists());
+}
+
+#[test]
+fn a_dev_loss_that_is_no_number_is_not_selected() {
+    let tokens = tokens(&classes(), None);
+    // The very last update breaks the model: no training step comes to see it.
+    let train = config(
+        r#"{"epochs": 1, "batch": 80, "learning_rate": 1e30, "warmup_steps": 0, "clip": 1e9}"#,
+    );
+    let out = tempfile::tempdir().unwrap();
+    let cell = Cell {
+        tokens: &tokens,
+        method: r#"{"lora": {"rank": 2}}"#,
+        train: &train,
+        seed: 1,
+        model: "bert",
+    };
+    let error = cell
+        .run(out.path(), &Silent, &StopFlag::default())
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::NotFinite {
+                what: "dev loss",
+                step: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(!out.path().join("adapter").exists());
 }
 
@@ -540,6 +596,28 @@ fn an_adapter_on_another_model_is_refused() {
     };
     t(Some(&model("bert_mlm")), "other weights");
     t(None, "its base model `bert`");
+    let weights = adapter.join("adapter_model.safetensors");
+    let bytes = std::fs::read(&weights).unwrap();
+    for (old, new, part) in [
+        (
+            "layer.0.output.dense.lora_A",
+            "layer.0.output.dense.lora_C",
+            "belongs to no delta",
+        ),
+        (".bert.", ".bort.", "no low-rank delta"),
+    ] {
+        // Names of one length: the header stays as long as it says.
+        let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
+        let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
+        let changed = header.replace(old, new);
+        assert_ne!(header, changed);
+        std::fs::write(
+            &weights,
+            [&bytes[..8], changed.as_bytes(), &bytes[8 + length..]].concat(),
+        )
+        .unwrap();
+        t(Some(&model("bert")), part);
+    }
     std::fs::write(adapter.join("lingo.json"), "{").unwrap();
     t(Some(&model("bert")), "lingo.json");
 }
