@@ -25,7 +25,7 @@ pub fn write<E: From<Error>>(
     as_any_new_file(&mut builder);
     let mut temporary = builder
         .tempfile_in(&folder)
-        .map_err(Error::io("write in", &folder))?;
+        .map_err(|e| Error::io("write", path)(without_name(e)))?;
     let mut writer = BufWriter::new(
         temporary
             .as_file_mut()
@@ -92,7 +92,7 @@ pub fn write_folder<E: From<Error>>(
     let temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(path))
         .tempdir_in(&parent_folder)
-        .map_err(Error::io("write in", &parent_folder))?;
+        .map_err(|e| Error::io("write", path)(without_name(e)))?;
     fill(temporary.path())?;
     sync_folder(temporary.path())?;
     if path.exists() {
@@ -106,6 +106,29 @@ pub fn write_folder<E: From<Error>>(
     }
     sync_folder(&parent_folder)?;
     Ok(())
+}
+
+/// Finds out whether `path` can be written, before the work whose result goes there. Missing parent folders are made.
+///
+/// # Errors
+/// [`Error::Io`] with the path, when the folder is read-only or is none.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let folder = parent(path);
+    fs::create_dir_all(&folder).map_err(Error::io("create folder", &folder))?;
+    tempfile::Builder::new()
+        .prefix(&temporary_prefix(path))
+        .tempfile_in(&folder)
+        .map(|_| ())
+        .map_err(|e| Error::io("write", path)(without_name(e)))
+}
+
+/// What the operating system said, without the name of a temporary file that nobody asked for.
+fn without_name(e: std::io::Error) -> std::io::Error {
+    let kind = e.kind();
+    match e.to_string().split_once(" at path ") {
+        Some((said, _)) => std::io::Error::new(kind, said),
+        None => e,
+    }
 }
 
 /// The folder that holds `path`, `.` for a bare name.
@@ -184,6 +207,32 @@ mod tests {
             assert_eq!(fs::read(path.join("f")).unwrap(), content);
         }
         assert_eq!(names(folder.path()), ["adapter"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_takes_no_file_is_told_without_the_temporary_name() {
+        // Nobody can make a file there, not even root.
+        let path = Path::new("/proc/self/out.csv");
+        for failed in [
+            check_writable(path),
+            write_bytes(path, b"x"),
+            write_folder(path, |_| Ok(())),
+        ] {
+            let message = failed.unwrap_err().to_string();
+            assert!(
+                message.starts_with("could not write /proc/self/out.csv: ")
+                    && !message.contains(".out.csv."),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_check_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(&folder.path().join("new/table.csv")).unwrap();
+        assert_eq!(names(&folder.path().join("new")), Vec::<String>::new());
     }
 
     #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! What an example is labelled with.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The label of one example.
@@ -14,6 +16,19 @@ pub enum Label {
     Value(f32),
 }
 
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Class(class) => write!(f, "{class}"),
+            Self::Multi(all) => {
+                let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+                write!(f, "{}", all.join(" "))
+            }
+            Self::Value(value) => write!(f, "{value}"),
+        }
+    }
+}
+
 /// What all labels of a table are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +39,23 @@ pub enum LabelKind {
     Multilabel(Vec<String>),
     /// A number.
     Regression,
+}
+
+impl fmt::Display for LabelKind {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Classes(names) => write!(f, "{} classes ({})", names.len(), names.join(", ")),
+            Self::Multilabel(names) => {
+                write!(
+                    f,
+                    "0 or 1 for each of {} ({})",
+                    names.len(),
+                    names.join(", ")
+                )
+            }
+            Self::Regression => f.write_str("a number"),
+        }
+    }
 }
 
 impl LabelKind {
@@ -79,7 +111,7 @@ pub(crate) mod column {
             if !kind.admits(label) {
                 return Err(Error::invalid(
                     path,
-                    format!("row {}: the label {label:?} does not fit {kind:?}", row + 1),
+                    format!("row {}: the label {label} does not fit {kind}", row + 1),
                 ));
             }
             match label {
@@ -123,10 +155,9 @@ pub(crate) mod column {
             Some(row) => Err(Error::invalid(
                 path,
                 format!(
-                    "row {}: the label {:?} is outside the classes {:?}",
+                    "row {}: the label {} is outside what its metadata says: {kind}",
                     row + 1,
                     labels[row],
-                    kind.names()
                 ),
             )),
         }
@@ -165,6 +196,32 @@ pub(crate) mod column {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_labels_as_tables_do() {
+        for (label, text) in [
+            (Label::Class(7), "7"),
+            (Label::Multi(vec![0, 1]), "0 1"),
+            (Label::Value(0.5), "0.5"),
+        ] {
+            assert_eq!(label.to_string(), text);
+        }
+        for (kind, text) in [
+            (
+                LabelKind::Classes(vec!["low".into(), "high".into()]),
+                "2 classes (low, high)",
+            ),
+            (
+                LabelKind::Multilabel(vec!["a".into()]),
+                "0 or 1 for each of 1 (a)",
+            ),
+            (LabelKind::Regression, "a number"),
+        ] {
+            assert_eq!(kind.to_string(), text);
+        }
+    }
+
     #[test]
     fn a_number_that_is_no_class_is_told_with_its_row() {
         let folder = tempfile::tempdir().unwrap();
