@@ -10,6 +10,7 @@
 //! | [`example`] | labelled sequences: `examples.parquet` |
 //! | [`tokens`] | encoded examples: `tokens.parquet` |
 //! | [`prediction`] | logits: `predictions.parquet` |
+//! | [`placed_prediction`] | predictions on intervals without a known label |
 //! | [`train_log`] | `train.jsonl`, one event a line |
 //! | [`vocabulary`] | how DNA tokens become rows of a model's embedding: part of `lingo.json` |
 //! | [`table`] | data frames in and out of Parquet, CSV and TSV |
@@ -23,6 +24,7 @@ pub mod digest;
 pub mod error;
 pub mod example;
 pub mod label;
+pub mod placed_prediction;
 pub mod prediction;
 pub mod progress;
 pub mod random;

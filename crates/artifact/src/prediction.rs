@@ -70,6 +70,7 @@ impl Predictions {
     /// [`Error::Io`], [`Error::Format`], [`Error::Column`], [`Error::Invalid`].
     pub fn read(path: &Path) -> Result<Self> {
         let t = table::read(path)?;
+        let logits = t.f32_lists("logits")?;
         let kind = match &t.metadata {
             None => None,
             Some(text) => Some(
@@ -83,7 +84,6 @@ impl Predictions {
                     .labels,
             ),
         };
-        let logits = t.f32_lists("logits")?;
         let splits = if t.has("split") {
             parse_all(path, "split", t.strings("split")?)?
         } else {
