@@ -113,6 +113,12 @@ fn read_intervals(
         }
         progress.advance(file as u64 + 2, "");
     }
+    // A BED file without an interval was refused above.
+    if let (true, Some(width)) = (rows.is_empty(), source.width) {
+        return Err(Error::Data(format!(
+            "each of the {dropped_outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
+        )));
+    }
     Ok(Read {
         rows,
         files: source.beds.clone(),

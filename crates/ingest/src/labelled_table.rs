@@ -87,11 +87,21 @@ impl Columns {
                 .take(6)
                 .map(|column| format!("`{}`", shortened(column)))
                 .collect();
+            let foreign = match (header.len(), header.get(0)) {
+                (1, Some(only)) if only.contains('\t') => {
+                    " Tabs stand in it: end the file's name in .tsv."
+                }
+                (1, Some(only)) if only.contains(',') => {
+                    " Commas stand in it: end the file's name in .csv."
+                }
+                (1, Some(only)) if only.contains(';') => " Semicolons stand in it: write commas.",
+                _ => "",
+            };
             Error::line(
                 path,
                 1,
                 format!(
-                    "the column `{name}` is missing; there are: {} (read with {separated}). The header is `sequence,label` or `sequence1,sequence2,label`",
+                    "the column `{name}` is missing; there are: {} (read with {separated}).{foreign} The header is `sequence,label` or `sequence1,sequence2,label`",
                     there.join(", ")
                 ),
             )

@@ -413,7 +413,13 @@ fn tables() {
     t(
         b"sequence\tlabel\nA\t0\n",
         &format!(
-            "dev.csv:1: the column `sequence` is missing; there are: `sequence\tlabel` (read with commas). {header}"
+            "dev.csv:1: the column `sequence` is missing; there are: `sequence\tlabel` (read with commas). Tabs stand in it: end the file's name in .tsv. {header}"
+        ),
+    );
+    t(
+        b"sequence;label\nA;0\n",
+        &format!(
+            "dev.csv:1: the column `sequence` is missing; there are: `sequence;label` (read with commas). Semicolons stand in it: write commas. {header}"
         ),
     );
     t(
@@ -691,5 +697,21 @@ fn a_missing_file_is_named() {
     assert!(
         message.starts_with("could not read no/such/r.bed: "),
         "{message}"
+    );
+}
+
+#[test]
+fn a_width_that_leaves_no_interval() {
+    let case = Case::new(&[
+        ("g.fa", b">a\nACGTACGT\n"),
+        ("r.bed", b"a\t0\t4\tx\t0\t+\na\t4\t8\ty\t1\t+\n"),
+    ]);
+    let mut config = bed_config(&case, ratios(1.0, 0.0, 0.0));
+    if let Source::Bed(source) = &mut config.source {
+        source.width = NonZeroU32::new(20);
+    }
+    assert_eq!(
+        case.message(ingest(&config, &Silent)),
+        "each of the 2 intervals would leave its chromosome when resized to 20 bases; lower `width`"
     );
 }
