@@ -66,6 +66,19 @@ impl PretrainOutcome {
     pub fn beats_markov(&self) -> bool {
         self.loss_per_base < self.markov3_loss_per_base
     }
+
+    /// Both losses, and which is lower, in a sentence.
+    fn verdict(&self) -> String {
+        let (place, advice) = if self.beats_markov() {
+            ("below", "")
+        } else {
+            ("NOT below", "; train longer (`steps`)")
+        };
+        format!(
+            "pretrained: held-out loss {:.4} nats per base, {place} the {:.4} of an order-{ORDER} Markov model{advice}",
+            self.loss_per_base, self.markov3_loss_per_base
+        )
+    }
 }
 
 /// Trains a small BERT on `source` and writes a Hugging Face folder to `out`, whole or not at all:
@@ -113,14 +126,7 @@ pub fn pretrain(
         device: device_name(&device),
         seconds: begin.elapsed().as_secs_f64(),
     };
-    let verdict = if outcome.beats_markov() {
-        "below"
-    } else {
-        "NOT below; train longer"
-    };
-    progress.say(&format!(
-        "pretrained: held-out loss {loss_per_base:.4} nats per base, {verdict} the {markov3_loss_per_base:.4} of an order-{ORDER} Markov model"
-    ));
+    progress.say(&outcome.verdict());
     atomic::write_folder::<Error>(out, |folder| {
         model
             .model

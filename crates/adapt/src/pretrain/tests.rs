@@ -247,3 +247,27 @@ fn loss_and_gradients_equal_transformers() {
         }
     }
 }
+
+#[test]
+fn the_verdict_says_both_losses() {
+    fn t(loss_per_base: f64, expected: &str) {
+        let outcome = PretrainOutcome {
+            loss_per_base,
+            markov3_loss_per_base: 1.25,
+            held_out_bases: 10,
+            parameters: 1,
+            steps: 1,
+            device: "cpu".to_string(),
+            seconds: 0.0,
+        };
+        assert_eq!(outcome.verdict(), expected);
+    }
+    t(
+        1.0,
+        "pretrained: held-out loss 1.0000 nats per base, below the 1.2500 of an order-3 Markov model",
+    );
+    t(
+        1.5,
+        "pretrained: held-out loss 1.5000 nats per base, NOT below the 1.2500 of an order-3 Markov model; train longer (`steps`)",
+    );
+}
