@@ -286,3 +286,95 @@ fn audits_are_json() {
     ]);
     assert_eq!(both.code, 2);
 }
+
+/// An adapter in `out/adapter`, on the model in `model`.
+fn adapter(toy: &Toy) {
+    ingest(toy, "e.parquet");
+    for line in [
+        "tokenize encode --scheme base --model model --input e.parquet --out t.parquet",
+        "adapt --model model --input t.parquet --out out --set train.epochs=1 --device cpu",
+    ] {
+        toy.ok(&line.split(' ').collect::<Vec<_>>());
+    }
+}
+
+fn predict(toy: &Toy, more: &str) -> Ran {
+    let line = format!("predict --adapter out/adapter --device cpu {more}");
+    toy.lingo(&line.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn predictions_without_a_known_label_cannot_be_scored() {
+    let toy = Toy::new();
+    adapter(&toy);
+    let ran = predict(
+        &toy,
+        "--model model --fasta left.fa --bed left.bed --out p.parquet",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let scored = toy.lingo(&["evaluate", "--predictions", "p.parquet"]);
+    assert_eq!(scored.code, 3, "{}", scored.stdout);
+    assert!(
+        scored.stderr.contains("`logits` is missing"),
+        "{}",
+        scored.stderr
+    );
+}
+
+#[test]
+fn what_predict_cannot_do_is_told_before_it_begins() {
+    let toy = Toy::new();
+    adapter(&toy);
+    for (more, told) in [
+        (
+            "--fasta left.fa --out p.bed",
+            "needs its base model `model`; name its folder (--model)",
+        ),
+        (
+            "--model model --fasta left.fa --out p.xlsx",
+            "use one of .parquet, .csv, .tsv",
+        ),
+        ("--model model --fasta left.fa --format fa", "--format fa"),
+    ] {
+        let ran = predict(&toy, more);
+        assert_eq!(ran.code, 2, "{more}: {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{more}: {}", ran.stderr);
+    }
+    toy.write("plain.csv", "sequence,label\nACGTACGTAC,0\n");
+    let ran = predict(&toy, "--model model --input plain.csv --out p.bed");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("carry no intervals"), "{}", ran.stderr);
+    assert!(!toy.path("p.bed").exists());
+}
+
+#[test]
+fn sequences_that_are_looked_at_in_part_are_told_even_when_quiet() {
+    let toy = Toy::new();
+    adapter(&toy);
+    let ran = predict(&toy, "--model model --fasta left.fa --out p.tsv --quiet");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("give --width"), "{}", ran.stderr);
+    let ran = predict(
+        &toy,
+        "--model model --fasta left.fa --width 10 --out p.tsv --quiet",
+    );
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn quiet_is_quiet_and_ratios_are_one_word() {
+    let toy = Toy::new();
+    let ingest = |ratios: &str| {
+        let line = format!(
+            "ingest -q --fasta left.fa --bed left.bed --label-column 5 --ratios {ratios} --out e.csv"
+        );
+        toy.lingo(&line.split(' ').collect::<Vec<_>>())
+    };
+    let ran = ingest("0.5,0.25,0.25");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let dev = |line: &&str| line.split(',').nth(1) == Some("dev");
+    assert_eq!(toy.read("e.csv").lines().filter(dev).count(), 30);
+    let ran = ingest("0.5,0.5");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 shares are needed"), "{}", ran.stderr);
+}

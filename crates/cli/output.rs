@@ -3,6 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::atomic;
 use lingo_workflow::{Error, Kind};
 use tempfile::TempDir;
 
@@ -34,6 +35,37 @@ fn write(bytes: &[u8]) -> Result<(), Error> {
 /// A line on stderr; a closed stderr is nobody's failure.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// The endings of tables.
+pub const TABLES: &[&str] = &["parquet", "csv", "tsv", "txt"];
+
+/// Finds out, before any work, whether a result can go to `path`: its ending is one of `endings`, its folder takes files.
+pub fn check_out(path: &Path, endings: &[&str]) -> Result<(), Error> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let ending = path.extension().map(|e| e.to_string_lossy().to_string());
+    if !ending.is_some_and(|e| endings.contains(&e.as_str())) {
+        let message = format!(
+            "--out {}: the ending names no format that can be written here; use one of .{}",
+            path.display(),
+            endings.join(", .")
+        );
+        return Err(Error::stage(Kind::Usage, message));
+    }
+    Ok(atomic::check_writable(path)?)
+}
+
+/// Refuses FASTA where a table is needed.
+pub fn no_fasta(format: TableFormat) -> Result<(), Error> {
+    match format {
+        TableFormat::Fa => Err(Error::stage(
+            Kind::Usage,
+            "--format fa: only `ingest` writes FASTA; use csv, tsv or parquet",
+        )),
+        TableFormat::Csv | TableFormat::Tsv | TableFormat::Parquet => Ok(()),
+    }
 }
 
 /// Writes a table through `fill`, to the path, or to stdout when the path is `-`.

@@ -37,6 +37,13 @@ impl Terminal {
         }
     }
 
+    /// What a user may like to know, unless only errors are wished.
+    pub fn note(&self, line: &str) {
+        if !matches!(self, Self::Quiet) {
+            Observer::say(self, line);
+        }
+    }
+
     /// Takes the bars away.
     pub fn finish(&self) {
         if let Self::Bars(bars, cells) = self {

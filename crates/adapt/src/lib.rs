@@ -47,6 +47,6 @@ pub use error::{Error, Kind};
 pub use layers::LayerRange;
 pub use method::{Adalora, AdaptiveRankSampling, Full, HeadMethod, Lora, Method, Variant};
 pub use plan::{StepPlan, plan};
-pub use predict::predict;
+pub use predict::{base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
 pub use train_config::{Pooling, SelectBy, TrainConfig};

@@ -1,6 +1,6 @@
 //! Predictions of a trained adapter on new rows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::Progress;
@@ -8,7 +8,7 @@ use lingo_artifact::tokens::TokenRow;
 use lingo_lm::{DeviceChoice, Model, open_device};
 
 use crate::adapt::predict_rows;
-use crate::adapter_folder::read_adapter;
+use crate::adapter_folder::{Description, read_adapter};
 use crate::model_shape::model_digest;
 use crate::trained::Inference;
 use crate::{Error, Method};
@@ -29,29 +29,8 @@ pub fn predict(
     progress: &dyn Progress,
 ) -> Result<Predictions, Error> {
     let (description, trained) = read_adapter(adapter)?;
-    let beside = adapter
-        .parent()
-        .map(|p| p.join("model"))
-        .filter(|p| p.is_dir());
-    let own =
-        description.encoding.new_rows.is_some() || matches!(description.method, Method::Full(_));
-    let folder = match (own, beside, model) {
-        (true, Some(beside), _) => beside,
-        (true, None, _) => {
-            return Err(Error::Adapter {
-                path: adapter.to_owned(),
-                problem: "the folder `model` that belongs beside it is missing".into(),
-            });
-        }
-        (false, _, Some(model)) => model.to_owned(),
-        (false, _, None) => {
-            return Err(Error::Config(format!(
-                "the adapter needs its base model `{}`; name its folder (--model)",
-                description.base_model.name
-            )));
-        }
-    };
-    if !own {
+    let folder = base_folder(adapter, &description, model)?;
+    if !has_own_model(&description) {
         let found = model_digest(&folder)?;
         let expected = description.base_model.sha256;
         if found != expected {
@@ -68,4 +47,36 @@ pub fn predict(
     let inference = Inference::new(model, &trained)?;
     let rows: Vec<&TokenRow> = rows.iter().collect();
     predict_rows(&inference, &rows, &description, 0, progress)
+}
+
+/// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.
+fn has_own_model(description: &Description) -> bool {
+    description.encoding.new_rows.is_some() || matches!(description.method, Method::Full(_))
+}
+
+/// The folder of the model that an adapter works on: the `model/` that its run wrote beside it, else `model`.
+///
+/// # Errors
+/// [`Error::Adapter`] where that `model/` is missing, [`Error::Config`] where no folder is given.
+pub fn base_folder(
+    adapter: &Path,
+    description: &Description,
+    model: Option<&Path>,
+) -> Result<PathBuf, Error> {
+    let beside = adapter
+        .parent()
+        .map(|p| p.join("model"))
+        .filter(|p| p.is_dir());
+    match (has_own_model(description), beside, model) {
+        (true, Some(beside), _) => Ok(beside),
+        (true, None, _) => Err(Error::Adapter {
+            path: adapter.to_owned(),
+            problem: "the folder `model` that belongs beside it is missing".into(),
+        }),
+        (false, _, Some(model)) => Ok(model.to_owned()),
+        (false, _, None) => Err(Error::Config(format!(
+            "the adapter needs its base model `{}`; name its folder (--model)",
+            description.base_model.name
+        ))),
+    }
 }

@@ -105,7 +105,7 @@ pub struct Predict {
     /// The adapter folder.
     #[arg(long, value_name = "DIR")]
     pub adapter: PathBuf,
-    /// The folder of the language model. Default: where the adapter says it is.
+    /// The folder of the language model. Default: `model` beside the adapter, where its run made one.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// The genome: FASTA, plain, gzip or bgzf.

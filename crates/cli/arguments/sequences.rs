@@ -65,8 +65,8 @@ pub struct Ingest {
         requires = "fasta"
     )]
     pub test_chromosomes: Vec<String>,
-    /// Shares of train, dev and test of a random split.
-    #[arg(long, value_delimiter = ',', num_args = 3, value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
+    /// Shares of train, dev and test of a random split, such as 0.8,0.1,0.1.
+    #[arg(long, value_delimiter = ',', value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
     pub ratios: Option<Vec<f64>>,
     /// Seed of a random split.
     #[arg(long, default_value = "0", value_name = "N")]

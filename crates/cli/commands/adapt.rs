@@ -6,7 +6,7 @@ use lingo_workflow::{Error, Kind, Observer as _, settings};
 
 use super::{device, stop_on_signals};
 use crate::arguments::Adapt;
-use crate::output::{print_json, say};
+use crate::output::print_json;
 use crate::terminal::Terminal;
 
 /// `adapt`.
@@ -35,7 +35,7 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
         return print_json(&value);
     }
     let share = 100.0 * outcome.trainable_parameters as f64 / outcome.total_parameters as f64;
-    say(&format!(
+    terminal.note(&format!(
         "{} steps; {} of {} parameters trained ({share:.2} %)",
         outcome.steps, outcome.trainable_parameters, outcome.total_parameters
     ));

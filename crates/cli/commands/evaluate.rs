@@ -5,10 +5,11 @@ use lingo_evaluate::EvaluateConfig;
 use lingo_workflow::{Error, Kind};
 
 use crate::arguments::Evaluate;
-use crate::output::{Input, columns, print, print_json};
+use crate::output::{Input, columns, no_fasta, print, print_json};
 
 /// `evaluate`.
 pub fn evaluate(arguments: &Evaluate) -> Result<(), Error> {
+    no_fasta(arguments.format)?;
     let input = Input::open(&arguments.predictions, arguments.format)?;
     let predictions = Predictions::read(input.path())?;
     let mut config = EvaluateConfig::default();

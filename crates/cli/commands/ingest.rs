@@ -14,7 +14,7 @@ use lingo_ingest::config::{
 use lingo_workflow::{Error, Kind, Observer as _};
 
 use crate::arguments::Ingest;
-use crate::output::{print_json, say, to_path_or_stdout};
+use crate::output::{check_out, print_json, to_path_or_stdout};
 use crate::terminal::Terminal;
 
 /// `ingest`.
@@ -24,6 +24,10 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
         return Err(Error::stage(Kind::Usage, message));
     }
     let config = config(&arguments)?;
+    check_out(
+        &arguments.out,
+        &["parquet", "csv", "tsv", "txt", "fa", "fasta"],
+    )?;
     let progress = terminal.part("ingest");
     let examples = lingo_ingest::ingest(&config, progress.as_ref())?;
     to_path_or_stdout(&arguments.out, arguments.format, |path| {
@@ -37,7 +41,7 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
             "audit": examples.metadata.audit,
         }))?;
     } else {
-        say(&format!("{} examples", examples.rows.len()));
+        terminal.note(&format!("{} examples", examples.rows.len()));
     }
     Ok(())
 }
@@ -72,6 +76,10 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     let split = if given {
         None
     } else if a.dev_chromosomes.is_empty() && a.test_chromosomes.is_empty() {
+        if let Some(n) = a.ratios.as_ref().map(Vec::len).filter(|n| *n != 3) {
+            let message = format!("--ratios: 3 shares are needed, such as 0.8,0.1,0.1, not {n}");
+            return Err(Error::stage(Kind::Usage, message));
+        }
         let share = |i: usize, default| {
             let value = a
                 .ratios

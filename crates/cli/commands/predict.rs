@@ -1,10 +1,11 @@
 //! `predict`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lingo_adapt::Description;
 use lingo_artifact::example::{Examples, Interval};
+use lingo_artifact::placed_prediction::{self, PlacedPrediction, Told};
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::tokens::TokenRow;
@@ -17,7 +18,7 @@ use lingo_workflow::{Error, Kind, Observer as _};
 
 use super::device;
 use crate::arguments::Predict;
-use crate::output::{Input, say, to_path_or_stdout};
+use crate::output::{Input, TABLES, check_out, no_fasta, to_path_or_stdout};
 use crate::terminal::Terminal;
 
 /// One sequence to predict on.
@@ -34,9 +35,22 @@ struct Row {
 /// `predict`.
 pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
     let device = device(&arguments.device)?;
+    no_fasta(arguments.format)?;
+    let endings: Vec<&str> = TABLES.iter().copied().chain(["bed"]).collect();
+    check_out(&arguments.out, &endings)?;
     let description = Description::read(&arguments.adapter)?;
-    let rows = rows(&arguments)?;
-    let encoder = Encoder::from_encoding(&description.encoding, &model_folder(&arguments))?;
+    let base =
+        lingo_adapt::base_folder(&arguments.adapter, &description, arguments.model.as_deref())?;
+    let rows = rows(&arguments, terminal)?;
+    if is_bed(&arguments.out) && rows.iter().any(|row| row.interval.is_none()) {
+        let message = format!(
+            "--out {}: these examples carry no intervals; write a table (.tsv, .csv, .parquet)",
+            arguments.out.display()
+        );
+        return Err(Error::stage(Kind::Usage, message));
+    }
+    let tokenizer = arguments.model.as_deref().unwrap_or(&base);
+    let encoder = Encoder::from_encoding(&description.encoding, tokenizer)?;
     let mut truncated = 0;
     let tokens = rows
         .iter()
@@ -55,9 +69,12 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
         })
         .collect::<Result<Vec<_>, Error>>()?;
     if truncated > 0 {
-        say(&format!(
-            "{truncated} of {} sequences lost DNA at their end",
-            rows.len()
+        let width = arguments.fasta.is_some() && arguments.width.is_none();
+        let advice = if width { "; give --width" } else { "" };
+        terminal.say(&format!(
+            "warning: {truncated} of {} sequences are longer than the {} tokens that the adapter reads: only their beginning was looked at{advice}",
+            rows.len(),
+            description.encoding.max_length
         ));
     }
     let progress = terminal.part("predict");
@@ -74,13 +91,8 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
     })
 }
 
-/// The folder whose tokenizer the encoding may need.
-fn model_folder(arguments: &Predict) -> PathBuf {
-    arguments
-        .model
-        .clone()
-        .or_else(|| arguments.adapter.parent().map(|p| p.join("model")))
-        .unwrap_or_default()
+fn is_bed(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "bed")
 }
 
 fn no_label(kind: &LabelKind) -> Label {
@@ -91,7 +103,7 @@ fn no_label(kind: &LabelKind) -> Label {
     }
 }
 
-fn rows(arguments: &Predict) -> Result<Vec<Row>, Error> {
+fn rows(arguments: &Predict, terminal: &Terminal) -> Result<Vec<Row>, Error> {
     let rows = match (&arguments.input, &arguments.fasta) {
         (Some(input), _) => {
             let input = Input::open(input, arguments.format)?;
@@ -114,7 +126,7 @@ fn rows(arguments: &Predict) -> Result<Vec<Row>, Error> {
             if arguments.bed.is_empty() {
                 windows(&genome, arguments)?
             } else {
-                intervals(&genome, arguments)?
+                intervals(&genome, arguments, terminal)?
             }
         }
         (None, None) => return Err(Error::stage(Kind::Usage, "give --fasta or --input")),
@@ -128,7 +140,7 @@ fn rows(arguments: &Predict) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-fn intervals(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
+fn intervals(genome: &Genome, arguments: &Predict, terminal: &Terminal) -> Result<Vec<Row>, Error> {
     let options = BedOptions {
         stranded: !arguments.unstranded,
         ..BedOptions::default()
@@ -138,7 +150,7 @@ fn intervals(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
         let bed_rows = read_bed(bed, &options)?;
         let extraction = extract(genome, bed, &bed_rows, arguments.width)?;
         if !extraction.outside.is_empty() {
-            say(&format!(
+            terminal.note(&format!(
                 "{}: {} windows would leave their chromosome and are left out",
                 bed.display(),
                 extraction.outside.len()
@@ -198,57 +210,62 @@ fn of_genome(id: String, sequence: String, interval: Interval) -> Row {
 }
 
 fn write(rows: &[Row], predictions: &Predictions, path: &Path) -> Result<(), Error> {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let labelled = rows.iter().all(|row| row.label.is_some());
-    match ending.as_deref() {
-        Some("bed") => write_lines(rows, predictions, path, None),
-        // Where nothing is known of the truth, people get places and probabilities.
-        Some("tsv") if !labelled => write_lines(rows, predictions, path, Some('\t')),
-        Some("csv") if !labelled => write_lines(rows, predictions, path, Some(',')),
-        _ => Ok(predictions.write(path)?),
+    if is_bed(path) {
+        return write_bed(rows, predictions, path);
+    }
+    let placed: Option<Vec<PlacedPrediction>> = rows
+        .iter()
+        .zip(&predictions.rows)
+        .map(|(row, prediction)| placed(row, &predictions.labels, &prediction.logits))
+        .collect();
+    match placed {
+        // Nothing is known of the truth: places and probabilities, and no label that could be taken for one.
+        Some(placed) => Ok(placed_prediction::write(
+            path,
+            predictions.labels.names(),
+            &placed,
+        )?),
+        None => Ok(predictions.write(path)?),
     }
 }
 
-/// BED (no delimiter given), or a table of places and probabilities.
-fn write_lines(
-    rows: &[Row],
-    predictions: &Predictions,
-    path: &Path,
-    delimiter: Option<char>,
-) -> Result<(), Error> {
-    let names = predictions.labels.names();
+/// Nothing for a row whose label is known.
+fn placed(row: &Row, kind: &LabelKind, logits: &[f32]) -> Option<PlacedPrediction> {
+    let (name, _, probabilities) = read_off(kind, logits);
+    let (None, Some(interval)) = (&row.label, &row.interval) else {
+        return None;
+    };
+    Some(PlacedPrediction {
+        id: row.id.clone(),
+        interval: interval.clone(),
+        told: match kind {
+            LabelKind::Regression => Told::Value(logits.first().copied().unwrap_or(f32::NAN)),
+            LabelKind::Classes(_) | LabelKind::Multilabel(_) => Told::Name(name),
+        },
+        probabilities: probabilities.iter().map(|p| *p as f32).collect(),
+    })
+}
+
+/// BED6, what is predicted, and a probability for each class.
+fn write_bed(rows: &[Row], predictions: &Predictions, path: &Path) -> Result<(), Error> {
     atomic::write(path, |out| {
-        let mut line = |fields: &[String], delimiter: char| {
-            writeln!(out, "{}", fields.join(&delimiter.to_string()))
-                .map_err(lingo_artifact::Error::io("write", path))
-        };
-        if let Some(delimiter) = delimiter {
-            let mut header: Vec<String> = ["id", "chrom", "start", "end", "strand", "prediction"]
-                .map(String::from)
-                .to_vec();
-            header.extend(names.iter().map(|name| format!("p_{name}")));
-            line(&header, delimiter)?;
-        }
         for (row, prediction) in rows.iter().zip(&predictions.rows) {
+            let Some(place) = &row.interval else {
+                continue;
+            };
             let (told, score, probabilities) = read_off(&predictions.labels, &prediction.logits);
-            let place = row.interval.as_ref();
-            let chrom = place.map_or("", |i| &i.chrom).to_string();
-            let start = place.map_or(String::new(), |i| i.start.to_string());
-            let end = place.map_or(String::new(), |i| i.end.to_string());
-            let strand = place.map_or(".".to_string(), |i| i.strand.to_string());
-            let probabilities = probabilities.iter().map(|p| format!("{p:.6}"));
-            match delimiter {
-                Some(delimiter) => {
-                    let mut fields = vec![row.id.clone(), chrom, start, end, strand, told];
-                    fields.extend(probabilities);
-                    line(&fields, delimiter)?;
-                }
-                None => {
-                    let mut fields = vec![chrom, start, end, row.id.clone(), score, strand, told];
-                    fields.extend(probabilities);
-                    line(&fields, '\t')?;
-                }
-            }
+            let mut fields = vec![
+                place.chrom.clone(),
+                place.start.to_string(),
+                place.end.to_string(),
+                row.id.clone(),
+                score,
+                place.strand.to_string(),
+                told,
+            ];
+            fields.extend(probabilities.iter().map(|p| format!("{p:.6}")));
+            writeln!(out, "{}", fields.join("\t"))
+                .map_err(lingo_artifact::Error::io("write", path))?;
         }
         Ok::<(), lingo_artifact::Error>(())
     })?;

@@ -1,18 +1,20 @@
 //! `pretrain`.
 
+use lingo_artifact::atomic;
 use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_workflow::{Error, Kind, Observer as _, settings};
 
 use super::{device, stop_on_signals};
 use crate::arguments::Pretrain;
-use crate::output::{print_json, say};
+use crate::output::print_json;
 use crate::terminal::Terminal;
 
 /// `pretrain`.
 pub fn pretrain(arguments: Pretrain, terminal: &Terminal) -> Result<(), Error> {
     let config = settings::pretrain(&arguments.set)?;
     let device = device(&arguments.device)?;
+    atomic::check_writable(&arguments.out)?;
     let genome = Genome::open(&arguments.fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
     let stop = stop_on_signals()?;
     let progress = terminal.part("pretrain");
@@ -32,7 +34,7 @@ pub fn pretrain(arguments: Pretrain, terminal: &Terminal) -> Result<(), Error> {
         value["schema"] = "lingo-pipe/pretrain/1".into();
         return print_json(&value);
     }
-    say(&format!(
+    terminal.note(&format!(
         "held-out loss {:.4} nats a base; an order-3 Markov model: {:.4}",
         outcome.loss_per_base, outcome.markov3_loss_per_base
     ));

@@ -55,7 +55,7 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
                 0 => String::new(),
                 n => format!(", {n} tasks skipped: files missing"),
             };
-            say(&format!(
+            terminal.note(&format!(
                 "{} cells run, {} finished before{skipped}",
                 summary.run, summary.cached
             ));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lingo_artifact::atomic;
 use lingo_artifact::example::Examples;
 use lingo_artifact::tokens::Tokens;
 use lingo_ingest::Genome;
@@ -10,19 +11,21 @@ use lingo_tokenize::{DnaTokenizer, ModelVocabulary, Scheme, TokenizeConfig, Voca
 use lingo_workflow::{Error, Kind, Observer as _};
 
 use crate::arguments::{Encode, Inspect, SchemeArguments, Tokenize, TrainBpe};
-use crate::output::{Input, print, print_json, say, to_path_or_stdout};
+use crate::output::{Input, TABLES, check_out, no_fasta, print, print_json, to_path_or_stdout};
 use crate::terminal::Terminal;
 
 /// `tokenize`.
 pub fn tokenize(command: Tokenize, terminal: &Terminal) -> Result<(), Error> {
     match command {
         Tokenize::Encode(arguments) => encode(&arguments, terminal),
-        Tokenize::TrainBpe(arguments) => train_bpe(&arguments),
+        Tokenize::TrainBpe(arguments) => train_bpe(&arguments, terminal),
         Tokenize::Inspect(arguments) => inspect(&arguments, terminal),
     }
 }
 
 fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
+    no_fasta(arguments.format)?;
+    check_out(&arguments.out, TABLES)?;
     let input = Input::open(&arguments.input, arguments.format)?;
     let examples = Examples::read(input.path())?;
     let tokens = tokens(&examples, &arguments.scheme, terminal)?;
@@ -31,15 +34,17 @@ fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
     })
 }
 
-fn train_bpe(arguments: &TrainBpe) -> Result<(), Error> {
+fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
+    atomic::check_writable(&arguments.out)?;
     let genome = Genome::open(&arguments.input, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
     let dna = lingo_tokenize::train_bpe_from(&genome, arguments.vocab_size.get())?;
     dna.write(&arguments.out)?;
-    say(&format!("{} tokens", dna.texts().len()));
+    terminal.note(&format!("{} tokens", dna.texts().len()));
     Ok(())
 }
 
 fn inspect(arguments: &Inspect, terminal: &Terminal) -> Result<(), Error> {
+    no_fasta(arguments.format)?;
     let input = Input::open(&arguments.input, arguments.format)?;
     let examples = Examples::read(input.path())?;
     let tokens = tokens(&examples, &arguments.scheme, terminal)?;
