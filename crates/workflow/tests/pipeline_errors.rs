@@ -170,6 +170,13 @@ fn values() {
         "two_kinds_of_source",
         with("{ csv: { train", "{ bed: {}, csv: { train")
     );
+    snapshot!(
+        "ranks_that_prune_nothing",
+        with(
+            "{ initial_rank: 10 }",
+            "{ initial_rank: 4, target_rank: 8 }"
+        )
+    );
     snapshot!("another_version", with("lingo: 1", "lingo: 2"));
 }
 

@@ -1,7 +1,9 @@
 //! What the parser cannot see: names, references, contradictions. All of it is told at once.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
+use lingo_adapt::Method;
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
 use super::{Pipeline, Task};
@@ -37,7 +39,14 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
             faults.push(Fault::new(path, format!("the seed {seed} is here twice")));
         }
     }
-    for (name, _) in &pipeline.methods {
+    for (name, method) in &pipeline.methods {
+        if let Some((initial, target)) = ranks(method)
+            && target >= initial
+        {
+            let path = keys(&["methods", name, method.name()]);
+            let why = format!("target_rank {target} must be below initial_rank {initial}");
+            faults.push(Fault::new(path, why).help("ranks are pruned from the one to the other"));
+        }
         if let Some(why) = bad_name(name) {
             faults.push(name_fault("methods", name, why));
         } else if TAKEN_IN_TASK.contains(&name.as_str()) {
@@ -49,6 +58,15 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
         check_task(task, pipeline, &mut faults);
     }
     faults
+}
+
+/// The initial and the target rank of a method that adapts its rank.
+fn ranks(method: &Method) -> Option<(NonZeroU32, NonZeroU32)> {
+    match method {
+        Method::Adalora(m) => Some((m.initial_rank, m.target_rank)),
+        Method::AdaptiveRankSampling(m) => Some((m.initial_rank, m.target_rank)),
+        Method::Head(_) | Method::Lora(_) | Method::Full(_) => None,
+    }
 }
 
 fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
