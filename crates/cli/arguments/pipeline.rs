@@ -20,7 +20,7 @@ pub struct Selection {
     /// Override a key of the file; the value is YAML. May be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The run's folder. Default: runs/<name> in the working folder.
+    /// The run's folder. Default: runs/NAME in the working folder.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// auto, cpu or wgpu; auto takes a real GPU where there is one.
