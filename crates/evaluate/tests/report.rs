@@ -109,6 +109,13 @@ fn what_comes_from_outside_is_escaped() {
 }
 
 #[test]
+fn a_source_of_several_published_numbers_is_told_once() {
+    let page = written().page;
+    assert!(page.contains("<small>published, same source</small>"));
+    assert_eq!(page.matches("published: invented, table 3").count(), 1);
+}
+
+#[test]
 fn tags_are_paired_ids_unique_and_every_figure_says_what_it_shows() {
     let written = written();
     let body = written.page.split_once("<body>").unwrap().1;

@@ -65,12 +65,19 @@ pub fn table(task: &TaskReport, plan: &ReportPlan) -> String {
             count(floor.parameters)
         );
     }
+    let mut source_above = "";
     for published in &task.info.published {
+        // Ten rows of one paper would repeat its reference ten times.
+        let source = if published.source == source_above {
+            "published, same source".to_string()
+        } else {
+            format!("published: {}", escape(&published.source))
+        };
+        source_above = &published.source;
         let _ = write!(
             out,
-            "<tr class=\"floor\"><th scope=\"row\">{}<small>published: {}</small></th><td class=\"n\">{}</td><td colspan=\"{}\"></td></tr>",
+            "<tr class=\"floor\"><th scope=\"row\">{}<small>{source}</small></th><td class=\"n\">{}</td><td colspan=\"{}\"></td></tr>",
             escape(&published.model),
-            escape(&published.source),
             fixed(published.mcc, 3),
             secondary.len() + 4
         );
