@@ -50,7 +50,7 @@ pub struct Run {
     /// What part of it.
     #[command(flatten)]
     pub selection: Selection,
-    /// Cells at a time. Results do not depend on it.
+    /// Cells at a time; they share the threads. Results do not depend on it.
     #[arg(long, default_value = "1", value_name = "N")]
     pub jobs: NonZeroU32,
     /// Only show the cells: cached or to be run, and why. Nothing is written.
