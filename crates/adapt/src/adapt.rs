@@ -9,7 +9,7 @@ use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::{Split, atomic};
-use lingo_lm::{DeviceChoice, Model, ModelConfig, device_name, open_device};
+use lingo_lm::{DeviceChoice, Model, ModelConfig, Precision, device_name, open_device};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter_folder::{Description, write_adapter};
@@ -20,7 +20,7 @@ use crate::network::{Network, NetworkPlan};
 use crate::optimizer::LinearSchedule;
 use crate::plan::{StepPlan, plan, pooling, schedule};
 use crate::rank::Allocator;
-use crate::train_config::SelectBy;
+use crate::train_config::{PrecisionChoice, SelectBy};
 use crate::train_log::TrainLog;
 use crate::trained::{Inference, Trained};
 use crate::trainer::{EVALUATION_BATCH, Trainer};
@@ -72,6 +72,9 @@ pub struct Outcome {
     pub reintroduced: u64,
     /// The device's name.
     pub device: String,
+    /// How the frozen weights were held: `f32` or `bf16`.
+    #[serde(default)]
+    pub precision: PrecisionChoice,
     /// Most memory that the process held.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -94,7 +97,8 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     let planned = check(request, &train, &dev)?;
 
     let device = open_device(request.device)?;
-    let model = Model::load(request.model, &device.clone().autodiff())?;
+    let mut model = Model::load(request.model, &device.clone().autodiff())?;
+    let precision = pack(&mut model, request.method, request.train.precision)?;
     let shape = crate::model_shape::ModelShape::read(request.model)?;
     let pooling = pooling(request.train, model.config().family, shape.has_pooler)?;
     let family = model.config().family;
@@ -202,6 +206,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         allocations: planned.allocations,
         reintroduced: state.reintroduced,
         device: device_name(&device),
+        precision,
         peak_memory_bytes: peak_memory(),
     };
     let description = Description::new(request, family, digest, pooling, &outcome);
@@ -227,6 +232,20 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
             .map_err(lingo_artifact::Error::io("remove", &checkpoint))?;
     }
     Ok(outcome)
+}
+
+/// Packs a model for the method; the precision that it then has.
+fn pack(
+    model: &mut Model,
+    method: &Method,
+    choice: PrecisionChoice,
+) -> Result<PrecisionChoice, Error> {
+    let precision = choice.resolve();
+    let packed = !matches!(method, Method::Full(_)) && model.pack(precision)?;
+    Ok(match precision {
+        Precision::Bf16 if packed => PrecisionChoice::Bf16,
+        _ => PrecisionChoice::F32,
+    })
 }
 
 /// Finds what is wrong before anything is loaded.

@@ -14,7 +14,7 @@ use crate::method::LowRankSettings;
 use crate::plan::{StepPlan, head_has_bias};
 use crate::targets::default_targets;
 use crate::tensor_file::{TensorFile, transposed};
-use crate::train_config::Pooling;
+use crate::train_config::{Pooling, PrecisionChoice};
 use crate::trained::{Trained, TrainedDelta, TrainedHead};
 use crate::{Error, Method};
 
@@ -41,6 +41,9 @@ pub struct Description {
     pub method: Method,
     /// The model that was adapted.
     pub base_model: BaseModel,
+    /// How its frozen weights were held in training; prediction does the same.
+    #[serde(default)]
+    pub precision: PrecisionChoice,
     /// Parameters of the adapter as it is left.
     pub trainable_parameters: u64,
     /// Parameters trained at the initial rank.
@@ -90,6 +93,7 @@ impl Description {
                 family: family.name().into(),
                 sha256,
             },
+            precision: outcome.precision,
             trainable_parameters: outcome.trainable_parameters,
             trained_initially: outcome.trained_initially,
             total_parameters: outcome.total_parameters,

@@ -1,7 +1,7 @@
 //! Dropout masks from a counter-based hash: the same for any number of threads, on any device.
 
 use lingo_artifact::random::Stream;
-use lingo_lm::DropoutSource;
+use lingo_lm::{DropoutSource, Kept};
 use rayon::prelude::*;
 
 /// Where the masks of one run come from. Its whole state is the key, which the seed gives, and the counter.
@@ -28,10 +28,8 @@ impl Dropout {
 
 impl DropoutSource for Dropout {
     fn mask(&mut self, n: usize, p: f64) -> Vec<f32> {
-        let drop_below = (p * 65536.0).round() as u64;
         let keep = (1.0 / (1.0 - p)) as f32;
-        let begin = self.counter;
-        self.counter += n.div_ceil(PER_HASH) as u64;
+        let (begin, drop_below) = self.next(n, p);
         let mut mask = vec![0.0f32; n];
         mask.par_chunks_mut(PIECE)
             .enumerate()
@@ -41,12 +39,26 @@ impl DropoutSource for Dropout {
             });
         mask
     }
+
+    fn kept(&mut self, n: usize, p: f64) -> Kept {
+        let (begin, drop_below) = self.next(n, p);
+        Kept::draw(n, self.key, begin, drop_below, (1.0 / (1.0 - p)) as f32)
+    }
+}
+
+impl Dropout {
+    /// The first hash of `n` decisions, and the bound of those that drop.
+    fn next(&mut self, n: usize, p: f64) -> (u64, u16) {
+        let begin = self.counter;
+        self.counter += Kept::hashes(n);
+        (begin, (p * 65536.0).round().min(65535.0) as u16)
+    }
 }
 
 /// Fills a piece of a mask from the hashes from `first` on.
-fn fill(values: &mut [f32], key: u64, first: u64, drop_below: u64, keep: f32) {
+fn fill(values: &mut [f32], key: u64, first: u64, drop_below: u16, keep: f32) {
     let decide = |bits: u64| {
-        if bits & 0xffff < drop_below {
+        if (bits as u16) < drop_below {
             0.0
         } else {
             keep
@@ -94,6 +106,18 @@ mod tests {
                 mask.iter()
                     .all(|&v| v == 0.0 || v == (1.0 / (1.0 - p)) as f32)
             );
+        }
+    }
+
+    #[test]
+    fn bits_are_the_mask() {
+        for (n, p) in [(1, 0.5), (1000, 0.1), (300_007, 0.05)] {
+            let mask = Dropout::new(3).mask(n, p);
+            let mut source = Dropout::new(3);
+            let kept = source.kept(n, p);
+            assert!((0..n).all(|i| kept.keeps(i) == (mask[i] != 0.0)));
+            assert_eq!(kept.scale(), (1.0 / (1.0 - p)) as f32);
+            assert_eq!(source.counter, n.div_ceil(PER_HASH) as u64);
         }
     }
 

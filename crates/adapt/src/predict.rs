@@ -43,7 +43,10 @@ pub fn predict(
             )));
         }
     }
-    let model = Model::load(&folder, &open_device(device)?)?;
+    let mut model = Model::load(&folder, &open_device(device)?)?;
+    if !matches!(description.method, Method::Full(_)) {
+        model.pack(description.precision.resolve())?;
+    }
     let inference = Inference::new(model, &trained)?;
     let rows: Vec<&TokenRow> = rows.iter().collect();
     predict_rows(&inference, &rows, &description, 0, progress)

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use lingo_artifact::bounded::{NonNegative, Positive};
+use lingo_lm::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +35,34 @@ pub struct TrainConfig {
     pub pooling: Option<Pooling>,
     /// Whether the model's own dropouts are on in training.
     pub base_dropout: bool,
+    /// How the frozen weights are held and multiplied, on the CPU.
+    pub precision: PrecisionChoice,
     /// Steps between lines of train.jsonl.
     pub log_every: NonZeroU32,
+}
+
+/// How frozen weights are held and multiplied. Whatever is trained, summed or normalised is `f32`
+/// always; so is a method that trains all weights (`full`), and every other device than the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionChoice {
+    /// 32 bits.
+    F32,
+    /// 16 bits with the exponent of 32: twice as fast on a processor with AVX512-BF16, half the memory.
+    Bf16,
+    /// `f32`.
+    #[default]
+    Auto,
+}
+
+impl PrecisionChoice {
+    /// The precision that is meant.
+    pub fn resolve(self) -> Precision {
+        match self {
+            Self::F32 | Self::Auto => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
 }
 
 /// What makes one evaluation on dev better than another. With rank adaptation, evaluations count
@@ -83,6 +110,7 @@ impl Default for TrainConfig {
             patience: None,
             pooling: None,
             base_dropout: true,
+            precision: PrecisionChoice::Auto,
             log_every: count(10),
         }
     }

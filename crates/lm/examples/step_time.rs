@@ -1,22 +1,27 @@
 //! CPU seconds of one training step, forward and backward, with rank-8 deltas on all linears
 //! of the blocks. One thread: `RAYON_NUM_THREADS=1`.
 //!
-//! `cargo run --release -p lingo-lm --example step_time -- FOLDER BATCH LENGTH STEPS [none]`;
-//! with `none`, the forward pass alone, without deltas.
+//! `cargo run --release -p lingo-lm --example step_time -- FOLDER BATCH LENGTH STEPS ENGINE [none]`,
+//! ENGINE one of `plain`, `f32`, `bf16`; with `none`, the forward pass alone, without deltas.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{path::Path, time::Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use lingo_lm::{Adaptation, Batch, DeviceChoice, LowRank, Model, open_device};
+use lingo_lm::{Adaptation, Batch, DeviceChoice, LowRank, Model, Precision, open_device};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let folder = Path::new(&arguments[0]);
     let [batch, length, steps] = [1, 2, 3].map(|i| arguments[i].parse::<usize>().unwrap());
-    let adapt = arguments.get(4).is_none();
+    let adapt = arguments.get(5).is_none();
     let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
-    let model = Model::load(folder, &device).unwrap();
+    let mut model = Model::load(folder, &device).unwrap();
+    match arguments.get(4).map(String::as_str) {
+        Some("f32") => assert!(model.pack(Precision::F32).unwrap()),
+        Some("bf16") => assert!(model.pack(Precision::Bf16).unwrap()),
+        _ => {}
+    }
     let deltas: Vec<Option<LowRank>> = model
         .sites()
         .iter()

@@ -1,6 +1,7 @@
 //! What is added to a frozen model for one forward pass.
 
 use burn::tensor::Tensor;
+use lingo_kernels::Kept;
 
 /// A low-rank addition to one site: `y += (dropout(x) @ down) @ up`.
 #[derive(Clone, Debug)]
@@ -17,6 +18,15 @@ pub struct LowRank {
 pub trait DropoutSource {
     /// `n` values, each 0 with probability `p`, else `1 / (1 - p)`.
     fn mask(&mut self, n: usize, p: f64) -> Vec<f32>;
+
+    /// The decisions of [`DropoutSource::mask`] as bits.
+    fn kept(&mut self, n: usize, p: f64) -> Kept {
+        let mask = self.mask(n, p);
+        Kept::of(
+            mask.iter().map(|&value| value != 0.0),
+            (1.0 / (1.0 - p)) as f32,
+        )
+    }
 }
 
 /// What one forward pass adds to the model. [`Adaptation::none`] is the model as it was loaded.

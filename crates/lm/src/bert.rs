@@ -2,7 +2,11 @@
 //! throughout, norms after each residual sum.
 
 use burn::tensor::Tensor;
+#[cfg(feature = "cpu")]
+use lingo_kernels::NormPlace;
 
+#[cfg(feature = "cpu")]
+use crate::engine::BlockParts;
 use crate::{
     Batch, Error, ModelConfig,
     layers::{Builder, Linear, Norm, Pass},
@@ -75,10 +79,28 @@ impl Bert {
         let x = pass.norm(&self.norm, x);
         let mut x = pass.hidden_dropout(x);
         let mask = pass.padding_mask(batch);
-        for block in &self.blocks {
-            x = block.forward(x, mask.as_ref(), pass);
+        for (number, block) in self.blocks.iter().enumerate() {
+            x = match pass.engine_block(number, x, batch) {
+                Ok(x) => x,
+                Err(x) => block.forward(x, mask.as_ref(), pass),
+            };
         }
         x
+    }
+
+    /// The parts of each block.
+    #[cfg(feature = "cpu")]
+    pub fn parts(&self) -> impl Iterator<Item = BlockParts<'_>> {
+        self.blocks.iter().map(|block| BlockParts {
+            place: NormPlace::After,
+            causal: false,
+            qkv: [&block.query, &block.key, &block.value],
+            attention_output: &block.attention_output,
+            attention_norm: &block.attention_norm,
+            first: &block.intermediate,
+            second: &block.output,
+            feed_forward_norm: &block.output_norm,
+        })
     }
 
     /// `tanh(W h + b)` of the first token's state, `[batch, hidden]`.

@@ -4,11 +4,14 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
 
-#[cfg(feature = "cpu")]
-use crate::fused;
 use crate::{
     Activation, Adaptation, Batch, DropoutSource, Error, LowRank, ModelConfig, Site,
     parameters::{Id, Kind, Parameters, Source, on},
+};
+#[cfg(feature = "cpu")]
+use crate::{
+    engine::{Engine, HostLinear, HostNorm},
+    fused,
 };
 
 /// A linear layer; `site` is its place in [`crate::Model::sites`].
@@ -23,6 +26,39 @@ pub(crate) struct Norm {
     weight: Id,
     bias: Id,
     epsilon: f64,
+}
+
+#[cfg(feature = "cpu")]
+impl Linear {
+    /// Its place in [`crate::Model::sites`].
+    pub fn site(&self) -> usize {
+        self.site
+    }
+
+    /// Its values.
+    pub fn host(&self, parameters: &Parameters) -> Result<HostLinear, Error> {
+        let (weight, sizes) = parameters.host(self.weight)?;
+        Ok(HostLinear {
+            weight,
+            bias: match self.bias {
+                Some(bias) => Some(parameters.host(bias)?.0),
+                None => None,
+            },
+            sizes: [sizes[0], sizes[1]],
+        })
+    }
+}
+
+#[cfg(feature = "cpu")]
+impl Norm {
+    /// Its values.
+    pub fn host(&self, parameters: &Parameters) -> Result<HostNorm, Error> {
+        Ok(HostNorm {
+            scale: parameters.host(self.weight)?.0,
+            shift: parameters.host(self.bias)?.0,
+            epsilon: self.epsilon,
+        })
+    }
 }
 
 /// Takes a model's tensors from a source, layer by layer.
@@ -97,6 +133,8 @@ pub(crate) struct Pass<'a> {
     pub device: Device,
     batch: usize,
     length: usize,
+    #[cfg(feature = "cpu")]
+    pub engine: Option<&'a Engine>,
 }
 
 impl<'a> Pass<'a> {
@@ -128,7 +166,24 @@ impl<'a> Pass<'a> {
             device,
             batch: batch.batch,
             length: batch.length,
+            #[cfg(feature = "cpu")]
+            engine: None,
         }
+    }
+
+    /// A block's output by the engine; the states back, where there is none.
+    pub fn engine_block(
+        &mut self,
+        number: usize,
+        x: Tensor<2>,
+        batch: &Batch,
+    ) -> Result<Tensor<2>, Tensor<2>> {
+        #[cfg(feature = "cpu")]
+        if let Some(engine) = self.engine {
+            return Ok(engine.block(number, x, batch, self));
+        }
+        let _ = (number, batch);
+        Err(x)
     }
 
     /// A parameter matrix in this pass's context.
@@ -143,23 +198,45 @@ impl<'a> Pass<'a> {
 
     /// `x W + b`, and the site's low-rank delta.
     pub fn linear(&mut self, linear: &Linear, x: Tensor<2>) -> Tensor<2> {
-        let delta = match self.low_rank.get(linear.site) {
-            Some(Some(delta)) => Some((
-                on(delta.down.clone(), self.autodiff),
-                on(delta.up.clone(), self.autodiff),
-                delta.dropout,
-            )),
-            _ => None,
-        };
+        let delta = self.delta(linear.site);
         let mut y = x.clone().matmul(self.matrix(linear.weight));
         if let Some(bias) = linear.bias {
             y = y + self.vector(bias).unsqueeze();
         }
-        let Some((down, up, p)) = delta else {
+        let Some(delta) = delta else {
             return y;
         };
-        let x = self.drop(x, p);
-        y + x.matmul(down).matmul(up)
+        let x = self.drop(x, delta.dropout);
+        y + x.matmul(delta.down).matmul(delta.up)
+    }
+
+    /// A site's low-rank delta in this pass's context.
+    pub fn delta(&self, site: usize) -> Option<LowRank> {
+        let delta = self.low_rank.get(site)?.as_ref()?;
+        Some(LowRank {
+            down: on(delta.down.clone(), self.autodiff),
+            up: on(delta.up.clone(), self.autodiff),
+            dropout: delta.dropout,
+        })
+    }
+
+    /// The model's shape.
+    #[cfg(feature = "cpu")]
+    pub fn config(&self) -> &'a ModelConfig {
+        self.config
+    }
+
+    /// Whether the model's own dropouts are on.
+    #[cfg(feature = "cpu")]
+    pub fn base_dropout(&self) -> bool {
+        self.base_dropout
+    }
+
+    /// Which of `n` values dropout keeps; `None` where all are.
+    #[cfg(feature = "cpu")]
+    pub fn kept(&mut self, n: usize, p: f64) -> Option<lingo_kernels::Kept> {
+        let source = self.dropout.as_deref_mut().filter(|_| p > 0.0)?;
+        Some(source.kept(n, p))
     }
 
     /// Layer norm over the last axis.

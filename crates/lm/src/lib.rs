@@ -10,6 +10,7 @@
 //! - [`adaptation`]: what is added to a frozen model: low-rank deltas, new rows, dropout
 //! - `layers`: linear with a low-rank delta, layer norm, attention
 //! - `bert`, `opt`: the two families
+//! - `engine`: a frozen model's blocks as custom operations on the CPU
 //! - `fused`: softmax, layer norm and GELU in one pass each, on the CPU
 //! - [`model`]: a loaded model and its forward pass
 //! - [`mlm`]: the masked-language-modelling head, for pretraining
@@ -23,6 +24,8 @@ pub mod checkpoint;
 pub mod config;
 mod config_keys;
 pub mod device;
+#[cfg(feature = "cpu")]
+mod engine;
 pub mod error;
 #[cfg(feature = "cpu")]
 mod fused;
@@ -40,6 +43,7 @@ pub use batch::Batch;
 pub use config::{Activation, Family, ModelConfig};
 pub use device::{DeviceChoice, device_name, open_device};
 pub use error::Error;
+pub use lingo_kernels::{Kept, Precision};
 pub use mlm::MlmHead;
 pub use model::{Hidden, Model, Site};
 pub use parameters::Parameters;

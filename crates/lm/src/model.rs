@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::{
-    Adaptation, Batch, Error, ModelConfig, Parameters,
+    Adaptation, Batch, Error, ModelConfig, Parameters, Precision,
     bert::Bert,
     checkpoint::Checkpoint,
     initialise::{RandomWeights, sinusoidal_positions},
@@ -13,6 +13,8 @@ use crate::{
     opt::Opt,
     parameters::{Id, Kind, Source, on},
 };
+#[cfg(feature = "cpu")]
+use crate::{device_name, engine::Engine};
 
 /// A linear layer that an adapter may target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Model {
     parameters: Parameters,
     sites: Vec<Site>,
     layers: Layers,
+    #[cfg(feature = "cpu")]
+    engine: Option<Engine>,
 }
 
 enum Layers {
@@ -98,7 +102,35 @@ impl Model {
             parameters,
             sites,
             layers,
+            #[cfg(feature = "cpu")]
+            engine: None,
         })
+    }
+
+    /// Packs the blocks for the kernels of this processor, on the CPU; on any other device nothing
+    /// changes. From then on the blocks are frozen: no tensor of theirs can be read, replaced or
+    /// trained. Whether it did; `LINGO_KERNELS=off` in the environment prevents it.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if `LINGO_KERNELS` names an instruction set that this processor lacks.
+    pub fn pack(&mut self, precision: Precision) -> Result<bool, Error> {
+        #[cfg(feature = "cpu")]
+        if self.engine.is_none() && device_name(self.parameters.device()) == "cpu" {
+            let Some(level) = crate::engine::level()? else {
+                return Ok(false);
+            };
+            let (parameters, config) = (&self.parameters, &self.config);
+            let engine = match &self.layers {
+                Layers::Bert(bert) => {
+                    Engine::new(parameters, config, bert.parts(), precision, level)
+                }
+                Layers::Opt(opt) => Engine::new(parameters, config, opt.parts(), precision, level),
+            };
+            self.engine = Some(engine?);
+            return Ok(true);
+        }
+        let _ = precision;
+        Ok(false)
     }
 
     /// Every tensor of the checkpoint is one of the model, or known to be of no use to it.
@@ -230,6 +262,10 @@ impl Model {
             ..adaptation
         };
         let mut pass = Pass::new(&self.parameters, &self.config, batch, adaptation);
+        #[cfg(feature = "cpu")]
+        {
+            pass.engine = self.engine.as_ref();
+        }
         let states = match &self.layers {
             Layers::Bert(bert) => bert.states(batch, extra, &mut pass),
             Layers::Opt(opt) => opt.states(batch, extra, &mut pass),

@@ -2,7 +2,11 @@
 //! start at row 2, norms before each sublayer, or after it in the 350m model.
 
 use burn::tensor::Tensor;
+#[cfg(feature = "cpu")]
+use lingo_kernels::NormPlace;
 
+#[cfg(feature = "cpu")]
+use crate::engine::BlockParts;
 use crate::{
     Batch, Error, ModelConfig,
     config::OptConfig,
@@ -95,8 +99,11 @@ impl Opt {
         }
         x = pass.add_to_each(x, place);
         let mask = pass.causal_mask();
-        for block in &self.blocks {
-            x = block.forward(x, &mask, pass);
+        for (number, block) in self.blocks.iter().enumerate() {
+            x = match pass.engine_block(number, x, batch) {
+                Ok(x) => x,
+                Err(x) => block.forward(x, &mask, pass),
+            };
         }
         if let Some(norm) = &self.final_norm {
             x = pass.norm(norm, x);
@@ -105,6 +112,25 @@ impl Opt {
             x = pass.linear(project_out, x);
         }
         x
+    }
+
+    /// The parts of each block.
+    #[cfg(feature = "cpu")]
+    pub fn parts(&self) -> impl Iterator<Item = BlockParts<'_>> {
+        self.blocks.iter().map(|block| BlockParts {
+            place: if block.norm_before {
+                NormPlace::Before
+            } else {
+                NormPlace::After
+            },
+            causal: true,
+            qkv: [&block.query, &block.key, &block.value],
+            attention_output: &block.attention_output,
+            attention_norm: &block.attention_norm,
+            first: &block.first,
+            second: &block.second,
+            feed_forward_norm: &block.final_norm,
+        })
     }
 }
 

@@ -146,6 +146,13 @@ impl Parameters {
         self.download(entry.value.clone())
     }
 
+    /// A tensor's values and shape in the model's layout.
+    #[cfg(feature = "cpu")]
+    pub(crate) fn host(&self, id: Id) -> Result<(Vec<f32>, &[usize]), Error> {
+        let entry = &self.entries[id.0];
+        Ok((self.download(entry.value.clone())?, &entry.shape))
+    }
+
     /// A tensor's values as Hugging Face lays them out.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 mod support;
 
 use burn::tensor::{Device, Tensor};
-use lingo_lm::{Adaptation, LowRank, Model};
+use lingo_lm::{Adaptation, LowRank, Model, Precision};
 use serde_json::Value;
 use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
@@ -16,8 +16,10 @@ const FOLDERS: [&str; 3] = ["bert", "opt", "opt_post_norm"];
 
 #[test]
 fn states_equal_transformers() {
-    check_states(&Device::flex(), TOLERANCE);
-    check_states(&Device::flex().autodiff(), TOLERANCE);
+    for packed in [false, true] {
+        check_states(&Device::flex(), packed, TOLERANCE);
+        check_states(&Device::flex().autodiff(), packed, TOLERANCE);
+    }
 }
 
 #[cfg(feature = "wgpu")]
@@ -25,15 +27,18 @@ fn states_equal_transformers() {
 #[ignore = "needs a graphics adapter, which a software one can be"]
 fn another_device_equals_transformers() {
     let device = lingo_lm::open_device(lingo_lm::DeviceChoice::Wgpu).unwrap();
-    check_states(&device, 1e-4);
+    check_states(&device, false, 1e-4);
     for case in golden("bert/golden.json")["adapted"].as_array().unwrap() {
-        check_adapted("bert", case, false, &device.clone().autodiff());
+        check_adapted("bert", case, Base::Plain, &device.clone().autodiff());
     }
 }
 
-fn check_states(device: &Device, tolerance: f32) {
+fn check_states(device: &Device, packed: bool, tolerance: f32) {
     for folder in FOLDERS {
-        let model = Model::load(&fixture(folder), device).unwrap();
+        let mut model = Model::load(&fixture(folder), device).unwrap();
+        if packed {
+            assert!(model.pack(Precision::F32).unwrap());
+        }
         let golden = golden(&format!("{folder}/golden.json"));
         let parameters = golden["parameters"].as_u64().unwrap();
         assert_eq!(model.parameter_count() as u64, parameters, "{folder}");
@@ -63,20 +68,33 @@ fn gradients_of_deltas_and_new_rows_equal_torch() {
             .unwrap()
         {
             let device = Device::flex().autodiff();
-            check_adapted(folder, case, false, &device);
-            check_adapted(folder, case, true, &device);
+            for base in [Base::Plain, Base::Trained, Base::Packed] {
+                check_adapted(folder, case, base, &device);
+            }
         }
     }
 }
 
-/// Loss and gradients of one case; with `full`, those of base tensors as well.
-fn check_adapted(folder: &str, case: &Value, full: bool, device: &Device) {
+/// What the base is: frozen in plain operations, trained in them, or frozen and packed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Base {
+    Plain,
+    Trained,
+    Packed,
+}
+
+/// Loss and gradients of one case; those of base tensors as well, where they are trained.
+fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
     let mut model = Model::load(&fixture(folder), device).unwrap();
-    let what = format!("{folder}, dropout {}", case["dropout"]);
+    let what = format!("{folder}, {kind:?}, dropout {}", case["dropout"]);
     let base = case["base_gradients"].as_object().unwrap();
+    let full = kind == Base::Trained;
     if full {
         let names: Vec<&String> = base.keys().collect();
         model.require_grad(&names).unwrap();
+    }
+    if kind == Base::Packed {
+        assert!(model.pack(Precision::F32).unwrap());
     }
 
     let dropout = case["dropout"].as_f64().unwrap();
@@ -132,7 +150,7 @@ fn check_adapted(folder: &str, case: &Value, full: bool, device: &Device) {
         check(site, &low_rank.down, &delta["down_gradient"]);
         check(site, &low_rank.up, &delta["up_gradient"]);
     }
-    for (name, expected) in base {
+    for (name, expected) in base.iter().filter(|_| kind != Base::Packed) {
         let got = model.gradient(name, &gradients).unwrap();
         if full {
             let what = format!("{what}: {name}");
@@ -147,16 +165,38 @@ fn check_adapted(folder: &str, case: &Value, full: bool, device: &Device) {
 #[ignore = "reads all-MiniLM-L6-v2 from the folder LINGO_MINILM"]
 fn the_real_minilm_equals_transformers() {
     let folder = std::env::var_os("LINGO_MINILM").expect("LINGO_MINILM");
-    let model = Model::load(folder.as_ref(), &Device::flex()).unwrap();
     let golden = golden("minilm.json");
     let parameters = golden["parameters"].as_u64().unwrap();
-    assert_eq!(model.parameter_count() as u64, parameters);
     let batch = batch(&golden);
-    let hidden = model.forward(&batch, Adaptation::none());
-    let every_16th = |values: Vec<f32>| -> Vec<f32> { values.into_iter().step_by(16).collect() };
-    // The width, 384, is a multiple of 16.
-    let states = every_16th(real(&host(hidden.states), &batch));
-    assert_close("states", &states, &floats(&golden["states"]), TOLERANCE);
-    let pooled = every_16th(host(hidden.pooled.unwrap()));
-    assert_close("pooled", &pooled, &floats(&golden["pooled"]), TOLERANCE);
+    // bf16 rounds to 8 bits at each of some forty places.
+    for (precision, tolerance) in [
+        (None, TOLERANCE),
+        (Some(Precision::F32), TOLERANCE),
+        (Some(Precision::Bf16), 0.05),
+    ] {
+        let mut model = Model::load(folder.as_ref(), &Device::flex()).unwrap();
+        assert_eq!(model.parameter_count() as u64, parameters);
+        if let Some(precision) = precision {
+            assert!(model.pack(precision).unwrap());
+        }
+        let hidden = model.forward(&batch, Adaptation::none());
+        let every_16th =
+            |values: Vec<f32>| -> Vec<f32> { values.into_iter().step_by(16).collect() };
+        // The width, 384, is a multiple of 16.
+        let states = every_16th(real(&host(hidden.states), &batch));
+        let what = |name| format!("{name}, {precision:?}");
+        assert_close(
+            &what("states"),
+            &states,
+            &floats(&golden["states"]),
+            tolerance,
+        );
+        let pooled = every_16th(host(hidden.pooled.unwrap()));
+        assert_close(
+            &what("pooled"),
+            &pooled,
+            &floats(&golden["pooled"]),
+            tolerance,
+        );
+    }
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use burn::tensor::Device;
-use lingo_lm::{Adaptation, Batch, LowRank, MlmHead, Model, ModelConfig};
+use lingo_lm::{Adaptation, Batch, LowRank, MlmHead, Model, ModelConfig, Precision};
 use support::{Pattern, host, matrix};
 
 const ALL: [&str; 3] = [
@@ -16,7 +16,7 @@ const ALL: [&str; 3] = [
 
 /// Large enough that products, softmax and sums run in parallel. The base is frozen, or
 /// trained with its head.
-fn bits(threads: usize, frozen: bool) -> Vec<u32> {
+fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.unwrap().install(|| {
         let device = Device::flex().autodiff();
@@ -25,6 +25,9 @@ fn bits(threads: usize, frozen: bool) -> Vec<u32> {
         let head = MlmHead::random(&model, 5).unwrap();
         if !frozen {
             model.require_grad(&ALL).unwrap();
+        }
+        if let Some(precision) = packed {
+            assert!(model.pack(precision).unwrap());
         }
         let wave = |n: usize| (0..n).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();
         let deltas: Vec<Option<LowRank>> = model
@@ -75,10 +78,16 @@ fn bits(threads: usize, frozen: bool) -> Vec<u32> {
 
 #[test]
 fn one_thread_and_many_give_the_same_bits() {
-    for frozen in [true, false] {
-        let one = bits(1, frozen);
+    for (frozen, packed) in [
+        (true, None),
+        (false, None),
+        (true, Some(Precision::F32)),
+        (true, Some(Precision::Bf16)),
+    ] {
+        let one = bits(1, frozen, packed);
         for threads in [2, 3] {
-            assert!(one == bits(threads, frozen), "{threads} threads differ");
+            let same = one == bits(threads, frozen, packed);
+            assert!(same, "{threads} threads differ: {frozen}, {packed:?}");
         }
     }
 }

@@ -1,0 +1,171 @@
+//! Memory that is aligned to a cache line and used again.
+//!
+//! A training step asks for the same sizes as the one before it. Fresh memory from the system
+//! costs a page fault for every 4 KiB, some 10 % of a step; buffers go back to a pool instead.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
+
+/// Bytes of a cache line, and of the widest vector.
+const LINE: usize = 64;
+
+/// Every matrix row takes a multiple of this many values.
+pub(crate) const ALIGN: usize = 16;
+
+/// `n` rounded up to a multiple of [`ALIGN`].
+pub(crate) fn aligned(n: usize) -> usize {
+    n.next_multiple_of(ALIGN)
+}
+
+/// Types of which every bit pattern is a value, zero included.
+///
+/// # Safety
+/// As said; and no `Drop`.
+pub(crate) unsafe trait Plain: Copy + Send + Sync + 'static {}
+unsafe impl Plain for f32 {}
+unsafe impl Plain for u16 {}
+unsafe impl Plain for u8 {}
+
+/// A slice of its own, from the pool and back to it.
+pub(crate) struct Buffer<T: Plain> {
+    memory: Memory,
+    length: usize,
+    values: PhantomData<T>,
+}
+
+impl<T: Plain> Buffer<T> {
+    /// `length` values: zeros, or what an earlier buffer left.
+    pub fn of_any(length: usize) -> Self {
+        Self {
+            memory: Memory::take(length * size_of::<T>()),
+            length,
+            values: PhantomData,
+        }
+    }
+
+    /// `length` zeros.
+    pub fn zeros(length: usize) -> Self {
+        let mut buffer = Self::of_any(length);
+        // SAFETY: zero bytes are a value of every `Plain` type.
+        unsafe { std::ptr::write_bytes(buffer.as_mut_ptr(), 0, length) };
+        buffer
+    }
+}
+
+impl<T: Plain> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::of_any(self.length);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
+impl<T: Plain> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: the memory holds `length` values, was zeroed when it came from the system, and
+        // every bit pattern is a value.
+        unsafe { std::slice::from_raw_parts(self.memory.at.as_ptr().cast(), self.length) }
+    }
+}
+
+impl<T: Plain> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and the memory is this buffer's alone.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.at.as_ptr().cast(), self.length) }
+    }
+}
+
+impl<T: Plain> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        Memory {
+            at: self.memory.at,
+            bytes: self.memory.bytes,
+        }
+        .give_back();
+    }
+}
+
+/// Bytes from the system. Not freed by a drop: see [`Memory::give_back`].
+struct Memory {
+    at: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: it owns what it points to.
+unsafe impl Send for Memory {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for Memory {}
+
+/// What was given back, by size.
+static POOL: Mutex<BTreeMap<usize, Vec<Memory>>> = Mutex::new(BTreeMap::new());
+
+impl Memory {
+    /// At least `bytes`: the smallest of the pool that is not much too large, else fresh.
+    fn take(bytes: usize) -> Self {
+        let bytes = size_class(bytes);
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(memory) = pool.get_mut(&bytes).and_then(Vec::pop) {
+            return memory;
+        }
+        drop(pool);
+        let layout = Self::layout(bytes);
+        // SAFETY: the size is not zero.
+        let at = unsafe { alloc_zeroed(layout) };
+        match NonNull::new(at) {
+            Some(at) => Self { at, bytes },
+            None => handle_alloc_error(layout),
+        }
+    }
+
+    fn give_back(self) {
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.entry(self.bytes).or_default().push(self);
+    }
+
+    fn layout(bytes: usize) -> Layout {
+        // Fails only for sizes near the address space's end, which no buffer has.
+        Layout::from_size_align(bytes, LINE).unwrap_or(Layout::new::<u8>())
+    }
+}
+
+/// Rounds a size up so that like sizes share memory: at most an eighth is lost.
+fn size_class(bytes: usize) -> usize {
+    let bytes = bytes.max(LINE);
+    let step = (bytes.next_power_of_two() / 16).max(LINE);
+    bytes.next_multiple_of(step)
+}
+
+/// Frees what the pool holds. Worth it between models, not between steps.
+pub fn release_memory() {
+    let pool = std::mem::take(&mut *POOL.lock().unwrap_or_else(PoisonError::into_inner));
+    for memory in pool.into_values().flatten() {
+        // SAFETY: allocated with this layout, and no buffer holds it any more.
+        unsafe { dealloc(memory.at.as_ptr(), Memory::layout(memory.bytes)) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_aligned_and_come_back() {
+        let buffer = Buffer::<f32>::zeros(1000);
+        assert_eq!(buffer.as_ptr() as usize % LINE, 0);
+        assert!(buffer.len() == 1000 && buffer.iter().all(|&x| x == 0.0));
+        for bytes in [1, 64, 65, 4000, 1 << 20, (1 << 20) + 1] {
+            let class = size_class(bytes);
+            assert!(class >= bytes && class % LINE == 0);
+            assert!(
+                class <= bytes.max(LINE) + (bytes / 8).max(LINE),
+                "{bytes}: {class}"
+            );
+        }
+    }
+}

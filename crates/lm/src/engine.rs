@@ -1,0 +1,409 @@
+//! A frozen model's blocks as custom operations on the CPU (`lingo-kernels`).
+//!
+//! burn sees one operation with two inputs: the states, and all low-rank tensors of the block in
+//! one vector. The plain blocks remain the reference; a test holds these against them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use burn::{
+    backend::{
+        Autodiff, Flex,
+        autodiff::{
+            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+            grads::Gradients,
+            ops::{Backward, Ops, OpsKind},
+        },
+        flex::FlexTensor,
+    },
+    tensor::{Tensor, TensorData},
+};
+use lingo_kernels::{
+    Block, BlockValues, Dropouts, Heads, Level, LinearValues, LowRank, NormKind, NormPlace,
+    NormValues, Positions, Precision, Record, SITES, Shape, Site,
+};
+
+use crate::{
+    Batch, Error, ModelConfig, Parameters,
+    config::Activation,
+    layers::{Linear, Norm, Pass},
+};
+
+/// The variable that forces an instruction set, or `off`: the plain operations.
+pub const KERNELS: &str = "LINGO_KERNELS";
+
+/// Where the parts of one block stand.
+pub(crate) struct BlockParts<'a> {
+    pub place: NormPlace,
+    pub causal: bool,
+    pub qkv: [&'a Linear; 3],
+    pub attention_output: &'a Linear,
+    pub attention_norm: &'a Norm,
+    pub first: &'a Linear,
+    pub second: &'a Linear,
+    pub feed_forward_norm: &'a Norm,
+}
+
+/// A model's blocks, packed.
+pub(crate) struct Engine {
+    blocks: Vec<Packed>,
+}
+
+struct Packed {
+    block: Arc<Block>,
+    /// Where each site of the block stands in [`crate::Model::sites`].
+    sites: [Option<usize>; SITES],
+}
+
+/// The instruction set to use; `None` for the plain operations.
+///
+/// # Errors
+/// [`Error::Device`] if the variable names an instruction set that is unknown or not here.
+pub(crate) fn level() -> Result<Option<Level>, Error> {
+    let fail = |problem: String| Error::Device {
+        device: "cpu".to_owned(),
+        problem,
+    };
+    match std::env::var(KERNELS) {
+        Err(_) => Ok(Some(Level::detect())),
+        Ok(text) if text.is_empty() => Ok(Some(Level::detect())),
+        Ok(text) if text == "off" => Ok(None),
+        Ok(text) => {
+            let level: Level = text
+                .parse()
+                .map_err(|problem| fail(format!("{KERNELS}: {problem}, or off")))?;
+            if level.is_here() {
+                Ok(Some(level))
+            } else {
+                Err(fail(format!("{KERNELS}: this processor lacks {level}")))
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Packs the blocks' weights.
+    ///
+    /// # Errors
+    /// The device does not give them.
+    pub fn new<'a>(
+        parameters: &Parameters,
+        config: &ModelConfig,
+        blocks: impl Iterator<Item = BlockParts<'a>>,
+        precision: Precision,
+        level: Level,
+    ) -> Result<Self, Error> {
+        let blocks = blocks
+            .map(|parts| Packed::new(parameters, config, &parts, precision, level))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { blocks })
+    }
+
+    /// One block's output.
+    pub fn block(&self, number: usize, x: Tensor<2>, batch: &Batch, pass: &mut Pass) -> Tensor<2> {
+        let packed = &self.blocks[number];
+        let dropouts = packed.dropouts(batch, pass);
+        let mut ranks = [None; SITES];
+        let mut tensors = Vec::new();
+        for (site, rank) in packed.sites.iter().zip(&mut ranks) {
+            if let Some(delta) = site.and_then(|site| pass.delta(site)) {
+                *rank = Some(delta.down.dims()[1]);
+                tensors.push(delta.down.flatten::<1>(0, 1));
+                tensors.push(delta.up.flatten::<1>(0, 1));
+            }
+        }
+        let adapters = if tensors.is_empty() {
+            Tensor::zeros([1], &pass.device)
+        } else {
+            Tensor::cat(tensors, 0)
+        };
+        let operation = Operation {
+            block: packed.block.clone(),
+            lengths: batch.lengths.clone(),
+            padded: batch.length,
+            ranks,
+        };
+        if pass.autodiff {
+            operation.tracked(x, adapters, dropouts)
+        } else {
+            operation.untracked(x, adapters, dropouts)
+        }
+    }
+}
+
+impl Packed {
+    fn new(
+        parameters: &Parameters,
+        config: &ModelConfig,
+        parts: &BlockParts,
+        precision: Precision,
+        level: Level,
+    ) -> Result<Self, Error> {
+        let host = |linear: &Linear| linear.host(parameters);
+        let [q, k, v] = parts.qkv.map(host);
+        let [q, k, v] = [q?, k?, v?];
+        let attention_output = host(parts.attention_output)?;
+        let [first, second] = [host(parts.first)?, host(parts.second)?];
+        let attention_norm = parts.attention_norm.host(parameters)?;
+        let feed_forward_norm = parts.feed_forward_norm.host(parameters)?;
+        let values = BlockValues {
+            place: parts.place,
+            heads: Heads {
+                heads: config.heads,
+                size: config.head_size(),
+                causal: parts.causal,
+                positions: Positions::None,
+            },
+            qkv: [q.values(), k.values(), v.values()],
+            attention_output: attention_output.values(),
+            attention_norm: attention_norm.values(),
+            first: first.values(),
+            gate: None,
+            activation: match config.activation {
+                Activation::Gelu => lingo_kernels::Activation::Gelu,
+                Activation::GeluTanh => lingo_kernels::Activation::GeluTanh,
+                Activation::Relu => lingo_kernels::Activation::Relu,
+            },
+            second: second.values(),
+            feed_forward_norm: feed_forward_norm.values(),
+        };
+        let mut sites = [None; SITES];
+        let [q, k, v] = parts.qkv;
+        for (site, linear) in [
+            (Site::Query, q),
+            (Site::Key, k),
+            (Site::Value, v),
+            (Site::AttentionOutput, parts.attention_output),
+            (Site::First, parts.first),
+            (Site::Second, parts.second),
+        ] {
+            sites[site as usize] = Some(linear.site());
+        }
+        Ok(Self {
+            block: Arc::new(Block::new(&values, precision, level)),
+            sites,
+        })
+    }
+
+    /// Draws the block's dropouts, in the order in which the plain operations ask for them.
+    fn dropouts(&self, batch: &Batch, pass: &mut Pass) -> Dropouts {
+        let rows = batch.batch * batch.length;
+        let hidden = self.block.hidden();
+        let mut dropouts = Dropouts::default();
+        let config = pass.config();
+        let (heads, attention, behind) = (
+            config.heads,
+            config.attention_dropout,
+            config.hidden_dropout,
+        );
+        let sites = |sites: &[Site], pass: &mut Pass, dropouts: &mut Dropouts| {
+            for &site in sites {
+                let number = site as usize;
+                let delta = self.sites[number].and_then(|site| pass.delta(site));
+                if let (Some(delta), Some((input, _))) = (delta, self.block.site(site)) {
+                    dropouts.sites[number] = pass.kept(rows * input, delta.dropout);
+                }
+            }
+        };
+        sites(&[Site::Query, Site::Key, Site::Value], pass, &mut dropouts);
+        if pass.base_dropout() {
+            let n = batch.batch * heads * batch.length * batch.length;
+            dropouts.probabilities = pass.kept(n, attention);
+        }
+        sites(&[Site::AttentionOutput], pass, &mut dropouts);
+        if pass.base_dropout() {
+            dropouts.attention = pass.kept(rows * hidden, behind);
+        }
+        sites(
+            &[Site::First, Site::Gate, Site::Second],
+            pass,
+            &mut dropouts,
+        );
+        if pass.base_dropout() {
+            dropouts.feed_forward = pass.kept(rows * hidden, behind);
+        }
+        dropouts
+    }
+}
+
+/// A linear layer's values on the host.
+pub(crate) struct HostLinear {
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
+    pub sizes: [usize; 2],
+}
+
+impl HostLinear {
+    fn values(&self) -> LinearValues<'_> {
+        LinearValues {
+            weight: &self.weight,
+            bias: self.bias.as_deref(),
+            input: self.sizes[0],
+            output: self.sizes[1],
+        }
+    }
+}
+
+/// A layer norm's values on the host.
+pub(crate) struct HostNorm {
+    pub scale: Vec<f32>,
+    pub shift: Vec<f32>,
+    pub epsilon: f64,
+}
+
+impl HostNorm {
+    fn values(&self) -> NormValues<'_> {
+        NormValues {
+            kind: NormKind::Layer,
+            scale: &self.scale,
+            shift: Some(&self.shift),
+            epsilon: self.epsilon,
+        }
+    }
+}
+
+/// One pass through one block.
+#[derive(Clone)]
+struct Operation {
+    block: Arc<Block>,
+    lengths: Vec<u32>,
+    padded: usize,
+    ranks: [Option<usize>; SITES],
+}
+
+impl Operation {
+    fn tracked(self, x: Tensor<2>, adapters: Tensor<1>, dropouts: Dropouts) -> Tensor<2> {
+        let (Ok(x), Ok(adapters)) = (
+            x.try_into_primitive::<Autodiff<Flex>>(),
+            adapters.try_into_primitive::<Autodiff<Flex>>(),
+        ) else {
+            unreachable!("an engine runs on the CPU alone");
+        };
+        let [(x, x_node), (adapters, adapters_node)] = [x.into_parts(), adapters.into_parts()];
+        let prepared = BlockBackward
+            .prepare::<NoCheckpointing>([x_node, adapters_node])
+            .compute_bound()
+            .stateful();
+        let y = match prepared {
+            OpsKind::Tracked(prepared) => {
+                let (y, record) = self.forward(x, adapters, dropouts, true);
+                let state = State {
+                    operation: self,
+                    record: record.map(Arc::new),
+                };
+                prepared.finish(state, y)
+            }
+            OpsKind::UnTracked(prepared) => {
+                let (y, _) = self.forward(x, adapters, dropouts, false);
+                prepared.finish(y)
+            }
+        };
+        Tensor::from_primitive::<Autodiff<Flex>>(y)
+    }
+
+    fn untracked(&self, x: Tensor<2>, adapters: Tensor<1>, dropouts: Dropouts) -> Tensor<2> {
+        let (Ok(x), Ok(adapters)) = (
+            x.try_into_primitive::<Flex>(),
+            adapters.try_into_primitive::<Flex>(),
+        ) else {
+            unreachable!("an engine runs on the CPU alone");
+        };
+        let (y, _) = self.forward(x, adapters, dropouts, false);
+        Tensor::from_primitive::<Flex>(y)
+    }
+
+    fn forward(
+        &self,
+        x: FlexTensor,
+        adapters: FlexTensor,
+        dropouts: Dropouts,
+        keep: bool,
+    ) -> (FlexTensor, Option<Record>) {
+        let x = x.to_contiguous();
+        let adapters = adapters.to_contiguous();
+        let mut rest = adapters.storage::<f32>();
+        let mut take = |n: usize| {
+            let (taken, behind) = rest.split_at(n);
+            rest = behind;
+            taken
+        };
+        let low_rank = SITE_LIST.map(|site| {
+            let rank = self.ranks[site as usize]?;
+            let (input, output) = self.block.site(site)?;
+            Some(LowRank {
+                down: take(input * rank),
+                up: take(rank * output),
+                rank,
+            })
+        });
+        let shape = Shape {
+            lengths: &self.lengths,
+            padded: self.padded,
+        };
+        let (y, record) = self
+            .block
+            .forward(x.storage::<f32>(), &shape, &low_rank, dropouts, keep);
+        let shape = [shape.rows(), self.block.hidden()];
+        (FlexTensor::from_data(TensorData::new(y, shape)), record)
+    }
+}
+
+const SITE_LIST: [Site; SITES] = [
+    Site::Query,
+    Site::Key,
+    Site::Value,
+    Site::AttentionOutput,
+    Site::First,
+    Site::Gate,
+    Site::Second,
+];
+
+#[derive(Clone)]
+struct State {
+    operation: Operation,
+    record: Option<Arc<Record>>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct BlockBackward;
+
+impl Backward<Flex, 2> for BlockBackward {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let State { operation, record } = ops.state;
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let [x, adapters] = ops.parents;
+        let Some(record) = record else {
+            unreachable!("a tracked pass keeps its record");
+        };
+        let found = operation
+            .block
+            .backward(&record, gradient.storage::<f32>(), x.is_some());
+        drop(record);
+        if let (Some(x), Some(values)) = (x, found.input) {
+            let shape = [
+                values.len() / operation.block.hidden(),
+                operation.block.hidden(),
+            ];
+            let tensor = FlexTensor::from_data(TensorData::new(values, shape));
+            grads.register::<Flex>(x.id, tensor);
+        }
+        if let Some(adapters) = adapters {
+            let mut values = Vec::new();
+            for gradient in found.low_rank.into_iter().flatten() {
+                values.extend(gradient.down);
+                values.extend(gradient.up);
+            }
+            let n = values.len();
+            let tensor = FlexTensor::from_data(TensorData::new(values, [n]));
+            grads.register::<Flex>(adapters.id, tensor);
+        }
+    }
+}
