@@ -3,13 +3,16 @@
 mod model_folder;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
+use burn::tensor::Device;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::{Split, atomic};
-use lingo_lm::{DeviceChoice, Model, ModelConfig, Precision, device_name, open_device};
+use lingo_lm::{DeviceChoice, Model, ModelConfig, Packing, Precision, device_name, open_device};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter_folder::{Description, write_adapter};
@@ -18,13 +21,13 @@ use crate::dropout::Dropout;
 use crate::model_shape::model_digest;
 use crate::network::{Network, NetworkPlan};
 use crate::optimizer::LinearSchedule;
-use crate::plan::{StepPlan, plan, pooling, schedule};
+use crate::plan::{Lengths, StepPlan, plan, pooling, schedule};
 use crate::rank::Allocator;
 use crate::train_config::{PrecisionChoice, SelectBy};
 use crate::train_log::TrainLog;
 use crate::trained::{Inference, Trained};
 use crate::trainer::{EVALUATION_BATCH, Trainer};
-use crate::{Error, Method, TrainConfig, new_rows};
+use crate::{Error, Method, Models, TrainConfig, new_rows};
 use model_folder::write_model;
 
 /// What one cell is made from.
@@ -43,6 +46,8 @@ pub struct AdaptRequest<'a> {
     pub device: DeviceChoice,
     /// The folder of the cell.
     pub out: &'a Path,
+    /// Models that other cells of this process may have loaded.
+    pub models: &'a Models,
     /// Who hears how far it is.
     pub progress: &'a dyn Progress,
     /// Set when training must stop.
@@ -97,12 +102,11 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     let planned = check(request, &train, &dev)?;
 
     let device = open_device(request.device)?;
-    let mut model = Model::load(request.model, &device.clone().autodiff())?;
-    let precision = pack(&mut model, request.method, request.train.precision)?;
+    let digest = model_digest(request.model)?;
+    let (model, precision) = load_model(request, digest, &device.clone().autodiff())?;
     let shape = crate::model_shape::ModelShape::read(request.model)?;
     let pooling = pooling(request.train, model.config().family, shape.has_pooler)?;
     let family = model.config().family;
-    let digest = model_digest(request.model)?;
     let encoding = &request.tokens.metadata.encoding;
     let (network, store) = Network::build(
         model,
@@ -112,6 +116,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
             outputs: request.tokens.metadata.labels.outputs(),
             new_rows: encoding.new_rows.as_ref(),
             base_dropout: request.train.base_dropout,
+            recompute: request.train.recompute,
             seed: request.seed,
         },
     )?;
@@ -166,7 +171,10 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     }
     request.progress.begin("train", planned.steps);
     trainer.run()?;
-    request.progress.end("");
+    request.progress.end(&match peak_memory() {
+        Some(bytes) => format!("peak memory {} MiB", bytes >> 20),
+        None => String::new(),
+    });
 
     let Trainer {
         network,
@@ -234,18 +242,31 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-/// Packs a model for the method; the precision that it then has.
-fn pack(
-    model: &mut Model,
-    method: &Method,
-    choice: PrecisionChoice,
-) -> Result<PrecisionChoice, Error> {
-    let precision = choice.resolve();
-    let packed = !matches!(method, Method::Full(_)) && model.pack(precision)?;
-    Ok(match precision {
-        Precision::Bf16 if packed => PrecisionChoice::Bf16,
+/// The request's model, and the precision that it has: shared and packed, unless all of it is trained.
+fn load_model(
+    request: &AdaptRequest,
+    digest: Digest,
+    device: &Device,
+) -> Result<(Arc<Model>, PrecisionChoice), Error> {
+    let new_rows = request.tokens.metadata.encoding.new_rows.is_some();
+    let gradients = match request.method {
+        Method::Full(_) => {
+            let model = Model::load(request.model, device)?;
+            return Ok((Arc::new(model), PrecisionChoice::F32));
+        }
+        Method::Head(_) => new_rows,
+        _ => true,
+    };
+    let packing = Packing {
+        precision: request.train.precision.resolve(),
+        gradients,
+    };
+    let model = request.models.get(request.model, digest, device, packing)?;
+    let precision = match model.packing() {
+        Some(packing) if packing.precision == Precision::Bf16 => PrecisionChoice::Bf16,
         _ => PrecisionChoice::F32,
-    })
+    };
+    Ok((model, precision))
 }
 
 /// Finds what is wrong before anything is loaded.
@@ -279,13 +300,17 @@ fn check(
                 .into(),
         ));
     }
+    let mut lengths = Lengths::new();
+    for row in train {
+        *lengths.entry(row.input_ids.len() as u32).or_default() += 1;
+    }
     plan(
         request.model,
         request.method,
         request.train,
         &metadata.labels,
         metadata.encoding.new_rows.as_ref(),
-        train.len(),
+        &lengths,
     )
 }
 
@@ -372,9 +397,12 @@ pub(crate) fn predict_rows(
 ) -> Result<Predictions, Error> {
     let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
     let size = EVALUATION_BATCH.max(batch);
+    let begin = Instant::now();
     progress.begin("predict", rows.len() as u64);
     let logits = inference.logits(&ids, description.encoding.pad, size, progress)?;
-    progress.end("");
+    let tokens: usize = ids.iter().map(|ids| ids.len()).sum();
+    let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
+    progress.end(&format!("{speed:.0} tokens/s"));
     let rows = rows
         .iter()
         .zip(logits)
@@ -392,7 +420,7 @@ pub(crate) fn predict_rows(
 }
 
 /// Most memory that this process held, where the system tells.
-fn peak_memory() -> Option<u64> {
+pub(crate) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -32,6 +32,50 @@ pub(crate) fn epoch_batches(
     batches
 }
 
+/// How many sequences each batch of an epoch has when a batch may hold `budget` tokens (one
+/// sequence at least): the lengths in ascending order, cut where the budget is full. It depends on
+/// the lengths alone, so that every epoch has as many steps.
+pub(crate) fn sizes_by_tokens(lengths: impl IntoIterator<Item = usize>, budget: u64) -> Vec<usize> {
+    let mut sizes = Vec::new();
+    let (mut size, mut tokens) = (0, 0u64);
+    for length in lengths {
+        if size > 0 && tokens + length as u64 > budget {
+            sizes.push(size);
+            (size, tokens) = (0, 0);
+        }
+        size += 1;
+        tokens += length as u64;
+    }
+    sizes.extend((size > 0).then_some(size));
+    sizes
+}
+
+/// The batches of one epoch under a token budget. Sequences are sorted by their length, blurred by
+/// a twentieth so that each epoch has other neighbours; a batch may exceed its budget by as much.
+pub(crate) fn epoch_batches_by_tokens(
+    lengths: &[usize],
+    budget: u64,
+    seed: u64,
+    epoch: u64,
+) -> Vec<Vec<usize>> {
+    let mut stream = Stream::new(seed, &format!("shuffle of epoch {epoch}"));
+    let mut ascending = lengths.to_vec();
+    ascending.sort_unstable();
+    let mut order: Vec<(f64, usize)> = lengths
+        .iter()
+        .enumerate()
+        .map(|(i, &length)| (length as f64 * (0.95 + 0.1 * stream.uniform()), i))
+        .collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut order = order.into_iter().map(|(_, i)| i);
+    let mut batches: Vec<Vec<usize>> = sizes_by_tokens(ascending, budget)
+        .into_iter()
+        .map(|size| order.by_ref().take(size).collect())
+        .collect();
+    stream.shuffle(&mut batches);
+    batches
+}
+
 /// Batches for evaluation: sorted by length.
 pub(crate) fn evaluation_batches(lengths: &[usize], batch: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
@@ -74,6 +118,34 @@ mod tests {
             let mut all: Vec<usize> = batches.into_iter().flatten().collect();
             all.sort_unstable();
             prop_assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_budget_is_kept_and_every_epoch_has_as_many_batches(
+            lengths in proptest::collection::vec(1usize..200, 1..300), budget in 1u64..2000, seed: u64,
+        ) {
+            let mut ascending = lengths.clone();
+            ascending.sort_unstable();
+            let sizes = sizes_by_tokens(ascending.iter().copied(), budget);
+            let mut rest = ascending.as_slice();
+            for (i, &size) in sizes.iter().enumerate() {
+                let (batch, behind) = rest.split_at(size);
+                let tokens = batch.iter().sum::<usize>() as u64;
+                prop_assert!(tokens <= budget || size == 1);
+                // No batch could have taken the next sequence as well.
+                let next = behind.first().map_or(u64::MAX, |&n| n as u64);
+                prop_assert!(i + 1 == sizes.len() || tokens.saturating_add(next) > budget);
+                rest = behind;
+            }
+            for epoch in 0..3 {
+                let batches = epoch_batches_by_tokens(&lengths, budget, seed, epoch);
+                prop_assert_eq!(batches.len(), sizes.len());
+                let mut all: Vec<usize> = batches.into_iter().flatten().collect();
+                all.sort_unstable();
+                prop_assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
+            }
         }
     }
 

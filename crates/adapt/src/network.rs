@@ -1,5 +1,7 @@
 //! A model with what is trained on it: low-rank deltas, new embedding rows, a head.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
@@ -19,18 +21,21 @@ pub(crate) struct NetworkPlan<'a> {
     pub outputs: usize,
     pub new_rows: Option<&'a NewRows>,
     pub base_dropout: bool,
+    pub recompute: bool,
     pub seed: u64,
 }
 
 /// A model and the places of what is trained in a [`ParameterStore`].
 pub(crate) struct Network {
-    pub model: Model,
+    /// Shared with other cells, unless all of it is trained.
+    pub model: Arc<Model>,
     pub deltas: Vec<Delta>,
     pub head: Head,
     pub rows: Option<Rows>,
     /// Store entries that are the model's own tensors, by their names (`full`).
     pub of_model: Vec<(usize, String)>,
     base_dropout: bool,
+    recompute: bool,
     device: Device,
 }
 
@@ -79,7 +84,7 @@ impl Network {
     /// Initial values: `lora` as PEFT has them (down uniform in +-1/sqrt(input), up zero);
     /// AdaLoRA's as PEFT's (both N(0, 0.02), lambda zero); as-published-code lambda N(0, 0.02) too.
     /// The head is N(0, initializer range) as in `transformers`.
-    pub fn build(model: Model, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
+    pub fn build(model: Arc<Model>, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
         let mut store = ParameterStore::default();
         let family = model.config().family;
         let mut deltas = Vec::new();
@@ -123,6 +128,7 @@ impl Network {
             rows,
             of_model,
             base_dropout: plan.base_dropout,
+            recompute: plan.recompute,
             device,
         };
         Ok((network, store))
@@ -149,16 +155,21 @@ impl Network {
 
     /// Brings the store's values to the device; `tracked` ones gather gradients.
     pub fn upload(&mut self, store: &ParameterStore, tracked: bool) -> Result<Uploaded, Error> {
-        if tracked != self.model.parameters().any_trainable() {
-            if tracked {
-                let names: Vec<&String> = self.of_model.iter().map(|(_, name)| name).collect();
-                self.model.require_grad(&names)?;
-            } else {
-                self.model.freeze();
+        if !self.of_model.is_empty() {
+            let Some(model) = Arc::get_mut(&mut self.model) else {
+                unreachable!("a model that is trained is nobody else's");
+            };
+            if tracked != model.parameters().any_trainable() {
+                if tracked {
+                    let names: Vec<&String> = self.of_model.iter().map(|(_, name)| name).collect();
+                    model.require_grad(&names)?;
+                } else {
+                    model.freeze();
+                }
             }
-        }
-        for (entry, name) in &self.of_model {
-            self.model.set_tensor(name, store.slice(*entry).to_vec())?;
+            for (entry, name) in &self.of_model {
+                model.set_tensor(name, store.slice(*entry).to_vec())?;
+            }
         }
         let first_of_model = self
             .of_model
@@ -194,6 +205,7 @@ impl Network {
                 None => None,
             },
             base_dropout: self.base_dropout,
+            recompute: self.recompute,
         };
         let hidden = self.model.forward(batch, adaptation);
         let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;

@@ -1,5 +1,6 @@
 //! What a training run will do, known before it starts: steps, parameters, allocations.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use lingo_artifact::LabelKind;
@@ -7,6 +8,7 @@ use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::{Family, Site};
 use serde::Serialize;
 
+use crate::batching::sizes_by_tokens;
 use crate::method::{RankAdaptation, Variant};
 use crate::model_shape::ModelShape;
 use crate::rank::{Rule, Schedule, allocator::swaps};
@@ -18,6 +20,9 @@ use crate::{Error, Method, TrainConfig};
 const FEWEST_ALLOCATIONS: usize = 10;
 /// The default interval makes about so many.
 const USUAL_ALLOCATIONS: u64 = 40;
+
+/// How many rows have how many tokens.
+pub type Lengths = BTreeMap<u32, u64>;
 
 /// The numbers of a run before it starts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,7 +45,8 @@ pub struct StepPlan {
     pub exchanged: u64,
 }
 
-/// Plans a run of `examples` training rows on the model folder `model`, without loading its weights.
+/// Plans a run on the model folder `model`, without loading its weights. `lengths` are the training
+/// rows by their number of tokens.
 ///
 /// # Errors
 /// [`Error::Config`]: a target that matches nothing, a pooling that the model lacks, a schedule that
@@ -51,14 +57,14 @@ pub fn plan(
     train: &TrainConfig,
     labels: &LabelKind,
     new_rows: Option<&NewRows>,
-    examples: usize,
+    lengths: &Lengths,
 ) -> Result<StepPlan, Error> {
-    if examples == 0 {
+    if lengths.is_empty() {
         return Err(Error::Data("there are no training examples".into()));
     }
     let shape = ModelShape::read(model)?;
     let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
-    let (steps_per_epoch, steps) = steps(train, examples);
+    let (steps_per_epoch, steps) = steps(train, lengths);
     let outputs = labels.outputs() as u64;
     let head = (shape.config.output_size() as u64
         + u64::from(head_has_bias(shape.config.family, pooling)))
@@ -106,8 +112,19 @@ pub fn plan(
 }
 
 /// Steps of an epoch and of the run.
-pub(crate) fn steps(train: &TrainConfig, examples: usize) -> (u64, u64) {
-    let batches = (examples as u64).div_ceil(u64::from(train.batch.get()));
+pub(crate) fn steps(train: &TrainConfig, lengths: &Lengths) -> (u64, u64) {
+    let batches = match train.batch_tokens {
+        None => {
+            let examples: u64 = lengths.values().sum();
+            examples.div_ceil(u64::from(train.batch.get()))
+        }
+        Some(budget) => {
+            let ascending = lengths
+                .iter()
+                .flat_map(|(&length, &n)| std::iter::repeat_n(length as usize, n as usize));
+            sizes_by_tokens(ascending, u64::from(budget.get())).len() as u64
+        }
+    };
     let per_epoch = batches.div_ceil(u64::from(train.accumulate.get()));
     (per_epoch, per_epoch * u64::from(train.epochs.get()))
 }

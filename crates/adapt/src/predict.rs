@@ -1,11 +1,12 @@
 //! Predictions of a trained adapter on new rows.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::tokens::TokenRow;
-use lingo_lm::{DeviceChoice, Model, open_device};
+use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 
 use crate::adapt::predict_rows;
 use crate::adapter_folder::{Description, read_adapter};
@@ -45,9 +46,12 @@ pub fn predict(
     }
     let mut model = Model::load(&folder, &open_device(device)?)?;
     if !matches!(description.method, Method::Full(_)) {
-        model.pack(description.precision.resolve())?;
+        model.pack(Packing {
+            precision: description.precision.resolve(),
+            gradients: false,
+        })?;
     }
-    let inference = Inference::new(model, &trained)?;
+    let inference = Inference::new(Arc::new(model), &trained)?;
     let rows: Vec<&TokenRow> = rows.iter().collect();
     predict_rows(&inference, &rows, &description, 0, progress)
 }

@@ -15,6 +15,8 @@ pub struct TrainConfig {
     pub epochs: NonZeroU32,
     /// Sequences of a batch.
     pub batch: NonZeroU32,
+    /// Tokens of a batch, instead of a number of sequences: short sequences come in larger batches.
+    pub batch_tokens: Option<NonZeroU32>,
     /// Batches of an optimizer step.
     pub accumulate: NonZeroU32,
     /// Peak learning rate; a method may override it.
@@ -37,6 +39,9 @@ pub struct TrainConfig {
     pub base_dropout: bool,
     /// How the frozen weights are held and multiplied, on the CPU.
     pub precision: PrecisionChoice,
+    /// Whether the backward pass computes the blocks' inner values again instead of keeping them:
+    /// less memory, about a third more time, the same result.
+    pub recompute: bool,
     /// Steps between lines of train.jsonl.
     pub log_every: NonZeroU32,
 }
@@ -100,6 +105,7 @@ impl Default for TrainConfig {
         Self {
             epochs: count(8),
             batch: count(32),
+            batch_tokens: None,
             accumulate: count(1),
             learning_rate: positive(1e-3),
             weight_decay: NonNegative::try_from(0.01).unwrap_or_else(|_| unreachable!()),
@@ -111,6 +117,7 @@ impl Default for TrainConfig {
             pooling: None,
             base_dropout: true,
             precision: PrecisionChoice::Auto,
+            recompute: false,
             log_every: count(10),
         }
     }

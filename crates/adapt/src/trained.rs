@@ -1,5 +1,8 @@
 //! What training leaves: deltas without their pruned triplets, new rows, a head.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use burn::tensor::{Tensor, TensorData};
 use lingo_artifact::Label;
 use lingo_artifact::progress::Progress;
@@ -129,7 +132,7 @@ impl Trained {
 
 /// A model with a trained adapter on it, for prediction.
 pub(crate) struct Inference {
-    model: Model,
+    model: Arc<Model>,
     low_rank: Vec<Option<LowRank>>,
     rows: Option<Tensor<2>>,
     new_rows: usize,
@@ -144,9 +147,11 @@ impl Inference {
     ///
     /// # Errors
     /// [`Error::Config`] for a module that the model does not have or that has another size.
-    pub fn new(mut model: Model, trained: &Trained) -> Result<Self, Error> {
-        for (name, values) in &trained.of_model {
-            model.set_tensor(name, values.clone())?;
+    pub fn new(mut model: Arc<Model>, trained: &Trained) -> Result<Self, Error> {
+        if let Some(own) = Arc::get_mut(&mut model) {
+            for (name, values) in &trained.of_model {
+                own.set_tensor(name, values.clone())?;
+            }
         }
         let device = model.parameters().device().clone();
         let matrix = |values: Vec<f32>, shape: [usize; 2]| {
@@ -222,7 +227,7 @@ impl Inference {
     ) -> Result<Vec<Vec<f32>>, Error> {
         let lengths: Vec<usize> = rows.iter().map(|r| r.len()).collect();
         let mut all = vec![Vec::new(); rows.len()];
-        let mut done = 0;
+        let (begin, mut done, mut tokens) = (Instant::now(), 0, 0u64);
         for indices in evaluation_batches(&lengths, batch) {
             let batch = pad(indices.iter().map(|&i| rows[i]), pad_id);
             batch.check(self.model.config(), self.new_rows)?;
@@ -247,7 +252,9 @@ impl Inference {
                 all[i] = row.to_vec();
             }
             done += indices.len() as u64;
-            progress.advance(done, "");
+            tokens += indices.iter().map(|&i| lengths[i] as u64).sum::<u64>();
+            let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
+            progress.advance(done, &format!("{speed:.0} tokens/s"));
         }
         Ok(all)
     }

@@ -8,7 +8,7 @@ use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::train_log::TrainEvent;
 
-use crate::batching::{epoch_batches, evaluation_batches, pad};
+use crate::batching::{epoch_batches, epoch_batches_by_tokens, evaluation_batches, pad};
 use crate::checkpoint::{self, Progressed, Vectors};
 use crate::dropout::Dropout;
 use crate::loss::summed_loss;
@@ -74,7 +74,12 @@ impl Trainer<'_> {
         let mut logged = (Instant::now(), self.state.tokens);
         while self.state.step < self.schedule.total && !self.state.stopped {
             let epoch = self.state.step / self.steps_per_epoch;
-            let batches = epoch_batches(&lengths, batch, self.seed, epoch);
+            let batches = match self.config.batch_tokens {
+                None => epoch_batches(&lengths, batch, self.seed, epoch),
+                Some(budget) => {
+                    epoch_batches_by_tokens(&lengths, u64::from(budget.get()), self.seed, epoch)
+                }
+            };
             let done_of_epoch = (self.state.step % self.steps_per_epoch) as usize;
             for group in batches.chunks(accumulate).skip(done_of_epoch) {
                 let learning_rate = self.schedule.rate(self.state.step);
@@ -247,6 +252,7 @@ impl Trainer<'_> {
             tokens: Some(self.state.tokens),
             tokens_per_second: Some(speed),
             seconds: Some(self.state.seconds),
+            peak_memory_bytes: crate::adapt::peak_memory(),
             ..TrainEvent::default()
         })?;
         let note = format!("loss {loss:.3}, {speed:.0} tokens/s");

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lingo_adapt::{AdaptRequest, Error, Kind, Method, Outcome, TrainConfig, adapt, predict};
+use lingo_adapt::{
+    AdaptRequest, Error, Kind, Method, Models, Outcome, TrainConfig, adapt, predict,
+};
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::random::Stream;
@@ -110,6 +112,7 @@ impl Cell<'_> {
             seed: self.seed,
             device: DeviceChoice::Cpu,
             out,
+            models: &Models::default(),
             progress,
             stop,
         })
@@ -383,6 +386,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
             .map(|e| TrainEvent {
                 seconds: None,
                 tokens_per_second: None,
+                peak_memory_bytes: None,
                 ..e
             })
             .collect()

@@ -47,6 +47,9 @@ pub struct TrainEvent {
     /// Wall seconds since training began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// Most memory that the process held so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// Reads a whole `train.jsonl`.

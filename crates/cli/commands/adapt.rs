@@ -1,6 +1,6 @@
 //! `adapt`.
 
-use lingo_adapt::AdaptRequest;
+use lingo_adapt::{AdaptRequest, Models};
 use lingo_artifact::tokens::Tokens;
 use lingo_workflow::{Error, Kind, Observer as _, settings};
 
@@ -24,6 +24,7 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
         seed: arguments.seed,
         device,
         out: &arguments.out,
+        models: &Models::default(),
         progress: progress.as_ref(),
         stop: &stop,
     })?;

@@ -37,11 +37,11 @@ impl Block {
     /// is not read.
     ///
     /// # Panics
-    /// If `kept` is another block's.
+    /// If `kept` is another block's, or the block was packed without gradients.
     pub fn backward(&self, kept: &Record, gradient: &[f32], input: bool) -> Gradients {
         assert_eq!(gradient.len(), kept.rows * self.hidden());
         match (&self.format, &kept.chunks) {
-            (Format::F32(parts), Chunks::F32(chunks)) => on_level(
+            (Format::F32(parts), Chunks::F32(chunks)) if parts.id == kept.block => on_level(
                 self.level(),
                 Backward {
                     parts,
@@ -51,7 +51,7 @@ impl Block {
                     input,
                 },
             ),
-            (Format::Bf16(parts), Chunks::Bf16(chunks)) => on_level(
+            (Format::Bf16(parts), Chunks::Bf16(chunks)) if parts.id == kept.block => on_level(
                 self.level(),
                 Backward {
                     parts,
@@ -61,7 +61,7 @@ impl Block {
                     input,
                 },
             ),
-            _ => panic!("kept by a block of another precision"),
+            _ => panic!("kept by another block"),
         }
     }
 }
@@ -330,8 +330,9 @@ impl<E: Element> Back<'_, E> {
         sums: &mut Sums,
     ) -> Matrix<f32> {
         let number = site as usize;
-        let Some(linear) = &self.pass.parts.sites[number] else {
-            unreachable!("the block has no {site:?}");
+        let linear = self.pass.parts.sites[number].as_ref();
+        let Some(transposed) = linear.and_then(|linear| linear.transposed.as_ref()) else {
+            panic!("the block has no {site:?}, or was packed without gradients");
         };
         let v = self.adapter::<S>(site, &gradient, x, sums);
         let rows = gradient.rows;
@@ -340,10 +341,10 @@ impl<E: Element> Back<'_, E> {
         } else {
             Start::Zero
         };
-        let mut into = into.unwrap_or_else(|| Matrix::of_any(rows, linear.transposed.width));
+        let mut into = into.unwrap_or_else(|| Matrix::of_any(rows, transposed.width));
         call::<S, _>(Product {
             a: &E::from_matrix::<S>(gradient),
-            w: &linear.transposed,
+            w: transposed,
             start,
             low_rank: None,
             c: &mut into,

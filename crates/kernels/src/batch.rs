@@ -4,7 +4,7 @@
 
 use crate::attention::Sequence;
 
-/// Rows that a chunk should have at least, unless the batch is smaller: enough to use a weight
+/// Rows that a chunk has at least, unless it is the last: enough to use a weight
 /// again while it is in the cache, few enough to give every thread its share.
 const ROWS: usize = 64;
 
@@ -82,7 +82,7 @@ mod tests {
             .collect();
         assert_eq!(rows, expected);
         let sizes: Vec<usize> = chunks.iter().map(|c| c.rows.len()).collect();
-        assert_eq!(sizes, [83, 65, 71]);
+        assert_eq!(sizes, [83, 65, 64, 7]);
         assert_eq!((chunks[1].first, chunks[1].end), (3 * 64, 5 * 64));
     }
 }

@@ -1,5 +1,7 @@
 //! A frozen transformer block: two sublayers, each with a residual sum and a norm before or behind it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::activation::Activation;
 use crate::attention::{Attention, Heads};
 use crate::buffer::Buffer;
@@ -103,7 +105,7 @@ pub const SITES: usize = 7;
 /// A packed linear layer: the weight, and its transpose for the backward pass.
 pub(crate) struct Linear<E: Element> {
     pub weight: Packed<E>,
-    pub transposed: Packed<E>,
+    pub transposed: Option<Packed<E>>,
     pub bias: Option<Buffer<f32>>,
 }
 
@@ -116,6 +118,8 @@ pub(crate) struct Parts<E: Element> {
     pub feed_forward_norm: Norm,
     pub activation: Activation,
     pub hidden: usize,
+    /// No other block's: a record is read without checks, by the sizes of the block that made it.
+    pub id: u64,
 }
 
 /// A block, packed for one instruction set.
@@ -130,16 +134,16 @@ pub(crate) enum Format {
 }
 
 impl Block {
-    /// Packs a block's weights.
+    /// Packs a block's weights; without `gradients` only for [`Block::forward`], in half the memory.
     ///
     /// # Panics
     /// If the sizes of the parts do not fit one another.
-    pub fn new(values: &BlockValues, precision: Precision, level: Level) -> Self {
+    pub fn new(values: &BlockValues, precision: Precision, level: Level, gradients: bool) -> Self {
         assert!(level.is_here(), "this processor lacks {level}");
         let lanes = lanes(level);
         let format = match precision {
-            Precision::F32 => Format::F32(Parts::new(values, lanes)),
-            Precision::Bf16 => Format::Bf16(Parts::new(values, lanes)),
+            Precision::F32 => Format::F32(Parts::new(values, lanes, gradients)),
+            Precision::Bf16 => Format::Bf16(Parts::new(values, lanes, gradients)),
         };
         Self { format, level }
     }
@@ -192,7 +196,8 @@ pub(crate) fn lanes(level: Level) -> usize {
 }
 
 impl<E: Element> Parts<E> {
-    fn new(values: &BlockValues, lanes: usize) -> Self {
+    fn new(values: &BlockValues, lanes: usize, gradients: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let hidden = values.qkv[0].input;
         let width = values.heads.heads * values.heads.size;
         for linear in &values.qkv {
@@ -212,7 +217,7 @@ impl<E: Element> Parts<E> {
         if let Some(gate) = &values.gate {
             fits(gate, (hidden, inner));
         }
-        let linear = |values: &LinearValues| Some(Linear::new(values, lanes));
+        let linear = |values: &LinearValues| Some(Linear::new(values, lanes, gradients));
         let [q, k, v] = &values.qkv;
         Self {
             place: values.place,
@@ -230,6 +235,7 @@ impl<E: Element> Parts<E> {
             feed_forward_norm: norm(&values.feed_forward_norm, hidden),
             activation: values.activation,
             hidden,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -243,13 +249,15 @@ impl<E: Element> Parts<E> {
         self.sites
             .iter()
             .flatten()
-            .map(|linear| linear.weight.bytes() + linear.transposed.bytes())
+            .map(|linear| {
+                linear.weight.bytes() + linear.transposed.as_ref().map_or(0, Packed::bytes)
+            })
             .sum()
     }
 }
 
 impl<E: Element> Linear<E> {
-    fn new(values: &LinearValues, lanes: usize) -> Self {
+    fn new(values: &LinearValues, lanes: usize, gradients: bool) -> Self {
         let LinearValues {
             weight,
             bias,
@@ -262,7 +270,8 @@ impl<E: Element> Linear<E> {
         }
         Self {
             weight: Packed::new(input, output, lanes, |k, n| weight[k * output + n]),
-            transposed: Packed::new(output, input, lanes, |k, n| weight[n * output + k]),
+            transposed: gradients
+                .then(|| Packed::new(output, input, lanes, |k, n| weight[n * output + k])),
             bias: bias.map(|bias| padded_bias(bias, lanes)),
         }
     }

@@ -59,6 +59,8 @@ pub struct Record {
     pub(crate) dropouts: Dropouts,
     pub(crate) padded: usize,
     pub(crate) rows: usize,
+    /// The block that made it.
+    pub(crate) block: u64,
 }
 
 /// What each chunk keeps.
@@ -162,6 +164,19 @@ impl<'a, E: Element> Forward<'a, E> {
             assert!(sizes.is_some(), "the block has no site {site}");
             Some(Prepared::new(delta, sizes?, parts.lanes()))
         });
+        let mut lengths = shape.lengths.iter();
+        assert!(lengths.all(|&n| n as usize <= shape.padded), "a length");
+        let rows = shape.rows();
+        let enough = |kept: &Option<Kept>, n: usize| {
+            assert!(kept.as_ref().is_none_or(|kept| kept.covers(n)), "dropout");
+        };
+        for (site, kept) in dropouts.sites.iter().enumerate() {
+            enough(kept, parts.size(site).map_or(0, |(input, _)| rows * input));
+        }
+        let heads = parts.attention.heads.heads;
+        enough(&dropouts.probabilities, rows * heads * shape.padded);
+        enough(&dropouts.attention, rows * parts.hidden);
+        enough(&dropouts.feed_forward, rows * parts.hidden);
         Self {
             parts,
             x,
@@ -207,6 +222,7 @@ impl<E: Element> Work for Forward<'_, E> {
             dropouts: self.dropouts,
             padded: self.shape.padded,
             rows: self.shape.rows(),
+            block: self.parts.id,
         });
         (out, kept)
     }

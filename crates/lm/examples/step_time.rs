@@ -8,7 +8,7 @@
 use std::{path::Path, time::Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use lingo_lm::{Adaptation, Batch, DeviceChoice, LowRank, Model, Precision, open_device};
+use lingo_lm::{Adaptation, Batch, DeviceChoice, LowRank, Model, Packing, Precision, open_device};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,8 +18,8 @@ fn main() {
     let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
     let mut model = Model::load(folder, &device).unwrap();
     match arguments.get(4).map(String::as_str) {
-        Some("f32") => assert!(model.pack(Precision::F32).unwrap()),
-        Some("bf16") => assert!(model.pack(Precision::Bf16).unwrap()),
+        Some("f32") => assert!(model.pack(packing(Precision::F32)).unwrap()),
+        Some("bf16") => assert!(model.pack(packing(Precision::Bf16)).unwrap()),
         _ => {}
     }
     let deltas: Vec<Option<LowRank>> = model
@@ -97,4 +97,11 @@ fn cpu_seconds() -> f64 {
             .unwrap_or(0.0)
     };
     (ticks(11) + ticks(12)) / 100.0
+}
+
+fn packing(precision: Precision) -> Packing {
+    Packing {
+        precision,
+        gradients: true,
+    }
 }

@@ -20,13 +20,14 @@ use burn::{
 };
 use lingo_kernels::{
     Block, BlockValues, Dropouts, Heads, Level, LinearValues, LowRank, NormKind, NormPlace,
-    NormValues, Positions, Precision, Record, SITES, Shape, Site,
+    NormValues, Positions, Record, SITES, Shape, Site,
 };
 
 use crate::{
-    Batch, Error, ModelConfig, Parameters,
+    Batch, Error, ModelConfig, Packing, Parameters,
     config::Activation,
     layers::{Linear, Norm, Pass},
+    parameters::Id,
 };
 
 /// The variable that forces an instruction set, or `off`: the plain operations.
@@ -47,6 +48,7 @@ pub(crate) struct BlockParts<'a> {
 /// A model's blocks, packed.
 pub(crate) struct Engine {
     blocks: Vec<Packed>,
+    packing: Packing,
 }
 
 struct Packed {
@@ -82,21 +84,31 @@ pub(crate) fn level() -> Result<Option<Level>, Error> {
 }
 
 impl Engine {
-    /// Packs the blocks' weights.
+    /// Packs the blocks' weights, and lets each block's tensors go once it is packed.
     ///
     /// # Errors
     /// The device does not give them.
     pub fn new<'a>(
-        parameters: &Parameters,
+        parameters: &mut Parameters,
         config: &ModelConfig,
         blocks: impl Iterator<Item = BlockParts<'a>>,
-        precision: Precision,
+        packing: Packing,
         level: Level,
     ) -> Result<Self, Error> {
-        let blocks = blocks
-            .map(|parts| Packed::new(parameters, config, &parts, precision, level))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { blocks })
+        let mut packed = Vec::new();
+        for parts in blocks {
+            packed.push(Packed::new(parameters, config, &parts, packing, level)?);
+            parts.ids().for_each(|id| parameters.release(id));
+        }
+        Ok(Self {
+            blocks: packed,
+            packing,
+        })
+    }
+
+    /// How it was packed.
+    pub fn packing(&self) -> Packing {
+        self.packing
     }
 
     /// One block's output.
@@ -122,6 +134,7 @@ impl Engine {
             lengths: batch.lengths.clone(),
             padded: batch.length,
             ranks,
+            recompute: pass.recompute,
         };
         if pass.autodiff {
             operation.tracked(x, adapters, dropouts)
@@ -131,12 +144,25 @@ impl Engine {
     }
 }
 
+impl BlockParts<'_> {
+    /// The places of all tensors.
+    fn ids(&self) -> impl Iterator<Item = Id> {
+        let [q, k, v] = self.qkv;
+        let linears = [q, k, v, self.attention_output, self.first, self.second];
+        let norms = [self.attention_norm, self.feed_forward_norm];
+        linears
+            .into_iter()
+            .flat_map(Linear::ids)
+            .chain(norms.into_iter().flat_map(Norm::ids))
+    }
+}
+
 impl Packed {
     fn new(
         parameters: &Parameters,
         config: &ModelConfig,
         parts: &BlockParts,
-        precision: Precision,
+        packing: Packing,
         level: Level,
     ) -> Result<Self, Error> {
         let host = |linear: &Linear| linear.host(parameters);
@@ -180,7 +206,12 @@ impl Packed {
             sites[site as usize] = Some(linear.site());
         }
         Ok(Self {
-            block: Arc::new(Block::new(&values, precision, level)),
+            block: Arc::new(Block::new(
+                &values,
+                packing.precision,
+                level,
+                packing.gradients,
+            )),
             sites,
         })
     }
@@ -269,6 +300,7 @@ struct Operation {
     lengths: Vec<u32>,
     padded: usize,
     ranks: [Option<usize>; SITES],
+    recompute: bool,
 }
 
 impl Operation {
@@ -286,10 +318,17 @@ impl Operation {
             .stateful();
         let y = match prepared {
             OpsKind::Tracked(prepared) => {
-                let (y, record) = self.forward(x, adapters, dropouts, true);
+                let again = self
+                    .recompute
+                    .then(|| (x.clone(), adapters.clone(), dropouts.clone()));
+                let (y, record) = self.forward(x, adapters, dropouts, again.is_none());
+                let kept = match again {
+                    Some((x, adapters, dropouts)) => Inner::Again(x, adapters, dropouts),
+                    None => Inner::Kept(record.map(Arc::new)),
+                };
                 let state = State {
                     operation: self,
-                    record: record.map(Arc::new),
+                    kept,
                 };
                 prepared.finish(state, y)
             }
@@ -361,7 +400,15 @@ const SITE_LIST: [Site; SITES] = [
 #[derive(Clone)]
 struct State {
     operation: Operation,
-    record: Option<Arc<Record>>,
+    kept: Inner,
+}
+
+/// A block's inner values, for the backward pass.
+#[derive(Clone)]
+enum Inner {
+    Kept(Option<Arc<Record>>),
+    /// To be computed again from these.
+    Again(FlexTensor, FlexTensor, Dropouts),
 }
 
 impl fmt::Debug for State {
@@ -377,9 +424,16 @@ impl Backward<Flex, 2> for BlockBackward {
     type State = State;
 
     fn backward(self, ops: Ops<State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let State { operation, record } = ops.state;
+        let State { operation, kept } = ops.state;
         let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
         let [x, adapters] = ops.parents;
+        let record = match kept {
+            Inner::Kept(record) => record,
+            Inner::Again(x, adapters, dropouts) => operation
+                .forward(x, adapters, dropouts, true)
+                .1
+                .map(Arc::new),
+        };
         let Some(record) = record else {
             unreachable!("a tracked pass keeps its record");
         };

@@ -72,6 +72,13 @@ pub enum Error {
         name: String,
     },
 
+    /// A tensor of a block that was packed for the CPU's kernels.
+    #[error("parameter `{name}` is packed, and can no longer be read or changed")]
+    Released {
+        /// The name asked for.
+        name: String,
+    },
+
     /// Values of the wrong number for a parameter.
     #[error("parameter `{name}` holds {expected} values, got {got}")]
     WrongLength {

@@ -35,6 +35,11 @@ impl Linear {
         self.site
     }
 
+    /// The places of its tensors.
+    pub fn ids(&self) -> impl Iterator<Item = Id> {
+        std::iter::once(self.weight).chain(self.bias)
+    }
+
     /// Its values.
     pub fn host(&self, parameters: &Parameters) -> Result<HostLinear, Error> {
         let (weight, sizes) = parameters.host(self.weight)?;
@@ -51,6 +56,11 @@ impl Linear {
 
 #[cfg(feature = "cpu")]
 impl Norm {
+    /// The places of its tensors.
+    pub fn ids(&self) -> impl Iterator<Item = Id> {
+        [self.weight, self.bias].into_iter()
+    }
+
     /// Its values.
     pub fn host(&self, parameters: &Parameters) -> Result<HostNorm, Error> {
         Ok(HostNorm {
@@ -135,6 +145,9 @@ pub(crate) struct Pass<'a> {
     length: usize,
     #[cfg(feature = "cpu")]
     pub engine: Option<&'a Engine>,
+    /// See [`Adaptation::recompute`].
+    #[cfg(feature = "cpu")]
+    pub recompute: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -168,6 +181,8 @@ impl<'a> Pass<'a> {
             length: batch.length,
             #[cfg(feature = "cpu")]
             engine: None,
+            #[cfg(feature = "cpu")]
+            recompute: adaptation.recompute,
         }
     }
 

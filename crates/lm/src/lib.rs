@@ -11,6 +11,7 @@
 //! - `layers`: linear with a low-rank delta, layer norm, attention
 //! - `bert`, `opt`: the two families
 //! - `engine`: a frozen model's blocks as custom operations on the CPU
+//! - [`packing`]: how a frozen model is held on the CPU
 //! - `fused`: softmax, layer norm and GELU in one pass each, on the CPU
 //! - [`model`]: a loaded model and its forward pass
 //! - [`mlm`]: the masked-language-modelling head, for pretraining
@@ -34,6 +35,7 @@ mod layers;
 pub mod mlm;
 pub mod model;
 mod opt;
+pub mod packing;
 pub mod parameters;
 pub mod safetensors_file;
 pub mod save;
@@ -46,4 +48,5 @@ pub use error::Error;
 pub use lingo_kernels::{Kept, Precision};
 pub use mlm::MlmHead;
 pub use model::{Hidden, Model, Site};
+pub use packing::Packing;
 pub use parameters::Parameters;

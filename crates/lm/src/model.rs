@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::{
-    Adaptation, Batch, Error, ModelConfig, Parameters, Precision,
+    Adaptation, Batch, Error, ModelConfig, Packing, Parameters,
     bert::Bert,
     checkpoint::Checkpoint,
     initialise::{RandomWeights, sinusoidal_positions},
@@ -113,24 +113,31 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Device`] if `LINGO_KERNELS` names an instruction set that this processor lacks.
-    pub fn pack(&mut self, precision: Precision) -> Result<bool, Error> {
+    #[cfg_attr(not(feature = "cpu"), allow(unused_variables))]
+    pub fn pack(&mut self, packing: Packing) -> Result<bool, Error> {
         #[cfg(feature = "cpu")]
         if self.engine.is_none() && device_name(self.parameters.device()) == "cpu" {
             let Some(level) = crate::engine::level()? else {
                 return Ok(false);
             };
-            let (parameters, config) = (&self.parameters, &self.config);
+            let (parameters, config) = (&mut self.parameters, &self.config);
             let engine = match &self.layers {
-                Layers::Bert(bert) => {
-                    Engine::new(parameters, config, bert.parts(), precision, level)
-                }
-                Layers::Opt(opt) => Engine::new(parameters, config, opt.parts(), precision, level),
+                Layers::Bert(bert) => Engine::new(parameters, config, bert.parts(), packing, level),
+                Layers::Opt(opt) => Engine::new(parameters, config, opt.parts(), packing, level),
             };
             self.engine = Some(engine?);
             return Ok(true);
         }
-        let _ = precision;
         Ok(false)
+    }
+
+    /// How the model is packed, if it is.
+    pub fn packing(&self) -> Option<Packing> {
+        #[cfg(feature = "cpu")]
+        if let Some(engine) = &self.engine {
+            return Some(engine.packing());
+        }
+        None
     }
 
     /// Every tensor of the checkpoint is one of the model, or known to be of no use to it.

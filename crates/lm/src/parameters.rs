@@ -46,6 +46,8 @@ pub(crate) struct Id(usize);
 enum Value {
     Vector(Tensor<1>),
     Matrix(Tensor<2>),
+    /// Packed elsewhere, and no longer here.
+    Released,
 }
 
 struct Parameter {
@@ -142,15 +144,20 @@ impl Parameters {
     /// # Errors
     /// [`Error::UnknownParameter`]; [`Error::Device`] if the device fails to give them.
     pub fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
-        let entry = &self.entries[self.index(name)?];
-        self.download(entry.value.clone())
+        self.download(&self.entries[self.index(name)?])
+    }
+
+    /// Lets a tensor go: the engine holds it from now on.
+    #[cfg(feature = "cpu")]
+    pub(crate) fn release(&mut self, id: Id) {
+        self.entries[id.0].value = Value::Released;
     }
 
     /// A tensor's values and shape in the model's layout.
     #[cfg(feature = "cpu")]
     pub(crate) fn host(&self, id: Id) -> Result<(Vec<f32>, &[usize]), Error> {
         let entry = &self.entries[id.0];
-        Ok((self.download(entry.value.clone())?, &entry.shape))
+        Ok((self.download(entry)?, &entry.shape))
     }
 
     /// A tensor's values as Hugging Face lays them out.
@@ -159,7 +166,7 @@ impl Parameters {
     /// As [`Parameters::values`].
     pub fn values_for_file(&self, name: &str) -> Result<Vec<f32>, Error> {
         let entry = &self.entries[self.index(name)?];
-        let values = self.download(entry.value.clone())?;
+        let values = self.download(entry)?;
         Ok(if entry.kind == Kind::Linear {
             transposed(&values, entry.shape[0], entry.shape[1])
         } else {
@@ -175,6 +182,9 @@ impl Parameters {
     pub fn set(&mut self, name: &str, values: Vec<f32>) -> Result<(), Error> {
         let index = self.index(name)?;
         let entry = &mut self.entries[index];
+        if matches!(entry.value, Value::Released) {
+            return Err(released(name));
+        }
         let expected = entry.shape.iter().product();
         if values.len() != expected {
             return Err(Error::WrongLength {
@@ -205,6 +215,7 @@ impl Parameters {
             entry.value = match entry.value.clone() {
                 Value::Vector(tensor) => Value::Vector(tensor.detach().require_grad()),
                 Value::Matrix(tensor) => Value::Matrix(tensor.detach().require_grad()),
+                Value::Released => return Err(released(name.as_ref())),
             };
         }
         Ok(())
@@ -217,6 +228,7 @@ impl Parameters {
             entry.value = match entry.value.clone() {
                 Value::Vector(tensor) => Value::Vector(on(on(tensor, false), true)),
                 Value::Matrix(tensor) => Value::Matrix(on(on(tensor, false), true)),
+                Value::Released => Value::Released,
             };
         }
     }
@@ -230,8 +242,9 @@ impl Parameters {
         let gradient = match &self.entries[self.index(name)?].value {
             Value::Vector(tensor) => tensor.grad(gradients).map(Value::Vector),
             Value::Matrix(tensor) => tensor.grad(gradients).map(Value::Matrix),
+            Value::Released => return Err(released(name)),
         };
-        gradient.map(|value| self.download(value)).transpose()
+        gradient.map(|value| self.on_host(name, value)).transpose()
     }
 
     /// Adds rows behind an embedding.
@@ -262,6 +275,7 @@ impl Parameters {
         match &self.entries[id.0].value {
             Value::Vector(tensor) => on(tensor.clone(), autodiff),
             Value::Matrix(tensor) => on(tensor.clone().flatten(0, 1), autodiff),
+            Value::Released => unreachable!("{} is packed", self.entries[id.0].name),
         }
     }
 
@@ -270,6 +284,7 @@ impl Parameters {
         match &self.entries[id.0].value {
             Value::Vector(tensor) => on(tensor.clone().unsqueeze(), autodiff),
             Value::Matrix(tensor) => on(tensor.clone(), autodiff),
+            Value::Released => unreachable!("{} is packed", self.entries[id.0].name),
         }
     }
 
@@ -282,10 +297,15 @@ impl Parameters {
             })
     }
 
-    fn download(&self, value: Value) -> Result<Vec<f32>, Error> {
+    fn download(&self, entry: &Parameter) -> Result<Vec<f32>, Error> {
+        self.on_host(&entry.name, entry.value.clone())
+    }
+
+    fn on_host(&self, name: &str, value: Value) -> Result<Vec<f32>, Error> {
         let data = match value {
             Value::Vector(tensor) => tensor.try_into_data_as::<f32>(),
             Value::Matrix(tensor) => tensor.try_into_data_as::<f32>(),
+            Value::Released => return Err(released(name)),
         };
         let fail = |problem: String| Error::Device {
             device: format!("{:?}", self.device),
@@ -305,6 +325,12 @@ pub(crate) fn on<const D: usize>(tensor: Tensor<D>, autodiff: bool) -> Tensor<D>
         tensor.autodiff()
     } else {
         tensor.without_autodiff()
+    }
+}
+
+fn released(name: &str) -> Error {
+    Error::Released {
+        name: name.to_owned(),
     }
 }
 

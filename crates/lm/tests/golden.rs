@@ -6,7 +6,7 @@
 mod support;
 
 use burn::tensor::{Device, Tensor};
-use lingo_lm::{Adaptation, LowRank, Model, Precision};
+use lingo_lm::{Adaptation, LowRank, Model, Packing, Precision};
 use serde_json::Value;
 use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
@@ -37,7 +37,7 @@ fn check_states(device: &Device, packed: bool, tolerance: f32) {
     for folder in FOLDERS {
         let mut model = Model::load(&fixture(folder), device).unwrap();
         if packed {
-            assert!(model.pack(Precision::F32).unwrap());
+            assert!(model.pack(packing(Precision::F32)).unwrap());
         }
         let golden = golden(&format!("{folder}/golden.json"));
         let parameters = golden["parameters"].as_u64().unwrap();
@@ -94,7 +94,7 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
         model.require_grad(&names).unwrap();
     }
     if kind == Base::Packed {
-        assert!(model.pack(Precision::F32).unwrap());
+        assert!(model.pack(packing(Precision::F32)).unwrap());
     }
 
     let dropout = case["dropout"].as_f64().unwrap();
@@ -125,6 +125,7 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
             extra_rows: Some(&rows),
             dropout: (dropout > 0.0).then_some(&mut pattern),
             base_dropout: true,
+            recompute: false,
         },
     );
 
@@ -177,7 +178,7 @@ fn the_real_minilm_equals_transformers() {
         let mut model = Model::load(folder.as_ref(), &Device::flex()).unwrap();
         assert_eq!(model.parameter_count() as u64, parameters);
         if let Some(precision) = precision {
-            assert!(model.pack(precision).unwrap());
+            assert!(model.pack(packing(precision)).unwrap());
         }
         let hidden = model.forward(&batch, Adaptation::none());
         let every_16th =
@@ -198,5 +199,12 @@ fn the_real_minilm_equals_transformers() {
             &floats(&golden["pooled"]),
             tolerance,
         );
+    }
+}
+
+fn packing(precision: Precision) -> Packing {
+    Packing {
+        precision,
+        gradients: true,
     }
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use burn::tensor::Device;
-use lingo_lm::{Adaptation, Batch, LowRank, MlmHead, Model, ModelConfig, Precision};
+use lingo_lm::{Adaptation, Batch, LowRank, MlmHead, Model, ModelConfig, Packing, Precision};
 use support::{Pattern, host, matrix};
 
 const ALL: [&str; 3] = [
@@ -27,7 +27,7 @@ fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
             model.require_grad(&ALL).unwrap();
         }
         if let Some(precision) = packed {
-            assert!(model.pack(precision).unwrap());
+            assert!(model.pack(packing(precision)).unwrap());
         }
         let wave = |n: usize| (0..n).map(|i| (i as f32 * 0.7).sin() * 0.1).collect();
         let deltas: Vec<Option<LowRank>> = model
@@ -56,6 +56,7 @@ fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
                 extra_rows: None,
                 dropout: Some(&mut pattern),
                 base_dropout: true,
+                recompute: false,
             },
         );
         let states = hidden.states.reshape([rows * length, 128]);
@@ -89,5 +90,12 @@ fn one_thread_and_many_give_the_same_bits() {
             let same = one == bits(threads, frozen, packed);
             assert!(same, "{threads} threads differ: {frozen}, {packed:?}");
         }
+    }
+}
+
+fn packing(precision: Precision) -> Packing {
+    Packing {
+        precision,
+        gradients: true,
     }
 }

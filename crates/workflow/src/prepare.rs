@@ -5,11 +5,12 @@ mod every_task;
 
 use std::path::{Path, PathBuf};
 
+use lingo_adapt::Lengths;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::tokens::Tokens;
-use lingo_artifact::{LabelKind, atomic};
+use lingo_artifact::{LabelKind, Split, atomic};
 use lingo_evaluate::Floor;
 use lingo_ingest::Genome;
 use lingo_tokenize::{ModelVocabulary, Scheme};
@@ -46,6 +47,9 @@ pub struct TaskRecord {
     pub unknown: [u64; 3],
     /// The longest sequence of tokens.
     pub longest: u32,
+    /// Training rows by their number of tokens.
+    #[serde(default)]
+    pub lengths: Lengths,
     /// New embedding vectors that are trained.
     pub new_vectors: u32,
     /// The linear model on dinucleotide counts.
@@ -130,7 +134,8 @@ fn tokens_and_floor(
     let folder = &task_plan.folder;
     let file = tokens_path(folder);
     let mut record = TaskRecord::read(folder);
-    let tokens_there = record.tokens == Some(task_plan.tokens) && file.is_file();
+    let tokens_there =
+        record.tokens == Some(task_plan.tokens) && file.is_file() && !record.lengths.is_empty();
     let floor_there = record.floor.is_some() || !plan.pipeline.evaluate.floor;
     if tokens_there && floor_there {
         return Ok(());
@@ -156,6 +161,11 @@ fn tokens_and_floor(
             .map(|r| r.input_ids.len() as u32)
             .max()
             .unwrap_or(0);
+        record.lengths = Lengths::new();
+        for row in tokens.rows.iter().filter(|r| r.split == Split::Train) {
+            let length = row.input_ids.len() as u32;
+            *record.lengths.entry(length).or_default() += 1;
+        }
         record.write(folder)?;
     }
     if !floor_there {

@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use lingo_adapt::AdaptRequest;
+use lingo_adapt::{AdaptRequest, Models};
 use lingo_artifact::atomic;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
@@ -170,9 +170,15 @@ fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
         trained: record.new_vectors,
         composition: Vec::new(),
     });
-    let rows = record.counts[0] as usize;
     let model = &plan.model.folder;
-    lingo_adapt::plan(model, method, &task.train, labels, new_rows.as_ref(), rows)?;
+    lingo_adapt::plan(
+        model,
+        method,
+        &task.train,
+        labels,
+        new_rows.as_ref(),
+        &record.lengths,
+    )?;
     Ok(())
 }
 
@@ -185,6 +191,7 @@ fn run_cells(
     stop: &StopFlag,
 ) -> (usize, Vec<(String, Error)>) {
     let tokens = SharedTokens::of(todo);
+    let models = Models::default();
     let done = Mutex::new(0);
     observer.cells(0, todo.len());
     let results = in_parallel(todo, jobs, |cell| {
@@ -192,7 +199,7 @@ fn run_cells(
             return Ok(false);
         }
         let progress = observer.part(&cell.label());
-        let result = guarded(|| run_cell(plan, cell, &tokens, progress.as_ref(), stop));
+        let result = guarded(|| run_cell(plan, cell, &tokens, &models, progress.as_ref(), stop));
         tokens.release(&cell.task);
         if result.is_ok() {
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,6 +224,7 @@ fn run_cell(
     plan: &Plan,
     cell: &CellPlan,
     tokens: &SharedTokens,
+    models: &Models,
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<(), Error> {
@@ -254,6 +262,7 @@ fn run_cell(
         seed: cell.seed,
         device: plan.choice,
         out: folder,
+        models,
         progress,
         stop,
     })?;

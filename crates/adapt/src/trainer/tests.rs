@@ -43,13 +43,14 @@ fn equals_peft(family: &str, name: &str) {
     let pooling = pooling(&config, model.config().family, family == "bert").unwrap();
     let method = method(name);
     let (network, mut store) = Network::build(
-        model,
+        model.into(),
         &NetworkPlan {
             method: &method,
             pooling,
             outputs: 3,
             new_rows: None,
             base_dropout: false,
+            recompute: false,
             seed: 0,
         },
     )

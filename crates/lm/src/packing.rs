@@ -1,0 +1,12 @@
+//! How a frozen model is held on the CPU.
+
+use lingo_kernels::Precision;
+
+/// How a model is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Packing {
+    /// How the blocks' weights are held and multiplied.
+    pub precision: Precision,
+    /// Whether gradients will be asked for. Without, half the memory is needed.
+    pub gradients: bool,
+}
