@@ -82,6 +82,7 @@ def main():
     p.add_argument("--alpha", type=float, default=16)
     p.add_argument("--warmup", type=int, default=50)
     p.add_argument("--bf16", action="store_true")
+    p.add_argument("--no-dropout", action="store_true", help="neither the base model's nor LoRA's")
     p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -93,9 +94,10 @@ def main():
         seqs, labels = read(os.path.join(a.data, split + ".csv"))
         data[split] = ([encode(s) for s in seqs], labels)
     classes = int(max(data["train"][1])) + 1
-    model = BertForSequenceClassification.from_pretrained(a.model, num_labels=classes)
+    off = dict(attention_probs_dropout_prob=0.0, hidden_dropout_prob=0.0) if a.no_dropout else {}
+    model = BertForSequenceClassification.from_pretrained(a.model, num_labels=classes, **off)
     steps = a.epochs * -(-len(data["train"][1]) // a.batch)
-    common = dict(lora_alpha=a.alpha, lora_dropout=0.05, target_modules=TARGETS, task_type="SEQ_CLS")
+    common = dict(lora_alpha=a.alpha, lora_dropout=0.0 if a.no_dropout else 0.05, target_modules=TARGETS, task_type="SEQ_CLS")
     if a.method == "lora":
         cfg = LoraConfig(r=a.rank, **common)
     else:
