@@ -191,3 +191,44 @@ fn a_folder_that_cannot_be_written_is_a_failure() {
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("file/run"), "{}", ran.stderr);
 }
+
+/// A limit on the size of files stands for a full disk: at some point a write fails in the midst.
+#[cfg(unix)]
+#[test]
+fn a_write_that_fails_is_told_with_its_path_and_leaves_nothing_half_written() {
+    let toy = Toy::new();
+    let whole = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--out", "whole"]);
+    assert_eq!(whole.code, 0);
+    for kibibytes in [1, 4, 16] {
+        let out = format!("full-{kibibytes}");
+        let run = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\"");
+        let lingo = toy::lingo();
+        let ran = std::process::Command::new("bash")
+            .args(["-c", &run])
+            .arg(lingo.get_program())
+            .args(["run", "toy.yaml", "--device", "cpu", "--out", &out])
+            .env("NO_COLOR", "1")
+            .current_dir(toy.path(""))
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(1), "{kibibytes}: {error}");
+        assert!(error.contains("File too large"), "{kibibytes}: {error}");
+        assert!(error.contains(&out), "{kibibytes}: {error}");
+        // What is there is whole: the same bytes as without the limit, but for what carries times.
+        let mut checked = 0;
+        for name in ["left/examples.parquet", "left/tokens.parquet"] {
+            if let Ok(bytes) = fs::read(toy.path(&out).join(name)) {
+                assert_eq!(bytes, fs::read(toy.path("whole").join(name)).unwrap());
+                checked += 1;
+            }
+        }
+        assert!(checked < 2 || kibibytes > 1);
+        let left = std::process::Command::new("find")
+            .arg(toy.path(&out))
+            .args(["-name", "*.tmp*"])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{kibibytes}");
+    }
+}

@@ -23,6 +23,7 @@ use crate::network::{Network, NetworkPlan};
 use crate::optimizer::LinearSchedule;
 use crate::plan::{Lengths, StepPlan, plan, pooling, schedule};
 use crate::rank::Allocator;
+use crate::states::{FrozenStates, Layout};
 use crate::train_config::{PrecisionChoice, SelectBy};
 use crate::train_log::TrainLog;
 use crate::trained::{Inference, Trained};
@@ -46,6 +47,9 @@ pub struct AdaptRequest<'a> {
     pub device: DeviceChoice,
     /// The folder of the cell.
     pub out: &'a Path,
+    /// A folder where the states of frozen blocks may be kept, for this cell and others that
+    /// share its tokens; [`Models::remove_states`] clears it away. `None`: they are not kept.
+    pub states: Option<&'a Path>,
     /// Models that other cells of this process may have loaded.
     pub models: &'a Models,
     /// Who hears how far it is.
@@ -147,6 +151,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         seed: request.seed,
         train,
         dev,
+        states: None,
         pad: encoding.pad,
         log: TrainLog::create(&request.out.join("train.jsonl"))?,
         checkpoint: request.out.join(checkpoint::FILE),
@@ -169,6 +174,16 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     } else {
         trainer.log.clear()?;
     }
+    let mut kept = [&trainer.train[..], &trainer.dev[..]].concat();
+    if precision == PrecisionChoice::F32 {
+        // Rounded states are good enough to train on, but what is predicted with them would not
+        // be what the adapter predicts without.
+        kept.extend(&test);
+    }
+    trainer.states = match frozen_states(request, &trainer.network, &digest, &kept) {
+        Err(Error::Stopped { .. }) => return Err(trainer.interrupt()),
+        states => states?,
+    };
     request.progress.begin("train", planned.steps);
     trainer.run()?;
     request.progress.end(&match peak_memory() {
@@ -183,7 +198,9 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         best,
         state,
         checkpoint,
+        train,
         dev,
+        states,
         ..
     } = trainer;
     let mut live = allocator.as_ref().map(|a| a.live().to_vec());
@@ -231,6 +248,10 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         &predicted,
         &description,
         request.train.batch.get() as usize,
+        states
+            .as_deref()
+            .filter(|states| states.is_exact())
+            .map(|states| (states, train.len())),
         &Silent,
     )?;
     predictions.write(&request.out.join("predictions.parquet"))?;
@@ -387,19 +408,58 @@ fn identity(request: &AdaptRequest, model: &Digest) -> Result<String, Error> {
     Ok(Digest::of_bytes(text.as_bytes()).to_string())
 }
 
-/// Predictions of rows, in their order.
+/// The states of the blocks below everything that is trained, for `rows`; `None` where there are no
+/// such blocks, or the states are not to be kept.
+fn frozen_states(
+    request: &AdaptRequest,
+    network: &Network,
+    digest: &Digest,
+    rows: &[&TokenRow],
+) -> Result<Option<Arc<FrozenStates>>, Error> {
+    let block = network.frozen_blocks();
+    let Some(folder) = request
+        .states
+        .filter(|_| block > 0 && request.train.cache_states)
+    else {
+        return Ok(None);
+    };
+    let (model, progress) = (&network.model, request.progress);
+    let layout = Layout::new(model, digest, block, rows);
+    let (bytes, limit) = (layout.bytes(), request.train.cache_limit_mib.get());
+    if bytes > u64::from(limit) << 20 {
+        progress.say(&format!(
+            "the output of the frozen blocks would take {} MiB, more than `cache_limit_mib` ({limit}): \
+             it is computed in every pass",
+            bytes.div_ceil(1 << 20)
+        ));
+        return Ok(None);
+    }
+    let path = folder.join(layout.name());
+    let make = || match FrozenStates::open(&path, &layout) {
+        Some(states) => Ok(states),
+        None => FrozenStates::compute(&path, &layout, model, rows, progress, request.stop),
+    };
+    request.models.states(&path, make, |problem| {
+        progress.say(&format!(
+            "the output of the frozen blocks cannot be kept, so it is computed in every pass: {problem}"
+        ));
+    })
+}
+
+/// Predictions of rows, in their order; `states` as in [`Inference::logits`].
 pub(crate) fn predict_rows(
     inference: &Inference,
     rows: &[&TokenRow],
     description: &Description,
     batch: usize,
+    states: Option<(&FrozenStates, usize)>,
     progress: &dyn Progress,
 ) -> Result<Predictions, Error> {
     let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
     let size = EVALUATION_BATCH.max(batch);
     let begin = Instant::now();
     progress.begin("predict", rows.len() as u64);
-    let logits = inference.logits(&ids, description.encoding.pad, size, progress)?;
+    let logits = inference.logits(&ids, description.encoding.pad, size, states, progress)?;
     let tokens: usize = ids.iter().map(|ids| ids.len()).sum();
     let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
     progress.end(&format!("{speed:.0} tokens/s"));

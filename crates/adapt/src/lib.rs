@@ -10,6 +10,7 @@
 //! - [`rank`]: which triplets live: AdaLoRA, adaptive rank sampling
 //! - `store`, `optimizer`: trained values on the host, AdamW, the learning rate
 //! - `network`, `new_rows`: a model with deltas, new embedding rows and a head
+//! - `states`: the output of frozen blocks, kept on disk
 //! - `trainer`, `trained`: the loop, and what it leaves
 //! - `batching`, `dropout`, `loss`, `mcc`: the parts of a training step and of an evaluation
 //! - `checkpoint`, `train_log`, `tensor_file`: what is written on the way
@@ -34,6 +35,7 @@ pub mod plan;
 pub mod predict;
 pub mod pretrain;
 pub mod rank;
+mod states;
 mod store;
 mod targets;
 mod tensor_file;

@@ -181,12 +181,39 @@ impl Network {
         Ok(Uploaded { leaves })
     }
 
-    /// Logits `[batch, outputs]`. `live` masks lambda, one for each triplet in the order of the deltas.
+    /// How many blocks, counted from the first, put out the same in every pass: those below
+    /// everything that is trained, unless they drop out.
+    pub fn frozen_blocks(&self) -> usize {
+        let config = self.model.config();
+        let drops = config.hidden_dropout > 0.0 || config.attention_dropout > 0.0;
+        if self.rows.is_some() || !self.of_model.is_empty() || self.base_dropout && drops {
+            return 0;
+        }
+        // A site outside the blocks stands in the model's order too: OPT's `project_in` before
+        // them, its `project_out` and BERT's pooler behind them.
+        let before = |site: usize| {
+            let sites = &self.model.sites()[..=site];
+            match sites[site].layer {
+                Some(layer) => layer,
+                None => sites
+                    .iter()
+                    .rev()
+                    .find_map(|s| s.layer)
+                    .map_or(0, |l| l + 1),
+            }
+        };
+        let lowest = self.deltas.iter().map(|delta| before(delta.site)).min();
+        lowest.unwrap_or(config.layers)
+    }
+
+    /// Logits `[batch, outputs]`. `live` masks lambda, one for each triplet in the order of the
+    /// deltas; `from` is where the pass begins ([`Adaptation::from`]).
     pub fn logits(
         &self,
         uploaded: &Uploaded,
         live: Option<&[bool]>,
         batch: &Batch,
+        from: Option<(usize, Tensor<2>)>,
         mut dropout: Option<&mut dyn DropoutSource>,
     ) -> Result<Tensor<2>, Error> {
         let extra = self.rows.as_ref().map(|rows| {
@@ -206,6 +233,7 @@ impl Network {
             },
             base_dropout: self.base_dropout,
             recompute: self.recompute,
+            from,
         };
         let hidden = self.model.forward(batch, adaptation);
         let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;

@@ -53,7 +53,7 @@ pub fn predict(
     }
     let inference = Inference::new(Arc::new(model), &trained)?;
     let rows: Vec<&TokenRow> = rows.iter().collect();
-    predict_rows(&inference, &rows, &description, 0, progress)
+    predict_rows(&inference, &rows, &description, 0, None, progress)
 }
 
 /// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.

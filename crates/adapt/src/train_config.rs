@@ -42,6 +42,15 @@ pub struct TrainConfig {
     /// Whether the backward pass computes the blocks' inner values again instead of keeping them:
     /// less memory, about a third more time, the same result.
     pub recompute: bool,
+    /// Whether the output of the blocks below the lowest adapter (with the method `head`: of all
+    /// blocks) is computed once and kept on disk for all epochs, seeds and methods, where nothing
+    /// there is trained or drops out (`base_dropout: false`). The result is the same in `f32` on
+    /// the CPU; in `bf16` what is kept is rounded to 16 bits, which changes the last digits, as it
+    /// may on another device, where a sum depends on the batch.
+    pub cache_states: bool,
+    /// The most that one such file may take, in MiB; where it would take more, the blocks are
+    /// computed in every pass.
+    pub cache_limit_mib: NonZeroU32,
     /// Steps between lines of train.jsonl.
     pub log_every: NonZeroU32,
 }
@@ -118,6 +127,8 @@ impl Default for TrainConfig {
             base_dropout: true,
             precision: PrecisionChoice::Auto,
             recompute: false,
+            cache_states: true,
+            cache_limit_mib: count(4096),
             log_every: count(10),
         }
     }

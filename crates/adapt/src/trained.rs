@@ -10,6 +10,7 @@ use lingo_lm::{Adaptation, LowRank, Model};
 
 use crate::batching::{evaluation_batches, pad};
 use crate::network::{Network, pool};
+use crate::states::FrozenStates;
 use crate::store::{ParameterStore, download};
 use crate::train_config::Pooling;
 use crate::{Error, new_rows};
@@ -214,7 +215,8 @@ impl Inference {
         })
     }
 
-    /// Logits of each row, in their order.
+    /// Logits of each row, in their order. `states` are those of frozen blocks, if they are kept,
+    /// and the number there of the first row.
     ///
     /// # Errors
     /// An id or a length that the model cannot take; the device failed.
@@ -223,6 +225,7 @@ impl Inference {
         rows: &[&[u32]],
         pad_id: u32,
         batch: usize,
+        states: Option<(&FrozenStates, usize)>,
         progress: &dyn Progress,
     ) -> Result<Vec<Vec<f32>>, Error> {
         let lengths: Vec<usize> = rows.iter().map(|r| r.len()).collect();
@@ -231,18 +234,21 @@ impl Inference {
         for indices in evaluation_batches(&lengths, batch) {
             let batch = pad(indices.iter().map(|&i| rows[i]), pad_id);
             batch.check(self.model.config(), self.new_rows)?;
+            let device = self.model.parameters().device();
+            let from = match states {
+                Some((states, first)) => {
+                    Some(states.of(indices.iter().map(|i| first + i), &batch, device)?)
+                }
+                None => None,
+            };
             let adaptation = Adaptation {
                 low_rank: &self.low_rank,
                 extra_rows: self.rows.as_ref(),
+                from,
                 ..Adaptation::none()
             };
             let hidden = self.model.forward(&batch, adaptation);
-            let pooled = pool(
-                hidden,
-                self.pooling,
-                &batch,
-                self.model.parameters().device(),
-            )?;
+            let pooled = pool(hidden, self.pooling, &batch, device)?;
             let mut logits = pooled.matmul(self.weight.clone());
             if let Some(bias) = &self.bias {
                 logits = logits + bias.clone();

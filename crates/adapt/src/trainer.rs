@@ -1,12 +1,14 @@
 //! The training loop.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::train_log::TrainEvent;
+use lingo_lm::Batch;
 
 use crate::batching::{epoch_batches, epoch_batches_by_tokens, evaluation_batches, pad};
 use crate::checkpoint::{self, Progressed, Vectors};
@@ -16,6 +18,7 @@ use crate::mcc::matthews_corrcoef;
 use crate::network::{Network, Uploaded};
 use crate::optimizer::{AdamW, LinearSchedule, clip};
 use crate::rank::{Allocation, Allocator, orthogonality};
+use crate::states::FrozenStates;
 use crate::store::{ParameterStore, download};
 use crate::train_config::SelectBy;
 use crate::train_log::TrainLog;
@@ -41,6 +44,8 @@ pub(crate) struct Trainer<'a> {
     pub seed: u64,
     pub train: Vec<&'a TokenRow>,
     pub dev: Vec<&'a TokenRow>,
+    /// The states of frozen blocks, if they are kept: those of the training rows, then of dev.
+    pub states: Option<Arc<FrozenStates>>,
     pub pad: u32,
     pub log: TrainLog,
     pub checkpoint: PathBuf,
@@ -107,13 +112,40 @@ impl Trainer<'_> {
                 self.save()?;
             }
             if self.stop.is_raised() && !finished {
-                return Err(Error::Interrupted {
-                    step: self.state.step,
-                    checkpoint: self.checkpoint.clone(),
-                });
+                return Err(self.interrupted());
             }
         }
         Ok(())
+    }
+
+    /// Stops before a step; the error says that the run can be gone on with.
+    pub fn interrupt(&mut self) -> Error {
+        match self.save() {
+            Ok(()) => self.interrupted(),
+            Err(e) => e,
+        }
+    }
+
+    fn interrupted(&self) -> Error {
+        Error::Interrupted {
+            step: self.state.step,
+            checkpoint: self.checkpoint.clone(),
+        }
+    }
+
+    /// Where the passes over rows begin, if the states of frozen blocks are kept. `first` is the
+    /// number there of the split's first row.
+    fn begin_of(
+        &self,
+        first: usize,
+        indices: &[usize],
+        batch: &Batch,
+    ) -> Result<Option<(usize, Tensor<2>)>, Error> {
+        let device = self.network.model.parameters().device();
+        let of = |states: &Arc<FrozenStates>| {
+            states.of(indices.iter().map(|i| first + i), batch, device)
+        };
+        self.states.as_ref().map(of).transpose()
     }
 
     /// One optimizer step over `group`, batches of row indices; the mean loss of its examples.
@@ -173,9 +205,10 @@ impl Trainer<'_> {
             .as_ref()
             .filter(|a| a.masks())
             .map(Allocator::live);
+        let from = self.begin_of(0, indices, &batch)?;
         let logits = self
             .network
-            .logits(uploaded, live, &batch, Some(&mut self.dropout))?;
+            .logits(uploaded, live, &batch, from, Some(&mut self.dropout))?;
         let labels: Vec<_> = indices.iter().map(|&i| &self.train[i].label).collect();
         let outputs = self.network.head.outputs;
         let values = download(logits.clone().without_autodiff())?;
@@ -323,7 +356,8 @@ impl Trainer<'_> {
                 .as_ref()
                 .filter(|a| a.masks())
                 .map(Allocator::live);
-            let logits = self.network.logits(&uploaded, live, &batch, None)?;
+            let from = self.begin_of(self.train.len(), &indices, &batch)?;
+            let logits = self.network.logits(&uploaded, live, &batch, from, None)?;
             for (&i, row) in indices
                 .iter()
                 .zip(download(logits.without_autodiff())?.chunks(outputs))

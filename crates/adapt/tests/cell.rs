@@ -112,6 +112,7 @@ impl Cell<'_> {
             seed: self.seed,
             device: DeviceChoice::Cpu,
             out,
+            states: None,
             models: &Models::default(),
             progress,
             stop,

@@ -75,13 +75,18 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
         seed: 3,
         device,
         out: out.path(),
+        states: None,
         models: &Models::default(),
         progress: &Silent,
         stop: &StopFlag::default(),
     })
     .unwrap();
     let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
-    predictions.rows.into_iter().flat_map(|r| r.logits).collect()
+    predictions
+        .rows
+        .into_iter()
+        .flat_map(|r| r.logits)
+        .collect()
 }
 
 #[test]

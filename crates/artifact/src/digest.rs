@@ -28,7 +28,7 @@ impl Digest {
     /// [`Error::Io`].
     pub fn of_file(path: &Path) -> Result<(Self, u64)> {
         let mut file = File::open(path).map_err(Error::io("read", path))?;
-        let mut hasher = Sha256::new();
+        let mut hasher = Hasher::default();
         let mut size = 0u64;
         let mut buffer = vec![0u8; 1 << 20];
         loop {
@@ -39,7 +39,7 @@ impl Digest {
             size += n as u64;
             hasher.update(&buffer[..n]);
         }
-        Ok((Self(hasher.finalize().into()), size))
+        Ok((hasher.digest(), size))
     }
 
     /// The 32 bytes.
@@ -50,6 +50,22 @@ impl Digest {
     /// The first 12 hexadecimal digits, for people.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_string()
+    }
+}
+
+/// A sha256 of what comes piece by piece.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of all that was added.
+    pub fn digest(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use lingo_adapt::{AdaptRequest, Models};
 use lingo_artifact::tokens::Tokens;
-use lingo_workflow::{Error, Kind, Observer as _, settings};
+use lingo_workflow::{Error, Kind, Observer as _, STATES, settings};
 
 use super::{device, stop_on_signals};
 use crate::arguments::Adapt;
@@ -16,6 +16,8 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
     let tokens = Tokens::read(&arguments.input)?;
     let stop = stop_on_signals()?;
     let progress = terminal.part("adapt");
+    let models = Models::default();
+    let states = arguments.out.join(STATES);
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &arguments.model,
         tokens: &tokens,
@@ -24,11 +26,13 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
         seed: arguments.seed,
         device,
         out: &arguments.out,
-        models: &Models::default(),
+        states: Some(&states),
+        models: &models,
         progress: progress.as_ref(),
         stop: &stop,
     })?;
     drop(progress);
+    models.remove_states(&states)?;
     if arguments.json {
         let mut value = serde_json::to_value(&outcome)
             .map_err(|e| Error::stage(Kind::Failed, format!("cannot be written as JSON: {e}")))?;

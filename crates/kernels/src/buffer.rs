@@ -110,8 +110,11 @@ impl Memory {
     fn take(bytes: usize) -> Self {
         let bytes = size_class(bytes);
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(memory) = pool.get_mut(&bytes).and_then(Vec::pop) {
-            return memory;
+        // Lengths differ from batch to batch: without some room, each would keep its own buffers.
+        for memories in pool.range_mut(bytes..=bytes + bytes / 2).map(|(_, m)| m) {
+            if let Some(memory) = memories.pop() {
+                return memory;
+            }
         }
         drop(pool);
         let layout = Self::layout(bytes);

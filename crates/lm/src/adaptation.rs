@@ -44,6 +44,10 @@ pub struct Adaptation<'a> {
     /// Whether the backward pass of a packed model computes the blocks' inner values again instead
     /// of keeping them: less memory, about a third more time, the same bits.
     pub recompute: bool,
+    /// Where the pass begins: a block's number, and the states before it as
+    /// [`crate::Model::states_before`] gave them, `[batch * length, hidden]`. Nothing below the
+    /// block is computed, so nothing below it may be adapted, dropped out or new.
+    pub from: Option<(usize, Tensor<2>)>,
 }
 
 impl Adaptation<'_> {

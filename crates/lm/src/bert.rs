@@ -1,6 +1,8 @@
 //! BERT (Devlin et al. 2019), as `transformers.BertModel` computes it: token type 0
 //! throughout, norms after each residual sum.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 #[cfg(feature = "cpu")]
 use lingo_kernels::NormPlace;
@@ -70,19 +72,29 @@ impl Bert {
         self.position
     }
 
-    /// States `[batch * length, hidden]`.
-    pub fn states(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
+    /// The states before the first block, `[batch * length, hidden]`.
+    pub fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
         let place = pass.matrix(self.position).narrow(0, 0, batch.length)
             + pass.matrix(self.token_type).narrow(0, 0, 1);
         let x = pass.words(self.word, &batch.ids, extra);
         let x = pass.add_to_each(x, place);
         let x = pass.norm(&self.norm, x);
-        let mut x = pass.hidden_dropout(x);
+        pass.hidden_dropout(x)
+    }
+
+    /// The states behind some blocks, `[batch * length, hidden]`.
+    pub fn through(
+        &self,
+        blocks: Range<usize>,
+        mut x: Tensor<2>,
+        batch: &Batch,
+        pass: &mut Pass,
+    ) -> Tensor<2> {
         let mask = pass.padding_mask(batch);
-        for (number, block) in self.blocks.iter().enumerate() {
+        for number in blocks {
             x = match pass.engine_block(number, x, batch) {
                 Ok(x) => x,
-                Err(x) => block.forward(x, mask.as_ref(), pass),
+                Err(x) => self.blocks[number].forward(x, mask.as_ref(), pass),
             };
         }
         x

@@ -49,6 +49,7 @@ pub(crate) struct BlockParts<'a> {
 pub(crate) struct Engine {
     blocks: Vec<Packed>,
     packing: Packing,
+    level: Level,
 }
 
 struct Packed {
@@ -103,12 +104,18 @@ impl Engine {
         Ok(Self {
             blocks: packed,
             packing,
+            level,
         })
     }
 
     /// How it was packed.
     pub fn packing(&self) -> Packing {
         self.packing
+    }
+
+    /// Its instruction set.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// One block's output.

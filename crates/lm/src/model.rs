@@ -1,20 +1,22 @@
 //! A loaded model and its forward pass.
 
+use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::{Device, Gradients, Tensor};
 
+#[cfg(feature = "cpu")]
+use crate::engine::Engine;
 use crate::{
     Adaptation, Batch, Error, ModelConfig, Packing, Parameters,
     bert::Bert,
     checkpoint::Checkpoint,
+    device_name,
     initialise::{RandomWeights, sinusoidal_positions},
     layers::{Builder, Pass},
     opt::Opt,
     parameters::{Id, Kind, Source, on},
 };
-#[cfg(feature = "cpu")]
-use crate::{device_name, engine::Engine};
 
 /// A linear layer that an adapter may target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +142,17 @@ impl Model {
         None
     }
 
+    /// What computes: the device's name and, where the model is packed, the kernels' instruction
+    /// set. Two that are named alike give the same bits.
+    pub fn computed_by(&self) -> String {
+        let device = device_name(self.parameters.device());
+        #[cfg(feature = "cpu")]
+        if let Some(engine) = &self.engine {
+            return format!("{device} {}", engine.level());
+        }
+        device
+    }
+
     /// Every tensor of the checkpoint is one of the model, or known to be of no use to it.
     fn refuse_unknown(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         for name in checkpoint.names() {
@@ -259,23 +272,25 @@ impl Model {
     /// If nothing in it asks for a gradient (no trainable parameter, no tracked delta or row),
     /// it runs without autodiff, and faster; the output is on the model's device either way.
     pub fn forward(&self, batch: &Batch, adaptation: Adaptation) -> Hidden {
-        let extra = adaptation.extra_rows;
+        let (extra, from) = (adaptation.extra_rows, adaptation.from);
         // Its lifetimes, shortened to this call's.
         let adaptation = Adaptation {
             dropout: match adaptation.dropout {
                 Some(source) => Some(source),
                 None => None,
             },
+            from: None,
             ..adaptation
         };
-        let mut pass = Pass::new(&self.parameters, &self.config, batch, adaptation);
-        #[cfg(feature = "cpu")]
-        {
-            pass.engine = self.engine.as_ref();
-        }
+        let mut pass = self.pass(batch, adaptation);
+        let (first, x) = match from {
+            Some((block, states)) => (block, on(states, pass.autodiff)),
+            None => (0, self.embedded(batch, extra, &mut pass)),
+        };
+        let x = self.through(first..self.config.layers, x, batch, &mut pass);
         let states = match &self.layers {
-            Layers::Bert(bert) => bert.states(batch, extra, &mut pass),
-            Layers::Opt(opt) => opt.states(batch, extra, &mut pass),
+            Layers::Bert(_) => x,
+            Layers::Opt(opt) => opt.output(x, &mut pass),
         };
         let width = states.dims()[1];
         let states = states.reshape([batch.batch, batch.length, width]);
@@ -290,6 +305,48 @@ impl Model {
         Hidden {
             states: on(states, autodiff),
             pooled: pooled.map(|pooled| on(pooled, autodiff)),
+        }
+    }
+
+    /// The states of the model as it was loaded before block `block` (behind the last one, where
+    /// `block` is their number), without dropout, `[batch * length, hidden]`: what
+    /// [`Adaptation::from`] takes. Those at padding have no meaning. `batch` must have passed
+    /// [`Batch::check`].
+    ///
+    /// Where the model is packed, the states of a sequence are the same bits in every batch.
+    pub fn states_before(&self, block: usize, batch: &Batch) -> Tensor<2> {
+        let mut pass = self.pass(batch, Adaptation::none());
+        let x = self.embedded(batch, None, &mut pass);
+        self.through(0..block, x, batch, &mut pass)
+    }
+
+    fn pass<'a>(&'a self, batch: &Batch, adaptation: Adaptation<'a>) -> Pass<'a> {
+        #[cfg_attr(not(feature = "cpu"), allow(unused_mut))]
+        let mut pass = Pass::new(&self.parameters, &self.config, batch, adaptation);
+        #[cfg(feature = "cpu")]
+        {
+            pass.engine = self.engine.as_ref();
+        }
+        pass
+    }
+
+    fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
+        match &self.layers {
+            Layers::Bert(bert) => bert.embedded(batch, extra, pass),
+            Layers::Opt(opt) => opt.embedded(batch, extra, pass),
+        }
+    }
+
+    fn through(
+        &self,
+        blocks: Range<usize>,
+        x: Tensor<2>,
+        batch: &Batch,
+        pass: &mut Pass,
+    ) -> Tensor<2> {
+        match &self.layers {
+            Layers::Bert(bert) => bert.through(blocks, x, batch, pass),
+            Layers::Opt(opt) => opt.through(blocks, x, batch, pass),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! OPT (Zhang et al. 2022), as `transformers.OPTModel` computes it: learned positions that
 //! start at row 2, norms before each sublayer, or after it in the 350m model.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 #[cfg(feature = "cpu")]
 use lingo_kernels::NormPlace;
@@ -86,10 +88,10 @@ impl Opt {
         self.position
     }
 
-    /// States `[batch * length, embedding width]`. With padding on the right and causal
-    /// attention no real token sees padding, and its position is its place: the padding needs
-    /// no mask of its own, and what is computed there has no meaning.
-    pub fn states(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
+    /// The states before the first block, `[batch * length, hidden]`. With padding on the right
+    /// and causal attention no real token sees padding, and its position is its place: the
+    /// padding needs no mask of its own, and what is computed there has no meaning.
+    pub fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
         let place = pass
             .matrix(self.position)
             .narrow(0, POSITION_OFFSET, batch.length);
@@ -97,14 +99,29 @@ impl Opt {
         if let Some(project_in) = &self.project_in {
             x = pass.linear(project_in, x);
         }
-        x = pass.add_to_each(x, place);
+        pass.add_to_each(x, place)
+    }
+
+    /// The states behind some blocks, `[batch * length, hidden]`.
+    pub fn through(
+        &self,
+        blocks: Range<usize>,
+        mut x: Tensor<2>,
+        batch: &Batch,
+        pass: &mut Pass,
+    ) -> Tensor<2> {
         let mask = pass.causal_mask();
-        for (number, block) in self.blocks.iter().enumerate() {
+        for number in blocks {
             x = match pass.engine_block(number, x, batch) {
                 Ok(x) => x,
-                Err(x) => block.forward(x, &mask, pass),
+                Err(x) => self.blocks[number].forward(x, &mask, pass),
             };
         }
+        x
+    }
+
+    /// What is put out, `[batch * length, embedding width]`, of the states behind the last block.
+    pub fn output(&self, mut x: Tensor<2>, pass: &mut Pass) -> Tensor<2> {
         if let Some(norm) = &self.final_norm {
             x = pass.norm(norm, x);
         }

@@ -126,6 +126,7 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
             dropout: (dropout > 0.0).then_some(&mut pattern),
             base_dropout: true,
             recompute: false,
+            from: None,
         },
     );
 

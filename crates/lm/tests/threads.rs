@@ -57,6 +57,7 @@ fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
                 dropout: Some(&mut pattern),
                 base_dropout: true,
                 recompute: false,
+                from: None,
             },
         );
         let states = hidden.states.reshape([rows * length, 128]);

@@ -19,6 +19,10 @@ use crate::plan::{CellPlan, Plan, State};
 use crate::shared_tokens::SharedTokens;
 use crate::{date, lock, prepare, report};
 
+/// The folder of a task (or of `adapt`) in which the output of frozen blocks is kept while cells
+/// need it. No method can be called so: names do not begin with a dot.
+pub const STATES: &str = ".states";
+
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -200,7 +204,12 @@ fn run_cells(
         }
         let progress = observer.part(&cell.label());
         let result = guarded(|| run_cell(plan, cell, &tokens, &models, progress.as_ref(), stop));
-        tokens.release(&cell.task);
+        if tokens.release(&cell.task, result.is_ok()) {
+            // A rest that stays does no harm: the next run of the task clears it away.
+            if let Err(e) = models.remove_states(&plan.run.join(&cell.task).join(STATES)) {
+                observer.say(&e.to_string());
+            }
+        }
         if result.is_ok() {
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             *done += 1;
@@ -262,6 +271,7 @@ fn run_cell(
         seed: cell.seed,
         device: plan.choice,
         out: folder,
+        states: Some(&plan.run.join(&cell.task).join(STATES)),
         models,
         progress,
         stop,

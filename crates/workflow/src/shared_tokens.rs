@@ -18,6 +18,7 @@ pub(crate) struct SharedTokens {
 #[derive(Default)]
 struct Task {
     cells_left: usize,
+    failed: bool,
     tokens: Option<Arc<Tokens>>,
 }
 
@@ -43,13 +44,43 @@ impl SharedTokens {
         Ok(tokens)
     }
 
-    pub(crate) fn release(&self, task: &str) {
+    /// A cell has come to its end. Whether it was the task's last and all have succeeded.
+    pub(crate) fn release(&self, task: &str, succeeded: bool) -> bool {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = tasks.get_mut(task) {
-            known.cells_left = known.cells_left.saturating_sub(1);
-            if known.cells_left == 0 {
-                known.tokens = None;
-            }
+        let Some(known) = tasks.get_mut(task) else {
+            return false;
+        };
+        known.cells_left = known.cells_left.saturating_sub(1);
+        known.failed |= !succeeded;
+        if known.cells_left == 0 {
+            known.tokens = None;
         }
+        known.cells_left == 0 && !known.failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_over_once_its_last_cell_is_and_all_have_succeeded() {
+        let t = |succeeded: &[bool], over: &[bool]| {
+            let task = Task {
+                cells_left: succeeded.len(),
+                ..Task::default()
+            };
+            let tokens = SharedTokens {
+                tasks: Mutex::new([("task".to_string(), task)].into()),
+            };
+            let found: Vec<bool> = succeeded
+                .iter()
+                .map(|&succeeded| tokens.release("task", succeeded))
+                .collect();
+            assert_eq!(found, over);
+        };
+        t(&[true], &[true]);
+        t(&[true, true], &[false, true]);
+        t(&[false, true], &[false, false]);
     }
 }

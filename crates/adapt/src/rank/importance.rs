@@ -28,14 +28,20 @@ impl Importance {
     ) {
         let (b1, c1) = (beta1 as f32, (1.0 - beta1) as f32);
         let (b2, c2) = (beta2 as f32, (1.0 - beta2) as f32);
-        for i in 0..self.sensitivity.len() {
-            if frozen.is_some_and(|f| f[i]) {
-                continue;
-            }
-            let now = (values[i] * gradients[i]).abs();
-            let mean = b1 * self.sensitivity[i] + c1 * now;
-            self.sensitivity[i] = mean;
-            self.uncertainty[i] = b2 * self.uncertainty[i] + c2 * (now - mean).abs();
+        let averages = self.sensitivity.iter_mut().zip(&mut self.uncertainty);
+        let products = values.iter().zip(gradients).map(|(v, g)| (v * g).abs());
+        let update = |((s, u), now): ((&mut f32, &mut f32), f32)| {
+            *s = b1 * *s + c1 * now;
+            *u = b2 * *u + c2 * (now - *s).abs();
+        };
+        match frozen {
+            // Without a branch, so that it vectorises.
+            None => averages.zip(products).for_each(update),
+            Some(frozen) => averages
+                .zip(products)
+                .zip(frozen)
+                .filter(|(_, frozen)| !**frozen)
+                .for_each(|(pair, _)| update(pair)),
         }
     }
 

@@ -126,6 +126,7 @@ fn equals_peft(family: &str, name: &str) {
         seed: 0,
         train: rows.iter().collect(),
         dev: Vec::new(),
+        states: None,
         pad: if family == "bert" { 0 } else { 1 },
         log: TrainLog::create(&folder.path().join("train.jsonl")).unwrap(),
         checkpoint: folder.path().join("checkpoint"),
@@ -152,7 +153,7 @@ fn equals_peft(family: &str, name: &str) {
     let rows: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
     let inference = Inference::new(trainer.network.model, &trained).unwrap();
     let found = inference
-        .logits(&rows, trainer.pad, 3, &Silent)
+        .logits(&rows, trainer.pad, 3, None, &Silent)
         .unwrap()
         .concat();
     for (i, (ours, theirs)) in found.iter().zip(&logits).enumerate() {
