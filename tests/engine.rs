@@ -89,6 +89,41 @@ fn recomputing_gives_the_same_bits_and_a_token_budget_other_batches() {
 }
 
 #[test]
+fn frozen_layers_below_the_adapters_are_computed_once() {
+    let toy = Toy::new();
+    let upper = ["train.base_dropout=false", "methods.lora.lora.layers=1-1"];
+    let mut arguments = vec!["run", "toy.yaml", "--device", "cpu", "--out", "cached"];
+    arguments.extend(["--only", "left", "--methods", "lora"]);
+    for set in upper {
+        arguments.extend(["--set", set]);
+    }
+    arguments.extend(["--set", "seeds=[1, 2]"]);
+    let ran = toy.ok(&arguments);
+    assert_eq!(
+        ran.stderr.matches("frozen layers").count(),
+        1,
+        "{}",
+        ran.stderr
+    );
+    assert!(!toy.path("cached/left/.states").exists());
+    let cached = Predictions::read(&toy.path("cached/left/lora/seed-1/predictions.parquet"));
+    let cached: Vec<f32> = cached
+        .unwrap()
+        .rows
+        .into_iter()
+        .flat_map(|row| row.logits)
+        .collect();
+    let [dropout, layers] = upper;
+    let plain = logits(
+        &toy,
+        "plain",
+        "",
+        &[dropout, layers, "train.cache_states=false"],
+    );
+    assert_eq!(cached, plain);
+}
+
+#[test]
 fn an_instruction_set_that_is_not_there_is_an_error() {
     let toy = Toy::new();
     for (kernels, expected) in [

@@ -73,7 +73,7 @@ pub fn write(path: &Path, frame: &mut DataFrame, metadata: &str) -> Result<()> {
             )])))
             .finish(frame)
             .map(|_| ())
-            .map_err(|e| polars_error("write", path, Format::Parquet, e)),
+            .map_err(|e| Error::io("write", path)(written(e))),
         Format::Csv => write_text(w, frame, b',').map_err(Error::io("write", path)),
         Format::Tsv => write_text(w, frame, b'\t').map_err(Error::io("write", path)),
     })
@@ -117,15 +117,23 @@ fn cell_text(value: &AnyValue) -> String {
     }
 }
 
-fn polars_error(action: &'static str, path: &Path, format: Format, e: PolarsError) -> Error {
+/// Why a Parquet file could not be written. A full disk comes wrapped in several ways, as a bad file
+/// among them; a frame of ours can fail for no other reason.
+fn written(e: PolarsError) -> std::io::Error {
     match e {
-        // A full disk comes back wrapped; it must be told apart from a bad file.
+        PolarsError::IO { error, .. } => std::io::Error::new(error.kind(), error.to_string()),
+        e => std::io::Error::other(e.to_string()),
+    }
+}
+
+fn unreadable(path: &Path, e: PolarsError) -> Error {
+    match e {
         PolarsError::IO { error, .. } => {
-            Error::io(action, path)(std::io::Error::new(error.kind(), error.to_string()))
+            Error::io("read", path)(std::io::Error::new(error.kind(), error.to_string()))
         }
         e => Error::Format {
             path: path.to_path_buf(),
-            format: format.name(),
+            format: Format::Parquet.name(),
             message: e.to_string(),
         },
     }
@@ -146,7 +154,7 @@ pub fn read(path: &Path) -> Result<Table> {
 }
 
 fn read_parquet(path: &Path, file: File) -> Result<Table> {
-    let bad = |e| polars_error("read", path, Format::Parquet, e);
+    let bad = |e| unreadable(path, e);
     let mut reader = ParquetReader::new(file);
     let metadata = reader
         .get_metadata()
