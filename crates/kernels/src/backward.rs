@@ -38,6 +38,7 @@ impl Block {
     ///
     /// # Panics
     /// If `kept` is another block's, or the block was packed without gradients.
+    #[allow(clippy::panic, reason = "a caller's mistake, as documented")]
     pub fn backward(&self, kept: &Record, gradient: &[f32], input: bool) -> Gradients {
         assert_eq!(gradient.len(), kept.rows * self.hidden());
         match (&self.format, &kept.chunks) {
@@ -321,6 +322,7 @@ impl<E: Element> Back<'_, E> {
     }
 
     /// The gradient of a linear layer's input, added to `into`; that of its adapter goes to `sums`.
+    #[allow(clippy::panic, reason = "a caller's mistake, as documented")]
     fn linear<S: Simd>(
         &self,
         site: Site,

@@ -164,7 +164,7 @@ mod tests {
         assert!(buffer.len() == 1000 && buffer.iter().all(|&x| x == 0.0));
         for bytes in [1, 64, 65, 4000, 1 << 20, (1 << 20) + 1] {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % LINE == 0);
+            assert!(class >= bytes && class.is_multiple_of(LINE));
             assert!(
                 class <= bytes.max(LINE) + (bytes / 8).max(LINE),
                 "{bytes}: {class}"

@@ -92,10 +92,9 @@ impl Bert {
     ) -> Tensor<2> {
         let mask = pass.padding_mask(batch);
         for number in blocks {
-            x = match pass.engine_block(number, x, batch) {
-                Ok(x) => x,
-                Err(x) => self.blocks[number].forward(x, mask.as_ref(), pass),
-            };
+            x = pass.block(number, x, batch, |x, pass| {
+                self.blocks[number].forward(x, mask.as_ref(), pass)
+            });
         }
         x
     }

@@ -327,10 +327,10 @@ impl Operation {
             OpsKind::Tracked(prepared) => {
                 let again = self
                     .recompute
-                    .then(|| (x.clone(), adapters.clone(), dropouts.clone()));
+                    .then(|| Box::new((x.clone(), adapters.clone(), dropouts.clone())));
                 let (y, record) = self.forward(x, adapters, dropouts, again.is_none());
                 let kept = match again {
-                    Some((x, adapters, dropouts)) => Inner::Again(x, adapters, dropouts),
+                    Some(inputs) => Inner::Again(inputs),
                     None => Inner::Kept(record.map(Arc::new)),
                 };
                 let state = State {
@@ -415,7 +415,7 @@ struct State {
 enum Inner {
     Kept(Option<Arc<Record>>),
     /// To be computed again from these.
-    Again(FlexTensor, FlexTensor, Dropouts),
+    Again(Box<(FlexTensor, FlexTensor, Dropouts)>),
 }
 
 impl fmt::Debug for State {
@@ -436,10 +436,11 @@ impl Backward<Flex, 2> for BlockBackward {
         let [x, adapters] = ops.parents;
         let record = match kept {
             Inner::Kept(record) => record,
-            Inner::Again(x, adapters, dropouts) => operation
-                .forward(x, adapters, dropouts, true)
-                .1
-                .map(Arc::new),
+            Inner::Again(inputs) => {
+                let (x, adapters, dropouts) = *inputs;
+                let (_, record) = operation.forward(x, adapters, dropouts, true);
+                record.map(Arc::new)
+            }
         };
         let Some(record) = record else {
             unreachable!("a tracked pass keeps its record");

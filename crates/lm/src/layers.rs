@@ -186,19 +186,20 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// A block's output by the engine; the states back, where there is none.
-    pub fn engine_block(
+    /// A block's output: by the engine, where the model is packed, else by `plain`.
+    #[cfg_attr(not(feature = "cpu"), allow(unused_variables))]
+    pub fn block(
         &mut self,
         number: usize,
         x: Tensor<2>,
         batch: &Batch,
-    ) -> Result<Tensor<2>, Tensor<2>> {
+        plain: impl FnOnce(Tensor<2>, &mut Self) -> Tensor<2>,
+    ) -> Tensor<2> {
         #[cfg(feature = "cpu")]
         if let Some(engine) = self.engine {
-            return Ok(engine.block(number, x, batch, self));
+            return engine.block(number, x, batch, self);
         }
-        let _ = (number, batch);
-        Err(x)
+        plain(x, self)
     }
 
     /// A parameter matrix in this pass's context.

@@ -112,10 +112,9 @@ impl Opt {
     ) -> Tensor<2> {
         let mask = pass.causal_mask();
         for number in blocks {
-            x = match pass.engine_block(number, x, batch) {
-                Ok(x) => x,
-                Err(x) => self.blocks[number].forward(x, &mask, pass),
-            };
+            x = pass.block(number, x, batch, |x, pass| {
+                self.blocks[number].forward(x, &mask, pass)
+            });
         }
         x
     }
