@@ -1,8 +1,8 @@
 //! CPU seconds of one training step, forward and backward, with rank-8 deltas on all linears
 //! of the blocks. One thread: `RAYON_NUM_THREADS=1`.
 //!
-//! `cargo run --release -p lingo-lm --example step_time -- FOLDER BATCH LENGTH STEPS ENGINE [none]`,
-//! ENGINE one of `plain`, `f32`, `bf16`; with `none`, the forward pass alone, without deltas.
+//! `cargo run --release -p lingo-lm --example step_time -- FOLDER BATCH LENGTH STEPS ENGINE [forward|none]`,
+//! ENGINE one of `plain`, `f32`, `bf16`; with `forward`, the forward pass alone; with `none`, that without deltas.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{path::Path, time::Instant};
@@ -14,7 +14,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let folder = Path::new(&arguments[0]);
     let [batch, length, steps] = [1, 2, 3].map(|i| arguments[i].parse::<usize>().unwrap());
-    let adapt = arguments.get(5).is_none();
+    let only = arguments.get(5).map(String::as_str);
+    let adapt = only != Some("none");
+    let backward = only.is_none();
     let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
     let mut model = Model::load(folder, &device).unwrap();
     match arguments.get(4).map(String::as_str) {
@@ -26,9 +28,16 @@ fn main() {
         .sites()
         .iter()
         .map(|site| {
+            let tracked = |tensor: Tensor<2>| {
+                if backward {
+                    tensor.require_grad()
+                } else {
+                    tensor
+                }
+            };
             (adapt && site.layer.is_some()).then(|| LowRank {
-                down: values(site.input, 8, &device).require_grad(),
-                up: values(8, site.output, &device).require_grad(),
+                down: tracked(values(site.input, 8, &device)),
+                up: tracked(values(8, site.output, &device)),
                 dropout: 0.0,
             })
         })
@@ -52,7 +61,7 @@ fn main() {
         let loss = loss.sum();
         let forward = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
         let mut bits = loss.clone().into_data().as_slice::<f32>().unwrap()[0].to_bits() as u64;
-        if adapt {
+        if backward {
             let gradients = loss.backward();
             for delta in deltas.iter().flatten() {
                 for tensor in [&delta.down, &delta.up] {
