@@ -78,6 +78,8 @@ impl Models {
             return Ok(model.clone());
         }
         loaded.retain(|(_, model)| Arc::strong_count(model) > 1);
+        // Another model's buffers have other sizes.
+        lingo_lm::release_memory();
         let mut model = Model::load(folder, device)?;
         model.pack(packing)?;
         let model = Arc::new(model);

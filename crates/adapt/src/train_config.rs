@@ -40,7 +40,7 @@ pub struct TrainConfig {
     /// How the frozen weights are held and multiplied, on the CPU.
     pub precision: PrecisionChoice,
     /// Whether the backward pass computes the blocks' inner values again instead of keeping them:
-    /// less memory, about a third more time, the same result.
+    /// less memory, more time, the same bits.
     pub recompute: bool,
     /// Whether the output of the blocks below the lowest adapter (with the method `head`: of all
     /// blocks) is computed once and kept on disk for all epochs, seeds and methods, where nothing
@@ -62,7 +62,7 @@ pub struct TrainConfig {
 pub enum PrecisionChoice {
     /// 32 bits.
     F32,
-    /// 16 bits with the exponent of 32: twice as fast on a processor with AVX512-BF16, half the memory.
+    /// 16 bits with the exponent of 32: faster on a processor with AVX512-BF16, and half the memory for the blocks' weights.
     Bf16,
     /// `f32`.
     #[default]

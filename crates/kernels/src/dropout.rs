@@ -56,6 +56,21 @@ impl Kept {
         n.div_ceil(PER_HASH) as u64
     }
 
+    /// The first `n` decisions as factors: zero, or the scale.
+    pub fn mask(&self, n: usize) -> Vec<f32> {
+        let mut mask = vec![0.0f32; n];
+        mask.par_chunks_mut(8 * PIECE)
+            .zip(self.bytes.par_chunks(PIECE))
+            .for_each(|(values, bytes)| {
+                for (eight, byte) in values.chunks_mut(8).zip(bytes) {
+                    for (i, value) in eight.iter_mut().enumerate() {
+                        *value = if byte >> i & 1 == 1 { self.scale } else { 0.0 };
+                    }
+                }
+            });
+        mask
+    }
+
     /// What kept values are multiplied by.
     pub fn scale(&self) -> f32 {
         self.scale
@@ -156,6 +171,8 @@ mod tests {
                 assert_eq!(word >> j & 1 == 1, kept.keeps(i + j), "{i} + {j}");
             }
         }
+        let mask = kept.mask(1003);
+        assert!((0..1003).all(|i| mask[i] == if kept.keeps(i) { 1.4 } else { 0.0 }));
         let share = (0..1003).filter(|&i| kept.keeps(i)).count() as f64 / 1003.0;
         assert!(
             (share - (1.0 - 20_000.0 / 65_536.0)).abs() < 0.06,

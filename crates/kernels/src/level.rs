@@ -55,11 +55,6 @@ impl Level {
             _ => false,
         }
     }
-
-    /// Whether its products of `bf16` are faster than those of `f32`.
-    pub fn has_fast_bf16(self) -> bool {
-        self == Self::Avx512Bf16
-    }
 }
 
 impl fmt::Display for Level {

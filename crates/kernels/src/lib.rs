@@ -3,6 +3,11 @@
 //!
 //! Knows no model by name: a [`Block`] is put together from a few parts, and a model is a row of blocks.
 //!
+//! All of its `unsafe` rests on two things. Kernels run only through `forward::call`, whose instruction
+//! set `Block::new` (or `Level::detect`) found to be here; and their pointers come from matrices whose
+//! sizes the passes check (`Block::forward`, `Block::backward`) or made themselves, rows a multiple of
+//! every vector long.
+//!
 //! - [`level`]: which instructions are used, found at run time or forced
 //! - `simd`: what the kernels ask of a processor, and who answers
 //! - `buffer`, `element`: memory that is used again; `f32` and `bf16`

@@ -42,7 +42,7 @@ pub struct Adaptation<'a> {
     /// are on too, as `transformers` has them in `train()`.
     pub base_dropout: bool,
     /// Whether the backward pass of a packed model computes the blocks' inner values again instead
-    /// of keeping them: less memory, about a third more time, the same bits.
+    /// of keeping them: less memory, more time, the same bits.
     pub recompute: bool,
     /// Where the pass begins: a block's number, and the states before it as
     /// [`crate::Model::states_before`] gave them, `[batch * length, hidden]`. Nothing below the

@@ -45,7 +45,7 @@ pub use batch::Batch;
 pub use config::{Activation, Family, ModelConfig};
 pub use device::{DeviceChoice, device_name, open_device};
 pub use error::Error;
-pub use lingo_kernels::{Kept, Level, Precision};
+pub use lingo_kernels::{Kept, Level, Precision, release_memory};
 pub use mlm::MlmHead;
 pub use model::{Hidden, Model, Site};
 pub use packing::Packing;

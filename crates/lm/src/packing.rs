@@ -7,6 +7,6 @@ use lingo_kernels::Precision;
 pub struct Packing {
     /// How the blocks' weights are held and multiplied.
     pub precision: Precision,
-    /// Whether gradients will be asked for. Without, half the memory is needed.
+    /// Whether gradients will be asked for. Without, the weights take half the memory.
     pub gradients: bool,
 }
