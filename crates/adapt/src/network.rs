@@ -10,7 +10,7 @@ use lingo_lm::{Adaptation, Batch, DropoutSource, Family, LowRank, Model};
 use crate::method::LowRankSettings;
 use crate::plan::{chosen_sites, head_has_bias};
 use crate::rank::Triplets;
-use crate::store::{Leaf, ParameterStore};
+use crate::store::{Leaf, ParameterStore, PartialLeaf};
 use crate::train_config::Pooling;
 use crate::{Error, Method, new_rows};
 
@@ -75,7 +75,18 @@ pub(crate) struct Rows {
 
 /// A store's values on the device, for one graph.
 pub(crate) struct Uploaded {
-    leaves: Vec<Option<Leaf>>,
+    leaves: Vec<Uploading>,
+}
+
+/// How one entry of a store comes to the device.
+enum Uploading {
+    Whole(Leaf),
+    /// The live triplets of a delta's tensor.
+    Live(PartialLeaf),
+    /// No triplet of the delta lives.
+    None,
+    /// The model has it.
+    OfModel,
 }
 
 impl Network {
@@ -154,7 +165,15 @@ impl Network {
     }
 
     /// Brings the store's values to the device; `tracked` ones gather gradients.
-    pub fn upload(&mut self, store: &ParameterStore, tracked: bool) -> Result<Uploaded, Error> {
+    ///
+    /// `live` masks lambda, one for each triplet in the order of the deltas. A masked triplet adds
+    /// nothing and learns nothing, so it stays where it is, and its product is never computed.
+    pub fn upload(
+        &mut self,
+        store: &ParameterStore,
+        live: Option<&[bool]>,
+        tracked: bool,
+    ) -> Result<Uploaded, Error> {
         if !self.of_model.is_empty() {
             let Some(model) = Arc::get_mut(&mut self.model) else {
                 unreachable!("a model that is trained is nobody else's");
@@ -175,9 +194,30 @@ impl Network {
             .of_model
             .first()
             .map_or(store.entries.len(), |(e, _)| *e);
-        let leaves = (0..store.entries.len())
-            .map(|e| (e < first_of_model).then(|| store.leaf(e, &self.device, tracked)))
+        let mut leaves: Vec<Uploading> = (0..store.entries.len())
+            .map(|entry| match entry < first_of_model {
+                true => Uploading::Whole(store.leaf(entry, &self.device, tracked)),
+                false => Uploading::OfModel,
+            })
             .collect();
+        let mut rest = live.unwrap_or_default();
+        for delta in self.deltas.iter().filter(|_| live.is_some()) {
+            let Some(lambda) = delta.lambda else { continue };
+            let (mine, behind) = rest.split_at(delta.rank);
+            rest = behind;
+            let which: Vec<usize> = (0..delta.rank).filter(|&i| mine[i]).collect();
+            if which.len() == delta.rank {
+                continue;
+            }
+            for (entry, along) in [(delta.down, 1), (lambda, 0), (delta.up, 0)] {
+                leaves[entry] = match which.as_slice() {
+                    [] => Uploading::None,
+                    which => {
+                        Uploading::Live(store.part(entry, along, which, &self.device, tracked))
+                    }
+                };
+            }
+        }
         Ok(Uploaded { leaves })
     }
 
@@ -206,12 +246,10 @@ impl Network {
         lowest.unwrap_or(config.layers)
     }
 
-    /// Logits `[batch, outputs]`. `live` masks lambda, one for each triplet in the order of the
-    /// deltas; `from` is where the pass begins ([`Adaptation::from`]).
+    /// Logits `[batch, outputs]`; `from` is where the pass begins ([`Adaptation::from`]).
     pub fn logits(
         &self,
         uploaded: &Uploaded,
-        live: Option<&[bool]>,
         batch: &Batch,
         from: Option<(usize, Tensor<2>)>,
         mut dropout: Option<&mut dyn DropoutSource>,
@@ -223,7 +261,7 @@ impl Network {
             self.model.config(),
             self.rows.as_ref().map_or(0, |r| r.composition.len()),
         )?;
-        let low_rank = self.low_rank(uploaded, live);
+        let low_rank = self.low_rank(uploaded);
         let adaptation = Adaptation {
             low_rank: &low_rank,
             extra_rows: extra.as_ref(),
@@ -249,32 +287,21 @@ impl Network {
         })
     }
 
-    fn low_rank(&self, uploaded: &Uploaded, live: Option<&[bool]>) -> Vec<Option<LowRank>> {
+    fn low_rank(&self, uploaded: &Uploaded) -> Vec<Option<LowRank>> {
         let mut low_rank: Vec<Option<LowRank>> = vec![None; self.model.sites().len()];
-        let mut first = 0;
         for delta in &self.deltas {
-            let mut up = uploaded.matrix(delta.up);
-            match delta.lambda {
+            let (Some(down), Some(up)) = (uploaded.get(delta.down), uploaded.get(delta.up)) else {
+                continue;
+            };
+            let up = match delta.lambda.and_then(|lambda| uploaded.get(lambda)) {
                 Some(lambda) => {
-                    let factors: Vec<f32> = (first..first + delta.rank)
-                        .map(|i| {
-                            if live.is_none_or(|l| l[i]) {
-                                delta.scale as f32
-                            } else {
-                                0.0
-                            }
-                        })
-                        .collect();
-                    let data = TensorData::new(factors, [1, delta.rank]);
-                    let lambda =
-                        uploaded.matrix(lambda) * Tensor::<2>::from_data(data, &self.device);
-                    up = up * lambda.reshape([delta.rank, 1]);
-                    first += delta.rank;
+                    let rank = up.dims()[0];
+                    up * (lambda * delta.scale).reshape([rank, 1])
                 }
-                None => up = up * delta.scale,
-            }
+                None => up * delta.scale,
+            };
             low_rank[delta.site] = Some(LowRank {
-                down: uploaded.matrix(delta.down),
+                down,
                 up,
                 dropout: delta.dropout,
             });
@@ -296,10 +323,15 @@ impl Network {
             }
         }
         for (entry, leaf) in store.entries.iter().zip(&uploaded.leaves) {
-            if let Some(leaf) = leaf
-                && let Some(values) = leaf.gradient(&mut gradients)?
-            {
-                crate::store::add(&mut into[entry.range.clone()], &values);
+            let into = &mut into[entry.range.clone()];
+            match leaf {
+                Uploading::Whole(leaf) => {
+                    if let Some(values) = leaf.gradient(&mut gradients)? {
+                        crate::store::add(into, &values);
+                    }
+                }
+                Uploading::Live(part) => part.add_gradient(&mut gradients, into)?,
+                Uploading::None | Uploading::OfModel => {}
             }
         }
         Ok(())
@@ -307,11 +339,20 @@ impl Network {
 }
 
 impl Uploaded {
-    fn matrix(&self, entry: usize) -> Tensor<2> {
+    /// An entry's values; those of the live triplets, of a delta's. `None` where none lives.
+    fn get(&self, entry: usize) -> Option<Tensor<2>> {
         match &self.leaves[entry] {
-            Some(leaf) => leaf.matrix(),
-            // Adapters, rows and heads are always uploaded; only the model's own tensors are not.
-            None => unreachable!("entry {entry} belongs to the model"),
+            Uploading::Whole(leaf) => Some(leaf.matrix()),
+            Uploading::Live(part) => Some(part.leaf.matrix()),
+            Uploading::None | Uploading::OfModel => None,
+        }
+    }
+
+    /// The values of new rows or of a head, which are always uploaded.
+    fn matrix(&self, entry: usize) -> Tensor<2> {
+        match self.get(entry) {
+            Some(matrix) => matrix,
+            None => unreachable!("entry {entry} is no matrix of its own"),
         }
     }
 }
@@ -430,3 +471,6 @@ fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> He
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

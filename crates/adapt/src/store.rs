@@ -53,18 +53,61 @@ impl ParameterStore {
 
     /// One tensor as a leaf of a new graph; a tracked one gathers a gradient.
     pub fn leaf(&self, entry: usize, device: &Device, tracked: bool) -> Leaf {
-        Leaf::new(
-            self.slice(entry),
-            &self.entries[entry].shape,
-            device,
-            tracked,
-        )
+        let shape = &self.entries[entry].shape;
+        Leaf::new(self.slice(entry).to_vec(), shape, device, tracked)
+    }
+
+    /// Part of one tensor as such a leaf: the places `which` of its axis `along`.
+    pub fn part(
+        &self,
+        entry: usize,
+        along: usize,
+        which: &[usize],
+        device: &Device,
+        tracked: bool,
+    ) -> PartialLeaf {
+        let Entry { shape, range, .. } = &self.entries[entry];
+        let inner: usize = shape[along + 1..].iter().product();
+        let places: Vec<usize> = (0..shape[..along].iter().product())
+            .flat_map(|outer| which.iter().map(move |i| outer * shape[along] + i))
+            .flat_map(|block| block * inner..(block + 1) * inner)
+            .collect();
+        let mut shape = shape.clone();
+        shape[along] = which.len();
+        let values = places.iter().map(|i| self.values[range.start + i]);
+        PartialLeaf {
+            leaf: Leaf::new(values.collect(), &shape, device, tracked),
+            places,
+        }
     }
 }
 
 /// `sum += values`.
 pub(crate) fn add(sum: &mut [f32], values: &[f32]) {
     sum.iter_mut().zip(values).for_each(|(s, v)| *s += v);
+}
+
+/// Part of a tensor, uploaded.
+pub(crate) struct PartialLeaf {
+    pub leaf: Leaf,
+    /// Where its values stand in the whole tensor.
+    places: Vec<usize>,
+}
+
+impl PartialLeaf {
+    /// Adds the part's gradient to the whole tensor's.
+    pub fn add_gradient(
+        &self,
+        gradients: &mut Gradients,
+        into: &mut [f32],
+    ) -> Result<(), lingo_lm::Error> {
+        if let Some(values) = self.leaf.gradient(gradients)? {
+            for (&place, value) in self.places.iter().zip(values) {
+                into[place] += value;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One uploaded tensor.
@@ -74,8 +117,7 @@ pub(crate) enum Leaf {
 }
 
 impl Leaf {
-    fn new(values: &[f32], shape: &[usize], device: &Device, tracked: bool) -> Self {
-        let values = values.to_vec();
+    fn new(values: Vec<f32>, shape: &[usize], device: &Device, tracked: bool) -> Self {
         match *shape {
             [rows, columns] => {
                 let tensor =

@@ -152,7 +152,8 @@ impl Trainer<'_> {
     fn step(&mut self, group: &[Vec<usize>], learning_rate: f64) -> Result<f64, Error> {
         let examples: usize = group.iter().map(Vec::len).sum();
         let mut gradients = vec![0.0f32; self.store.len()];
-        let uploaded = self.network.upload(&self.store, true)?;
+        let live = masked(&self.allocator);
+        let uploaded = self.network.upload(&self.store, live, true)?;
         let mut loss = 0.0;
         for indices in group {
             loss += self.backward(indices, examples, &uploaded, &mut gradients)?;
@@ -200,15 +201,10 @@ impl Trainer<'_> {
             self.pad,
         );
         self.state.tokens += batch.lengths.iter().map(|&n| u64::from(n)).sum::<u64>();
-        let live = self
-            .allocator
-            .as_ref()
-            .filter(|a| a.masks())
-            .map(Allocator::live);
         let from = self.begin_of(0, indices, &batch)?;
         let logits = self
             .network
-            .logits(uploaded, live, &batch, from, Some(&mut self.dropout))?;
+            .logits(uploaded, &batch, from, Some(&mut self.dropout))?;
         let labels: Vec<_> = indices.iter().map(|&i| &self.train[i].label).collect();
         let outputs = self.network.head.outputs;
         let values = download(logits.clone().without_autodiff())?;
@@ -343,7 +339,8 @@ impl Trainer<'_> {
     fn score_dev(&mut self) -> Result<Evaluation, Error> {
         let lengths: Vec<usize> = self.dev.iter().map(|r| r.input_ids.len()).collect();
         let size = EVALUATION_BATCH.max(self.config.batch.get() as usize);
-        let uploaded = self.network.upload(&self.store, false)?;
+        let live = masked(&self.allocator);
+        let uploaded = self.network.upload(&self.store, live, false)?;
         let outputs = self.network.head.outputs;
         let mut all = vec![0.0f32; self.dev.len() * outputs];
         for indices in evaluation_batches(&lengths, size) {
@@ -351,13 +348,8 @@ impl Trainer<'_> {
                 indices.iter().map(|&i| self.dev[i].input_ids.as_slice()),
                 self.pad,
             );
-            let live = self
-                .allocator
-                .as_ref()
-                .filter(|a| a.masks())
-                .map(Allocator::live);
             let from = self.begin_of(self.train.len(), &indices, &batch)?;
-            let logits = self.network.logits(&uploaded, live, &batch, from, None)?;
+            let logits = self.network.logits(&uploaded, &batch, from, None)?;
             for (&i, row) in indices
                 .iter()
                 .zip(download(logits.without_autodiff())?.chunks(outputs))
@@ -406,6 +398,14 @@ impl Trainer<'_> {
         self.log.keep_until(self.state.step)?;
         Ok(true)
     }
+}
+
+/// Which triplets live, where those that do not are masked.
+fn masked(allocator: &Option<Allocator>) -> Option<&[bool]> {
+    allocator
+        .as_ref()
+        .filter(|a| a.masks())
+        .map(Allocator::live)
 }
 
 #[cfg(test)]

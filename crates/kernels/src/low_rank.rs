@@ -70,6 +70,10 @@ impl<T: Element> Project<'_, T> {
                 self.block::<S, R, 8>(row, j);
                 j += 8;
             }
+            while j + 4 <= rank {
+                self.block::<S, R, 4>(row, j);
+                j += 4;
+            }
             while j + 2 <= rank {
                 self.block::<S, R, 2>(row, j);
                 j += 2;
@@ -150,6 +154,10 @@ impl<T: Element> Outer<'_, T> {
             while j + 8 <= rank {
                 self.block::<S, V, 8>(column, j);
                 j += 8;
+            }
+            while j + 4 <= rank {
+                self.block::<S, V, 4>(column, j);
+                j += 4;
             }
             while j + 2 <= rank {
                 self.block::<S, V, 2>(column, j);
