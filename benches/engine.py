@@ -16,6 +16,7 @@ from dataclasses import dataclass
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEER = os.path.join(HERE, "peers", "train_step.py")
 SIZES = {"mini": (6, 384, 1536), "base": (12, 768, 3072)}  # layers, hidden, feed-forward
+WHOLE = 40  # steps
 LENGTH = 128
 MIX = "15-110"  # yeast windows of 70 to 500 bases at about 4.6 bases a BPE token: every length as frequent
 
@@ -105,8 +106,9 @@ def rows(a):
     for size in SIZES:
         for batch in (8, 32):
             name = f"{size}/{batch}/bf16"
-            lora = [ours(size, batch, "bf16")]
-            yield Row(f"ars/{name}/1", "cpu_s", "0.95 of our LoRA", ours(size, batch, "bf16", "ars"), lora)
+            # A whole schedule, from the initial rank to the final one.
+            lora = [ours(size, batch, "bf16", n=WHOLE)]
+            yield Row(f"ars/{name}/1", "cpu_us_per_token", "0.95 of our LoRA", ours(size, batch, "bf16", "ars", n=WHOLE), lora)
             yield Row(f"adalora/{name}/1", "cpu_s", "", ours(size, batch, "bf16", "adalora"), peers(size, batch, "bf16", "adalora"))
             for precision in ("f32", "bf16"):
                 one, two = (ours(size, batch, precision, threads=t) for t in (1, 2))

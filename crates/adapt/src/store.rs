@@ -66,18 +66,23 @@ impl ParameterStore {
         device: &Device,
         tracked: bool,
     ) -> PartialLeaf {
-        let Entry { shape, range, .. } = &self.entries[entry];
-        let inner: usize = shape[along + 1..].iter().product();
-        let places: Vec<usize> = (0..shape[..along].iter().product())
-            .flat_map(|outer| which.iter().map(move |i| outer * shape[along] + i))
-            .flat_map(|block| block * inner..(block + 1) * inner)
-            .collect();
+        let shape = &self.entries[entry].shape;
+        let block = shape[along..].iter().product::<usize>().max(1);
+        let inner = block / shape[along].max(1);
+        let whole = self.slice(entry);
+        let mut values = Vec::with_capacity(whole.len());
+        for block in whole.chunks_exact(block) {
+            for i in which {
+                values.extend_from_slice(&block[i * inner..(i + 1) * inner]);
+            }
+        }
         let mut shape = shape.clone();
         shape[along] = which.len();
-        let values = places.iter().map(|i| self.values[range.start + i]);
         PartialLeaf {
-            leaf: Leaf::new(values.collect(), &shape, device, tracked),
-            places,
+            leaf: Leaf::new(values, &shape, device, tracked),
+            which: which.to_vec(),
+            block,
+            inner,
         }
     }
 }
@@ -90,8 +95,11 @@ pub(crate) fn add(sum: &mut [f32], values: &[f32]) {
 /// Part of a tensor, uploaded.
 pub(crate) struct PartialLeaf {
     pub leaf: Leaf,
-    /// Where its values stand in the whole tensor.
-    places: Vec<usize>,
+    which: Vec<usize>,
+    /// Values of the axis and all within it.
+    block: usize,
+    /// Values within one place of the axis.
+    inner: usize,
 }
 
 impl PartialLeaf {
@@ -101,9 +109,13 @@ impl PartialLeaf {
         gradients: &mut Gradients,
         into: &mut [f32],
     ) -> Result<(), lingo_lm::Error> {
-        if let Some(values) = self.leaf.gradient(gradients)? {
-            for (&place, value) in self.places.iter().zip(values) {
-                into[place] += value;
+        let Some(values) = self.leaf.gradient(gradients)? else {
+            return Ok(());
+        };
+        let blocks = into.chunks_exact_mut(self.block);
+        for (block, values) in blocks.zip(values.chunks_exact(self.which.len() * self.inner)) {
+            for (i, values) in self.which.iter().zip(values.chunks_exact(self.inner)) {
+                add(&mut block[i * self.inner..(i + 1) * self.inner], values);
             }
         }
         Ok(())

@@ -49,21 +49,24 @@ impl Importance {
     /// those of the two vectors.
     pub fn scores(&self, modules: &[Triplets]) -> Vec<f32> {
         let element = |place: usize| self.sensitivity[place] * self.uncertainty[place];
-        let mean = |places: &mut dyn Iterator<Item = usize>, n: usize| {
-            (places.map(|p| f64::from(element(p))).sum::<f64>() / n as f64) as f32
-        };
-        modules
-            .iter()
-            .flat_map(|m| {
-                (0..m.rank).map(move |i| {
-                    let down = mean(&mut (0..m.input).map(|j| m.down + j * m.rank + i), m.input);
-                    let up = mean(
-                        &mut (0..m.output).map(|k| m.up + i * m.output + k),
-                        m.output,
-                    );
-                    element(m.lambda + i) + (down + up)
-                })
-            })
-            .collect()
+        let mut scores = Vec::new();
+        for m in modules {
+            // Row by row, as `down` lies in memory; each triplet's sum still runs in the same order.
+            let mut down = vec![0.0f64; m.rank];
+            for row in 0..m.input {
+                for (i, sum) in down.iter_mut().enumerate() {
+                    *sum += f64::from(element(m.down + row * m.rank + i));
+                }
+            }
+            for (i, down) in down.into_iter().enumerate() {
+                let first = m.up + i * m.output;
+                let up: f64 = (first..first + m.output)
+                    .map(|p| f64::from(element(p)))
+                    .sum();
+                let mean = |sum: f64, n: usize| (sum / n as f64) as f32;
+                scores.push(element(m.lambda + i) + (mean(down, m.input) + mean(up, m.output)));
+            }
+        }
+        scores
     }
 }
