@@ -2,7 +2,7 @@
 """The peer of crates/adapt/examples/train_step.rs: the same training steps in PyTorch + PEFT.
 
     python benches/peers/train_step.py MODEL_FOLDER BATCH LENGTH STEPS f32|bf16-autocast|bf16-weights lora|adalora \
-        [--threads 1] [--pad longest|batch] [--attention sdpa|eager] [--compile]
+        [--threads 1] [--pad longest|batch] [--attention sdpa|eager] [--compile] [--device cuda]
 
 LENGTH is a number of tokens, or a range as 15-110, of which each length is as frequent; batches are
 padded to the longest of the data set (as the published scripts do) or of the batch.
@@ -23,6 +23,7 @@ p.add_argument("--threads", type=int, default=1)
 p.add_argument("--pad", default="longest", choices=["longest", "batch"])
 p.add_argument("--attention", default="sdpa", choices=["sdpa", "eager"])
 p.add_argument("--compile", action="store_true")
+p.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
 a = p.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(a.threads)
 # Threads that wait must sleep: on a machine with other work, spinning made a step of 0.5 CPU seconds one of 6.
@@ -68,7 +69,7 @@ def main():
         config = peft.LoraConfig(r=8, **common)
     else:
         config = peft.AdaLoraConfig(init_r=10, target_r=8, tinit=1, tfinal=planned * 3 // 10, deltaT=1, total_step=planned, **common)
-    model = peft.get_peft_model(model, config)
+    model = peft.get_peft_model(model, config).to(a.device)
     model.train()
     trained = [q for q in model.parameters() if q.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-3, weight_decay=0.01)
@@ -77,7 +78,8 @@ def main():
 
     marks, tokens = [(time.process_time(), time.perf_counter())], []
     for step, (ids, mask, labels) in enumerate(random_batches(np.random.default_rng(1), model.config.vocab_size), 1):
-        with torch.autocast("cpu", torch.bfloat16, enabled=a.mode == "bf16-autocast"):
+        ids, mask, labels = (t.to(a.device) for t in (ids, mask, labels))
+        with torch.autocast(a.device, torch.bfloat16, enabled=a.mode == "bf16-autocast"):
             loss = forward(input_ids=ids, attention_mask=mask, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -97,6 +99,8 @@ def main():
         "cpu_us_per_token": (counted[-1][0] - counted[0][0]) / counted_tokens * 1e6,
         "tokens_per_second": counted_tokens / (counted[-1][1] - counted[0][1]),
         "peak_mib": peak_mib(),
+        "device": torch.cuda.get_device_name() if a.device == "cuda" else "cpu",
+        "device_mib": torch.cuda.max_memory_reserved() / 2**20 if a.device == "cuda" else None,
         "imports_mib": imports_mib,
         "threads": str(a.threads),
         "trained": sum(q.numel() for q in trained),

@@ -1,7 +1,7 @@
 //! Measures the training steps of `adapt` on random tokens. Its peer is benches/peers/train_step.py;
 //! benches/engine.py sets the two side by side.
 //!
-//!     RAYON_NUM_THREADS=1 train_step MODEL_FOLDER BATCH LENGTH STEPS f32|bf16 lora|ars|adalora
+//!     RAYON_NUM_THREADS=1 train_step MODEL_FOLDER BATCH LENGTH STEPS f32|bf16 lora|ars|adalora [cpu|wgpu]
 //!
 //! LENGTH is a number of tokens, or a range as `15-110`, of which each length is as frequent.
 //! The model is a BERT; adapters are on query, key, value and both feed-forward linears. The two
@@ -19,7 +19,7 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
 use lingo_artifact::vocabulary::Encoding;
 use lingo_artifact::{Label, LabelKind, Split, train_log};
-use lingo_lm::{DeviceChoice, ModelConfig};
+use lingo_lm::{DeviceChoice, ModelConfig, device_name, open_device};
 use serde_json::{from_value, json};
 
 type Failure = Box<dyn std::error::Error>;
@@ -31,9 +31,13 @@ const EPOCHS: usize = 8;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [folder, batch, length, steps, precision, method] = arguments.as_slice() else {
-        return Err("train_step MODEL_FOLDER BATCH LENGTH STEPS f32|bf16 lora|ars|adalora".into());
+    let [folder, batch, length, steps, precision, method, rest @ ..] = arguments.as_slice() else {
+        return Err(
+            "train_step MODEL_FOLDER BATCH LENGTH STEPS f32|bf16 lora|ars|adalora [cpu|wgpu]"
+                .into(),
+        );
     };
+    let device: DeviceChoice = rest.first().map_or("cpu", String::as_str).parse()?;
     let folder = Path::new(folder);
     let (batch, steps): (usize, usize) = (batch.parse()?, steps.parse()?);
     if steps <= WARM_UP {
@@ -59,7 +63,7 @@ fn main() -> Result<(), Failure> {
         method: &adapters(method, model.layers, steps)?,
         train: &train,
         seed: 1,
-        device: DeviceChoice::Cpu,
+        device,
         out: out.path(),
         states: None,
         models: &Models::default(),
@@ -76,10 +80,8 @@ fn main() -> Result<(), Failure> {
     let [first, .., last] = &marks[WARM_UP..] else {
         return Err("too few steps were reported".into());
     };
-    let seen: Vec<u64> = train_log::read(&out.path().join("train.jsonl"))?
-        .iter()
-        .filter_map(|event| event.tokens)
-        .collect();
+    let log = train_log::read(&out.path().join("train.jsonl"))?;
+    let seen: Vec<u64> = log.iter().filter_map(|event| event.tokens).collect();
     let tokens = (seen[steps - 1] - seen[WARM_UP - 1]) as f64;
     let result = json!({
         "cpu_s": median_step(&marks, |mark| mark.cpu),
@@ -87,6 +89,9 @@ fn main() -> Result<(), Failure> {
         "cpu_us_per_token": (last.cpu - first.cpu) / tokens * 1e6,
         "tokens_per_second": tokens / (last.wall - first.wall),
         "peak_mib": last.peak,
+        "device": device_name(&open_device(device)?),
+        "device_mib": log.iter().filter_map(|event| event.device_memory_bytes).max()
+            .map(|bytes| bytes as f64 / 1048576.0),
         "threads": env::var("RAYON_NUM_THREADS").unwrap_or_else(|_| "all".into()),
         "kernels": env::var("LINGO_KERNELS").unwrap_or_else(|_| "detected".into()),
     });

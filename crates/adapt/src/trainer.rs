@@ -282,6 +282,7 @@ impl Trainer<'_> {
             tokens_per_second: Some(speed),
             seconds: Some(self.state.seconds),
             peak_memory_bytes: crate::adapt::peak_memory(),
+            device_memory_bytes: lingo_lm::device_memory(self.network.model.parameters().device()),
             ..TrainEvent::default()
         })?;
         let note = format!("loss {loss:.3}, {speed:.0} tokens/s");

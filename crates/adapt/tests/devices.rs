@@ -10,7 +10,7 @@ use lingo_artifact::progress::{Silent, StopFlag};
 use lingo_artifact::random::Stream;
 use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
 use lingo_artifact::vocabulary::Encoding;
-use lingo_artifact::{Label, LabelKind, Split};
+use lingo_artifact::{Label, LabelKind, Split, train_log};
 use lingo_lm::DeviceChoice;
 
 const LORA: &str = r#"{"lora": {"rank": 4, "alpha": 8, "dropout": 0.1}}"#;
@@ -62,7 +62,7 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
     let out = tempfile::tempdir().unwrap();
     let train: TrainConfig = serde_json::from_value(serde_json::json!({
         "epochs": epochs, "batch": batch, "learning_rate": 0.01, "warmup_steps": 0,
-        "select_by": "last", "precision": "f32",
+        "select_by": "last", "precision": "f32", "log_every": 1,
     }))
     .unwrap();
     adapt(&AdaptRequest {
@@ -81,6 +81,10 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
         stop: &StopFlag::default(),
     })
     .unwrap();
+    // What the device holds is told where it has memory of its own.
+    let log = train_log::read(&out.path().join("train.jsonl")).unwrap();
+    let held = log.iter().filter_map(|event| event.device_memory_bytes);
+    assert_eq!(held.max() > Some(0), device == DeviceChoice::Wgpu);
     let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
     predictions
         .rows

@@ -50,6 +50,9 @@ pub struct TrainEvent {
     /// Most memory that the process held so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
+    /// What the device's allocator holds, on a device with memory of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_memory_bytes: Option<u64>,
 }
 
 /// Reads a whole `train.jsonl`.

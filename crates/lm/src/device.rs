@@ -73,6 +73,11 @@ pub fn device_name(device: &Device) -> String {
     }
 }
 
+/// Bytes that a device's allocator holds for this process; `None` where the process' own memory is all there is.
+pub fn device_memory(device: &Device) -> Option<u64> {
+    device.memory_pool_usage().map(|usage| usage.bytes_reserved)
+}
+
 #[cfg(feature = "cpu")]
 fn cpu() -> Result<Device, Error> {
     Ok(Device::flex())
@@ -146,6 +151,7 @@ mod tests {
     fn the_cpu_opens_by_name() {
         let device = open_device(DeviceChoice::Cpu).unwrap();
         assert_eq!(device_name(&device), "cpu");
+        assert_eq!(device_memory(&device), None);
         assert_eq!(device_name(&device.autodiff()), "cpu");
     }
 }

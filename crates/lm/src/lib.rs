@@ -43,7 +43,7 @@ pub mod save;
 pub use adaptation::{Adaptation, DropoutSource, LowRank};
 pub use batch::Batch;
 pub use config::{Activation, Family, ModelConfig};
-pub use device::{DeviceChoice, device_name, open_device};
+pub use device::{DeviceChoice, device_memory, device_name, open_device};
 pub use error::Error;
 pub use lingo_kernels::{Kept, Level, Precision, release_memory};
 pub use mlm::MlmHead;
