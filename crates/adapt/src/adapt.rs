@@ -1,18 +1,17 @@
 //! One cell: train an adapter, select it on dev, predict dev and test, write what is left.
 
+mod check;
 mod model_folder;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use burn::tensor::Device;
 use lingo_artifact::digest::Digest;
-use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::{Split, atomic};
-use lingo_lm::{DeviceChoice, Model, ModelConfig, Packing, Precision, device_name, open_device};
+use lingo_lm::{DeviceChoice, Model, Packing, Precision, device_name, open_device};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter_folder::{Description, write_adapter};
@@ -21,14 +20,16 @@ use crate::dropout::Dropout;
 use crate::model_shape::model_digest;
 use crate::network::{Network, NetworkPlan};
 use crate::optimizer::LinearSchedule;
-use crate::plan::{Lengths, StepPlan, plan, pooling, schedule};
+use crate::plan::{pooling, schedule};
+use crate::predict::predict_rows;
 use crate::rank::Allocator;
 use crate::states::{FrozenStates, Layout};
 use crate::train_config::{PrecisionChoice, SelectBy};
 use crate::train_log::TrainLog;
 use crate::trained::{Inference, Trained};
-use crate::trainer::{EVALUATION_BATCH, Trainer};
-use crate::{Error, Method, Models, TrainConfig, new_rows};
+use crate::trainer::Trainer;
+use crate::{Error, Method, Models, TrainConfig};
+use check::check;
 use model_folder::write_model;
 
 /// What one cell is made from.
@@ -290,75 +291,6 @@ fn load_model(
     Ok((model, precision))
 }
 
-/// Finds what is wrong before anything is loaded.
-fn check(
-    request: &AdaptRequest,
-    train: &[&TokenRow],
-    dev: &[&TokenRow],
-) -> Result<StepPlan, Error> {
-    let metadata = &request.tokens.metadata;
-    if let Some(new) = &metadata.encoding.new_rows {
-        new_rows::check(new)?;
-    }
-    if let Some(row) = request.tokens.rows.iter().find(|r| r.input_ids.is_empty()) {
-        return Err(Error::Data(format!("the row `{}` has no tokens", row.id)));
-    }
-    if let Some(row) = request
-        .tokens
-        .rows
-        .iter()
-        .find(|r| !metadata.labels.admits(&r.label))
-    {
-        return Err(Error::Data(format!(
-            "the row `{}` has the label {:?}, which does not fit {:?}",
-            row.id, row.label, metadata.labels
-        )));
-    }
-    check_tokens(request)?;
-    if dev.is_empty() && request.train.select_by != SelectBy::Last {
-        return Err(Error::Data(
-            "there are no dev examples to select on; give a dev split, or set `select_by: last`"
-                .into(),
-        ));
-    }
-    let mut lengths = Lengths::new();
-    for row in train {
-        *lengths.entry(row.input_ids.len() as u32).or_default() += 1;
-    }
-    plan(
-        request.model,
-        request.method,
-        request.train,
-        &metadata.labels,
-        metadata.encoding.new_rows.as_ref(),
-        &lengths,
-    )
-}
-
-/// Whether the model has a position and a row for every token: training would come upon one that
-/// it lacks late, after hours perhaps.
-fn check_tokens(request: &AdaptRequest) -> Result<(), Error> {
-    let config = ModelConfig::read(request.model)?;
-    let new = request.tokens.metadata.encoding.new_rows.as_ref();
-    let rows = config.vocab_size + new.map_or(0, |n| n.composition.len());
-    for row in &request.tokens.rows {
-        let length = row.input_ids.len();
-        if length > config.max_positions {
-            return Err(Error::Data(format!(
-                "the row `{}` has {length} tokens, but the model has {} positions",
-                row.id, config.max_positions
-            )));
-        }
-        if let Some(id) = row.input_ids.iter().find(|&&id| id as usize >= rows) {
-            return Err(Error::Data(format!(
-                "the row `{}` has the token {id}, but the embedding has {rows} rows",
-                row.id
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// The allocator of a method with rank adaptation, the step from which evaluations count, and the
 /// weight of the orthogonality penalty.
 fn rank_adaptation(
@@ -443,39 +375,6 @@ fn frozen_states(
         progress.say(&format!(
             "the output of the frozen blocks cannot be kept, so it is computed in every pass: {problem}"
         ));
-    })
-}
-
-/// Predictions of rows, in their order; `states` as in [`Inference::logits`].
-pub(crate) fn predict_rows(
-    inference: &Inference,
-    rows: &[&TokenRow],
-    description: &Description,
-    batch: usize,
-    states: Option<(&FrozenStates, usize)>,
-    progress: &dyn Progress,
-) -> Result<Predictions, Error> {
-    let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
-    let size = EVALUATION_BATCH.max(batch);
-    let begin = Instant::now();
-    progress.begin("predict", rows.len() as u64);
-    let logits = inference.logits(&ids, description.encoding.pad, size, states, progress)?;
-    let tokens: usize = ids.iter().map(|ids| ids.len()).sum();
-    let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
-    progress.end(&format!("{speed:.0} tokens/s"));
-    let rows = rows
-        .iter()
-        .zip(logits)
-        .map(|(row, logits)| Prediction {
-            id: row.id.clone(),
-            split: row.split,
-            label: row.label.clone(),
-            logits,
-        })
-        .collect();
-    Ok(Predictions {
-        labels: description.labels.clone(),
-        rows,
     })
 }
 

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use lingo_artifact::prediction::Predictions;
+use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::Progress;
 use lingo_artifact::tokens::TokenRow;
 use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 
-use crate::adapt::predict_rows;
 use crate::adapter_folder::{Description, read_adapter};
 use crate::model_shape::model_digest;
+use crate::states::FrozenStates;
 use crate::trained::Inference;
+use crate::trainer::EVALUATION_BATCH;
 use crate::{Error, Method};
 
 /// Predicts `rows`, which must have been encoded with the adapter's own encoding (its `lingo.json`).
@@ -54,6 +56,39 @@ pub fn predict(
     let inference = Inference::new(Arc::new(model), &trained)?;
     let rows: Vec<&TokenRow> = rows.iter().collect();
     predict_rows(&inference, &rows, &description, 0, None, progress)
+}
+
+/// Predictions of rows, in their order; `states` as in [`Inference::logits`].
+pub(crate) fn predict_rows(
+    inference: &Inference,
+    rows: &[&TokenRow],
+    description: &Description,
+    batch: usize,
+    states: Option<(&FrozenStates, usize)>,
+    progress: &dyn Progress,
+) -> Result<Predictions, Error> {
+    let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
+    let size = EVALUATION_BATCH.max(batch);
+    let begin = Instant::now();
+    progress.begin("predict", rows.len() as u64);
+    let logits = inference.logits(&ids, description.encoding.pad, size, states, progress)?;
+    let tokens: usize = ids.iter().map(|ids| ids.len()).sum();
+    let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
+    progress.end(&format!("{speed:.0} tokens/s"));
+    let rows = rows
+        .iter()
+        .zip(logits)
+        .map(|(row, logits)| Prediction {
+            id: row.id.clone(),
+            split: row.split,
+            label: row.label.clone(),
+            logits,
+        })
+        .collect();
+    Ok(Predictions {
+        labels: description.labels.clone(),
+        rows,
+    })
 }
 
 /// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.

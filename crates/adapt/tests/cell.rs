@@ -3,7 +3,7 @@
 // The functions that tests share may unwrap as the tests do: a failure there is a failed test.
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
@@ -11,76 +11,19 @@ use lingo_adapt::{
 };
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
-use lingo_artifact::random::Stream;
-use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
+use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::train_log::{self, TrainEvent};
-use lingo_artifact::vocabulary::{Encoding, NewRows};
+use lingo_artifact::vocabulary::NewRows;
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_lm::DeviceChoice;
 
-fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../lm/tests/fixtures")
-        .join(name)
-}
+mod support;
 
-/// Sequences of the ids 5 to 8; those with more 5 than 6 are of class 1.
+use support::{classes, model};
+
 fn tokens(kind: &LabelKind, new_rows: Option<NewRows>) -> Tokens {
-    let shift = if new_rows.is_some() { 25 } else { 0 };
-    let mut stream = Stream::new(1, "toy");
-    let rows = (0..160)
-        .map(|i| {
-            let length = 6 + stream.below(5);
-            let mut ids: Vec<u32> = (0..length)
-                .map(|_| 5 + shift + stream.below(4) as u32)
-                .collect();
-            let count = |id: u32| ids.iter().filter(|&&x| x == id + shift).count();
-            let more = count(5) > count(6);
-            let label = match kind {
-                LabelKind::Classes(_) => Label::Class(u32::from(more)),
-                LabelKind::Multilabel(_) => Label::Multi(vec![u8::from(more), u8::from(!more)]),
-                LabelKind::Regression => Label::Value(if more { 1.0 } else { -1.0 }),
-            };
-            ids.insert(0, 2);
-            TokenRow {
-                id: format!("row {i}"),
-                split: [Split::Train, Split::Train, Split::Dev, Split::Test][i % 4],
-                label,
-                input_ids: ids,
-            }
-        })
-        .collect();
-    Tokens {
-        rows,
-        metadata: TokensMetadata {
-            labels: kind.clone(),
-            encoding: Encoding {
-                scheme: "base".into(),
-                vocabulary: if new_rows.is_some() {
-                    "extend"
-                } else {
-                    "reuse"
-                }
-                .into(),
-                tokens: vec![("A".into(), 5), ("C".into(), 6)],
-                new_rows,
-                template: None,
-                before: vec![2],
-                after: vec![],
-                between: vec![],
-                max_length: 12,
-                pad: 0,
-                model_vocab_size: 30,
-                tokenizer: None,
-            },
-            truncated: [0; 3],
-            unknown: [0; 3],
-        },
-    }
-}
-
-fn classes() -> LabelKind {
-    LabelKind::Classes(vec!["no".into(), "yes".into()])
+    let split = |i| [Split::Train, Split::Train, Split::Dev, Split::Test][i % 4];
+    support::tokens(160, split, kind, new_rows)
 }
 
 fn config(text: &str) -> TrainConfig {

@@ -2,74 +2,31 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-
 use lingo_adapt::{AdaptRequest, Method, Models, TrainConfig, adapt};
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Silent, StopFlag};
-use lingo_artifact::random::Stream;
-use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
-use lingo_artifact::vocabulary::Encoding;
-use lingo_artifact::{Label, LabelKind, Split, train_log};
+use lingo_artifact::{Split, train_log};
 use lingo_lm::DeviceChoice;
+
+mod support;
 
 const LORA: &str = r#"{"lora": {"rank": 4, "alpha": 8, "dropout": 0.1}}"#;
 const ARS: &str =
     r#"{"adaptive_rank_sampling": {"initial_rank": 4, "target_rank": 2, "dropout": 0.1}}"#;
 
-/// 64 training rows, and 16 to predict; more 5 than 6 is class 1.
-fn tokens() -> Tokens {
-    let mut stream = Stream::new(1, "devices");
-    let rows = (0..80)
-        .map(|i| {
-            let length = 6 + stream.below(5);
-            let ids: Vec<u32> = (0..length).map(|_| 5 + stream.below(4) as u32).collect();
-            let count = |id: u32| ids.iter().filter(|&&x| x == id).count();
-            TokenRow {
-                id: format!("row {i}"),
-                split: if i < 64 { Split::Train } else { Split::Test },
-                label: Label::Class(u32::from(count(5) > count(6))),
-                input_ids: [vec![2], ids].concat(),
-            }
-        })
-        .collect();
-    Tokens {
-        rows,
-        metadata: TokensMetadata {
-            labels: LabelKind::Classes(vec!["no".into(), "yes".into()]),
-            encoding: Encoding {
-                scheme: "base".into(),
-                vocabulary: "reuse".into(),
-                tokens: vec![("A".into(), 5), ("C".into(), 6)],
-                new_rows: None,
-                template: None,
-                before: vec![2],
-                after: vec![],
-                between: vec![],
-                max_length: 12,
-                pad: 0,
-                model_vocab_size: 30,
-                tokenizer: None,
-            },
-            truncated: [0; 3],
-            unknown: [0; 3],
-        },
-    }
-}
-
 /// The test logits after training `epochs` epochs in batches of `batch`.
 fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoice) -> Vec<f32> {
     let out = tempfile::tempdir().unwrap();
+    // 64 training rows, and 16 to predict.
+    let split = |i| if i < 64 { Split::Train } else { Split::Test };
     let train: TrainConfig = serde_json::from_value(serde_json::json!({
         "epochs": epochs, "batch": batch, "learning_rate": 0.01, "warmup_steps": 0,
         "select_by": "last", "precision": "f32", "log_every": 1,
     }))
     .unwrap();
     adapt(&AdaptRequest {
-        model: &Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../lm/tests/fixtures")
-            .join(model),
-        tokens: &tokens(),
+        model: &support::model(model),
+        tokens: &support::tokens(80, split, &support::classes(), None),
         method: &serde_json::from_str::<Method>(method).unwrap(),
         train: &train,
         seed: 3,

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use lingo_adapt::{AdaptRequest, Error, Method, Models, Outcome, TrainConfig, adapt};
+use lingo_artifact::Split;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
-use lingo_artifact::random::Stream;
-use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
+use lingo_artifact::tokens::Tokens;
 use lingo_artifact::train_log::{self, TrainEvent};
-use lingo_artifact::vocabulary::{Encoding, NewRows};
-use lingo_artifact::{Label, LabelKind, Split};
+use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::DeviceChoice;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
+
+mod support;
 
 const HEAD: &str = r#"{"head": {}}"#;
 const UPPER: &str = r#"{"lora": {"rank": 2, "layers": "1-1"}}"#;
@@ -28,45 +29,9 @@ const RANKS: &str = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_ra
 const TRAIN: &str =
     r#"{"epochs": 3, "batch": 8, "learning_rate": 0.01, "log_every": 1, "base_dropout": false}"#;
 
-/// Sequences of the ids 5 to 8; those with more 5 than 6 are of class 1.
-fn tokens(new_rows: Option<NewRows>) -> Tokens {
-    let mut stream = Stream::new(1, "toy");
-    let rows = (0..240)
-        .map(|i| {
-            let ids: Vec<u32> = (0..6 + stream.below(5))
-                .map(|_| 5 + stream.below(4) as u32)
-                .collect();
-            let count = |id: u32| ids.iter().filter(|&&x| x == id).count();
-            TokenRow {
-                id: format!("row {i}"),
-                split: [Split::Train, Split::Test, Split::Dev][i % 3],
-                label: Label::Class(u32::from(count(5) > count(6))),
-                input_ids: [vec![2], ids].concat(),
-            }
-        })
-        .collect();
-    Tokens {
-        rows,
-        metadata: TokensMetadata {
-            labels: LabelKind::Classes(vec!["no".into(), "yes".into()]),
-            encoding: Encoding {
-                scheme: "base".into(),
-                vocabulary: "reuse".into(),
-                tokens: vec![("A".into(), 5), ("C".into(), 6)],
-                new_rows,
-                template: None,
-                before: vec![2],
-                after: vec![],
-                between: vec![],
-                max_length: 12,
-                pad: 0,
-                model_vocab_size: 30,
-                tokenizer: None,
-            },
-            truncated: [0; 3],
-            unknown: [0; 3],
-        },
-    }
+fn tokens() -> Tokens {
+    let split = |i| [Split::Train, Split::Test, Split::Dev][i % 3];
+    support::tokens(240, split, &support::classes(), None)
 }
 
 /// What was said, and how often frozen blocks were computed.
@@ -114,7 +79,7 @@ impl Cells {
             models: Models::default(),
             heard: Heard::default(),
             stop: StopFlag::default(),
-            tokens: tokens(None),
+            tokens: tokens(),
         }
     }
 
@@ -271,9 +236,7 @@ fn other_tokens_have_other_states() {
 fn they_are_kept_only_where_nothing_below_changes() {
     let t = |method: &str, model: &str, more: &str, new_rows: Option<NewRows>| {
         let mut cells = Cells::new();
-        if new_rows.is_some() {
-            cells.tokens = tokens(new_rows);
-        }
+        cells.tokens.metadata.encoding.new_rows = new_rows;
         cells.run("cell", method, model, more);
         assert!(cells.files().is_empty(), "{method} {more}");
         assert_eq!(cells.heard.computed(), 0);
