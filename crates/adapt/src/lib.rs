@@ -51,6 +51,6 @@ pub use layers::LayerRange;
 pub use method::{Adalora, AdaptiveRankSampling, Full, HeadMethod, Lora, Method, Variant};
 pub use models::Models;
 pub use plan::{Lengths, StepPlan, plan};
-pub use predict::{base_folder, predict};
+pub use predict::{PredictRequest, base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
 pub use train_config::{Pooling, SelectBy, TrainConfig};

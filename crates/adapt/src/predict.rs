@@ -12,27 +12,37 @@ use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 use crate::adapter_folder::{Description, read_adapter};
 use crate::model_shape::model_digest;
 use crate::states::FrozenStates;
-use crate::trained::Inference;
+use crate::trained::{Inference, merge};
 use crate::trainer::EVALUATION_BATCH;
 use crate::{Error, Method};
 
-/// Predicts `rows`, which must have been encoded with the adapter's own encoding (its `lingo.json`).
-///
-/// `model` is the folder of the base model; it may be left out where a `model/` stands beside the
-/// adapter (new embedding rows, or method `full`). The labels of `rows` are passed on.
+/// What is predicted, and how.
+pub struct PredictRequest<'a> {
+    /// The adapter folder.
+    pub adapter: &'a Path,
+    /// The folder of the base model; it may be left out where a `model/` stands beside the adapter
+    /// (new embedding rows, or method `full`).
+    pub model: Option<&'a Path>,
+    /// Encoded with the adapter's own encoding (its `lingo.json`). Their labels are passed on.
+    pub rows: &'a [TokenRow],
+    /// What computes.
+    pub device: DeviceChoice,
+    /// Whether the deltas are added to the weights first. That is faster; the logits are no longer
+    /// the run's own, but differ by rounding.
+    pub merge: bool,
+    /// Hears of it.
+    pub progress: &'a dyn Progress,
+}
+
+/// Predicts rows with a trained adapter.
 ///
 /// # Errors
 /// A broken adapter folder; a model that is not the one the adapter was trained on; rows that the
 /// model cannot take.
-pub fn predict(
-    adapter: &Path,
-    model: Option<&Path>,
-    rows: &[TokenRow],
-    device: DeviceChoice,
-    progress: &dyn Progress,
-) -> Result<Predictions, Error> {
-    let (description, trained) = read_adapter(adapter)?;
-    let folder = base_folder(adapter, &description, model)?;
+pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
+    let adapter = request.adapter;
+    let (description, mut trained) = read_adapter(adapter)?;
+    let folder = base_folder(adapter, &description, request.model)?;
     if !has_own_model(&description) {
         let found = model_digest(&folder)?;
         let expected = description.base_model.sha256;
@@ -46,7 +56,10 @@ pub fn predict(
             )));
         }
     }
-    let mut model = Model::load(&folder, &open_device(device)?)?;
+    let mut model = Model::load(&folder, &open_device(request.device)?)?;
+    if request.merge {
+        merge(&mut model, &mut trained)?;
+    }
     if !matches!(description.method, Method::Full(_)) {
         model.pack(Packing {
             precision: description.precision.resolve(),
@@ -54,7 +67,8 @@ pub fn predict(
         })?;
     }
     let inference = Inference::new(Arc::new(model), &trained)?;
-    let rows: Vec<&TokenRow> = rows.iter().collect();
+    let rows: Vec<&TokenRow> = request.rows.iter().collect();
+    let progress = request.progress;
     predict_rows(&inference, &rows, &description, 0, None, progress)
 }
 

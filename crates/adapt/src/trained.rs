@@ -46,6 +46,31 @@ pub(crate) struct TrainedDelta {
     pub live: Vec<bool>,
 }
 
+impl TrainedDelta {
+    /// `up` with lambda and scale in it.
+    fn scaled_up(&self) -> Vec<f32> {
+        let factor = |i: usize| self.lambda.as_ref().map_or(1.0, |l| l[i]) * self.scale as f32;
+        self.up
+            .chunks(self.output)
+            .enumerate()
+            .flat_map(|(i, row)| row.iter().map(move |v| v * factor(i)))
+            .collect()
+    }
+
+    /// Whether a model has the module, with its sizes.
+    fn site(&self, model: &Model) -> Result<usize, Error> {
+        let found = model.sites().iter().position(|s| {
+            s.name == self.module && (s.input, s.output) == (self.input, self.output)
+        });
+        found.ok_or_else(|| {
+            Error::Config(format!(
+                "the adapter changes `{}` [{} -> {}], which the model does not have: it was trained on another model",
+                self.module, self.input, self.output
+            ))
+        })
+    }
+}
+
 /// The linear layer behind the pooling.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TrainedHead {
@@ -131,6 +156,27 @@ impl Trained {
     }
 }
 
+/// Adds the deltas to the weights of a model that is not packed yet, and takes them out of `trained`: a pass
+/// then costs what the bare model's does. Logits move by rounding, in bf16 by that of the merged weights.
+pub(crate) fn merge(model: &mut Model, trained: &mut Trained) -> Result<(), Error> {
+    for delta in trained.deltas.drain(..) {
+        delta.site(model)?;
+        let name = format!("{}.weight", delta.module);
+        let mut weight = model.tensor(&name)?;
+        let up = delta.scaled_up();
+        for (row, down) in weight
+            .chunks_exact_mut(delta.output)
+            .zip(delta.down.chunks(delta.rank.max(1)))
+        {
+            for (factor, up) in down.iter().zip(up.chunks_exact(delta.output)) {
+                row.iter_mut().zip(up).for_each(|(w, u)| *w += factor * u);
+            }
+        }
+        model.set_tensor(&name, weight)?;
+    }
+    Ok(())
+}
+
 /// A model with a trained adapter on it, for prediction.
 pub(crate) struct Inference {
     model: Arc<Model>,
@@ -160,30 +206,13 @@ impl Inference {
         };
         let mut low_rank = vec![None; model.sites().len()];
         for delta in &trained.deltas {
-            let found = model.sites().iter().position(|s| {
-                s.name == delta.module && (s.input, s.output) == (delta.input, delta.output)
-            });
-            let Some(site) = found else {
-                return Err(Error::Config(format!(
-                    "the adapter changes `{}` [{} -> {}], which the model does not have: it was trained on another model",
-                    delta.module, delta.input, delta.output
-                )));
-            };
+            let site = delta.site(&model)?;
             if delta.rank == 0 {
                 continue;
             }
-            let up = delta
-                .up
-                .chunks(delta.output)
-                .enumerate()
-                .flat_map(|(i, row)| {
-                    let factor = delta.lambda.as_ref().map_or(1.0, |l| l[i]) * delta.scale as f32;
-                    row.iter().map(move |v| v * factor)
-                })
-                .collect();
             low_rank[site] = Some(LowRank {
                 down: matrix(delta.down.clone(), [delta.input, delta.rank]),
-                up: matrix(up, [delta.rank, delta.output]),
+                up: matrix(delta.scaled_up(), [delta.rank, delta.output]),
                 dropout: 0.0,
             });
         }

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
-    AdaptRequest, Error, Kind, Method, Models, Outcome, TrainConfig, adapt, predict,
+    AdaptRequest, Error, Kind, Method, Models, Outcome, PredictRequest, TrainConfig, adapt, predict,
 };
-use lingo_artifact::prediction::Predictions;
+use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::train_log::{self, TrainEvent};
@@ -65,6 +65,36 @@ impl Cell<'_> {
 
 fn events(out: &Path) -> Vec<TrainEvent> {
     train_log::read(&out.join("train.jsonl")).unwrap()
+}
+
+fn request<'a>(
+    adapter: &'a Path,
+    model: Option<&'a Path>,
+    rows: &'a [TokenRow],
+) -> PredictRequest<'a> {
+    PredictRequest {
+        adapter,
+        model,
+        rows,
+        device: DeviceChoice::Cpu,
+        merge: false,
+        progress: &Silent,
+    }
+}
+
+#[track_caller]
+fn assert_near(found: &Predictions, expected: &[Prediction]) {
+    assert_eq!(found.rows.len(), expected.len());
+    for (one, other) in found.rows.iter().zip(expected) {
+        assert_eq!(one.id, other.id);
+        for (a, b) in one.logits.iter().zip(&other.logits) {
+            assert!(
+                (a - b).abs() < 1e-4 * b.abs().max(1.0),
+                "{}: {a} {b}",
+                one.id
+            );
+        }
+    }
 }
 
 fn accuracy(predictions: &Predictions, split: Split) -> f64 {
@@ -124,15 +154,14 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             .flat_map(|s| tokens.rows.iter().filter(move |r| r.split == *s).cloned())
             .collect();
         let adapter = out.path().join("adapter");
-        let again = predict(
-            &adapter,
-            Some(&model(family)),
-            &rows,
-            DeviceChoice::Cpu,
-            &Silent,
-        )
-        .unwrap();
+        let base = model(family);
+        let again = predict(&request(&adapter, Some(&base), &rows)).unwrap();
         assert_eq!(again, predictions, "{method}");
+        let merged = predict(&PredictRequest {
+            merge: true,
+            ..request(&adapter, Some(&base), &rows)
+        });
+        assert_near(&merged.unwrap(), &predictions.rows);
 
         if method.contains("rank\": 6") {
             let allocations: Vec<TrainEvent> = events(out.path())
@@ -220,19 +249,13 @@ fn heads_new_rows_and_whole_models_learn_too() {
             .collect();
         let base = model("bert");
         let base = (!own).then_some(base.as_path());
-        let again = predict(
-            &out.path().join("adapter"),
-            base,
-            &rows,
-            DeviceChoice::Cpu,
-            &Silent,
-        )
-        .unwrap();
-        for (one, other) in again.rows.iter().zip(&predictions.rows[40..]) {
-            assert_eq!(one.id, other.id);
-            for (a, b) in one.logits.iter().zip(&other.logits) {
-                assert!((a - b).abs() < 1e-5, "{method}: {a} {b}");
-            }
+        let adapter = out.path().join("adapter");
+        for merge in [false, true] {
+            let again = predict(&PredictRequest {
+                merge,
+                ..request(&adapter, base, &rows)
+            });
+            assert_near(&again.unwrap(), &predictions.rows[40..]);
         }
         assert!(outcome.total_parameters >= outcome.trained_initially);
     }
@@ -539,7 +562,7 @@ fn an_adapter_on_another_model_is_refused() {
     cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
     let adapter = out.path().join("adapter");
     let t = |base: Option<&Path>, part: &str| {
-        let error = predict(&adapter, base, &tokens.rows, DeviceChoice::Cpu, &Silent).unwrap_err();
+        let error = predict(&request(&adapter, base, &tokens.rows)).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
     };
     t(Some(&model("bert_mlm")), "other weights");

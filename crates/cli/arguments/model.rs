@@ -129,6 +129,10 @@ pub struct Predict {
     /// The format of stdin and stdout.
     #[arg(long, value_enum, default_value = "tsv")]
     pub format: TableFormat,
+    /// Add the adapter to the model's weights first: faster on many sequences. The logits then differ from those
+    /// of the run by rounding.
+    #[arg(long)]
+    pub merge: bool,
     /// auto, cpu or wgpu.
     #[arg(long, default_value = "auto", value_name = "D")]
     pub device: String,

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use lingo_adapt::Description;
+use lingo_adapt::{Description, PredictRequest};
 use lingo_artifact::example::{Examples, Interval};
 use lingo_artifact::placed_prediction::{self, PlacedPrediction, Told};
 use lingo_artifact::prediction::Predictions;
@@ -78,13 +78,14 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
         ));
     }
     let progress = terminal.part("predict");
-    let predictions = lingo_adapt::predict(
-        &arguments.adapter,
-        arguments.model.as_deref(),
-        &tokens,
+    let predictions = lingo_adapt::predict(&PredictRequest {
+        adapter: &arguments.adapter,
+        model: arguments.model.as_deref(),
+        rows: &tokens,
         device,
-        progress.as_ref(),
-    )?;
+        merge: arguments.merge,
+        progress: progress.as_ref(),
+    })?;
     drop(progress);
     to_path_or_stdout(&arguments.out, arguments.format, |path| {
         write(&rows, &predictions, path)
