@@ -2,7 +2,15 @@
 //!
 //! A word is a run of A, C, G, T: nothing merges across an N, which is a token of its own.
 
-use std::collections::{HashMap, HashSet};
+mod encoder;
+mod longest_match;
+mod neighbours;
+mod packed;
+mod vocabulary;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use lingo_artifact::sequence_source::SequenceSource;
 use serde::Deserialize;
@@ -13,9 +21,8 @@ use crate::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
 use crate::nucleotide::{normalized, runs};
 use crate::tokenizer_json::SPECIAL_TOKENS;
-
-/// The letters in the order in which the trainer sorts them.
-const ALPHABET: [&str; 5] = ["A", "C", "G", "N", "T"];
+use encoder::{Encoder, Scratch};
+use vocabulary::{ALPHABET, Vocabulary};
 
 /// A genome is learned from in pieces of this many bases: the time that a merge takes grows with the words it is in.
 const PIECE: u64 = 512;
@@ -24,9 +31,20 @@ const PIECE: u64 = 512;
 #[derive(Clone)]
 pub struct Bpe {
     asked_size: u32,
-    texts: Vec<String>,
-    merges: Vec<(String, String)>,
-    model: Box<BPE>,
+    vocabulary: Arc<Vocabulary>,
+    way: Arc<Way>,
+}
+
+/// How a run becomes tokens.
+enum Way {
+    /// By tables, for the vocabularies that trainers learn.
+    Tables(Encoder),
+    /// By merging, for vocabularies in which two merges make the same token or a token never arises.
+    Merging(Box<BPE>),
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl std::fmt::Debug for Bpe {
@@ -34,8 +52,8 @@ impl std::fmt::Debug for Bpe {
         write!(
             f,
             "Bpe({} tokens, {} merges)",
-            self.texts.len(),
-            self.merges.len()
+            self.texts().len(),
+            self.merges().len()
         )
     }
 }
@@ -63,7 +81,7 @@ impl Bpe {
         let failed = |e: tokenizers::Error| Error::Training(e.to_string());
         trainer
             .feed(sequences, |sequence| {
-                let bases = normalized(sequence);
+                let bases = normalized(sequence.as_bytes());
                 Ok(runs(&bases)
                     .map(|run| run.iter().copied().map(char::from).collect())
                     .collect())
@@ -87,38 +105,15 @@ impl Bpe {
     /// # Errors
     /// [`Error::Encoding`] when a merge joins what no earlier merge made.
     pub fn new(merges: Vec<(String, String)>, asked_size: u32) -> Result<Self, Error> {
-        let mut texts: Vec<String> = ALPHABET.map(String::from).into();
-        let mut ids: HashMap<String, u32> = HashMap::new();
-        for (id, text) in (0..).zip(&texts) {
-            ids.insert(text.clone(), id);
-        }
-        for (left, right) in &merges {
-            for part in [left, right] {
-                if !ids.contains_key(part) {
-                    return Err(Error::Encoding(format!(
-                        "the merge `{left} {right}` joins `{part}`, which is no token"
-                    )));
-                }
-            }
-            // Two merges can make the same token: AA + A and A + AA.
-            let made = format!("{left}{right}");
-            if !ids.contains_key(&made) {
-                ids.insert(made.clone(), texts.len() as u32);
-                texts.push(made);
-            }
-        }
-        let model = BPE::builder()
-            .vocab_and_merges(
-                ids.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
-                merges.clone(),
-            )
-            .build()
-            .map_err(|e| Error::Encoding(e.to_string()))?;
+        let vocabulary = Vocabulary::new(merges)?;
+        let way = match Encoder::new(&vocabulary) {
+            Some(encoder) => Way::Tables(encoder),
+            None => Way::Merging(Box::new(merging(&vocabulary)?)),
+        };
         Ok(Self {
             asked_size,
-            texts,
-            merges,
-            model: Box::new(model),
+            vocabulary: Arc::new(vocabulary),
+            way: Arc::new(way),
         })
     }
 
@@ -129,39 +124,60 @@ impl Bpe {
 
     /// The text of each id.
     pub fn texts(&self) -> &[String] {
-        &self.texts
+        &self.vocabulary.texts
     }
 
     /// What is merged, first learned first.
     pub fn merges(&self) -> &[(String, String)] {
-        &self.merges
+        &self.vocabulary.merges
     }
 
     /// The id of N.
     pub fn unknown(&self) -> u32 {
-        3
+        vocabulary::N
     }
 
-    /// A normalized sequence as ids.
+    /// Appends the ids of a sequence: either case, U as T, every other letter as N.
     ///
     /// # Errors
     /// [`Error::Text`] when the merges fail, which they cannot on A, C, G, T.
-    pub fn encode(&self, sequence: &[u8]) -> Result<Vec<u32>, Error> {
-        let mut ids = Vec::new();
-        for run in runs(sequence) {
+    pub fn encode(&self, sequence: &[u8], ids: &mut Vec<u32>) -> Result<(), Error> {
+        match &*self.way {
+            Way::Tables(encoder) => {
+                SCRATCH.with_borrow_mut(|scratch| encoder.encode(sequence, ids, scratch));
+                Ok(())
+            }
+            Way::Merging(model) => self.merge(model, sequence, ids),
+        }
+    }
+
+    fn merge(&self, model: &BPE, sequence: &[u8], ids: &mut Vec<u32>) -> Result<(), Error> {
+        for run in runs(&normalized(sequence)) {
             if run == b"N" {
                 ids.push(self.unknown());
                 continue;
             }
             let text = String::from_utf8_lossy(run);
-            let tokens = self.model.tokenize(&text).map_err(|e| Error::Text {
+            let tokens = model.tokenize(&text).map_err(|e| Error::Text {
                 text: text.chars().take(40).collect(),
                 message: e.to_string(),
             })?;
             ids.extend(tokens.iter().map(|t| t.id));
         }
-        Ok(ids)
+        Ok(())
     }
+}
+
+/// The merges for the encoder of `tokenizers`.
+fn merging(vocabulary: &Vocabulary) -> Result<BPE, Error> {
+    let ids = vocabulary.texts.iter().cloned().zip(0..);
+    BPE::builder()
+        .vocab_and_merges(
+            ids.collect::<tokenizers::models::bpe::Vocab>(),
+            vocabulary.merges.clone(),
+        )
+        .build()
+        .map_err(|e| Error::Encoding(e.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -217,8 +233,13 @@ mod tests {
             bpe.texts(),
             ["A", "C", "G", "N", "T", "AC", "ACAC"].map(String::from)
         );
-        assert_eq!(bpe.encode(b"ACNNACAC").unwrap(), [5, 3, 3, 6]);
-        assert_eq!(bpe.encode(b"").unwrap(), [0u32; 0]);
+        let ids = |sequence: &str| {
+            let mut ids = Vec::new();
+            bpe.encode(sequence.as_bytes(), &mut ids).unwrap();
+            ids
+        };
+        assert_eq!(ids("ACNNACAC"), [5, 3, 3, 6]);
+        assert_eq!(ids(""), [0u32; 0]);
     }
 
     #[test]
