@@ -37,7 +37,11 @@ fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
 fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
     atomic::check_writable(&arguments.out)?;
     let genome = Genome::open(&arguments.input, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    let dna = lingo_tokenize::train_bpe_from(&genome, arguments.vocab_size.get())?;
+    let dna = lingo_tokenize::train_bpe_from(
+        &genome,
+        arguments.vocab_size.get(),
+        terminal.part("merges").as_ref(),
+    )?;
     dna.write(&arguments.out)?;
     terminal.note(&format!("{} tokens", dna.texts().len()));
     Ok(())
@@ -92,7 +96,11 @@ fn tokens(
                 .iter()
                 .filter(|row| row.split == lingo_artifact::Split::Train)
                 .map(|row| row.sequence.as_str());
-            let json = lingo_tokenize::train_bpe(train, bpe.vocab_size())?;
+            let json = lingo_tokenize::train_bpe(
+                train,
+                bpe.vocab_size(),
+                terminal.part("merges").as_ref(),
+            )?;
             let read = DnaTokenizer::from_json(&json);
             Some(read.map_err(|e| Error::stage(Kind::Failed, e))?)
         }

@@ -10,6 +10,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use lingo_artifact::progress::Silent;
 use lingo_tokenize::DnaTokenizer;
 use lingo_tokenize::scheme::KmerScheme;
 use rayon::prelude::*;
@@ -102,7 +103,8 @@ fn main() {
         }
         "train" => {
             let (cpu, wall) = (cpu_seconds(), Instant::now());
-            let json = lingo_tokenize::train_bpe(lines.iter(), argument(2).parse().unwrap());
+            let json =
+                lingo_tokenize::train_bpe(lines.iter(), argument(2).parse().unwrap(), &Silent);
             let (cpu, wall) = (cpu_seconds() - cpu, wall.elapsed().as_secs_f64());
             std::fs::write(argument(4), json.unwrap()).unwrap();
             json!({"cpu": cpu, "wall": wall})

@@ -103,6 +103,7 @@ impl DnaTokenizer {
 
 #[cfg(test)]
 mod tests {
+    use lingo_artifact::progress::Silent;
     use proptest::prelude::*;
 
     use super::*;
@@ -115,7 +116,9 @@ mod tests {
             }
         }
         let text = "ACGATTACAGATTACATTTTACGACGATAGGGGGGCCACAAAAAAAATAT";
-        all.push(DnaTokenizer::Bpe(Bpe::train([text].iter(), 30).unwrap()));
+        all.push(DnaTokenizer::Bpe(
+            Bpe::train([text].iter(), 30, &Silent).unwrap(),
+        ));
         all
     }
 

@@ -54,13 +54,11 @@ fn train_on(
     vocab_size: u32,
     progress: &dyn Progress,
 ) -> Result<DnaTokenizer, Error> {
-    progress.begin("byte-pair encoding", 0);
     let training = examples.rows.iter().filter(|e| e.split == Split::Train);
     let sequences: Vec<&str> = training
         .flat_map(|e| std::iter::once(e.sequence.as_str()).chain(e.sequence2.as_deref()))
         .collect();
-    let bpe = Bpe::train(sequences.into_iter(), vocab_size)?;
-    progress.end(&format!("{} merges", bpe.merges().len()));
+    let bpe = Bpe::train(sequences.into_iter(), vocab_size, progress)?;
     let learned = SPECIAL_COUNT + bpe.texts().len() as u32;
     if learned < vocab_size {
         progress.say(&format!(

@@ -77,12 +77,12 @@ impl KmerScheme {
         let mut rest = sequence;
         if !self.has_single_bases() {
             ids.reserve((sequence.len() + 1).saturating_sub(K));
-            while !rest.is_empty() {
-                if indices_of_block::<K>(rest, &mut indices) {
-                    ids.extend(indices.iter().map(|i| u32::from(*i)));
+            while rest.len() >= K {
+                let windows = indices_of_block::<K>(rest, &mut indices);
+                if windows > 0 {
+                    ids.extend(indices[..windows].iter().map(|i| u32::from(*i)));
                 } else {
-                    let windows = rest.windows(K).take(BLOCK);
-                    ids.extend(windows.map(|w| self.index(w).unwrap_or(self.unknown())));
+                    self.windows_with_n(&rest[..rest.len().min(BLOCK + K - 1)], ids);
                 }
                 rest = rest.get(BLOCK..).unwrap_or_default();
             }
@@ -90,17 +90,34 @@ impl KmerScheme {
         }
         ids.reserve(sequence.len() / K + K);
         while !rest.is_empty() {
-            let mut taken = 0;
-            if indices_of_block::<K>(rest, &mut indices) {
-                ids.extend(indices.iter().step_by(K).map(|i| u32::from(*i)));
-                taken = BLOCK.next_multiple_of(K);
-            }
+            let windows = indices_of_block::<K>(rest, &mut indices);
+            let side_by_side = indices[..windows].iter().step_by(K);
+            let mut taken = side_by_side.len() * K;
+            ids.extend(side_by_side.map(|i| u32::from(*i)));
             while taken < BLOCK && taken < rest.len() {
                 let (id, bases) = self.leftmost_longest(&rest[taken..]);
                 ids.push(id);
                 taken += bases;
             }
             rest = &rest[taken..];
+        }
+    }
+
+    /// Overlapping windows of letters some of which may be no base.
+    fn windows_with_n(self, letters: &[u8], ids: &mut Vec<u32>) {
+        let (mut index, mut bases) = (0, 0);
+        for (i, letter) in letters.iter().enumerate() {
+            match base_index(*letter) {
+                Some(base) => {
+                    index = (index * 4 + base) % self.kmers();
+                    bases += 1;
+                }
+                None => bases = 0,
+            }
+            if i + 1 >= self.k() {
+                let whole = bases >= self.k();
+                ids.push(if whole { index } else { self.unknown() });
+            }
         }
     }
 

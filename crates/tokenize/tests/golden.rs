@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::progress::Silent;
 use lingo_tokenize::bpe::Bpe;
 use lingo_tokenize::scheme::KmerScheme;
 use lingo_tokenize::{DnaTokenizer, Encoder, ModelVocabulary, Scheme, TokenizeConfig};
@@ -139,7 +140,7 @@ fn k_mers_are_cut_as_the_nucleotide_transformer_and_dnabert_cut_them() {
 fn merges_and_tokens_equal_those_of_the_bpe_trainer() {
     let golden = golden().bpe;
     for expected in golden.trained {
-        let bpe = Bpe::train(golden.train.iter(), expected.vocab_size).unwrap();
+        let bpe = Bpe::train(golden.train.iter(), expected.vocab_size, &Silent).unwrap();
         assert_eq!(bpe.merges(), expected.merges, "{}", expected.vocab_size);
         assert_eq!(bpe.texts(), &expected.vocab[5..]);
         let tokenizer = DnaTokenizer::Bpe(bpe);
@@ -159,7 +160,12 @@ fn merges_do_not_depend_on_threads_or_on_the_run() {
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| Bpe::train(train.iter(), 400).unwrap().merges().to_vec())
+        pool.install(|| {
+            Bpe::train(train.iter(), 400, &Silent)
+                .unwrap()
+                .merges()
+                .to_vec()
+        })
     };
     let first = learn(1);
     for threads in [1, 2, 3] {

@@ -9,24 +9,28 @@ const MOST: usize = crate::scheme::MAX_K as usize;
 /// Bases that a block of windows looks at.
 const BASES: usize = BLOCK + MOST - 1;
 
-/// Indices of the windows of `K` bases that begin at the first [`BLOCK`] letters, in the order A < C < G < T.
-///
-/// False, and nothing of use in `indices`, when one of the letters is no base or there are fewer than
-/// `BLOCK + K - 1` of them.
-pub fn indices_of_block<const K: usize>(letters: &[u8], indices: &mut [u16; BLOCK]) -> bool {
-    let Some(letters) = letters.get(..BLOCK + K - 1) else {
-        return false;
+/// Indices of the windows of `K` bases that begin at the first [`BLOCK`] letters, in the order A < C < G < T, and how
+/// many there are: fewer where the letters end. 0 when one of the letters looked at is no base.
+pub fn indices_of_block<const K: usize>(letters: &[u8], indices: &mut [u16; BLOCK]) -> usize {
+    let mut padded = [b'A'; BASES];
+    let (seen, windows) = match letters.first_chunk::<BASES>() {
+        Some(seen) => (seen, BLOCK),
+        None => {
+            padded[..letters.len()].copy_from_slice(letters);
+            let windows = (letters.len() + 1).saturating_sub(K);
+            (&padded, windows.min(BLOCK))
+        }
     };
     let mut ones = [0u8; BASES];
     let mut all_bases = true;
-    for (code, letter) in ones.iter_mut().zip(letters) {
+    for (code, letter) in ones.iter_mut().zip(seen) {
         // Bits 1 and 2 of the letters: A 0, C 1, T 2, G 3; the last two are swapped.
         let bits = letter >> 1 & 3;
         *code = bits ^ (bits >> 1);
         all_bases &= crate::nucleotide::is_base(*letter);
     }
     if !all_bases {
-        return false;
+        return 0;
     }
     // Two bases, then four, in a byte; then what is missing to K.
     let twos = joined::<2, 1>(&ones);
@@ -44,7 +48,7 @@ pub fn indices_of_block<const K: usize>(letters: &[u8], indices: &mut [u16; BLOC
             _ => at(&fours, i) << 8 | at(&fours, i + 4),
         };
     }
-    true
+    windows
 }
 
 /// The codes at i and i + `APART` as one.
