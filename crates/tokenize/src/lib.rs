@@ -10,6 +10,7 @@
 //! | [`dna_tokenizer`] | a scheme ready for use: sequence -> ids of the scheme -> sequence |
 //! | [`tokenizer_json`] | a scheme as a `tokenizer.json` that other tools load, and back |
 //! | [`model_vocabulary`] | the vocabulary, special tokens and limits of a language model |
+//! | [`vocabulary_file`] | a model folder with a `vocab.txt` of k-mers (Nucleotide Transformer, DNABERT) |
 //! | [`embedding_rows`] | the vocabulary map: ids of the scheme -> rows of the model's embedding |
 //! | [`language_prefix`] | the template around the DNA |
 //! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
@@ -31,6 +32,7 @@ pub mod model_vocabulary;
 pub mod nucleotide;
 pub mod scheme;
 pub mod tokenizer_json;
+pub mod vocabulary_file;
 
 pub use bpe::{train_bpe, train_bpe_from};
 pub use config::{TokenizeConfig, VocabularyMap};

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 pub const BASES: [u8; 4] = *b"ACGT";
 
 /// 0..4 for A, C, G, T in either case (U is T); `None` for everything else.
+#[inline]
 pub fn base_index(letter: u8) -> Option<u32> {
     match letter {
         b'A' | b'a' => Some(0),
@@ -17,6 +18,7 @@ pub fn base_index(letter: u8) -> Option<u32> {
 }
 
 /// Whether a letter is one of A, C, G, T, U, in either case.
+#[inline]
 pub fn is_base(letter: u8) -> bool {
     matches!(letter & !0x20, b'A' | b'C' | b'G' | b'T' | b'U')
 }

@@ -30,9 +30,11 @@ impl Cell for u16 {
     const BREAK: Self = Self::MAX;
     const INSIDE: Self = Self::MAX - 1;
     const MOST: u32 = Self::INSIDE as u32;
+    #[inline]
     fn of(id: u32) -> Self {
         id as Self
     }
+    #[inline]
     fn id(self) -> u32 {
         u32::from(self)
     }
@@ -42,9 +44,11 @@ impl Cell for u32 {
     const BREAK: Self = Self::MAX;
     const INSIDE: Self = Self::MAX - 1;
     const MOST: u32 = Self::INSIDE;
+    #[inline]
     fn of(id: u32) -> Self {
         id
     }
+    #[inline]
     fn id(self) -> u32 {
         self
     }
@@ -95,6 +99,7 @@ impl<C: Cell> Corpus<C> {
 }
 
 /// Two cells as a pair, unless one is a break.
+#[inline]
 fn pair_of<C: Cell>(window: &[C]) -> Option<Pair> {
     let apart = window.contains(&C::BREAK);
     (!apart).then(|| (window[0].id(), window[1].id()))
@@ -118,6 +123,7 @@ impl PairTable {
         }
     }
 
+    #[inline]
     fn at(&mut self, pair: Pair) -> &mut u32 {
         let place = pair.0 as usize * self.tokens + pair.1 as usize;
         match self.square.get_mut(place) {
@@ -164,6 +170,7 @@ impl Beside {
         self.places.clear();
     }
 
+    #[inline]
     fn add(&mut self, id: u32, place: usize) {
         let count = &mut self.counts[id as usize];
         if *count == 0 {

@@ -106,6 +106,7 @@ impl Encoder {
     }
 
     /// The longest of a token and those it begins with that fits between `last` and a place that was not given up.
+    #[inline]
     fn fitting(
         &self,
         mut candidate: u32,

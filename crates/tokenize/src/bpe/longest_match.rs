@@ -83,6 +83,7 @@ impl LongestMatch {
     }
 
     /// The longest token from `start` on; behind the end of the run there seem to be As.
+    #[inline]
     pub fn at(&self, run: &Packed, start: usize) -> u32 {
         let entry = self.table[(run.window(start) & ((1 << (2 * DEPTH)) - 1)) as usize];
         if entry & DEEPER == 0 {

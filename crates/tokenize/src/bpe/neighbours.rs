@@ -64,6 +64,7 @@ impl Neighbours {
     }
 
     /// Whether `right` may stand behind `left`.
+    #[inline]
     pub fn allow(&self, left: u32, right: u32) -> bool {
         let column = self.columns[right as usize];
         match &self.forbidden {

@@ -5,6 +5,7 @@ use crate::nucleotide::is_base;
 /// The code of a letter that [`is_base`] admits: A 0, C 1, T or U 2, G 3, in either case.
 ///
 /// Bits 1 and 2 of the ASCII letters happen to tell the bases apart, so that eight letters are packed at once.
+#[inline]
 pub fn code(letter: u8) -> usize {
     usize::from(letter >> 1 & 3)
 }
@@ -55,11 +56,13 @@ impl Packed {
     }
 
     /// Bases in the run.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// The 32 bases from `start` on, the first in the lowest bits; zeros behind the end of the run.
+    #[inline]
     pub fn window(&self, start: usize) -> u64 {
         let shift = 2 * (start % PER_WORD);
         let at = start / PER_WORD;
@@ -70,6 +73,7 @@ impl Packed {
 }
 
 /// Eight letters as 16 bits, the first in the lowest.
+#[inline]
 fn packed_eight(letters: [u8; 8]) -> u64 {
     let codes = u64::from_le_bytes(letters) >> 1 & 0x0303_0303_0303_0303;
     let pairs = (codes | codes >> 6) & 0x000f_000f_000f_000f;
