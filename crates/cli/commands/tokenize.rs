@@ -1,36 +1,90 @@
-//! `tokenize encode`, `tokenize train-bpe`, `tokenize inspect`.
+//! `tokenize encode`, `tokenize decode`, `tokenize train-bpe`, `tokenize inspect`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use lingo_artifact::atomic;
-use lingo_artifact::example::Examples;
+use lingo_artifact::example::{Example, Examples, ExamplesMetadata};
 use lingo_artifact::tokens::Tokens;
 use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
-use lingo_tokenize::{DnaTokenizer, ModelVocabulary, Scheme, TokenizeConfig, VocabularyMap};
+use lingo_tokenize::{
+    Decoder, DnaTokenizer, Encoder, ModelVocabulary, Scheme, TokenUse, TokenizeConfig,
+    VocabularyMap,
+};
 use lingo_workflow::{Error, Kind, Observer as _};
 
-use crate::arguments::{Encode, Inspect, SchemeArguments, Tokenize, TrainBpe};
-use crate::output::{Input, TABLES, check_out, no_fasta, print, print_json, to_path_or_stdout};
+use crate::arguments::{Decode, Encode, Inspect, SchemeArguments, TableFormat, Tokenize, TrainBpe};
+use crate::output::{Input, SEQUENCES, TABLES, check_out, print, print_json, to_path_or_stdout};
+use crate::sequences;
 use crate::terminal::Terminal;
 
 /// `tokenize`.
 pub fn tokenize(command: Tokenize, terminal: &Terminal) -> Result<(), Error> {
     match command {
         Tokenize::Encode(arguments) => encode(&arguments, terminal),
+        Tokenize::Decode(arguments) => decode(&arguments, terminal),
         Tokenize::TrainBpe(arguments) => train_bpe(&arguments, terminal),
         Tokenize::Inspect(arguments) => inspect(&arguments, terminal),
     }
 }
 
 fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
-    no_fasta(arguments.format)?;
     check_out(&arguments.out, TABLES)?;
     let input = Input::open(&arguments.input, arguments.format)?;
-    let examples = Examples::read(input.path())?;
-    let tokens = tokens(&examples, &arguments.scheme, terminal)?;
+    let examples = sequences::read(input.path())?;
+    let (tokens, _) = tokens(&examples, &arguments.scheme, terminal)?;
+    let format = match arguments.format {
+        TableFormat::Fa => TableFormat::Tsv,
+        format => format,
+    };
+    to_path_or_stdout(&arguments.out, format, |path| Ok(tokens.write(path)?))
+}
+
+fn decode(arguments: &Decode, terminal: &Terminal) -> Result<(), Error> {
+    check_out(&arguments.out, SEQUENCES)?;
+    let input = Input::open(&arguments.input, TableFormat::Parquet)?;
+    let tokens = Tokens::read(input.path())?;
+    let encoding = &tokens.metadata.encoding;
+    if encoding.scheme == Scheme::Model.to_string() && arguments.model.is_none() {
+        return Err(Error::stage(
+            Kind::Usage,
+            "these tokens were made by a model's own tokenizer: give its folder with --model",
+        ));
+    }
+    let encoder = Encoder::from_encoding(
+        encoding,
+        arguments.model.as_deref().unwrap_or(Path::new("")),
+    )?;
+    let decoder = Decoder::new(&encoder);
+    let rows = tokens.rows.into_iter().map(|row| {
+        let (sequence, sequence2) = decoder.sequences(&row.input_ids)?;
+        Ok(Example {
+            id: row.id,
+            split: row.split,
+            sequence,
+            sequence2,
+            label: row.label,
+            interval: None,
+        })
+    });
+    let examples = Examples {
+        rows: rows.collect::<Result<_, Error>>()?,
+        metadata: ExamplesMetadata {
+            labels: tokens.metadata.labels.clone(),
+            sources: Vec::new(),
+            audit: serde_json::Value::Null,
+        },
+    };
+    let cut: u64 = tokens.metadata.truncated.iter().sum();
+    if cut > 0 {
+        terminal.note(&format!(
+            "{cut} of {} sequences were cut off when they were encoded: their end is missing",
+            examples.rows.len()
+        ));
+    }
     to_path_or_stdout(&arguments.out, arguments.format, |path| {
-        Ok(tokens.write(path)?)
+        sequences::write(&examples, path)
     })
 }
 
@@ -48,15 +102,14 @@ fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
 }
 
 fn inspect(arguments: &Inspect, terminal: &Terminal) -> Result<(), Error> {
-    no_fasta(arguments.format)?;
     let input = Input::open(&arguments.input, arguments.format)?;
-    let examples = Examples::read(input.path())?;
-    let tokens = tokens(&examples, &arguments.scheme, terminal)?;
-    let found = lingo_tokenize::inspect(&examples, &tokens);
+    let examples = sequences::read(input.path())?;
+    let (tokens, encoder) = tokens(&examples, &arguments.scheme, terminal)?;
+    let found = lingo_tokenize::inspect(&examples, &tokens, &Decoder::new(&encoder));
     let mut value = serde_json::to_value(&found)
         .map_err(|e| Error::stage(Kind::Failed, format!("cannot be written as JSON: {e}")))?;
     if arguments.json {
-        value["schema"] = "lingo-pipe/inspect/1".into();
+        value["schema"] = "lingo-pipe/inspect/2".into();
         return print_json(&value);
     }
     let mut text = String::new();
@@ -65,14 +118,53 @@ fn inspect(arguments: &Inspect, terminal: &Terminal) -> Result<(), Error> {
             text.push_str(&format!("{}\t{value}\n", key.replace('_', " ")));
         }
     }
+    for (title, uses) in [
+        ("longest tokens", &found.longest),
+        ("most frequent tokens", &found.most_frequent),
+    ] {
+        text.push_str(&format!("\n{title}\n"));
+        for TokenUse { token, count } in uses {
+            text.push_str(&format!("{token}\t{count}\n"));
+        }
+    }
+    text.push_str("\nletters of a token\n");
+    text.push_str(&histogram(&found.letters));
+    text.push_str("\ntokens of an example\n");
+    text.push_str(&histogram(&found.lengths));
     print(&text)
+}
+
+/// At most so many bars.
+const BARS: u32 = 16;
+
+/// Counts by value, neighbouring values together where there are many, as bars of up to 40 signs.
+fn histogram(counts: &[(u32, u64)]) -> String {
+    let (Some((first, _)), Some((last, _))) = (counts.first(), counts.last()) else {
+        return String::new();
+    };
+    let width = ((last - first) / BARS + 1).max(1);
+    let mut bars: BTreeMap<u32, u64> = BTreeMap::new();
+    for (value, count) in counts {
+        *bars.entry((value - first) / width).or_default() += count;
+    }
+    let most = bars.values().max().copied().unwrap_or(1).max(1);
+    let line = |(bar, count): (u32, u64)| {
+        let from = first + bar * width;
+        let values = match width {
+            1 => from.to_string(),
+            _ => format!("{from}-{}", from + width - 1),
+        };
+        let signs = "#".repeat((count * 40).div_ceil(most) as usize);
+        format!("{values}\t{count}\t{signs}\n")
+    };
+    bars.into_iter().map(line).collect()
 }
 
 fn tokens(
     examples: &Examples,
     arguments: &SchemeArguments,
     terminal: &Terminal,
-) -> Result<Tokens, Error> {
+) -> Result<(Tokens, Encoder), Error> {
     let dna = match &arguments.tokenizer {
         Some(path) => Some(DnaTokenizer::read(path)?),
         None => None,
@@ -119,15 +211,12 @@ fn tokens(
             return Err(Error::stage(Kind::Usage, message));
         }
     };
+    let keys = keys(&arguments.keys)?;
+    let encoder = Encoder::new(&model, &config, &keys, dna.clone())?;
     let progress = terminal.part("tokenize");
-    Ok(lingo_tokenize::encode_with(
-        examples,
-        &model,
-        &config,
-        &keys(&arguments.keys)?,
-        dna,
-        progress.as_ref(),
-    )?)
+    let tokens =
+        lingo_tokenize::encode_with(examples, &model, &config, &keys, dna, progress.as_ref())?;
+    Ok((tokens, encoder))
 }
 
 fn vocabulary(name: &str) -> Result<VocabularyMap, Error> {

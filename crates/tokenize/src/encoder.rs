@@ -41,13 +41,13 @@ impl Encoded {
 /// Turns sequences into `input_ids`.
 #[derive(Clone)]
 pub struct Encoder {
-    dna: Dna,
+    pub(crate) dna: Dna,
     encoding: Encoding,
 }
 
 /// How the DNA itself becomes rows.
 #[derive(Clone)]
-enum Dna {
+pub(crate) enum Dna {
     /// By a scheme; the row of each of its ids.
     Scheme(DnaTokenizer, Vec<u32>),
     /// As text, by the model's own tokenizer.

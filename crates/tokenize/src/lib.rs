@@ -15,11 +15,13 @@
 //! | [`language_prefix`] | the template around the DNA |
 //! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
 //! | [`mod@encode`] | a whole data set -> `tokens.parquet` |
-//! | [`mod@inspect`] | bases per token, unknown share, lengths |
+//! | [`decode`] | `input_ids` -> sequences |
+//! | [`mod@inspect`] | bases per token, unknown share, lengths, which tokens are used |
 //! | [`error`] | what can go wrong |
 
 pub mod bpe;
 pub mod config;
+pub mod decode;
 pub mod dna_tokenizer;
 pub mod embedding_rows;
 pub mod encode;
@@ -36,10 +38,11 @@ pub mod vocabulary_file;
 
 pub use bpe::{train_bpe, train_bpe_from};
 pub use config::{TokenizeConfig, VocabularyMap};
+pub use decode::Decoder;
 pub use dna_tokenizer::DnaTokenizer;
 pub use encode::{encode, encode_with};
 pub use encoder::{Encoded, Encoder};
 pub use error::Error;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, TokenUse, inspect};
 pub use model_vocabulary::ModelVocabulary;
 pub use scheme::Scheme;

@@ -193,6 +193,22 @@ impl ModelVocabulary {
         Ok(ids)
     }
 
+    /// The text of ids.
+    ///
+    /// # Errors
+    /// [`Error::Text`].
+    pub fn decode(&self, ids: &[u32]) -> Result<String, Error> {
+        self.tokenizer.decode(ids, false).map_err(|e| Error::Text {
+            text: format!("{:?}", ids.get(..8).unwrap_or(ids)),
+            message: e.to_string(),
+        })
+    }
+
+    /// The text of one token.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
+    }
+
     /// That the model has a row for each id.
     ///
     /// # Errors

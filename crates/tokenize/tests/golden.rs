@@ -172,3 +172,26 @@ fn merges_do_not_depend_on_threads_or_on_the_run() {
         assert_eq!(learn(threads), first, "{threads} threads");
     }
 }
+
+#[test]
+fn dna_through_byte_level_and_wordpiece_tokenizers_is_their_text() {
+    // OPT's byte-level pieces come back whole, lower case as upper case; WordPiece keeps its words below 100 letters.
+    for (name, sequence) in [("opt", "ACGTNacgtu"), ("bert", "ACGGT")] {
+        let model = model(name);
+        let mut config = TokenizeConfig::new(Scheme::Model);
+        config.prefix = Some("Task: {task}. Sequence: {sequence}".to_string());
+        let keys = BTreeMap::from([("task".to_string(), "H3".to_string())]);
+        let encoder = Encoder::new(&model, &config, &keys, None).unwrap();
+        let found = encoder.encode_pair(sequence, None).unwrap();
+        let upper = sequence.to_uppercase().replace('U', "T");
+        let dna = model.encode(&upper).unwrap();
+        let prefix = model.encode("Task: H3. Sequence: ").unwrap();
+        let frame = &model.frame;
+        let expected = [&frame.before[..], &prefix, &dna, &frame.after].concat();
+        assert_eq!(found.ids, expected, "{name}");
+        let decoded = lingo_tokenize::Decoder::new(&encoder).sequences(&found.ids);
+        if name == "opt" {
+            assert_eq!(decoded.unwrap(), (upper, None));
+        }
+    }
+}
