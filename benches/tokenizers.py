@@ -4,14 +4,14 @@
     cargo build -p lingo-pipe -p lingo-tokenize --bins --examples
     python benches/tokenizers.py --genome R64-1-1.fa --bed emp_probes_on_R64.bed --work DIR [--rounds 3] [--peer-bases 20000000]
 
-Needs tokenizers, pyfaidx and pyarrow. `--genome` is the real one (plain FASTA); a genome of 200 Mb is generated beside it from
-the real one's six-base statistics (`--generated 0` leaves it out). Peers that are slow see `--peer-bases` of it, and the
+Needs tokenizers, pyfaidx, pyarrow and numpy. `--genome` is the real one (plain FASTA); a genome of 200 Mb is generated beside it
+from pieces of the real one, mutated (`--generated 0` leaves it out). Peers that are slow see `--peer-bases` of it, and the
 ratio is of seconds a base. Rounds alternate; medians are shown.
 """
 import argparse, json, os, random, statistics, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PEER = [sys.executable, os.path.join(HERE, "peers", "tokenize.py")]
+PEER = [sys.executable, os.path.join(HERE, "peers", "tokenizers_of_others.py")]
 
 p = argparse.ArgumentParser()
 p.add_argument("--genome", required=True)
@@ -42,22 +42,22 @@ def sequences(fasta):
 
 
 def generate(real, n):
-    """Bases that follow each five as in the real genome; pieces of it repeated, as genomes repeat themselves."""
-    text = "".join(real)
-    after = {}
-    for i in range(0, len(text) - 6, 7):
-        after.setdefault(text[i : i + 5], []).append(text[i + 5])
-    rng, out, size = random.Random(1), [], 0
+    """Pieces of the real genome, half of them from the other strand, every tenth base drawn anew."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    text = np.frombuffer("".join(real).encode(), np.uint8)
+    other = np.zeros(256, np.uint8)
+    other[list(b"ACGTN")] = list(b"TGCAN")
+    out, size = [], 0
     while size < n:
-        if rng.random() < 0.3:
-            start = rng.randrange(len(text) - 20000)
-            piece = text[start : start + rng.randrange(500, 20000)]
-        else:
-            letters = list(text[:5])
-            for _ in range(20000):
-                letters.append(rng.choice(after["".join(letters[-5:])]))
-            piece = "".join(letters)
-        out.append(piece)
+        start = rng.integers(len(text) - 20000)
+        piece = text[start : start + rng.integers(500, 20000)].copy()
+        if rng.random() < 0.5:
+            piece = other[piece[::-1]]
+        new = rng.random(len(piece)) < 0.1
+        piece[new] = rng.choice(np.frombuffer(b"ACGT", np.uint8), new.sum())
+        out.append(piece.tobytes().decode())
         size += len(piece)
     return "".join(out)[:n]
 

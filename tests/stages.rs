@@ -236,6 +236,31 @@ fn tokens_are_decoded_to_what_was_encoded() {
         let expected = ">one split=test label=unlabelled\nACGTTGCAACG\n>two split=test label=unlabelled\nACGTNACC\n";
         assert_eq!(toy.read("d.fa"), expected, "{scheme}");
     }
+    // Straight from the genome, the other strand reversed.
+    toy.write("r.bed", "two\t0\t4\tx\t0\t-\none\t8\t11\n");
+    let line = "tokenize encode --scheme kmer:3:3 --fasta two.fa --bed r.bed --out t.parquet";
+    toy.ok(&line.split(' ').collect::<Vec<_>>());
+    toy.ok(&[
+        "tokenize",
+        "decode",
+        "--input",
+        "t.parquet",
+        "--out",
+        "d.fa",
+    ]);
+    let decoded = toy.read("d.fa");
+    let sequences: Vec<&str> = decoded.lines().filter(|l| !l.starts_with('>')).collect();
+    assert_eq!(sequences, ["ACGT", "ACG"]);
+    toy.write("far.bed", "one\t8\t12\n");
+    let line = "tokenize encode --scheme base --fasta two.fa --bed far.bed --out -";
+    let ran = toy.lingo(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, 3);
+    assert!(
+        ran.stderr
+            .contains("8..12 is not within the 11 bases of `one`"),
+        "{}",
+        ran.stderr
+    );
     // Nothing in a text table says how it was encoded.
     toy.ok(&[
         "tokenize", "encode", "--scheme", "base", "--input", "two.fa", "--out", "t.tsv",

@@ -8,6 +8,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Label, LabelKind, Split, atomic};
 use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
+use lingo_tokenize::encode_slices::UNLABELLED;
 use lingo_workflow::Error;
 
 /// Whether a path names FASTA: `.fa`, `.fasta`, `.fna`, also with `.gz` or `.bgz` behind it.
@@ -37,7 +38,7 @@ pub fn read(path: &Path) -> Result<Examples, Error> {
     Ok(Examples {
         rows: rows.collect::<Result<_, Error>>()?,
         metadata: ExamplesMetadata {
-            labels: LabelKind::Classes(vec!["unlabelled".to_string()]),
+            labels: LabelKind::Classes(vec![UNLABELLED.to_string()]),
             sources: Vec::<SourceHash>::new(),
             audit: serde_json::Value::Null,
         },

@@ -138,6 +138,7 @@ Examples:
   lingo-pipe tokenize encode --scheme kmer:3:3 --model MiniLM --input e.parquet --out t.parquet
   lingo-pipe tokenize encode --tokenizer tokenizer.json --input e.parquet --out t.parquet
   lingo-pipe tokenize encode --tokenizer tokenizer.json --input reads.fa --out t.parquet
+  lingo-pipe tokenize encode --tokenizer tokenizer.json --fasta g.fa --bed r.bed --out t.parquet
   lingo-pipe tokenize encode --scheme base --input e.csv --out - | head
 
 Without --scheme model the DNA never goes through a text tokenizer: lower case is taken as upper case, U as T, and
@@ -147,8 +148,14 @@ pub struct Encode {
     #[command(flatten)]
     pub scheme: SchemeArguments,
     /// Examples: .parquet, .csv, .tsv, FASTA (.fa, .fasta, .fna, .gz of these), or - for stdin.
-    #[arg(long, short)]
-    pub input: PathBuf,
+    #[arg(long, short, required_unless_present = "fasta")]
+    pub input: Option<PathBuf>,
+    /// A genome whose intervals are encoded straight from the file, without labels and splits.
+    #[arg(long, requires = "bed", conflicts_with = "input")]
+    pub fasta: Option<PathBuf>,
+    /// The intervals: BED3 to BED12 or narrowPeak; the strand is taken from column 6.
+    #[arg(long, requires = "fasta")]
+    pub bed: Option<PathBuf>,
     /// Where the tokens go: .parquet, .csv, .tsv, or - for stdout.
     #[arg(long, short)]
     pub out: PathBuf,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lingo_artifact::atomic;
-use lingo_artifact::example::{Example, Examples, ExamplesMetadata};
+use lingo_artifact::example::{Example, Examples, ExamplesMetadata, Interval};
 use lingo_artifact::tokens::Tokens;
-use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
+use lingo_ingest::{BedOptions, Genome, read_bed};
+use lingo_tokenize::bpe::Bpe;
 use lingo_tokenize::{
     Decoder, DnaTokenizer, Encoder, ModelVocabulary, Scheme, TokenUse, TokenizeConfig,
     VocabularyMap,
@@ -31,9 +32,20 @@ pub fn tokenize(command: Tokenize, terminal: &Terminal) -> Result<(), Error> {
 
 fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
     check_out(&arguments.out, TABLES)?;
-    let input = Input::open(&arguments.input, arguments.format)?;
-    let examples = sequences::read(input.path())?;
-    let (tokens, _) = tokens(&examples, &arguments.scheme, terminal)?;
+    let tokens = match (&arguments.input, &arguments.fasta, &arguments.bed) {
+        (Some(input), ..) => {
+            let input = Input::open(input, arguments.format)?;
+            let examples = sequences::read(input.path())?;
+            tokens(&examples, &arguments.scheme, terminal)?.0
+        }
+        (None, Some(fasta), Some(bed)) => slices(fasta, bed, &arguments.scheme, terminal)?,
+        _ => {
+            return Err(Error::stage(
+                Kind::Usage,
+                "give --input, or --fasta and --bed",
+            ));
+        }
+    };
     let format = match arguments.format {
         TableFormat::Fa => TableFormat::Tsv,
         format => format,
@@ -165,58 +177,120 @@ fn tokens(
     arguments: &SchemeArguments,
     terminal: &Terminal,
 ) -> Result<(Tokens, Encoder), Error> {
-    let dna = match &arguments.tokenizer {
-        Some(path) => Some(DnaTokenizer::read(path)?),
-        None => None,
+    let train = || {
+        let rows = examples.rows.iter();
+        let rows = rows.filter(|row| row.split == lingo_artifact::Split::Train);
+        rows.map(|row| row.sequence.as_str())
     };
-    let scheme: Scheme = match (&dna, &arguments.scheme) {
-        (Some(dna), _) => dna.scheme()?,
-        (None, Some(text)) => text.parse()?,
-        (None, None) => return Err(Error::stage(Kind::Usage, "give --scheme or --tokenizer")),
-    };
-    let config = TokenizeConfig {
-        vocabulary: vocabulary(&arguments.vocabulary)?,
-        prefix: arguments.prefix.clone(),
-        max_length: arguments.max_length,
-        truncate: arguments.truncate,
-        ..TokenizeConfig::new(scheme)
-    };
-    let dna = match (dna, &config.scheme) {
-        (None, Scheme::Bpe(bpe)) => {
-            let train = examples
-                .rows
-                .iter()
-                .filter(|row| row.split == lingo_artifact::Split::Train)
-                .map(|row| row.sequence.as_str());
-            let json = lingo_tokenize::train_bpe(
-                train,
-                bpe.vocab_size(),
-                terminal.part("merges").as_ref(),
-            )?;
-            let read = DnaTokenizer::from_json(&json);
-            Some(read.map_err(|e| Error::stage(Kind::Failed, e))?)
-        }
-        (dna, _) => dna,
-    };
-    let model = match (
-        &arguments.model,
-        dna.as_ref(),
-        DnaTokenizer::of(&config.scheme),
-    ) {
-        (Some(folder), _, _) => ModelVocabulary::load(folder)?,
-        (None, Some(dna), _) => ModelVocabulary::of_scheme(dna)?,
-        (None, None, Some(dna)) => ModelVocabulary::of_scheme(&dna)?,
-        (None, None, None) => {
-            let message = format!("the scheme {} needs --model", config.scheme);
-            return Err(Error::stage(Kind::Usage, message));
-        }
-    };
-    let keys = keys(&arguments.keys)?;
-    let encoder = Encoder::new(&model, &config, &keys, dna.clone())?;
+    let way = Way::new(arguments, train, terminal)?;
+    let encoder = Encoder::new(&way.model, &way.config, &way.keys, way.dna.clone())?;
     let progress = terminal.part("tokenize");
-    let tokens =
-        lingo_tokenize::encode_with(examples, &model, &config, &keys, dna, progress.as_ref())?;
+    let tokens = lingo_tokenize::encode_with(
+        examples,
+        &way.model,
+        &way.config,
+        &way.keys,
+        way.dna,
+        progress.as_ref(),
+    )?;
     Ok((tokens, encoder))
+}
+
+/// Intervals of a genome, straight from the file.
+fn slices(
+    fasta: &Path,
+    bed: &Path,
+    arguments: &SchemeArguments,
+    terminal: &Terminal,
+) -> Result<Tokens, Error> {
+    let way = Way::new(arguments, std::iter::empty::<&str>, terminal)?;
+    let genome = Genome::open(fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
+    let rows = read_bed(bed, &BedOptions::default())?;
+    let named = rows.into_iter().map(|row| {
+        let place = format!("{}:{}-{}({})", row.chrom, row.start, row.end, row.strand);
+        let interval = Interval {
+            chrom: row.chrom,
+            start: row.start,
+            end: row.end,
+            strand: row.strand,
+        };
+        (row.name.unwrap_or(place), interval)
+    });
+    let progress = terminal.part("tokenize");
+    Ok(lingo_tokenize::encode_slices(
+        &genome,
+        &named.collect::<Vec<_>>(),
+        &way.model,
+        &way.config,
+        &way.keys,
+        way.dna,
+        progress.as_ref(),
+    )?)
+}
+
+/// How sequences become tokens, made of the arguments.
+struct Way {
+    config: TokenizeConfig,
+    keys: BTreeMap<String, String>,
+    dna: Option<DnaTokenizer>,
+    model: ModelVocabulary,
+}
+
+impl Way {
+    /// `train` gives what scheme `bpe` learns from.
+    fn new<'a, I: Iterator<Item = &'a str>>(
+        arguments: &SchemeArguments,
+        train: impl FnOnce() -> I,
+        terminal: &Terminal,
+    ) -> Result<Self, Error> {
+        let dna = match &arguments.tokenizer {
+            Some(path) => Some(DnaTokenizer::read(path)?),
+            None => None,
+        };
+        let scheme: Scheme = match (&dna, &arguments.scheme) {
+            (Some(dna), _) => dna.scheme()?,
+            (None, Some(text)) => text.parse()?,
+            (None, None) => return Err(Error::stage(Kind::Usage, "give --scheme or --tokenizer")),
+        };
+        let config = TokenizeConfig {
+            vocabulary: vocabulary(&arguments.vocabulary)?,
+            prefix: arguments.prefix.clone(),
+            max_length: arguments.max_length,
+            truncate: arguments.truncate,
+            ..TokenizeConfig::new(scheme)
+        };
+        let dna = match (dna, &config.scheme) {
+            (None, Scheme::Bpe(bpe)) => {
+                let mut train = train().peekable();
+                if train.peek().is_none() {
+                    let message = format!(
+                        "--scheme {}: there are no training rows to learn from; learn it first with `tokenize train-bpe`, then give --tokenizer",
+                        config.scheme
+                    );
+                    return Err(Error::stage(Kind::Usage, message));
+                }
+                let progress = terminal.part("merges");
+                let learned = Bpe::train(train, bpe.vocab_size(), progress.as_ref())?;
+                Some(DnaTokenizer::Bpe(learned))
+            }
+            (dna, _) => dna,
+        };
+        let of_scheme = DnaTokenizer::of(&config.scheme);
+        let model = match (&arguments.model, dna.as_ref().or(of_scheme.as_ref())) {
+            (Some(folder), _) => ModelVocabulary::load(folder)?,
+            (None, Some(dna)) => ModelVocabulary::of_scheme(dna)?,
+            (None, None) => {
+                let message = format!("the scheme {} needs --model", config.scheme);
+                return Err(Error::stage(Kind::Usage, message));
+            }
+        };
+        Ok(Self {
+            keys: keys(&arguments.keys)?,
+            config,
+            dna,
+            model,
+        })
+    }
 }
 
 fn vocabulary(name: &str) -> Result<VocabularyMap, Error> {

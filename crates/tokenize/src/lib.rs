@@ -15,6 +15,7 @@
 //! | [`language_prefix`] | the template around the DNA |
 //! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
 //! | [`mod@encode`] | a whole data set -> `tokens.parquet` |
+//! | [`mod@encode_slices`] | slices of a genome -> `tokens.parquet` |
 //! | [`decode`] | `input_ids` -> sequences |
 //! | [`mod@inspect`] | bases per token, unknown share, lengths, which tokens are used |
 //! | [`error`] | what can go wrong |
@@ -25,6 +26,7 @@ pub mod decode;
 pub mod dna_tokenizer;
 pub mod embedding_rows;
 pub mod encode;
+pub mod encode_slices;
 pub mod encoder;
 pub mod error;
 pub mod inspect;
@@ -41,6 +43,7 @@ pub use config::{TokenizeConfig, VocabularyMap};
 pub use decode::Decoder;
 pub use dna_tokenizer::DnaTokenizer;
 pub use encode::{encode, encode_with};
+pub use encode_slices::encode_slices;
 pub use encoder::{Encoded, Encoder};
 pub use error::Error;
 pub use inspect::{Inspection, TokenUse, inspect};

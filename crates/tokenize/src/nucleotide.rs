@@ -29,6 +29,12 @@ pub fn normalized(sequence: &[u8]) -> Vec<u8> {
     sequence.iter().map(letter).collect()
 }
 
+/// The other strand, read in its own direction; what is no base is N.
+pub fn reverse_complement(sequence: &[u8]) -> Vec<u8> {
+    let letter = |b: &u8| base_index(*b).map_or(b'N', |i| BASES[3 - i as usize]);
+    sequence.iter().rev().map(letter).collect()
+}
+
 /// The letters of a text as bytes: one for each, also where UTF-8 has several.
 pub fn letters(text: &str) -> Cow<'_, [u8]> {
     if text.is_ascii() {
@@ -57,6 +63,11 @@ mod tests {
         t("ACGTU", "ACGTT");
         t("nRyé-", "NNNNN");
         t("", "");
+    }
+
+    #[test]
+    fn the_other_strand() {
+        assert_eq!(reverse_complement(b"AaCGTuNR"), b"NNAACGTT");
     }
 
     #[test]

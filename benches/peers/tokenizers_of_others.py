@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The peers of benches/tokenizers.py, one piece of work a process: CPU and wall seconds, peak MiB, as one JSON object.
 
-    tokenize.py encode TOKENIZER.json LINES     tokenizers' encode_batch
-    tokenize.py kmers  K LINES                  DNABERT's seq2kmer, and a dictionary
-    tokenize.py train  VOCAB_SIZE LINES OUT     tokenizers' BpeTrainer
-    tokenize.py table  TOKENIZER.json FASTA BED OUT.parquet     pyfaidx, tokenizers, pyarrow
+    tokenizers_of_others.py encode TOKENIZER.json LINES     tokenizers' encode_batch
+    tokenizers_of_others.py kmers  K LINES                  DNABERT's seq2kmer, and a dictionary
+    tokenizers_of_others.py train  VOCAB_SIZE LINES OUT     tokenizers' BpeTrainer
+    tokenizers_of_others.py table  TOKENIZER.json FASTA BED OUT.parquet     pyfaidx, tokenizers, pyarrow
 """
 import itertools, json, resource, sys, time
 
