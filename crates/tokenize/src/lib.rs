@@ -10,6 +10,7 @@
 //! | [`dna_tokenizer`] | a scheme ready for use: sequence -> ids of the scheme -> sequence |
 //! | [`tokenizer_json`] | a scheme as a `tokenizer.json` that other tools load, and back |
 //! | [`model_vocabulary`] | the vocabulary, special tokens and limits of a language model |
+//! | [`foreign`] | `tokenizer.json` files of others, through the crate `tokenizers` |
 //! | [`vocabulary_file`] | a model folder with a `vocab.txt` of k-mers (Nucleotide Transformer, DNABERT) |
 //! | [`embedding_rows`] | the vocabulary map: ids of the scheme -> rows of the model's embedding |
 //! | [`language_prefix`] | the template around the DNA |
@@ -29,6 +30,7 @@ pub mod encode;
 pub mod encode_slices;
 pub mod encoder;
 pub mod error;
+pub mod foreign;
 pub mod inspect;
 pub mod kmer;
 pub mod language_prefix;

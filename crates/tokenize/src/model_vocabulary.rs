@@ -9,6 +9,7 @@ use tokenizers::Tokenizer;
 
 use crate::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
+use crate::foreign;
 use crate::scheme::KmerScheme;
 use crate::tokenizer_json::SPECIAL_COUNT;
 use crate::vocabulary_file::VocabularyFile;
@@ -143,13 +144,12 @@ impl ModelVocabulary {
             path: path.to_path_buf(),
             message,
         };
-        let mut tokenizer = Tokenizer::from_bytes(text)
-            .map_err(|e| bad(format!("it is no tokenizer.json: {e}")))?;
+        let (mut tokenizer, value) =
+            foreign::load(text).map_err(|e| bad(format!("it is no tokenizer.json: {e}")))?;
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
             .map_err(|e| bad(e.to_string()))?;
-        let value: Value = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
         let unknown = match value.pointer("/model/unk_token").and_then(Value::as_str) {
             Some(token) => tokenizer.token_to_id(token),
             None => value
@@ -259,17 +259,20 @@ impl ModelVocabulary {
 }
 
 fn encode_plain(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, Error> {
-    let encoding = tokenizer
-        .encode_fast(text, false)
-        .map_err(|e| text_error(text, &e))?;
-    Ok(encoding.get_ids().to_vec())
+    ids(text, || tokenizer.encode_fast(text, false))
 }
 
-fn text_error(text: &str, e: &tokenizers::Error) -> Error {
-    Error::Text {
+/// The ids of what `encode` makes of a text.
+fn ids(
+    text: &str,
+    encode: impl FnOnce() -> tokenizers::Result<tokenizers::Encoding>,
+) -> Result<Vec<u32>, Error> {
+    let encoding = foreign::guarded(encode).and_then(|found| found.map_err(|e| e.to_string()));
+    let encoding = encoding.map_err(|message| Error::Text {
         text: text.chars().take(40).collect(),
-        message: e.to_string(),
-    }
+        message,
+    })?;
+    Ok(encoding.get_ids().to_vec())
 }
 
 impl Frame {
@@ -279,12 +282,8 @@ impl Frame {
         let text = "a";
         let plain = encode_plain(tokenizer, text)?;
         let n = plain.len();
-        let framed = |e: Result<tokenizers::Encoding, tokenizers::Error>| {
-            e.map(|e| e.get_ids().to_vec())
-                .map_err(|e| text_error(text, &e))
-        };
-        let one = framed(tokenizer.encode(text, true))?;
-        let two = framed(tokenizer.encode((text, text), true))?;
+        let one = ids(text, || tokenizer.encode(text, true))?;
+        let two = ids(text, || tokenizer.encode((text, text), true))?;
         let at = |ids: &[u32], from: usize| {
             (from..(ids.len() + 1).saturating_sub(n)).find(|i| ids[*i..*i + n] == plain[..])
         };

@@ -5,6 +5,8 @@
 //! A merge (x, y) crosses the border when x is in the spine of l, y in that of r, and both are still there at the
 //! merge's rank. Two neighbours are allowed when no merge crosses.
 
+use std::collections::HashMap;
+
 use super::vocabulary::{ALPHABET, Vocabulary};
 
 /// Above so many tokens (8 MiB of bits) the forbidden neighbours stay intervals.
@@ -12,14 +14,14 @@ const MOST_FOR_BITS: usize = 1 << 13;
 
 /// For each token on the left, which tokens may not follow it.
 pub struct Neighbours {
-    /// The column of each token: a token comes behind all that begin with it by merging, earlier ranks first.
+    /// The column of each token.
     columns: Vec<u32>,
     forbidden: Forbidden,
 }
 
 enum Forbidden {
-    /// A row of bits for each token.
-    Bits { words: usize, rows: Vec<u64> },
+    /// For few enough tokens.
+    Bits(Bits),
     /// Sorted, disjoint intervals of columns for each token, ends excluded; where those of each token begin.
     Intervals {
         starts: Vec<usize>,
@@ -37,17 +39,9 @@ impl Neighbours {
         let tokens = vocabulary.texts.len();
         let order = Order::new(vocabulary);
         let rows = (0..tokens as u32).map(|left| order.forbidden_behind(left));
+        let mut columns = order.columns.clone();
         let forbidden = if tokens <= most_for_bits {
-            let words = tokens.div_ceil(64);
-            let mut bits = Vec::with_capacity(words * tokens);
-            for row in rows {
-                let from = bits.len();
-                bits.resize(from + words, 0);
-                for column in row.into_iter().flat_map(|(from, to)| from..to) {
-                    bits[from + column as usize / 64] |= 1 << (column % 64);
-                }
-            }
-            Forbidden::Bits { words, rows: bits }
+            Forbidden::Bits(Bits::new(rows, &mut columns))
         } else {
             let mut starts = vec![0];
             let mut intervals = Vec::new();
@@ -57,10 +51,7 @@ impl Neighbours {
             }
             Forbidden::Intervals { starts, intervals }
         };
-        Self {
-            columns: order.columns,
-            forbidden,
-        }
+        Self { columns, forbidden }
     }
 
     /// Whether `right` may stand behind `left`.
@@ -68,10 +59,7 @@ impl Neighbours {
     pub fn allow(&self, left: u32, right: u32) -> bool {
         let column = self.columns[right as usize];
         match &self.forbidden {
-            Forbidden::Bits { words, rows } => {
-                let word = rows[left as usize * words + column as usize / 64];
-                word >> (column % 64) & 1 == 0
-            }
+            Forbidden::Bits(bits) => !bits.get(left, column),
             Forbidden::Intervals { starts, intervals } => {
                 let row = &intervals[starts[left as usize]..starts[left as usize + 1]];
                 let before = row.partition_point(|(from, _)| *from <= column);
@@ -81,11 +69,64 @@ impl Neighbours {
     }
 }
 
+/// A square of bits without equal rows and columns: many tokens have the same neighbours, and the smaller the square,
+/// the more of it stays near the core.
+struct Bits {
+    /// For each token on the left, where its row begins.
+    starts: Vec<u32>,
+    rows: Vec<u64>,
+}
+
+impl Bits {
+    /// From the intervals of each row; `columns` become those of the square.
+    fn new(rows: impl Iterator<Item = Vec<(u32, u32)>>, columns: &mut [u32]) -> Self {
+        let mut distinct: HashMap<Vec<(u32, u32)>, u32> = HashMap::new();
+        let classes: Vec<u32> = rows
+            .map(|row| {
+                let next = distinct.len() as u32;
+                *distinct.entry(row).or_insert(next)
+            })
+            .collect();
+        // A column is the rows that have it set; in the order of the rows, so that equal ones are equal lists.
+        let mut of_column: Vec<Vec<u32>> = vec![Vec::new(); columns.len()];
+        let mut ordered: Vec<(Vec<(u32, u32)>, u32)> = distinct.into_iter().collect();
+        ordered.sort_unstable_by_key(|(_, class)| *class);
+        for (row, class) in &ordered {
+            for column in row.iter().flat_map(|(from, to)| *from..*to) {
+                of_column[column as usize].push(*class);
+            }
+        }
+        let mut distinct: HashMap<&[u32], u32> = HashMap::new();
+        for column in columns.iter_mut() {
+            let next = distinct.len() as u32;
+            *column = *distinct.entry(&of_column[*column as usize]).or_insert(next);
+        }
+        let words = distinct.len().div_ceil(64);
+        let mut bits = vec![0; words * ordered.len()];
+        for (set, column) in distinct {
+            for class in set {
+                bits[*class as usize * words + column as usize / 64] |= 1 << (column % 64);
+            }
+        }
+        Self {
+            starts: classes.into_iter().map(|c| c * words as u32).collect(),
+            rows: bits,
+        }
+    }
+
+    #[inline]
+    fn get(&self, left: u32, column: u32) -> bool {
+        let word = self.rows[self.starts[left as usize] as usize + column as usize / 64];
+        word >> (column % 64) & 1 == 1
+    }
+}
+
 /// The tokens, ordered so that what a merge forbids on the right is one interval.
 struct Order<'a> {
     vocabulary: &'a Vocabulary,
+    /// The column of each token: it comes behind all that begin with it by merging, earlier ranks first.
     columns: Vec<u32>,
-    /// For each token: its column of the first token that begins with it by merging.
+    /// For each token: the column of the first token that begins with it by merging.
     firsts: Vec<u32>,
     /// For each token: the merges whose left part it is, first learned first.
     merges_of: Vec<Vec<u32>>,
