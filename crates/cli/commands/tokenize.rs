@@ -109,7 +109,15 @@ fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
         terminal.part("merges").as_ref(),
     )?;
     dna.write(&arguments.out)?;
-    terminal.note(&format!("{} tokens", dna.texts().len()));
+    let (tokens, asked) = (
+        ModelVocabulary::of_scheme(&dna)?.vocab_size,
+        arguments.vocab_size,
+    );
+    terminal.note(&if tokens < asked.get() {
+        format!("{tokens} of {asked} tokens: nothing was left to merge")
+    } else {
+        format!("{tokens} tokens, 5 of them special")
+    });
     Ok(())
 }
 
@@ -126,8 +134,14 @@ fn inspect(arguments: &Inspect, terminal: &Terminal) -> Result<(), Error> {
     }
     let mut text = String::new();
     for (key, value) in value.as_object().into_iter().flatten() {
-        if !value.is_object() && !value.is_array() {
-            text.push_str(&format!("{}\t{value}\n", key.replace('_', " ")));
+        let name = key.replace('_', " ");
+        match value {
+            serde_json::Value::Object(_) | serde_json::Value::Array(_) => {}
+            serde_json::Value::Number(n) if n.is_f64() => {
+                let n = n.as_f64().unwrap_or_default();
+                text.push_str(&format!("{name}\t{n:.4}\n"));
+            }
+            value => text.push_str(&format!("{name}\t{value}\n")),
         }
     }
     for (title, uses) in [

@@ -279,7 +279,8 @@ impl Dna {
     fn encode(&self, sequence: &[u8]) -> Result<Vec<u32>, Error> {
         match self {
             Self::Scheme(dna, _) => {
-                let mut ids = Vec::new();
+                // Enough for tokens of three bases and more: it need not grow.
+                let mut ids = Vec::with_capacity(sequence.len() / 3 + 8);
                 dna.encode_bytes(sequence, &mut ids)?;
                 Ok(ids)
             }
