@@ -80,5 +80,6 @@ def table(path, fasta, bed, out):
 
 
 report = {f.__name__: f for f in (encode, kmers, train, table)}[sys.argv[1]](*sys.argv[2:])
-report["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not ru_maxrss, which begins with the size of the process that started this one.
+report["peak_mib"] = next(int(l.split()[1]) / 1024 for l in open("/proc/self/status") if l.startswith("VmHWM"))
 print(json.dumps(report))
