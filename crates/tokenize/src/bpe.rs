@@ -64,7 +64,7 @@ impl Bpe {
     /// Learns merges from sequences. `vocab_size` counts the five special tokens, the bases and N.
     ///
     /// The merges equal those of `tokenizers.trainers.BpeTrainer(vocab_size, special_tokens, initial_alphabet="ACGNT")`
-    /// on the same runs of A, C, G, T. Memory: about 6 bytes a base, and at most 14.
+    /// on the same runs of A, C, G, T. Memory: about 9 bytes a base on the yeast genome.
     ///
     /// # Errors
     /// [`Error::Training`] when no sequence holds two bases side by side.
