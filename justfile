@@ -20,3 +20,9 @@ oracles:
     python3 -m venv .venv
     .venv/bin/pip install -r tests/oracles/requirements.txt
     for script in tests/oracles/*.py; do .venv/bin/python "$script"; done
+
+# Ten minutes of broken tokenizer.json files (needs a nightly compiler and cargo-fuzz).
+fuzz:
+    mkdir -p fuzz/corpus/tokenizer_json
+    cp crates/tokenize/tests/fixtures/exported/*.json fuzz/corpus/tokenizer_json
+    cargo +nightly fuzz run tokenizer_json -- -max_total_time=600

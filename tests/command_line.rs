@@ -16,7 +16,7 @@ fn run(arguments: &[&str]) -> Ran {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["run"],
         &["validate"],
@@ -26,6 +26,7 @@ fn the_help_of_every_command() {
         &["ingest"],
         &["tokenize"],
         &["tokenize", "encode"],
+        &["tokenize", "decode"],
         &["tokenize", "train-bpe"],
         &["tokenize", "inspect"],
         &["pretrain"],

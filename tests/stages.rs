@@ -216,6 +216,71 @@ fn a_byte_pair_encoding_is_learned_and_used() {
 }
 
 #[test]
+fn tokens_are_decoded_to_what_was_encoded() {
+    let toy = Toy::new();
+    toy.write("two.fa", ">one\nACGTTGCA\nACG\n>two\nacguNACC\n");
+    let encode = |scheme: &str| {
+        let line = format!("tokenize encode --scheme {scheme} --input two.fa --out t.parquet");
+        toy.ok(&line.split(' ').collect::<Vec<_>>());
+    };
+    for scheme in ["base", "kmer:3:3"] {
+        encode(scheme);
+        toy.ok(&[
+            "tokenize",
+            "decode",
+            "--input",
+            "t.parquet",
+            "--out",
+            "d.fa",
+        ]);
+        let expected = ">one split=test label=unlabelled\nACGTTGCAACG\n>two split=test label=unlabelled\nACGTNACC\n";
+        assert_eq!(toy.read("d.fa"), expected, "{scheme}");
+    }
+    // Straight from the genome, the other strand reversed.
+    toy.write("r.bed", "two\t0\t4\tx\t0\t-\none\t8\t11\n");
+    let line = "tokenize encode --scheme kmer:3:3 --fasta two.fa --bed r.bed --out t.parquet";
+    toy.ok(&line.split(' ').collect::<Vec<_>>());
+    toy.ok(&[
+        "tokenize",
+        "decode",
+        "--input",
+        "t.parquet",
+        "--out",
+        "d.fa",
+    ]);
+    let decoded = toy.read("d.fa");
+    let sequences: Vec<&str> = decoded.lines().filter(|l| !l.starts_with('>')).collect();
+    assert_eq!(sequences, ["ACGT", "ACG"]);
+    toy.write("far.bed", "one\t8\t12\n");
+    let line = "tokenize encode --scheme base --fasta two.fa --bed far.bed --out -";
+    let ran = toy.lingo(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ran.code, 3);
+    assert!(
+        ran.stderr
+            .contains("8..12 is not within the 11 bases of `one`"),
+        "{}",
+        ran.stderr
+    );
+    // Nothing in a text table says how it was encoded.
+    toy.ok(&[
+        "tokenize", "encode", "--scheme", "base", "--input", "two.fa", "--out", "t.tsv",
+    ]);
+    let ran = toy.lingo(&["tokenize", "decode", "--input", "t.tsv", "--out", "-"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("--out t.parquet"), "{}", ran.stderr);
+    let shown = toy.ok(&[
+        "tokenize", "inspect", "--scheme", "kmer:3:3", "--input", "two.fa",
+    ]);
+    for part in [
+        "bases per token",
+        "longest tokens\nACG\t2\n",
+        "\n3\t5\t####",
+    ] {
+        assert!(shown.stdout.contains(part), "{part} in {}", shown.stdout);
+    }
+}
+
+#[test]
 fn a_pretrained_model_is_tokenized_with_its_own_tokenizer_by_file_or_by_folder() {
     let toy = Toy::new();
     ingest(&toy, "e.parquet");

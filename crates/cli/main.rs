@@ -14,6 +14,7 @@ mod commands;
 mod demo;
 mod errors;
 mod output;
+mod sequences;
 mod terminal;
 
 use std::process::ExitCode;

@@ -40,6 +40,9 @@ pub fn say(line: &str) {
 /// The endings of tables.
 pub const TABLES: &[&str] = &["parquet", "csv", "tsv", "txt"];
 
+/// The endings of sequences.
+pub const SEQUENCES: &[&str] = &["parquet", "csv", "tsv", "txt", "fa", "fasta"];
+
 /// Finds out, before any work, whether a result can go to `path`: its ending is one of `endings`, its folder takes files.
 pub fn check_out(path: &Path, endings: &[&str]) -> Result<(), Error> {
     if path == Path::new("-") {

@@ -92,7 +92,9 @@ pub enum Tokenize {
         after_help = "Example:\n  lingo-pipe tokenize train-bpe --input g.fa --vocab-size 4096 --out tokenizer.json"
     )]
     TrainBpe(TrainBpe),
-    /// What a scheme makes of examples: bases per token, unknown share, lengths.
+    /// Turn tokens back into sequences.
+    Decode(Decode),
+    /// What a scheme makes of examples: bases per token, which tokens are used, unknown share, lengths.
     Inspect(Inspect),
 }
 
@@ -135,18 +137,29 @@ pub struct SchemeArguments {
 Examples:
   lingo-pipe tokenize encode --scheme kmer:3:3 --model MiniLM --input e.parquet --out t.parquet
   lingo-pipe tokenize encode --tokenizer tokenizer.json --input e.parquet --out t.parquet
-  lingo-pipe tokenize encode --scheme base --input e.csv --out - | head")]
+  lingo-pipe tokenize encode --tokenizer tokenizer.json --input reads.fa --out t.parquet
+  lingo-pipe tokenize encode --tokenizer tokenizer.json --fasta g.fa --bed r.bed --out t.parquet
+  lingo-pipe tokenize encode --scheme base --input e.csv --out - | head
+
+Without --scheme model the DNA never goes through a text tokenizer: lower case is taken as upper case, U as T, and
+every letter that is no base as N. Tokenizers of others make unknowns of lower case; here it is upper-cased first.")]
 pub struct Encode {
     /// How.
     #[command(flatten)]
     pub scheme: SchemeArguments,
-    /// Examples: .parquet, .csv, .tsv, or - for stdin.
-    #[arg(long, short)]
-    pub input: PathBuf,
+    /// Examples: .parquet, .csv, .tsv, FASTA (.fa, .fasta, .fna, .gz of these), or - for stdin.
+    #[arg(long, short, required_unless_present = "fasta")]
+    pub input: Option<PathBuf>,
+    /// A genome whose intervals are encoded straight from the file, without labels and splits.
+    #[arg(long, requires = "bed", conflicts_with = "input")]
+    pub fasta: Option<PathBuf>,
+    /// The intervals: BED3 to BED12 or narrowPeak; the strand is taken from column 6.
+    #[arg(long, requires = "fasta")]
+    pub bed: Option<PathBuf>,
     /// Where the tokens go: .parquet, .csv, .tsv, or - for stdout.
     #[arg(long, short)]
     pub out: PathBuf,
-    /// The format of stdin and stdout.
+    /// The format of stdin and stdout; with fa, stdin is FASTA and stdout TSV.
     #[arg(long, value_enum, default_value = "tsv")]
     pub format: TableFormat,
 }
@@ -165,6 +178,30 @@ pub struct TrainBpe {
     pub out: PathBuf,
 }
 
+/// `tokenize decode`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe tokenize decode --input t.parquet --out e.fa
+  lingo-pipe tokenize decode --input t.parquet --out - --format fa | head
+
+The Parquet file says how it was encoded; special tokens and the prefix are left out. Of what was cut off at
+--max-length, and of windows with an N under overlapping k-mers, the sequence has not all that went in.")]
+pub struct Decode {
+    /// Tokens, as `tokenize encode` writes them to .parquet.
+    #[arg(long, short)]
+    pub input: PathBuf,
+    /// The model whose own tokenizer made them, under --scheme model.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Where the sequences go: .parquet, .csv, .tsv, .fa, or - for stdout.
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// The format of stdout.
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: TableFormat,
+}
+
 /// `tokenize inspect`.
 #[derive(Debug, Args)]
 #[command(
@@ -174,7 +211,7 @@ pub struct Inspect {
     /// How.
     #[command(flatten)]
     pub scheme: SchemeArguments,
-    /// Examples: .parquet, .csv, .tsv, or - for stdin.
+    /// Examples: .parquet, .csv, .tsv, FASTA (.fa, .fasta, .fna, .gz of these), or - for stdin.
     #[arg(long, short)]
     pub input: PathBuf,
     /// The format of stdin.

@@ -2,7 +2,7 @@
 
 use crate::bpe::Bpe;
 use crate::error::Error;
-use crate::nucleotide::{BASES, base_index, normalized};
+use crate::nucleotide::{BASES, base_index, letters};
 use crate::scheme::{BpeScheme, KmerScheme, Scheme};
 
 /// The id of N under scheme `base`, behind A, C, G, T.
@@ -64,15 +64,25 @@ impl DnaTokenizer {
     /// # Errors
     /// [`Error::Text`] from byte-pair encoding.
     pub fn encode(&self, sequence: &str) -> Result<Vec<u32>, Error> {
-        let bases = normalized(sequence);
+        let mut ids = Vec::new();
+        self.encode_bytes(&letters(sequence), &mut ids)?;
+        Ok(ids)
+    }
+
+    /// Appends the ids of a sequence, a byte a base: either case, U as T, every other byte as N.
+    ///
+    /// # Errors
+    /// [`Error::Text`] from byte-pair encoding.
+    pub fn encode_bytes(&self, sequence: &[u8], ids: &mut Vec<u32>) -> Result<(), Error> {
         match self {
-            Self::Base => Ok(bases
-                .iter()
-                .map(|b| base_index(*b).unwrap_or(BASE_UNKNOWN))
-                .collect()),
-            Self::Kmer(kmer) => Ok(kmer.encode(&bases)),
-            Self::Bpe(bpe) => bpe.encode(&bases),
+            Self::Base => {
+                let id = |b: &u8| base_index(*b).unwrap_or(BASE_UNKNOWN);
+                ids.extend(sequence.iter().map(id));
+            }
+            Self::Kmer(kmer) => kmer.encode(sequence, ids),
+            Self::Bpe(bpe) => bpe.encode(sequence, ids)?,
         }
+        Ok(())
     }
 
     /// The sequence of ids; an id that the scheme does not have is N.
@@ -93,6 +103,7 @@ impl DnaTokenizer {
 
 #[cfg(test)]
 mod tests {
+    use lingo_artifact::progress::Silent;
     use proptest::prelude::*;
 
     use super::*;
@@ -105,7 +116,9 @@ mod tests {
             }
         }
         let text = "ACGATTACAGATTACATTTTACGACGATAGGGGGGCCACAAAAAAAATAT";
-        all.push(DnaTokenizer::Bpe(Bpe::train([text].iter(), 30).unwrap()));
+        all.push(DnaTokenizer::Bpe(
+            Bpe::train([text].iter(), 30, &Silent).unwrap(),
+        ));
         all
     }
 

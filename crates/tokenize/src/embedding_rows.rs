@@ -36,6 +36,12 @@ impl EmbeddingRows {
         if model.own {
             return Ok(Self::own(dna));
         }
+        if let (DnaTokenizer::Kmer(kmers), Some(known)) = (dna, model.kmers)
+            && *kmers == known
+            && map == VocabularyMap::Reuse
+        {
+            return Ok(Self::by_text(dna, model));
+        }
         let texts = dna.texts();
         let (rows, new_rows) = match (map, dna) {
             (VocabularyMap::Reuse, _) => reuse(&texts, model, reuse_from).map(|rows| (rows, None)),
@@ -70,6 +76,18 @@ impl EmbeddingRows {
             rows,
             new_rows,
         })
+    }
+
+    /// The rows of a model whose vocabulary is of these k-mers; what has none is unknown (N in DNABERT's).
+    fn by_text(dna: &DnaTokenizer, model: &ModelVocabulary) -> Self {
+        let unknown = model.unknown.unwrap_or(0);
+        let texts = dna.texts();
+        let rows = texts.iter().map(|t| model.row(t).unwrap_or(unknown));
+        Self {
+            map: "own",
+            rows: rows.collect(),
+            new_rows: None,
+        }
     }
 
     /// The ids of the exported tokenizer, where an overlapping k-mer with an N is `[UNK]`.

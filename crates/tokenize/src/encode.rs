@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
+use lingo_artifact::{Label, LabelKind, Split};
 use rayon::prelude::*;
 
 use crate::bpe::Bpe;
@@ -54,13 +54,11 @@ fn train_on(
     vocab_size: u32,
     progress: &dyn Progress,
 ) -> Result<DnaTokenizer, Error> {
-    progress.begin("byte-pair encoding", 0);
     let training = examples.rows.iter().filter(|e| e.split == Split::Train);
     let sequences: Vec<&str> = training
         .flat_map(|e| std::iter::once(e.sequence.as_str()).chain(e.sequence2.as_deref()))
         .collect();
-    let bpe = Bpe::train(sequences.into_iter(), vocab_size)?;
-    progress.end(&format!("{} merges", bpe.merges().len()));
+    let bpe = Bpe::train(sequences.into_iter(), vocab_size, progress)?;
     let learned = SPECIAL_COUNT + bpe.texts().len() as u32;
     if learned < vocab_size {
         progress.say(&format!(
@@ -89,15 +87,41 @@ pub fn encode_with(
     for batch in examples.rows.chunks(BATCH) {
         let part: Result<Vec<Encoded>, Error> = batch
             .par_iter()
+            .with_min_len(64)
             .map(|e| encoder.encode_pair(&e.sequence, e.sequence2.as_deref()))
             .collect();
         encoded.extend(part?);
         progress.advance(encoded.len() as u64, "");
     }
     progress.end("");
+    let named = examples.rows.iter().map(|example| Named {
+        id: &example.id,
+        split: example.split,
+        label: &example.label,
+    });
+    let labels = examples.metadata.labels.clone();
+    collect(named.collect(), labels, encoded, config, &encoder, progress)
+}
+
+/// An example without its sequence.
+pub(crate) struct Named<'a> {
+    pub id: &'a str,
+    pub split: Split,
+    pub label: &'a Label,
+}
+
+/// Checks what was encoded and counts what was lost.
+pub(crate) fn collect(
+    examples: Vec<Named>,
+    labels: LabelKind,
+    encoded: Vec<Encoded>,
+    config: &TokenizeConfig,
+    encoder: &Encoder,
+    progress: &dyn Progress,
+) -> Result<Tokens, Error> {
     check_unknown(config, &encoded)?;
     if !config.truncate {
-        check_length(examples, config, &encoder, &encoded)?;
+        check_length(&examples, config, encoder, &encoded)?;
     }
 
     let empty = encoded.iter().filter(|one| one.dna_tokens == 0).count();
@@ -111,11 +135,11 @@ pub fn encode_with(
     let mut truncated = [0u64; 3];
     let mut unknown = [0u64; 3];
     let mut rows = Vec::with_capacity(encoded.len());
-    for (example, one) in examples.rows.iter().zip(encoded) {
+    for (example, one) in examples.iter().zip(encoded) {
         truncated[example.split as usize] += u64::from(one.truncated());
         unknown[example.split as usize] += u64::from(one.unknown);
         rows.push(TokenRow {
-            id: example.id.clone(),
+            id: example.id.to_string(),
             split: example.split,
             label: example.label.clone(),
             input_ids: one.ids,
@@ -137,7 +161,7 @@ pub fn encode_with(
     Ok(Tokens {
         rows,
         metadata: TokensMetadata {
-            labels: examples.metadata.labels.clone(),
+            labels,
             encoding,
             truncated,
             unknown,
@@ -163,14 +187,13 @@ fn check_unknown(config: &TokenizeConfig, encoded: &[Encoded]) -> Result<(), Err
 }
 
 fn check_length(
-    examples: &Examples,
+    examples: &[Named],
     config: &TokenizeConfig,
     encoder: &Encoder,
     encoded: &[Encoded],
 ) -> Result<(), Error> {
     let count = encoded.iter().filter(|one| one.truncated()).count();
     let longest = examples
-        .rows
         .iter()
         .zip(encoded)
         .rev()
@@ -180,7 +203,7 @@ fn check_length(
             count,
             total: encoded.len(),
             longest: one.full_length,
-            id: example.id.clone(),
+            id: example.id.to_string(),
             limit: encoder.encoding().max_length,
             limit_of: if config.max_length.is_some() {
                 "max_length"

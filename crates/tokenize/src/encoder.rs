@@ -12,6 +12,7 @@ use crate::embedding_rows::EmbeddingRows;
 use crate::error::Error;
 use crate::language_prefix::LanguagePrefix;
 use crate::model_vocabulary::ModelVocabulary;
+use crate::nucleotide::letters;
 use crate::scheme::Scheme;
 
 /// The family whose pairs are one text under a language prefix: nothing stands between the sequences.
@@ -40,13 +41,13 @@ impl Encoded {
 /// Turns sequences into `input_ids`.
 #[derive(Clone)]
 pub struct Encoder {
-    dna: Dna,
+    pub(crate) dna: Dna,
     encoding: Encoding,
 }
 
 /// How the DNA itself becomes rows.
 #[derive(Clone)]
-enum Dna {
+pub(crate) enum Dna {
     /// By a scheme; the row of each of its ids.
     Scheme(DnaTokenizer, Vec<u32>),
     /// As text, by the model's own tokenizer.
@@ -68,8 +69,11 @@ impl Encoder {
         dna: Option<DnaTokenizer>,
     ) -> Result<Self, Error> {
         let dna = dna.or_else(|| DnaTokenizer::of(&config.scheme));
+        // Where a model knows k-mers and nothing else, its own tokenizer is our k-mers and its rows.
+        let own_kmers = model.kmers.filter(|_| config.scheme == Scheme::Model);
+        let dna = own_kmers.map(DnaTokenizer::Kmer).or(dna);
         let (dna, map, tokens, new_rows) = match (dna, &config.scheme) {
-            (_, Scheme::Model) => {
+            (_, Scheme::Model) if own_kmers.is_none() => {
                 if config.vocabulary != VocabularyMap::Reuse {
                     return Err(Error::Vocabulary {
                         map: config.vocabulary.as_str(),
@@ -104,6 +108,13 @@ impl Encoder {
         let mut template = None;
         if let Some(text) = &config.prefix {
             let prefix = LanguagePrefix::resolve(text, keys)?;
+            if model.kmers.is_some() {
+                return Err(Error::Prefix {
+                    template: text.clone(),
+                    message: "the model's vocab.txt has k-mers and no words; leave `prefix` out"
+                        .to_string(),
+                });
+            }
             before.extend(model.encode(&prefix.before)?);
             after.splice(0..0, model.encode(&prefix.after)?);
             if model.family == CAUSAL_FAMILY {
@@ -219,6 +230,14 @@ impl Encoder {
     /// # Errors
     /// [`Error::Text`], [`Error::OutsideVocabulary`] under scheme `model`.
     pub fn encode_pair(&self, first: &str, second: Option<&str>) -> Result<Encoded, Error> {
+        self.encode_letters(&letters(first), second.map(letters).as_deref())
+    }
+
+    /// One sequence, or a pair, a byte a base: a slice of a genome needs no text in between.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode_pair`].
+    pub fn encode_letters(&self, first: &[u8], second: Option<&[u8]>) -> Result<Encoded, Error> {
         let e = &self.encoding;
         let mut a = self.dna.encode(first)?;
         let mut b = second.map(|s| self.dna.encode(s)).transpose()?;
@@ -257,10 +276,18 @@ impl Encoder {
 
 impl Dna {
     /// Ids of the scheme, or of the model's tokenizer.
-    fn encode(&self, sequence: &str) -> Result<Vec<u32>, Error> {
+    fn encode(&self, sequence: &[u8]) -> Result<Vec<u32>, Error> {
         match self {
-            Self::Scheme(dna, _) => dna.encode(sequence),
-            Self::Text(model) => model.encode(&sequence.to_ascii_uppercase().replace('U', "T")),
+            Self::Scheme(dna, _) => {
+                // Enough for tokens of three bases and more: it need not grow.
+                let mut ids = Vec::with_capacity(sequence.len() / 3 + 8);
+                dna.encode_bytes(sequence, &mut ids)?;
+                Ok(ids)
+            }
+            Self::Text(model) => {
+                let text = String::from_utf8_lossy(sequence).to_ascii_uppercase();
+                model.encode(&text.replace('U', "T"))
+            }
         }
     }
 

@@ -3,8 +3,11 @@
 //! Ids: the 4^k k-mers in the order A < C < G < T; then, side by side only, the single bases A, C, G, T;
 //! then N, which also stands for what is unknown.
 
+mod windows;
+
 use crate::nucleotide::{BASES, base_index};
 use crate::scheme::KmerScheme;
+use windows::{BLOCK, indices_of_block};
 
 impl KmerScheme {
     /// How many k-mers there are: 4^k.
@@ -50,32 +53,83 @@ impl KmerScheme {
             .try_fold(0, |index, b| Some(4 * index + base_index(*b)?))
     }
 
-    /// A normalized sequence as ids.
+    /// Appends the ids of a sequence: either case, U as T, every other letter as N.
     ///
     /// Stride 1: one id for each window, N's id where the window holds an N (DNABERT's `seq2kmer` and its
     /// vocabulary); a sequence shorter than k has none. Stride k: the leftmost k-mer wherever k bases
     /// without N follow, a single base elsewhere (the Nucleotide Transformer's leftmost-longest match).
-    pub fn encode(self, sequence: &[u8]) -> Vec<u32> {
-        if !self.has_single_bases() {
-            return sequence
-                .windows(self.k())
-                .map(|w| self.index(w).unwrap_or(self.unknown()))
-                .collect();
-        }
-        let mut ids = Vec::with_capacity(sequence.len() / self.k() + self.k());
+    pub fn encode(self, sequence: &[u8], ids: &mut Vec<u32>) {
+        let encode = match self.k() {
+            1 => Self::encode_k::<1>,
+            2 => Self::encode_k::<2>,
+            3 => Self::encode_k::<3>,
+            4 => Self::encode_k::<4>,
+            5 => Self::encode_k::<5>,
+            6 => Self::encode_k::<6>,
+            7 => Self::encode_k::<7>,
+            _ => Self::encode_k::<8>,
+        };
+        encode(self, sequence, ids);
+    }
+
+    fn encode_k<const K: usize>(self, sequence: &[u8], ids: &mut Vec<u32>) {
+        let mut indices = [0; BLOCK];
         let mut rest = sequence;
-        while let Some(first) = rest.first() {
-            let (id, taken) = match rest.get(..self.k()).and_then(|w| self.index(w)) {
-                Some(id) => (id, self.k()),
-                None => (
-                    base_index(*first).map_or(self.unknown(), |i| self.kmers() + i),
-                    1,
-                ),
-            };
-            ids.push(id);
+        if !self.has_single_bases() {
+            ids.reserve((sequence.len() + 1).saturating_sub(K));
+            while rest.len() >= K {
+                let windows = indices_of_block::<K>(rest, &mut indices);
+                if windows > 0 {
+                    ids.extend(indices[..windows].iter().map(|i| u32::from(*i)));
+                } else {
+                    self.windows_with_n(&rest[..rest.len().min(BLOCK + K - 1)], ids);
+                }
+                rest = rest.get(BLOCK..).unwrap_or_default();
+            }
+            return;
+        }
+        ids.reserve(sequence.len() / K + K);
+        while !rest.is_empty() {
+            let windows = indices_of_block::<K>(rest, &mut indices);
+            let side_by_side = indices[..windows].iter().step_by(K);
+            let mut taken = side_by_side.len() * K;
+            ids.extend(side_by_side.map(|i| u32::from(*i)));
+            while taken < BLOCK && taken < rest.len() {
+                let (id, bases) = self.leftmost_longest(&rest[taken..]);
+                ids.push(id);
+                taken += bases;
+            }
             rest = &rest[taken..];
         }
-        ids
+    }
+
+    /// Overlapping windows of letters some of which may be no base.
+    fn windows_with_n(self, letters: &[u8], ids: &mut Vec<u32>) {
+        let (mut index, mut bases) = (0, 0);
+        for (i, letter) in letters.iter().enumerate() {
+            match base_index(*letter) {
+                Some(base) => {
+                    index = (index * 4 + base) % self.kmers();
+                    bases += 1;
+                }
+                None => bases = 0,
+            }
+            if i + 1 >= self.k() {
+                let whole = bases >= self.k();
+                ids.push(if whole { index } else { self.unknown() });
+            }
+        }
+    }
+
+    /// The first token side by side, of a sequence that is not empty, and how many letters it takes.
+    fn leftmost_longest(self, sequence: &[u8]) -> (u32, usize) {
+        match sequence.get(..self.k()).and_then(|w| self.index(w)) {
+            Some(id) => (id, self.k()),
+            None => {
+                let base = sequence.first().and_then(|b| base_index(*b));
+                (base.map_or(self.unknown(), |i| self.kmers() + i), 1)
+            }
+        }
     }
 
     /// The sequence of ids; overlapping windows are laid over one another, N stands where no k-mer reaches.
@@ -109,7 +163,51 @@ impl KmerScheme {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn encode(scheme: KmerScheme, sequence: &str) -> Vec<u32> {
+        let mut ids = vec![7];
+        scheme.encode(sequence.as_bytes(), &mut ids);
+        assert_eq!(ids.remove(0), 7, "ids are appended");
+        ids
+    }
+
+    /// Letter by letter, as the definition says.
+    fn encode_plainly(scheme: KmerScheme, sequence: &str) -> Vec<u32> {
+        let letters = sequence.as_bytes();
+        if !scheme.has_single_bases() {
+            let windows = letters.windows(scheme.k());
+            return windows
+                .map(|w| scheme.index(w).unwrap_or(scheme.unknown()))
+                .collect();
+        }
+        let mut ids = Vec::new();
+        let mut at = 0;
+        while at < letters.len() {
+            let (id, bases) = scheme.leftmost_longest(&letters[at..]);
+            ids.push(id);
+            at += bases;
+        }
+        ids
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_give_what_single_windows_give(
+            parts in prop::collection::vec("([ACGTacgtuU]{0,700})|([ACGTN]{0,300})", 0..5),
+        ) {
+            let sequence = parts.concat();
+            for k in 1..=8 {
+                for stride in [1, k] {
+                    let scheme = KmerScheme::new(k, stride).unwrap();
+                    let plain = encode_plainly(scheme, &sequence);
+                    prop_assert_eq!(encode(scheme, &sequence), plain, "{:?}", scheme);
+                }
+            }
+        }
+    }
 
     #[test]
     fn ids_are_lexicographic() {
@@ -130,8 +228,7 @@ mod tests {
         fn t(k: u8, stride: u8, sequence: &str, expected: &[&str]) {
             let scheme = KmerScheme::new(k, stride).unwrap();
             let texts = scheme.texts();
-            let found: Vec<&str> = scheme
-                .encode(sequence.as_bytes())
+            let found: Vec<&str> = encode(scheme, sequence)
                 .iter()
                 .map(|i| texts[*i as usize].as_str())
                 .collect();
@@ -152,7 +249,7 @@ mod tests {
     fn overlapping_windows_are_laid_over_one_another() {
         let scheme = KmerScheme::new(3, 1).unwrap();
         for sequence in ["ACGNACG", "ACGTA", "ACG", ""] {
-            assert_eq!(scheme.decode(&scheme.encode(sequence.as_bytes())), sequence);
+            assert_eq!(scheme.decode(&encode(scheme, sequence)), sequence);
         }
     }
 }

@@ -10,20 +10,27 @@
 //! | [`dna_tokenizer`] | a scheme ready for use: sequence -> ids of the scheme -> sequence |
 //! | [`tokenizer_json`] | a scheme as a `tokenizer.json` that other tools load, and back |
 //! | [`model_vocabulary`] | the vocabulary, special tokens and limits of a language model |
+//! | [`foreign`] | `tokenizer.json` files of others, through the crate `tokenizers` |
+//! | [`vocabulary_file`] | a model folder with a `vocab.txt` of k-mers (Nucleotide Transformer, DNABERT) |
 //! | [`embedding_rows`] | the vocabulary map: ids of the scheme -> rows of the model's embedding |
 //! | [`language_prefix`] | the template around the DNA |
 //! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
 //! | [`mod@encode`] | a whole data set -> `tokens.parquet` |
-//! | [`mod@inspect`] | bases per token, unknown share, lengths |
+//! | [`mod@encode_slices`] | slices of a genome -> `tokens.parquet` |
+//! | [`decode`] | `input_ids` -> sequences |
+//! | [`mod@inspect`] | bases per token, unknown share, lengths, which tokens are used |
 //! | [`error`] | what can go wrong |
 
 pub mod bpe;
 pub mod config;
+pub mod decode;
 pub mod dna_tokenizer;
 pub mod embedding_rows;
 pub mod encode;
+pub mod encode_slices;
 pub mod encoder;
 pub mod error;
+pub mod foreign;
 pub mod inspect;
 pub mod kmer;
 pub mod language_prefix;
@@ -31,13 +38,16 @@ pub mod model_vocabulary;
 pub mod nucleotide;
 pub mod scheme;
 pub mod tokenizer_json;
+pub mod vocabulary_file;
 
 pub use bpe::{train_bpe, train_bpe_from};
 pub use config::{TokenizeConfig, VocabularyMap};
+pub use decode::Decoder;
 pub use dna_tokenizer::DnaTokenizer;
 pub use encode::{encode, encode_with};
+pub use encode_slices::encode_slices;
 pub use encoder::{Encoded, Encoder};
 pub use error::Error;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, TokenUse, inspect};
 pub use model_vocabulary::ModelVocabulary;
 pub use scheme::Scheme;

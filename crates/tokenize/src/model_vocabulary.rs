@@ -9,7 +9,10 @@ use tokenizers::Tokenizer;
 
 use crate::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
+use crate::foreign;
+use crate::scheme::KmerScheme;
 use crate::tokenizer_json::SPECIAL_COUNT;
+use crate::vocabulary_file::VocabularyFile;
 
 /// What `tokenizer.json` and `config.json` of a model say about its tokens.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ pub struct ModelVocabulary {
     pub special: BTreeSet<u32>,
     /// The special tokens around and between texts, as the tokenizer's post-processor puts them.
     pub frame: Frame,
+    /// The k-mers of a model that knows nothing else: DNA goes to it as those.
+    pub kmers: Option<KmerScheme>,
     /// Set where the vocabulary is that of a DNA scheme: its ids are the rows, without a map.
     pub(crate) own: bool,
 }
@@ -47,7 +52,8 @@ pub struct Frame {
 }
 
 impl ModelVocabulary {
-    /// Reads `tokenizer.json` (padding and truncation switched off) and `config.json` of a model folder.
+    /// Reads `tokenizer.json` (padding and truncation switched off) and `config.json` of a model folder; without the
+    /// former, a `vocab.txt` of k-mers ([`crate::vocabulary_file`]).
     ///
     /// # Errors
     /// [`Error::Artifact`] when a file cannot be read, [`Error::ModelFile`] when it is not what it should be.
@@ -67,7 +73,12 @@ impl ModelVocabulary {
                     }),
             }
         };
-        let mut model = Self::of_tokenizer_json(&folder.join("tokenizer.json"))?;
+        let (json, lines) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
+        let mut model = if !json.exists() && lines.exists() {
+            Self::of_vocabulary_file(&lines)?
+        } else {
+            Self::of_tokenizer_json(&json)?
+        };
         model.vocab_size = number("vocab_size")?.ok_or_else(|| Error::ModelFile {
             path: config_path.clone(),
             message: "`vocab_size` is missing".to_string(),
@@ -89,7 +100,27 @@ impl ModelVocabulary {
     /// As [`ModelVocabulary::load`].
     pub fn of_tokenizer_json(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read(path).map_err(lingo_artifact::Error::io("read", path))?;
-        Self::of_bytes(&text, path)
+        Self::from_bytes(&text, path)
+    }
+
+    /// Reads a `vocab.txt`, and the `tokenizer_config.json` beside it.
+    fn of_vocabulary_file(path: &Path) -> Result<Self, Error> {
+        let bad = |message: String| Error::ModelFile {
+            path: path.to_path_buf(),
+            message,
+        };
+        let text =
+            std::fs::read_to_string(path).map_err(lingo_artifact::Error::io("read", path))?;
+        let beside = path.with_file_name("tokenizer_config.json");
+        let config: Option<Value> = match beside.exists() {
+            true => Some(lingo_artifact::atomic::read_json(&beside)?),
+            false => None,
+        };
+        let file = VocabularyFile::read(&text, config.as_ref()).map_err(bad)?;
+        let mut model = Self::from_bytes(file.tokenizer_json.to_string().as_bytes(), path)?;
+        model.kmers = Some(file.kmers);
+        model.digest = Digest::of_bytes(text.as_bytes());
+        Ok(model)
     }
 
     /// The vocabulary of a DNA scheme itself: the ids of its exported `tokenizer.json` are the rows.
@@ -98,24 +129,27 @@ impl ModelVocabulary {
     /// [`Error::Encoding`], [`Error::ModelFile`]: no scheme causes them.
     pub fn of_scheme(dna: &DnaTokenizer) -> Result<Self, Error> {
         let mut model =
-            Self::of_bytes(dna.to_json()?.as_bytes(), &PathBuf::from("tokenizer.json"))?;
+            Self::from_bytes(dna.to_json()?.as_bytes(), &PathBuf::from("tokenizer.json"))?;
         model.own = true;
         model.vocab_size = SPECIAL_COUNT + dna.texts().len() as u32;
         Ok(model)
     }
 
-    fn of_bytes(text: &[u8], path: &Path) -> Result<Self, Error> {
+    /// From the bytes of a `tokenizer.json`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`].
+    pub fn from_bytes(text: &[u8], path: &Path) -> Result<Self, Error> {
         let bad = |message: String| Error::ModelFile {
             path: path.to_path_buf(),
             message,
         };
-        let mut tokenizer = Tokenizer::from_bytes(text)
-            .map_err(|e| bad(format!("it is no tokenizer.json: {e}")))?;
+        let (mut tokenizer, value) =
+            foreign::load(text).map_err(|e| bad(format!("it is no tokenizer.json: {e}")))?;
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
             .map_err(|e| bad(e.to_string()))?;
-        let value: Value = serde_json::from_slice(text).map_err(|e| bad(e.to_string()))?;
         let unknown = match value.pointer("/model/unk_token").and_then(Value::as_str) {
             Some(token) => tokenizer.token_to_id(token),
             None => value
@@ -143,6 +177,7 @@ impl ModelVocabulary {
             unknown,
             special,
             frame,
+            kmers: None,
             own: false,
             tokenizer,
         })
@@ -156,6 +191,22 @@ impl ModelVocabulary {
         let ids = encode_plain(&self.tokenizer, text)?;
         self.check(&ids)?;
         Ok(ids)
+    }
+
+    /// The text of ids.
+    ///
+    /// # Errors
+    /// [`Error::Text`].
+    pub fn decode(&self, ids: &[u32]) -> Result<String, Error> {
+        self.tokenizer.decode(ids, false).map_err(|e| Error::Text {
+            text: format!("{:?}", ids.get(..8).unwrap_or(ids)),
+            message: e.to_string(),
+        })
+    }
+
+    /// The text of one token.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
     }
 
     /// That the model has a row for each id.
@@ -208,17 +259,20 @@ impl ModelVocabulary {
 }
 
 fn encode_plain(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, Error> {
-    let encoding = tokenizer
-        .encode_fast(text, false)
-        .map_err(|e| text_error(text, &e))?;
-    Ok(encoding.get_ids().to_vec())
+    ids(text, || tokenizer.encode_fast(text, false))
 }
 
-fn text_error(text: &str, e: &tokenizers::Error) -> Error {
-    Error::Text {
+/// The ids of what `encode` makes of a text.
+fn ids(
+    text: &str,
+    encode: impl FnOnce() -> tokenizers::Result<tokenizers::Encoding>,
+) -> Result<Vec<u32>, Error> {
+    let encoding = foreign::guarded(encode).and_then(|found| found.map_err(|e| e.to_string()));
+    let encoding = encoding.map_err(|message| Error::Text {
         text: text.chars().take(40).collect(),
-        message: e.to_string(),
-    }
+        message,
+    })?;
+    Ok(encoding.get_ids().to_vec())
 }
 
 impl Frame {
@@ -228,12 +282,8 @@ impl Frame {
         let text = "a";
         let plain = encode_plain(tokenizer, text)?;
         let n = plain.len();
-        let framed = |e: Result<tokenizers::Encoding, tokenizers::Error>| {
-            e.map(|e| e.get_ids().to_vec())
-                .map_err(|e| text_error(text, &e))
-        };
-        let one = framed(tokenizer.encode(text, true))?;
-        let two = framed(tokenizer.encode((text, text), true))?;
+        let one = ids(text, || tokenizer.encode(text, true))?;
+        let two = ids(text, || tokenizer.encode((text, text), true))?;
         let at = |ids: &[u32], from: usize| {
             (from..(ids.len() + 1).saturating_sub(n)).find(|i| ids[*i..*i + n] == plain[..])
         };

@@ -13,8 +13,8 @@ use lingo_artifact::tokens::Tokens;
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_tokenize::scheme::BpeScheme;
 use lingo_tokenize::{
-    DnaTokenizer, Encoder, Error, ModelVocabulary, Scheme, TokenizeConfig, VocabularyMap, encode,
-    inspect,
+    Decoder, DnaTokenizer, Encoder, Error, ModelVocabulary, Scheme, TokenizeConfig, VocabularyMap,
+    encode, inspect,
 };
 use proptest::prelude::*;
 
@@ -397,13 +397,19 @@ fn inspection_counts() {
     config.truncate = true;
     let sequences = [("ACGN", None), ("ACGACGACG", None), ("AC", None)];
     let tokens = run("bert", &config, &sequences).unwrap();
-    let found = inspect(&examples(&sequences), &tokens);
+    let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &folder("bert")).unwrap();
+    let found = inspect(&examples(&sequences), &tokens, &Decoder::new(&encoder));
     assert_eq!((found.examples, found.bases, found.dna_tokens), (3, 15, 6));
     assert_eq!(
         (found.bases_per_token, found.unknown_share),
         (Some(2.5), Some(1.0 / 6.0))
     );
     assert_eq!((found.truncated, found.lengths), (1, vec![(4, 3)]));
+    assert_eq!((found.unknown, found.vocabulary, found.used), (1, 69, 4));
+    assert_eq!(found.letters, [(1, 3), (3, 3)]);
+    let first = |uses: &[lingo_tokenize::TokenUse]| (uses[0].token.clone(), uses[0].count);
+    assert_eq!(first(&found.longest), ("ACG".to_string(), 3));
+    assert_eq!(first(&found.most_frequent), ("ACG".to_string(), 3));
 }
 
 #[test]
@@ -625,6 +631,7 @@ proptest! {
 
         let new = e.new_rows.as_ref().map_or(0, |n| n.composition.len() as u32);
         let again = Encoder::from_encoding(e, &folder(name)).unwrap();
+        let decoder = Decoder::new(&again);
         let mut truncated = 0;
         for (row, (a, b)) in tokens.rows.iter().zip(&borrowed) {
             prop_assert!(row.input_ids.iter().all(|id| *id < e.model_vocab_size + new));
@@ -635,6 +642,14 @@ proptest! {
             let encoded = again.encode_pair(a, *b).unwrap();
             truncated += u64::from(encoded.truncated());
             prop_assert_eq!(&encoded.ids, &row.input_ids);
+            // Overlapping k-mers give nothing back of what is shorter than k, and no word tokenizer its spaces.
+            let whole = !encoded.truncated() && config.scheme != Scheme::Model;
+            let in_alphabet = |s: &str| s.len() >= 3 && s.bytes().all(|b| b"ACGT".contains(&b));
+            let apart = b.is_none() || !e.between.is_empty();
+            if whole && apart && in_alphabet(a) && b.is_none_or(in_alphabet) {
+                let decoded = decoder.sequences(&row.input_ids).unwrap();
+                prop_assert_eq!(decoded, (a.to_string(), b.map(String::from)), "{:?}", config);
+            }
         }
         if let Some(rows) = &e.new_rows {
             prop_assert!(rows.composition.iter().flatten().all(|v| *v < rows.trained));

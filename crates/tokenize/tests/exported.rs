@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::progress::Silent;
 use lingo_tokenize::DnaTokenizer;
 use lingo_tokenize::bpe::Bpe;
 use lingo_tokenize::scheme::Scheme;
@@ -35,7 +36,7 @@ fn tokenizer(scheme: &str) -> DnaTokenizer {
     match scheme.parse::<Scheme>().unwrap() {
         Scheme::Bpe(s) => {
             let train = ["ACGATTACAGATTACATTTTACGACGATAGGGGGGCCACAAAAAAAATATNACGATTACAGATTACANNN"];
-            DnaTokenizer::Bpe(Bpe::train(train.iter(), s.vocab_size()).unwrap())
+            DnaTokenizer::Bpe(Bpe::train(train.iter(), s.vocab_size(), &Silent).unwrap())
         }
         scheme => DnaTokenizer::of(&scheme).unwrap(),
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::progress::Silent;
 use lingo_tokenize::bpe::Bpe;
 use lingo_tokenize::scheme::KmerScheme;
 use lingo_tokenize::{DnaTokenizer, Encoder, ModelVocabulary, Scheme, TokenizeConfig};
@@ -139,7 +140,7 @@ fn k_mers_are_cut_as_the_nucleotide_transformer_and_dnabert_cut_them() {
 fn merges_and_tokens_equal_those_of_the_bpe_trainer() {
     let golden = golden().bpe;
     for expected in golden.trained {
-        let bpe = Bpe::train(golden.train.iter(), expected.vocab_size).unwrap();
+        let bpe = Bpe::train(golden.train.iter(), expected.vocab_size, &Silent).unwrap();
         assert_eq!(bpe.merges(), expected.merges, "{}", expected.vocab_size);
         assert_eq!(bpe.texts(), &expected.vocab[5..]);
         let tokenizer = DnaTokenizer::Bpe(bpe);
@@ -159,10 +160,38 @@ fn merges_do_not_depend_on_threads_or_on_the_run() {
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| Bpe::train(train.iter(), 400).unwrap().merges().to_vec())
+        pool.install(|| {
+            Bpe::train(train.iter(), 400, &Silent)
+                .unwrap()
+                .merges()
+                .to_vec()
+        })
     };
     let first = learn(1);
     for threads in [1, 2, 3] {
         assert_eq!(learn(threads), first, "{threads} threads");
+    }
+}
+
+#[test]
+fn dna_through_byte_level_and_wordpiece_tokenizers_is_their_text() {
+    // OPT's byte-level pieces come back whole, lower case as upper case; WordPiece keeps its words below 100 letters.
+    for (name, sequence) in [("opt", "ACGTNacgtu"), ("bert", "ACGGT")] {
+        let model = model(name);
+        let mut config = TokenizeConfig::new(Scheme::Model);
+        config.prefix = Some("Task: {task}. Sequence: {sequence}".to_string());
+        let keys = BTreeMap::from([("task".to_string(), "H3".to_string())]);
+        let encoder = Encoder::new(&model, &config, &keys, None).unwrap();
+        let found = encoder.encode_pair(sequence, None).unwrap();
+        let upper = sequence.to_uppercase().replace('U', "T");
+        let dna = model.encode(&upper).unwrap();
+        let prefix = model.encode("Task: H3. Sequence: ").unwrap();
+        let frame = &model.frame;
+        let expected = [&frame.before[..], &prefix, &dna, &frame.after].concat();
+        assert_eq!(found.ids, expected, "{name}");
+        let decoded = lingo_tokenize::Decoder::new(&encoder).sequences(&found.ids);
+        if name == "opt" {
+            assert_eq!(decoded.unwrap(), (upper, None));
+        }
     }
 }

@@ -203,7 +203,11 @@ fn tokenize(
     let learned = match (&task.tokenize.scheme, task.bpe_fasta()) {
         (Scheme::Bpe(bpe), Some(fasta)) => {
             let genome = Genome::open(fasta, task.ingest.max_uncompressed_bytes)?;
-            Some(lingo_tokenize::train_bpe_from(&genome, bpe.vocab_size())?)
+            Some(lingo_tokenize::train_bpe_from(
+                &genome,
+                bpe.vocab_size(),
+                progress.as_ref(),
+            )?)
         }
         _ => None,
     };

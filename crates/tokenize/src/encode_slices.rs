@@ -1,0 +1,96 @@
+//! Slices of a genome -> `tokens.parquet`, with no text in between.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lingo_artifact::example::Interval;
+use lingo_artifact::progress::Progress;
+use lingo_artifact::sequence_source::SequenceSource;
+use lingo_artifact::tokens::Tokens;
+use lingo_artifact::{Label, LabelKind, Split, Strand};
+use rayon::prelude::*;
+
+use crate::config::TokenizeConfig;
+use crate::dna_tokenizer::DnaTokenizer;
+use crate::encode::{Named, collect};
+use crate::encoder::{Encoded, Encoder};
+use crate::error::Error;
+use crate::model_vocabulary::ModelVocabulary;
+use crate::nucleotide::reverse_complement;
+
+/// The class of what has no label.
+pub const UNLABELLED: &str = "unlabelled";
+
+/// Encodes named intervals of a genome, in their order; each sequence of the genome is read once, and one is held at
+/// a time. Nothing is known of labels and splits: all is test, of the class [`UNLABELLED`].
+///
+/// # Errors
+/// As [`crate::encode_with`]; [`Error::Source`] when the genome cannot be read, an interval is not within it among
+/// these cases.
+pub fn encode_slices(
+    source: &dyn SequenceSource,
+    intervals: &[(String, Interval)],
+    model: &ModelVocabulary,
+    config: &TokenizeConfig,
+    keys: &BTreeMap<String, String>,
+    dna: Option<DnaTokenizer>,
+    progress: &dyn Progress,
+) -> Result<Tokens, Error> {
+    let encoder = Encoder::new(model, config, keys, dna)?;
+    let mut of_sequence: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, (_, interval)) in intervals.iter().enumerate() {
+        of_sequence.entry(&interval.chrom).or_default().push(i);
+    }
+    progress.begin("tokenize", intervals.len() as u64);
+    let mut encoded: Vec<Option<Encoded>> = vec![None; intervals.len()];
+    let mut done = 0;
+    for (name, length) in source.sequences() {
+        let Some(rows) = of_sequence.remove(name.as_str()) else {
+            continue;
+        };
+        let bases = source.fetch(name, 0, *length).map_err(Error::Source)?;
+        let part: Result<Vec<Encoded>, Error> = rows
+            .par_iter()
+            .with_min_len(64)
+            .map(|i| encode_slice(&encoder, &bases, &intervals[*i]))
+            .collect();
+        done += rows.len() as u64;
+        for (i, one) in rows.into_iter().zip(part?) {
+            encoded[i] = Some(one);
+        }
+        progress.advance(done, "");
+    }
+    progress.end("");
+    if let Some(chrom) = of_sequence.keys().min() {
+        // The source says what is there.
+        let message = format!("the genome has no sequence `{chrom}`");
+        return Err(Error::Source(
+            source.fetch(chrom, 0, 0).err().unwrap_or(message.into()),
+        ));
+    }
+    let named = intervals.iter().map(|(id, _)| Named {
+        id,
+        split: Split::Test,
+        label: &Label::Class(0),
+    });
+    let labels = LabelKind::Classes(vec![UNLABELLED.to_string()]);
+    let encoded = encoded.into_iter().flatten().collect();
+    collect(named.collect(), labels, encoded, config, &encoder, progress)
+}
+
+fn encode_slice(
+    encoder: &Encoder,
+    bases: &[u8],
+    (id, interval): &(String, Interval),
+) -> Result<Encoded, Error> {
+    let (start, end) = (interval.start as usize, interval.end as usize);
+    let slice = bases.get(start..end).ok_or_else(|| {
+        let (chrom, length) = (&interval.chrom, bases.len());
+        let message =
+            format!("`{id}`: {start}..{end} is not within the {length} bases of `{chrom}`");
+        Error::Source(message.into())
+    })?;
+    match interval.strand {
+        Strand::Reverse => encoder.encode_letters(&reverse_complement(slice), None),
+        _ => encoder.encode_letters(slice, None),
+    }
+}

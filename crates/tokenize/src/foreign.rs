@@ -1,0 +1,96 @@
+//! `tokenizer.json` files of others, through the crate `tokenizers`, which panics over some that are broken.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+use tokenizers::Tokenizer;
+
+/// Loads a `tokenizer.json`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load(text: &[u8]) -> Result<(Tokenizer, Value), String> {
+    // Looked at first: `tokenizers` panics over what is no JSON inside its decoder.
+    let value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    check_merges(&value)?;
+    let tokenizer = guarded(|| Tokenizer::from_bytes(text))?.map_err(|e| e.to_string())?;
+    Ok((tokenizer, value))
+}
+
+/// Runs `work` of the crate `tokenizers`; its panic is an error.
+///
+/// # Errors
+/// What the panic said.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("it is broken ({})", said.unwrap_or("no more is known"))
+    })
+}
+
+/// That merges join tokens to tokens: `tokenizers` writes past its buffer where a part is longer than every token.
+fn check_merges(value: &Value) -> Result<(), String> {
+    let model = |key: &str| value.get("model").and_then(|model| model.get(key));
+    let (Some(Value::Object(vocabulary)), Some(Value::Array(merges))) =
+        (model("vocab"), model("merges"))
+    else {
+        return Ok(());
+    };
+    let tokens: HashSet<&str> = vocabulary.keys().map(String::as_str).collect();
+    let prefix = model("continuing_subword_prefix").and_then(Value::as_str);
+    for (i, merge) in merges.iter().enumerate() {
+        let parts = match merge {
+            Value::String(text) => text.split_once(' '),
+            Value::Array(parts) => match &parts[..] {
+                [Value::String(left), Value::String(right)] => {
+                    Some((left.as_str(), right.as_str()))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some((left, right)) = parts else {
+            return Err(format!("merge {} is no pair of tokens: {merge}", i + 1));
+        };
+        let prefix = prefix.unwrap_or_default();
+        let joined = right
+            .strip_prefix(prefix)
+            .map(|rest| format!("{left}{rest}"));
+        let known = joined.is_some_and(|joined| tokens.contains(joined.as_str()));
+        if !known || !tokens.contains(left) || !tokens.contains(right) {
+            return Err(format!(
+                "merge {} joins `{left}` and `{right}`, but one of them, or what they make, is not in `vocab`",
+                i + 1
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_files_are_refused() {
+        fn t(text: &str, expected: &str) {
+            let message = load(text.as_bytes()).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+        t("{", "EOF");
+        let bpe =
+            |rest: &str| format!(r#"{{"model": {{"type": "BPE", "vocab": {{"A": 0}}, {rest}}}}}"#);
+        t(
+            &bpe(r#""merges": [["A", "A"]]"#),
+            "merge 1 joins `A` and `A`",
+        );
+        t(&bpe(r#""merges": ["AA"]"#), "merge 1 is no pair");
+        t(
+            &bpe(r###""continuing_subword_prefix": "##", "merges": ["A A"]"###),
+            "merge 1 joins",
+        );
+        assert_eq!(guarded(|| 7), Ok(7));
+    }
+}
