@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use lingo_artifact::ByteSize;
 
 use super::TableFormat;
 
@@ -71,6 +72,9 @@ pub struct Ingest {
     /// Seed of a random split.
     #[arg(long, default_value = "0", value_name = "N")]
     pub split_seed: u64,
+    /// The most memory to take, such as 500MB or 2GB: a FASTA larger than the half is read window by window, not mapped.
+    #[arg(long, default_value = "4GB", value_name = "SIZE")]
+    pub max_memory: ByteSize,
     /// Where the examples go: .parquet, .csv, .tsv, .fa, or - for stdout.
     #[arg(long, short)]
     pub out: PathBuf,

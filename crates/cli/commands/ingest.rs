@@ -1,11 +1,9 @@
 //! `ingest`.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use lingo_artifact::atomic;
 use lingo_artifact::bounded::Probability;
-use lingo_artifact::example::Examples;
+use lingo_artifact::example_stream::ExampleFormat;
 use lingo_ingest::IngestConfig;
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES, LabelKindPlan,
@@ -14,7 +12,7 @@ use lingo_ingest::config::{
 use lingo_workflow::{Error, Kind, Observer as _};
 
 use crate::arguments::Ingest;
-use crate::output::{check_out, print_json, to_path_or_stdout};
+use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 
 /// `ingest`.
@@ -29,19 +27,25 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
         &["parquet", "csv", "tsv", "txt", "fa", "fasta"],
     )?;
     let progress = terminal.part("ingest");
-    let examples = lingo_ingest::ingest(&config, progress.as_ref())?;
-    to_path_or_stdout(&arguments.out, arguments.format, |path| {
-        write(&examples, path)
-    })?;
+    let data = lingo_ingest::prepare(&config, progress.as_ref())?;
+    if arguments.out == Path::new("-") {
+        // Rows go out as they are made; the path is for messages, and names the format.
+        let path = PathBuf::from(format!("stdout.{}", arguments.format.ending()));
+        let format = ExampleFormat::of_path(&path)?;
+        stream_to_stdout(|out| Ok(data.write_to(&path, format, out)?))?;
+    } else {
+        data.write(&arguments.out)?;
+    }
     if arguments.json {
+        let metadata = data.metadata()?;
         print_json(&serde_json::json!({
             "schema": "lingo-pipe/ingest/1",
-            "labels": examples.metadata.labels,
-            "sources": examples.metadata.sources,
-            "audit": examples.metadata.audit,
+            "labels": metadata.labels,
+            "sources": metadata.sources,
+            "audit": metadata.audit,
         }))?;
     } else {
-        terminal.note(&format!("{} examples", examples.rows.len()));
+        terminal.note(&format!("{} examples", data.len()));
     }
     Ok(())
 }
@@ -108,6 +112,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         label_kind: LabelKindPlan::default(),
         classes: None,
         max_uncompressed_bytes: DEFAULT_MAX_UNCOMPRESSED_BYTES,
+        max_memory: a.max_memory,
     })
 }
 
@@ -115,36 +120,4 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
 fn class_of(bed: &Path) -> String {
     let name = bed.file_name().unwrap_or_default().to_string_lossy();
     name.split('.').next().unwrap_or_default().to_string()
-}
-
-/// As a table, or as FASTA with split and label in the header.
-fn write(examples: &Examples, path: &Path) -> Result<(), Error> {
-    if !path.extension().is_some_and(|e| e == "fa" || e == "fasta") {
-        return Ok(examples.write(path)?);
-    }
-    let names = examples.metadata.labels.names();
-    atomic::write(path, |out| {
-        for row in &examples.rows {
-            let label = match &row.label {
-                lingo_artifact::Label::Class(c) => names
-                    .get(*c as usize)
-                    .cloned()
-                    .unwrap_or_else(|| c.to_string()),
-                lingo_artifact::Label::Multi(m) => m
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(","),
-                lingo_artifact::Label::Value(v) => v.to_string(),
-            };
-            let second = row.sequence2.iter().map(|s| (format!("{}/2", row.id), s));
-            let first = std::iter::once((row.id.clone(), &row.sequence));
-            for (id, sequence) in first.chain(second) {
-                writeln!(out, ">{id} split={} label={label}\n{sequence}", row.split)
-                    .map_err(lingo_artifact::Error::io("write", path))?;
-            }
-        }
-        Ok::<(), lingo_artifact::Error>(())
-    })?;
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use lingo_artifact::ByteSize;
 use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,11 @@ pub struct IngestConfig {
     /// How many bytes may come out of one gzip file. Default: 16 GiB.
     #[serde(default = "default_limit")]
     pub max_uncompressed_bytes: u64,
+    /// How much memory may be taken, such as 2GB. Rows take about 60 bytes each, sequences of tables one byte a base; windows of a
+    /// genome are fetched when they are written. A plain FASTA of up to the half is mapped, a larger one read window by window;
+    /// a bgzf one that would unpack to more than the half is unpacked block by block. Default: 4GB.
+    #[serde(default)]
+    pub max_memory: ByteSize,
 }
 
 /// 16 GiB: five human genomes in plain text.

@@ -138,6 +138,45 @@ pub(crate) fn offset(record: &fai::Record, i: u64) -> u64 {
         .saturating_add(i % bases)
 }
 
+/// Appends the bases `start..end` (at least one) of a sequence, without the line ends between them, as they stand in the file;
+/// `raw` are the file's bytes from the first of them on.
+///
+/// False when a line does not end where the index says, or `raw` ends too early.
+pub(crate) fn join_lines(
+    record: &fai::Record,
+    start: u64,
+    end: u64,
+    raw: &[u8],
+    to: &mut Vec<u8>,
+) -> bool {
+    let bases = record.line_base_count().get();
+    let Some(gap) = record.line_width().get().checked_sub(bases) else {
+        return false;
+    };
+    let (line, gap) = (bases as usize, gap as usize);
+    let mut left = (end - start) as usize;
+    let mut take = left.min(line - (start % bases) as usize);
+    let mut rest = raw;
+    to.reserve(left);
+    loop {
+        let Some((piece, behind)) = rest.split_at_checked(take) else {
+            return false;
+        };
+        to.extend_from_slice(piece);
+        left -= take;
+        if left == 0 {
+            return true;
+        }
+        match behind.split_at_checked(gap) {
+            Some((line_end, next)) if line_end.iter().all(|b| matches!(b, b'\n' | b'\r')) => {
+                rest = next;
+            }
+            _ => return false,
+        }
+        take = left.min(line);
+    }
+}
+
 /// Whether the index describes this file: every header stands, under its name, exactly where the sequence before it ends,
 /// and behind the last sequence there is nothing. Content of the same layout may have changed; the index fits it too.
 ///

@@ -1,19 +1,21 @@
 //! The stage: configuration and input files to labelled, split and audited examples.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use lingo_artifact::digest::Digest;
-use lingo_artifact::example::{Example, Examples, ExamplesMetadata, SourceHash};
+use lingo_artifact::byte_size::amount;
+use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
-use lingo_artifact::{Label, LabelKind, Split};
+use lingo_artifact::{LabelKind, Split};
 
 use crate::audit::audit;
-use crate::bed::{BedOptions, read_bed};
+use crate::bed::{BedOptions, each_row};
 use crate::config::{BedLabel, BedSource, CsvSource, IngestConfig, Source, SplitPlan, input_files};
-use crate::row::{Id, Row};
-use crate::{Error, Genome, Result, extract, labelled_table, labels, split_rows};
+use crate::dataset::{DataSet, in_order_of_splits};
+use crate::extract::place;
+use crate::row::{self, Content, Row, Rows};
+use crate::{Error, Genome, Result, labelled_table, labels, split_rows};
 
-/// Makes the examples of one task: reads, labels, splits, audits.
+/// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
 /// The rows come out train first, then dev, then test, within a split in the order of the files.
 /// `metadata.audit` is the [`Audit`](crate::Audit) as JSON; its warnings also go to `progress`.
@@ -21,46 +23,48 @@ use crate::{Error, Genome, Result, extract, labelled_table, labels, split_rows};
 /// # Errors
 /// Whatever is wrong with the configuration or the files: [`Error`].
 pub fn ingest(config: &IngestConfig, progress: &dyn Progress) -> Result<Examples> {
+    prepare(config, progress)?.examples()
+}
+
+/// As [`ingest`], with the sequences still where they are: they are fetched when the data set is written.
+///
+/// # Errors
+/// As [`ingest`].
+pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet> {
     config.check()?;
-    let files = input_files(config);
-    progress.begin("reading", files.len() as u64);
+    let sources = input_files(config);
+    progress.begin("reading", sources.len() as u64);
     let read = match &config.source {
         Source::Bed(source) => read_intervals(config, source, progress)?,
         Source::Csv(source) => read_tables(config, source, progress)?,
     };
-    let (kind, labels) = labels::resolve(
-        &read.rows,
-        &read.files,
-        config.label_kind,
-        config.classes.as_deref(),
-    )?;
+    let (kind, labels) = labels::resolve(&read.rows, config.label_kind, config.classes.as_deref())?;
     let splits = split(config, &read, &kind)?;
-    labels::check_train(&kind, splits.iter().copied().zip(labels.iter().cloned()))?;
-    let rows = examples(read.rows, splits, labels);
-    let audit = audit(&rows, &kind, read.dropped_outside);
-    progress.end(&format!("{} examples", rows.len()));
+    labels::check_train(&kind, &splits, &labels)?;
+    let mut data = DataSet {
+        order: in_order_of_splits(&splits),
+        rows: read.rows,
+        genome: read.genome,
+        kind,
+        labels,
+        splits,
+        audit: None,
+        sources,
+        max_memory: config.max_memory,
+    };
+    check_memory(&data)?;
+    let audit = audit(&data, read.dropped_outside)?;
+    progress.end(&format!("{} examples", data.len()));
     for warning in audit.warnings() {
         progress.say(&warning);
     }
-    Ok(Examples {
-        rows,
-        metadata: ExamplesMetadata {
-            labels: kind,
-            sources: files
-                .iter()
-                .map(|path| source_hash(path))
-                .collect::<Result<_>>()?,
-            audit: serde_json::to_value(&audit)
-                .map_err(|e| Error::Data(format!("the audit cannot be written as JSON: {e}")))?,
-        },
-    })
+    data.audit = Some(audit);
+    Ok(data)
 }
 
 /// What the files of a source hold.
 struct Read {
-    rows: Vec<Row>,
-    /// The files that the rows count.
-    files: Vec<PathBuf>,
+    rows: Rows,
     genome: Option<Genome>,
     dropped_outside: u64,
 }
@@ -70,7 +74,8 @@ fn read_intervals(
     source: &BedSource,
     progress: &dyn Progress,
 ) -> Result<Read> {
-    let genome = Genome::open(&source.fasta, config.max_uncompressed_bytes)?;
+    let limit = config.max_uncompressed_bytes;
+    let genome = Genome::open_within(&source.fasta, limit, config.max_memory)?;
     progress.advance(1, "");
     let options = BedOptions {
         label_column: match &source.label {
@@ -79,49 +84,43 @@ fn read_intervals(
         },
         name_prefix: source.name_prefix.clone(),
         stranded: source.stranded,
-        limit: config.max_uncompressed_bytes,
+        limit,
     };
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(source.beds.clone(), config.max_memory);
     let mut dropped_outside = 0;
-    for (file, path) in source.beds.iter().enumerate() {
-        let bed_rows = read_bed(path, &options)?;
-        let extraction = extract(&genome, path, &bed_rows, source.width)?;
-        dropped_outside += extraction.outside.len() as u64;
-        for window in extraction.windows {
-            let bed_row = &bed_rows[window.row];
+    for (number, path) in source.beds.iter().enumerate() {
+        let file = row::file(number)?;
+        each_row(path, &options, |bed| {
+            let window = place(&genome, bed, source.width)
+                .map_err(|problem| Error::line(path, bed.line, problem))?;
+            let Some(window) = window else {
+                dropped_outside += 1;
+                return Ok(());
+            };
             let label = match &source.label {
-                BedLabel::Column(_) => bed_row.label.clone().unwrap_or_default(),
-                BedLabel::PerFile(names) => names[file].clone(),
+                BedLabel::Column(_) => bed.label.unwrap_or_default(),
+                BedLabel::PerFile(names) => &names[number],
             };
-            let interval = window.interval;
-            let place = || {
-                format!(
-                    "{}:{}-{}({})",
-                    interval.chrom, interval.start, interval.end, interval.strand
-                )
-            };
-            rows.push(Row {
-                id: Id::Own(bed_row.name.clone().unwrap_or_else(place)),
-                split: None,
-                sequence: window.sequence,
-                sequence2: None,
-                label,
-                interval: Some(interval),
+            let row = Row {
+                name: bed.name.map(|name| rows.texts.push(name)),
+                content: Content::Window(window),
+                label: rows.texts.push_label(label),
+                line: row::line(bed.line),
                 file,
-                line: bed_row.line,
-            });
-        }
-        progress.advance(file as u64 + 2, "");
+                split: None,
+            };
+            rows.push(row)
+        })?;
+        progress.advance(number as u64 + 2, "");
     }
     // A BED file without an interval was refused above.
-    if let (true, Some(width)) = (rows.is_empty(), source.width) {
+    if let (true, Some(width)) = (rows.all().is_empty(), source.width) {
         return Err(Error::Data(format!(
             "each of the {dropped_outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
         )));
     }
     Ok(Read {
         rows,
-        files: source.beds.clone(),
         genome: Some(genome),
         dropped_outside,
     })
@@ -137,11 +136,28 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
     .into_iter()
     .filter_map(|(path, split)| Some((path.as_ref()?, split)))
     .collect();
-    let mut rows: Vec<Row> = Vec::new();
-    for (file, (path, split)) in tables.iter().enumerate() {
-        let read = labelled_table::read(path, file, *split, config.max_uncompressed_bytes)?;
-        if let (Some(a), Some(b)) = (rows.first(), read.first())
-            && a.sequence2.is_some() != b.sequence2.is_some()
+    let files = tables.iter().map(|(path, _)| (*path).clone()).collect();
+    let mut rows = Rows::new(files, config.max_memory);
+    let pairs = |row: &Row| {
+        matches!(
+            row.content,
+            Content::Text {
+                second: Some(_),
+                ..
+            }
+        )
+    };
+    for (number, (path, split)) in tables.iter().enumerate() {
+        let before = rows.all().len();
+        labelled_table::read(
+            path,
+            row::file(number)?,
+            *split,
+            config.max_uncompressed_bytes,
+            &mut rows,
+        )?;
+        if let (Some(a), Some(b)) = (rows.all().first(), rows.all().get(before))
+            && pairs(a) != pairs(b)
         {
             return Err(Error::line(
                 path,
@@ -152,35 +168,60 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
                 ),
             ));
         }
-        rows.extend(read);
-        progress.advance(file as u64 + 1, "");
+        progress.advance(number as u64 + 1, "");
     }
     Ok(Read {
         rows,
-        files: tables.into_iter().map(|(path, _)| path.clone()).collect(),
         genome: None,
         dropped_outside: 0,
     })
 }
 
+/// Makes sure that rows, labels and the genome leave room for the buffers.
+///
+/// # Errors
+/// What takes how much.
+fn check_memory(data: &DataSet) -> Result<()> {
+    let genome = data.genome.as_ref().map_or(0, Genome::memory);
+    let rows = data.memory();
+    let most = data.max_memory.get();
+    let longest = data.longest();
+    if genome + rows > most - most / 4 {
+        return Err(Error::Data(format!(
+            "the {} rows take {} and the genome in memory {}, more than three quarters of max_memory, {}; raise it",
+            data.len(),
+            amount(rows),
+            amount(genome),
+            data.max_memory
+        )));
+    }
+    if longest > most / 16 {
+        return Err(Error::Data(format!(
+            "the longest sequence has {longest} bases, more than a sixteenth of max_memory, {}, which a row may take while it is written; raise it, or cut the intervals",
+            data.max_memory
+        )));
+    }
+    Ok(())
+}
+
 fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Split>> {
     let (splits, wanted) = match (&config.split, &read.genome) {
         (None, _) => {
-            let given: Option<Vec<Split>> = read.rows.iter().map(|row| row.split).collect();
+            let given: Option<Vec<Split>> = read.rows.all().iter().map(|row| row.split).collect();
             let splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
             (splits, [true; 3])
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
-            let stratum = |row: &Row| match kind {
-                LabelKind::Regression => String::new(),
-                LabelKind::Classes(_) | LabelKind::Multilabel(_) => row.label.clone(),
+            let stratum = |row| match kind {
+                LabelKind::Regression => "",
+                LabelKind::Classes(_) | LabelKind::Multilabel(_) => read.rows.label(row),
             };
-            let strata: Vec<String> = read.rows.iter().map(stratum).collect();
+            let strata: Vec<&str> = read.rows.all().iter().map(stratum).collect();
             let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
             (split_rows::by_ratio(&strata, plan), wanted)
         }
         (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => (
-            split_rows::by_chromosome(&read.rows, plan, genome)?,
+            split_rows::by_chromosome(read.rows.all(), plan, genome)?,
             [true, !plan.dev.is_empty(), !plan.test.is_empty()],
         ),
         (Some(SplitPlan::Chromosomes(_)), None) => {
@@ -191,34 +232,4 @@ fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Spl
     };
     split_rows::check_filled(&splits, wanted)?;
     Ok(splits)
-}
-
-fn examples(rows: Vec<Row>, splits: Vec<Split>, labels: Vec<Label>) -> Vec<Example> {
-    let mut examples: Vec<Example> = rows
-        .into_iter()
-        .zip(splits)
-        .zip(labels)
-        .map(|((row, split), label)| Example {
-            id: match row.id {
-                Id::Own(id) => id,
-                Id::Numbered(n) => format!("{split}:{n}"),
-            },
-            split,
-            sequence: row.sequence,
-            sequence2: row.sequence2,
-            label,
-            interval: row.interval,
-        })
-        .collect();
-    examples.sort_by_key(|example| example.split);
-    examples
-}
-
-fn source_hash(path: &Path) -> Result<SourceHash> {
-    let (sha256, bytes) = Digest::of_file(path)?;
-    Ok(SourceHash {
-        path: path.display().to_string(),
-        sha256,
-        bytes,
-    })
 }

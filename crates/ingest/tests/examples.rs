@@ -20,6 +20,7 @@ fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: 1 << 20,
+        max_memory: lingo_artifact::ByteSize::default(),
     }
 }
 

@@ -362,6 +362,7 @@ fn csv_config(case: &Case, kind: LabelKindPlan) -> IngestConfig {
         label_kind: kind,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        max_memory: lingo_artifact::ByteSize::default(),
     }
 }
 
@@ -545,6 +546,7 @@ fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        max_memory: lingo_artifact::ByteSize::default(),
     }
 }
 

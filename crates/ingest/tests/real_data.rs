@@ -127,6 +127,7 @@ fn one_yeast_mark_becomes_examples() {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        max_memory: lingo_artifact::ByteSize::default(),
     };
     let examples = ingest(&config, &Silent).unwrap();
     assert_eq!(examples.rows.len(), 1_438);
@@ -158,6 +159,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        max_memory: lingo_artifact::ByteSize::default(),
     };
     let examples = ingest(&config, &Silent).unwrap();
     let audit: Audit = serde_json::from_value(examples.metadata.audit).unwrap();
@@ -207,6 +209,7 @@ fn every_table_of_gue_is_read() {
             label_kind: LabelKindPlan::Auto,
             classes: None,
             max_uncompressed_bytes: LIMIT,
+            max_memory: lingo_artifact::ByteSize::default(),
         };
         let examples = ingest(&config, &Silent).unwrap();
         assert_eq!(examples.metadata.labels.names(), ["0", "1"], "{task}");

@@ -102,7 +102,7 @@ proptest! {
         std::fs::write(&path, pack(&text(&sequences, layout, final_newline), layout)).unwrap();
         // The first opening makes the index, the second uses it.
         for _ in 0..2 {
-            let genome = Genome::open_with_cache(&path, LIMIT, None).unwrap();
+            let genome = Genome::open_with_cache(&path, LIMIT, ByteSize::default(), None).unwrap();
             for (i, sequence) in sequences.iter().enumerate() {
                 let normal = sequence.to_uppercase().replace('U', "T");
                 prop_assert_eq!(&genome.sequences()[i], &(format!("s{i}"), sequence.len() as u64));
@@ -134,7 +134,7 @@ fn the_index_equals_that_of_pyfaidx() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.fa");
     fs::write(&path, ">a first\nACGT\nAC\n\n>b\r\nACG\r\nTT\r\n>c\nGGGG").unwrap();
-    Genome::open_with_cache(&path, LIMIT, None).unwrap();
+    Genome::open_with_cache(&path, LIMIT, ByteSize::default(), None).unwrap();
     assert_eq!(
         fs::read_to_string(crate::fai::beside(&path)).unwrap(),
         "a\t6\t9\t4\t5\nb\t5\t22\t3\t5\nc\t4\t34\t4\t4\n"
@@ -158,7 +158,9 @@ fn nothing_is_written_beside_a_read_only_file() {
             (&path, 0o444)
         };
         fs::set_permissions(protected, fs::Permissions::from_mode(mode)).unwrap();
-        let open = || Genome::open_with_cache(&path, LIMIT, Some(cache.path())).unwrap();
+        let open = || {
+            Genome::open_with_cache(&path, LIMIT, ByteSize::default(), Some(cache.path())).unwrap()
+        };
         assert_eq!(&*open().bases("a", 4, 8).unwrap(), b"ACGT");
         assert!(!crate::fai::beside(&path).exists());
         let kept = crate::fai::cached(cache.path(), &path).unwrap();
@@ -177,7 +179,7 @@ fn a_file_that_changes_under_its_index_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.fa");
     fs::write(&path, ">a\nACGT\nACGT\n").unwrap();
-    let genome = Genome::open_with_cache(&path, LIMIT, None).unwrap();
+    let genome = Genome::open_with_cache(&path, LIMIT, ByteSize::default(), None).unwrap();
     fs::write(&path, ">a\nA\nC\nGTACGT\n").unwrap();
     let message = genome.bases("a", 0, 8).unwrap_err().to_string();
     assert!(
