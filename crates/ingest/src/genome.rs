@@ -68,18 +68,23 @@ impl Genome {
     /// # Errors
     /// As [`Genome::open`]; a file that can only be held in memory and does not fit.
     pub fn open_within(path: &Path, limit: u64, memory: ByteSize) -> Result<Self> {
-        Self::open_with_cache(path, limit, memory, crate::fai::cache_folder().as_deref())
+        Self::open_with_cache(
+            path,
+            limit,
+            memory.get() / 2,
+            crate::fai::cache_folder().as_deref(),
+        )
     }
 
+    /// `most`: how large a mapped file, or bases in memory, may be.
     pub(crate) fn open_with_cache(
         path: &Path,
         limit: u64,
-        memory: ByteSize,
+        most: u64,
         cache: Option<&Path>,
     ) -> Result<Self> {
         let mut input = Input::open(path, limit)?;
         let regular_file = fs::metadata(path).map_err(Error::read(path))?.is_file();
-        let most = memory.get() / 2;
         if input.packing() == Packing::Bgzf && regular_file {
             let blocks = Blocks::of_file(path)?;
             if blocks.unpacked() > most {
