@@ -112,6 +112,9 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         label_kind: LabelKindPlan::default(),
         classes: None,
         max_uncompressed_bytes: DEFAULT_MAX_UNCOMPRESSED_BYTES,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
         max_memory: a.max_memory,
     })
 }

@@ -1,17 +1,18 @@
 //! What a reader of a result must know about its data: counts, balance, composition, and leakage between the splits.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use lingo_artifact::Split;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::dataset::DataSet;
-use crate::{Result, fingerprint, iupac};
+use crate::leakage::{BOTH, Evidence, HIGHER, LOWER, STRAND, key};
+use crate::similarity::{self, Sketches};
 
 /// The audit of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// All rows.
     pub rows: u64,
@@ -23,6 +24,32 @@ pub struct Audit {
     pub two_labels: TwoLabels,
     /// Intervals that were left out because their resized window would leave the chromosome.
     pub dropped_outside: u64,
+    /// The Jaccard index from which on sequences count as nearly the same; nothing where they were not looked for.
+    #[serde(default)]
+    pub near_jaccard: Option<f64>,
+    /// Rows that were taken out of train because dev or test has their sequence (`on_leak: drop`).
+    #[serde(default)]
+    pub dropped_train: u64,
+    /// Rows that were taken out of dev because test has their sequence (`on_leak: drop`).
+    #[serde(default)]
+    pub dropped_dev: u64,
+    /// Rows that `negatives` made.
+    #[serde(default)]
+    pub negatives: u64,
+    /// The clusters that `split: { clusters: ... }` made.
+    #[serde(default)]
+    pub clusters: Option<Clusters>,
+}
+
+/// Clusters of similar sequences.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clusters {
+    /// How many there are.
+    pub clusters: u64,
+    /// The rows of the largest.
+    pub largest: u64,
+    /// Rows that have all of their hashes in common with so many others that not all were compared: links may be missing.
+    pub not_all_compared: u64,
 }
 
 /// One split. For pairs, both sequences are counted in lengths and composition.
@@ -81,6 +108,12 @@ pub struct Shared {
     pub same: u64,
     /// Rows whose reverse complement is there; a sequence that is its own reverse complement counts as the same only.
     pub reverse_complement: u64,
+    /// Rows that are neither, and nearly the same as a sequence there, on either strand.
+    #[serde(default)]
+    pub near: u64,
+    /// Rows that have so many k-mers in common with so many others that not all were compared, and none that was is near.
+    #[serde(default)]
+    pub near_not_all_compared: u64,
 }
 
 /// Sequences with more than one label.
@@ -94,18 +127,34 @@ pub struct TwoLabels {
     pub example: Option<(String, String)>,
 }
 
-/// Examines the rows in one pass over their sequences.
+/// What one pass over the sequences found.
+#[derive(Default)]
+pub(crate) struct Examination {
+    pub(crate) evidence: Evidence,
+    compositions: [Composition; 3],
+}
+
+/// Looks at every sequence once, with many threads; sketches are made where near-duplicates are looked for.
 ///
 /// # Errors
 /// What fetching the sequences says.
-pub(crate) fn audit(data: &DataSet, dropped_outside: u64) -> Result<Audit> {
-    let mut keys: Vec<u128> = Vec::with_capacity(data.len());
-    let mut compositions = [Composition::default(); 3];
+pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
+    let mut all = Examination {
+        evidence: Evidence {
+            keys: Vec::with_capacity(data.len()),
+            sketches: near.then(Sketches::default),
+        },
+        compositions: Default::default(),
+    };
     data.in_order(
         |piece, made: &mut Examined| {
+            made.clear();
             for row in data.examples_of(piece) {
                 let (first, second) = (row.sequence.as_bytes(), row.sequence2.map(str::as_bytes));
                 made.keys.push(key(first, second, &mut made.other));
+                if near {
+                    made.sketches.push(first, second);
+                }
                 for sequence in std::iter::once(first).chain(second) {
                     made.compositions[row.split as usize].add(sequence);
                 }
@@ -113,77 +162,75 @@ pub(crate) fn audit(data: &DataSet, dropped_outside: u64) -> Result<Audit> {
             Ok(())
         },
         &mut |made: &Examined| {
-            keys.extend_from_slice(&made.keys);
-            for (all, of_piece) in compositions.iter_mut().zip(&made.compositions) {
-                all.sum(of_piece);
+            all.evidence.keys.extend_from_slice(&made.keys);
+            if let Some(sketches) = &mut all.evidence.sketches {
+                sketches.extend(&made.sketches);
+            }
+            for (sum, of_piece) in all.compositions.iter_mut().zip(&made.compositions) {
+                sum.sum(of_piece);
             }
             Ok(())
         },
     )?;
-    let counts = data.counts();
-    let mut starts = [0; 3];
-    (starts[1], starts[2]) = (counts[0], counts[0] + counts[1]);
-    let mut splits: Vec<SplitAudit> = Split::ALL
-        .into_iter()
-        .map(|split| {
-            let first = starts[split as usize] as usize;
-            let numbers = &data.order[first..first + counts[split as usize] as usize];
-            let c = &compositions[split as usize];
-            SplitAudit {
-                split,
-                rows: numbers.len() as u64,
-                classes: class_counts(numbers, data),
-                length: lengths(numbers, data),
-                gc: (c.gc + c.at > 0).then(|| c.gc as f64 / (c.gc + c.at) as f64),
-                non_acgt_sequences: c.non_acgt_sequences,
-                non_acgt_bases: c.n + c.other,
-                n_bases: c.n,
-                duplicate_rows: 0,
-            }
-        })
-        .collect();
-    let mut found = Found::new(data, &keys);
-    found.examine();
-    for (split, duplicates) in splits.iter_mut().zip(found.duplicates) {
-        split.duplicate_rows = duplicates;
-    }
-    Ok(Audit {
-        rows: data.len() as u64,
-        splits,
-        shared: found.shared,
-        two_labels: found.two_labels,
-        dropped_outside,
-    })
+    Ok(all)
 }
 
 /// What one thread finds in a piece.
 #[derive(Default)]
 struct Examined {
     keys: Vec<u128>,
+    sketches: Sketches,
     compositions: [Composition; 3],
     /// Room for reverse complements.
     other: [Vec<u8>; 2],
 }
 
-/// The two lowest bits of a key say which strand was seen: a sequence and its reverse complement differ in them only.
-const STRAND: u128 = 3;
-const LOWER: u128 = 0;
-const HIGHER: u128 = 1;
-/// The sequence is its own reverse complement.
-const BOTH: u128 = 2;
+impl Examined {
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.sketches.clear();
+        self.compositions = Default::default();
+    }
+}
 
-fn key(first: &[u8], second: Option<&[u8]>, other: &mut [Vec<u8>; 2]) -> u128 {
-    other.iter_mut().for_each(Vec::clear);
-    iupac::append_reverse_complement(first, &mut other[0]);
-    iupac::append_reverse_complement(second.unwrap_or_default(), &mut other[1]);
-    let this = fingerprint::of_two(first, second.unwrap_or_default());
-    let turned = fingerprint::of_two(&other[0], &other[1]);
-    let strand = match this.cmp(&turned) {
-        Ordering::Less => LOWER,
-        Ordering::Greater => HIGHER,
-        Ordering::Equal => BOTH,
-    };
-    (this.min(turned) & !STRAND) | strand
+/// Makes the audit of what was examined; `near` is the bound of likeness, where sketches were made.
+pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>) -> Audit {
+    let places = data.places();
+    let mut found = Found::new(data, &examination.evidence.keys);
+    found.examine();
+    let splits = Split::ALL.into_iter().map(|split| {
+        let numbers = &data.order[places[split as usize].clone()];
+        let c = &examination.compositions[split as usize];
+        SplitAudit {
+            split,
+            rows: numbers.len() as u64,
+            classes: class_counts(numbers, data),
+            length: lengths(numbers, data),
+            gc: (c.gc + c.at > 0).then(|| c.gc as f64 / (c.gc + c.at) as f64),
+            non_acgt_sequences: c.non_acgt_sequences,
+            non_acgt_bases: c.n + c.other,
+            n_bases: c.n,
+            duplicate_rows: found.duplicates[split as usize],
+        }
+    });
+    let splits = splits.collect();
+    if let Some(bound) = near {
+        for shared in &mut found.shared {
+            let of = places[shared.split as usize].clone();
+            let other = places[shared.found_in as usize].clone();
+            let leaks = examination.evidence.leaks(of, &[other], bound);
+            shared.near = leaks.iter().filter(|leak| leak.near).count() as u64;
+            shared.near_not_all_compared = leaks.iter().filter(|leak| leak.cut).count() as u64;
+        }
+    }
+    Audit {
+        rows: data.len() as u64,
+        splits,
+        shared: found.shared,
+        two_labels: found.two_labels,
+        near_jaccard: near,
+        ..Audit::default()
+    }
 }
 
 /// Rows with the same sequence, or the same but for the strand.
@@ -208,6 +255,8 @@ impl<'a> Found<'a> {
             found_in,
             same: 0,
             reverse_complement: 0,
+            near: 0,
+            near_not_all_compared: 0,
         });
         Self {
             data,
@@ -378,6 +427,12 @@ fn lengths(numbers: &[u32], data: &DataSet) -> Option<Lengths> {
 }
 
 impl Audit {
+    /// Whether a sequence was found in more than one split.
+    pub(crate) fn leaks(&self) -> bool {
+        let mut shared = self.shared.iter();
+        shared.any(|s| s.same + s.reverse_complement + s.near > 0)
+    }
+
     /// Sentences for people: what may make a score look better, or worse, than the method is.
     pub fn warnings(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -386,6 +441,37 @@ impl Audit {
                 "{} dropped: the window would leave the chromosome",
                 rows(self.dropped_outside, "interval was", "intervals were")
             ));
+        }
+        if self.negatives > 0 {
+            lines.push(format!(
+                "{} made",
+                rows(self.negatives, "negative was", "negatives were")
+            ));
+        }
+        if let Some(c) = &self.clusters {
+            let cut = match c.not_all_compared {
+                0 => String::new(),
+                n => format!(
+                    "; {} not compared with all that share k-mers: clusters may be larger",
+                    rows(n, "row was", "rows were")
+                ),
+            };
+            lines.push(format!(
+                "{}, the largest with {}{cut}",
+                rows(c.clusters, "cluster", "clusters"),
+                rows(c.largest, "row", "rows")
+            ));
+        }
+        for (n, split, others) in [
+            (self.dropped_train, Split::Train, "dev or test has"),
+            (self.dropped_dev, Split::Dev, "test has"),
+        ] {
+            if n > 0 {
+                lines.push(format!(
+                    "{} taken out of {split}: {others} the sequence, its reverse complement or nearly the same",
+                    rows(n, "row was", "rows were")
+                ));
+            }
         }
         for s in &self.splits {
             if s.rows == 0 {
@@ -437,6 +523,25 @@ impl Audit {
                     s.split,
                     percent(s.reverse_complement, of),
                     s.found_in
+                ));
+            }
+            if s.near > 0 {
+                lines.push(format!(
+                    "leakage: {} of {} ({}): nearly the same sequence stands in {} (15-mers with a Jaccard index of {} or more)",
+                    rows(s.near, "row", "rows"),
+                    s.split,
+                    percent(s.near, of),
+                    s.found_in,
+                    self.near_jaccard.unwrap_or_default()
+                ));
+            }
+            if s.near_not_all_compared > 0 {
+                lines.push(format!(
+                    "{} of {} in common with more than {} sequences of {} and not compared with all of them: near-duplicates may be more",
+                    rows(s.near_not_all_compared, "row has k-mers", "rows have k-mers"),
+                    s.split,
+                    similarity::MOST,
+                    s.found_in,
                 ));
             }
         }

@@ -266,17 +266,15 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(line: &'a str) -> Self {
         let mut first = [""; 6];
-        let mut count = 0;
-        let mut words = line.split('\t');
-        for (place, word) in first.iter_mut().zip(&mut words) {
-            *place = word;
-            count += 1;
+        let (mut count, mut start) = (0, 0);
+        let tabs = line.bytes().enumerate().filter(|(_, b)| *b == b'\t');
+        for end in tabs.map(|(i, _)| i).chain(std::iter::once(line.len())) {
+            if let Some(place) = first.get_mut(count) {
+                *place = line.get(start..end).unwrap_or_default();
+            }
+            (count, start) = (count + 1, end + 1);
         }
-        Self {
-            line,
-            first,
-            count: count + words.count(),
-        }
+        Self { line, first, count }
     }
 
     fn len(&self) -> usize {

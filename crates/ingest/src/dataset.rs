@@ -18,7 +18,7 @@ use lingo_artifact::{ByteSize, LabelKind, Split, atomic};
 use rayon::prelude::*;
 
 use crate::labels::LabelColumn;
-use crate::row::{Content, Row, Rows};
+use crate::row::{Content, Row, Rows, TextId};
 use crate::{Audit, Error, Genome, Result};
 
 /// What a task's examples are, before any file of them is written.
@@ -49,8 +49,10 @@ pub(crate) struct Piece {
     ends: Vec<usize>,
 }
 
-/// Bases that one thread fetches at a time: they stay in its cache.
-const PIECE: u64 = 1 << 17;
+/// Bases that one thread fetches at a time: they stay in its cache, and are written at one stroke.
+const PIECE: u64 = 1 << 18;
+/// Pieces that are made while those before them are written, for each thread.
+const PIECES_PER_THREAD: u64 = 4;
 /// Rows that one thread takes at a time.
 const PIECE_ROWS: usize = 1 << 12;
 /// The largest row group, in bases.
@@ -74,6 +76,16 @@ impl DataSet {
             counts[self.splits[*place as usize] as usize] += 1;
         }
         counts
+    }
+
+    /// The places of train, dev and test in the output.
+    pub(crate) fn places(&self) -> [Range<usize>; 3] {
+        let [train, dev, test] = self.counts().map(|rows| rows as usize);
+        [
+            0..train,
+            train..train + dev,
+            train + dev..train + dev + test,
+        ]
     }
 
     /// What the labels are.
@@ -130,6 +142,7 @@ impl DataSet {
             let failed = |e| lingo_artifact::Error::io("write", path)(e);
             out.write_all(&encoder.header()).map_err(failed)?;
             let encode = |piece: &Piece, text: &mut Vec<u8>| {
+                text.clear();
                 encoder.encode(self.examples_of(piece), piece.places.start, text)?;
                 Ok(())
             };
@@ -145,7 +158,11 @@ impl DataSet {
             let pieces: Vec<Piece> = self
                 .pieces(group)
                 .into_par_iter()
-                .map(|places| self.fetch(places))
+                .map(|places| {
+                    let mut piece = Piece::default();
+                    self.fetch(places, &mut piece)?;
+                    Ok(piece)
+                })
                 .collect::<Result<_>>()?;
             let rows: Vec<ExampleRef> = pieces.iter().flat_map(|p| self.examples_of(p)).collect();
             stream.write(&rows)?;
@@ -159,8 +176,9 @@ impl DataSet {
     /// What fetching says.
     pub fn examples(&self) -> Result<Examples> {
         let mut rows = Vec::with_capacity(self.len());
+        let mut piece = Piece::default();
         for places in self.pieces(0..self.len()) {
-            let piece = self.fetch(places)?;
+            self.fetch(places, &mut piece)?;
             rows.extend(self.examples_of(&piece).map(|e| Example {
                 id: e.id.into_owned(),
                 split: e.split,
@@ -182,36 +200,40 @@ impl DataSet {
     }
 
     /// Fetches all sequences piece by piece, lets many threads make something of each, and one take what was made, in order.
+    ///
+    /// `make` gets what it made of an earlier piece, so that its memory is used again.
     pub(crate) fn in_order<T: Default + Send + Sync>(
         &self,
         make: impl Fn(&Piece, &mut T) -> Result<()> + Sync,
         take: &mut (impl FnMut(&T) -> Result<()> + Send),
     ) -> Result<()> {
-        let mut groups = self
-            .cut(0..self.len(), self.group() / 4, usize::MAX)
-            .into_iter();
-        let made = |group: Range<usize>| -> Result<Vec<T>> {
-            self.pieces(group)
-                .into_par_iter()
-                .map(|places| {
-                    let mut made = T::default();
-                    make(&self.fetch(places)?, &mut made)?;
-                    Ok(made)
-                })
-                .collect()
+        let threads = rayon::current_num_threads() as u64;
+        let most = self.group().min(PIECE * PIECES_PER_THREAD * threads);
+        let fill = |group: Range<usize>, slots: &mut Vec<(Piece, T)>| -> Result<usize> {
+            let pieces = self.pieces(group);
+            if slots.len() < pieces.len() {
+                slots.resize_with(pieces.len(), Default::default);
+            }
+            slots
+                .par_iter_mut()
+                .zip(&pieces)
+                .try_for_each(|((piece, made), places)| {
+                    self.fetch(places.clone(), piece)?;
+                    make(piece, made)
+                })?;
+            Ok(pieces.len())
         };
-        let Some(first) = groups.next() else {
-            return Ok(());
-        };
-        let mut ready = made(first)?;
+        let mut empty = |slots: &[(Piece, T)]| slots.iter().try_for_each(|(_, made)| take(made));
+        let (mut ready, mut next) = (Vec::new(), Vec::new());
+        let mut filled = 0;
         // One thread takes a group while the others make the next.
-        for group in groups {
-            let (taken, next) =
-                rayon::join(|| ready.iter().try_for_each(&mut *take), || made(group));
+        for group in self.cut(0..self.len(), most, usize::MAX) {
+            let (taken, made) = rayon::join(|| empty(&ready[..filled]), || fill(group, &mut next));
             taken?;
-            ready = next?;
+            filled = made?;
+            std::mem::swap(&mut ready, &mut next);
         }
-        ready.iter().try_for_each(take)
+        empty(&ready[..filled])
     }
 
     /// The rows of a fetched piece.
@@ -231,6 +253,7 @@ impl DataSet {
                     (None, Some((chrom, w.start, w.end, w.strand)))
                 }
                 Content::Text { second, .. } => (second.and_then(|_| sequences.next()), None),
+                Content::Derived { .. } => (None, None),
             };
             ExampleRef {
                 id: self.id(row, split),
@@ -255,6 +278,7 @@ impl DataSet {
                 w.strand
             )),
             (None, Content::Text { number, .. }) => Cow::Owned(format!("{split}:{number}")),
+            (None, Content::Derived { .. }) => Cow::Borrowed(""),
         }
     }
 
@@ -266,20 +290,16 @@ impl DataSet {
     }
 
     /// Fetches the sequences of some places of the output.
-    fn fetch(&self, places: Range<usize>) -> Result<Piece> {
-        let mut piece = Piece {
-            places: places.clone(),
-            bases: Vec::with_capacity(PIECE as usize),
-            ends: Vec::with_capacity(places.len()),
-        };
+    fn fetch(&self, places: Range<usize>, piece: &mut Piece) -> Result<()> {
+        piece.places = places.clone();
+        piece.bases.clear();
+        piece.ends.clear();
         if let Some(genome) = &self.genome {
             genome.check_whole()?;
         }
-        for number in &self.order[places] {
-            let row = &self.rows.all()[*number as usize];
-            self.append(row, &mut piece)?;
-        }
-        Ok(piece)
+        self.order[places]
+            .iter()
+            .try_for_each(|number| self.append(&self.rows.all()[*number as usize], piece))
     }
 
     fn append(&self, row: &Row, piece: &mut Piece) -> Result<()> {
@@ -298,16 +318,20 @@ impl DataSet {
                 )?;
                 piece.ends.push(piece.bases.len());
             }
+            Content::Derived { first, .. } => self.append_text(first, piece),
             Content::Text { first, second, .. } => {
                 for text in std::iter::once(first).chain(second) {
-                    piece
-                        .bases
-                        .extend_from_slice(self.rows.texts.get(text).as_bytes());
-                    piece.ends.push(piece.bases.len());
+                    self.append_text(text, piece);
                 }
             }
         }
         Ok(())
+    }
+
+    fn append_text(&self, text: TextId, piece: &mut Piece) {
+        let bases = self.rows.texts.get(text).as_bytes();
+        piece.bases.extend_from_slice(bases);
+        piece.ends.push(piece.bases.len());
     }
 
     /// The lengths of a row's sequences, without looking at their bases.
@@ -315,6 +339,7 @@ impl DataSet {
         let length = |text| self.rows.texts.length(text);
         let (first, second) = match row.content {
             Content::Window(w) => (w.end - w.start, None),
+            Content::Derived { first, .. } => (length(first), None),
             Content::Text { first, second, .. } => (length(first), second.map(length)),
         };
         std::iter::once(first).chain(second)
@@ -341,18 +366,9 @@ impl DataSet {
     }
 
     fn shape(&self) -> Shape {
-        let all = self.rows.all().iter();
         Shape {
-            pairs: all.clone().any(|r| {
-                matches!(
-                    r.content,
-                    Content::Text {
-                        second: Some(_),
-                        ..
-                    }
-                )
-            }),
-            intervals: all.clone().any(|r| matches!(r.content, Content::Window(_))),
+            pairs: self.rows.any(Row::is_pair),
+            intervals: self.rows.any(|row| row.window().is_some()),
         }
     }
 

@@ -7,13 +7,20 @@ use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::{LabelKind, Split};
 
-use crate::audit::audit;
+use crate::audit::{Audit, Clusters};
 use crate::bed::{BedOptions, each_row};
-use crate::config::{BedLabel, BedSource, CsvSource, IngestConfig, Source, SplitPlan, input_files};
+use crate::config::{
+    BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, Source, SplitPlan,
+    input_files,
+};
 use crate::dataset::{DataSet, in_order_of_splits};
 use crate::extract::place;
+use crate::leakage::{self, Dropped};
 use crate::row::{self, Content, Row, Rows};
-use crate::{Error, Genome, Result, labelled_table, labels, split_rows};
+use crate::similarity::UnionFind;
+use crate::{
+    Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, split_rows,
+};
 
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
@@ -38,28 +45,89 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         Source::Bed(source) => read_intervals(config, source, progress)?,
         Source::Csv(source) => read_tables(config, source, progress)?,
     };
-    let (kind, labels) = labels::resolve(&read.rows, config.label_kind, config.classes.as_deref())?;
-    let splits = split(config, &read, &kind)?;
-    labels::check_train(&kind, &splits, &labels)?;
+    let mut rows = read.rows;
+    let negatives = match &config.negatives {
+        Some(plan) => negatives::add(&mut rows, read.genome.as_ref(), plan)?,
+        None => 0,
+    };
+    let (kind, labels) = labels::resolve(&rows, config.label_kind, config.classes.as_deref())?;
     let mut data = DataSet {
-        order: in_order_of_splits(&splits),
-        rows: read.rows,
+        order: (0..rows.all().len() as u32).collect(),
+        splits: vec![Split::Train; rows.all().len()],
+        rows,
         genome: read.genome,
         kind,
         labels,
-        splits,
         audit: None,
         sources,
         max_memory: config.max_memory,
     };
     check_memory(&data)?;
-    let audit = audit(&data, read.dropped_outside)?;
+    let (wanted, clusters) = split(config, &mut data)?;
+    split_rows::check_filled(data.counts(), wanted)?;
+    labels::check_train(&data)?;
+    data.audit = match &config.leakage {
+        Leakage::Unexamined => None,
+        leakage => Some(Audit {
+            dropped_outside: read.dropped_outside,
+            negatives,
+            clusters,
+            ..examine(&mut data, leakage, config.on_leak, wanted)?
+        }),
+    };
     progress.end(&format!("{} examples", data.len()));
-    for warning in audit.warnings() {
+    let warnings = data.audit.as_ref().map(Audit::warnings);
+    for warning in warnings.unwrap_or_default() {
         progress.say(&warning);
     }
-    data.audit = Some(audit);
     Ok(data)
+}
+
+/// Audits, and does what is to be done about leaks.
+fn examine(
+    data: &mut DataSet,
+    leakage: &Leakage,
+    on_leak: OnLeak,
+    wanted: [bool; 3],
+) -> Result<Audit> {
+    let near = leakage::bound(leakage);
+    if let Some(bound) = near {
+        leakage::check_memory(data.len(), bound, data.max_memory)?;
+    }
+    let mut examination = audit::examine(data, near.is_some())?;
+    let mut dropped = Dropped::default();
+    if on_leak == OnLeak::Drop {
+        let bound = near.unwrap_or_default();
+        dropped = leakage::drop_leaking(data, &examination.evidence, bound);
+        if dropped != Dropped::default() {
+            let explain = |e| {
+                Error::Data(format!(
+                    "{e} (`on_leak: drop` took {} rows out of train and {} out of dev)",
+                    dropped.train, dropped.dev
+                ))
+            };
+            split_rows::check_filled(data.counts(), wanted).map_err(explain)?;
+            labels::check_train(data).map_err(explain)?;
+            examination = audit::examine(data, near.is_some())?;
+        }
+    }
+    let audit = Audit {
+        dropped_train: dropped.train,
+        dropped_dev: dropped.dev,
+        ..audit::audit(data, &examination, near)
+    };
+    if on_leak == OnLeak::Error && audit.leaks() {
+        let told = audit.warnings();
+        let told: Vec<&str> = told
+            .iter()
+            .filter_map(|line| line.strip_prefix("leakage: "))
+            .collect();
+        return Err(Error::Data(format!(
+            "sequences stand in more than one split, and `on_leak` is `error`: {}; `on_leak: drop` takes them out of train and dev, `split: {{ clusters: ... }}` keeps them together",
+            told.join("; ")
+        )));
+    }
+    Ok(audit)
 }
 
 /// What the files of a source hold.
@@ -138,15 +206,6 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
     .collect();
     let files = tables.iter().map(|(path, _)| (*path).clone()).collect();
     let mut rows = Rows::new(files, config.max_memory);
-    let pairs = |row: &Row| {
-        matches!(
-            row.content,
-            Content::Text {
-                second: Some(_),
-                ..
-            }
-        )
-    };
     for (number, (path, split)) in tables.iter().enumerate() {
         let before = rows.all().len();
         labelled_table::read(
@@ -157,7 +216,7 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
             &mut rows,
         )?;
         if let (Some(a), Some(b)) = (rows.all().first(), rows.all().get(before))
-            && pairs(a) != pairs(b)
+            && a.is_pair() != b.is_pair()
         {
             return Err(Error::line(
                 path,
@@ -204,24 +263,53 @@ fn check_memory(data: &DataSet) -> Result<()> {
     Ok(())
 }
 
-fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Split>> {
-    let (splits, wanted) = match (&config.split, &read.genome) {
+/// Splits the rows; says which splits must have rows, and which clusters were made.
+fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option<Clusters>)> {
+    let mut clusters = None;
+    let rows = data.rows.all();
+    let strata = || -> Vec<&str> {
+        let stratum = |row| match data.kind {
+            LabelKind::Regression => "",
+            LabelKind::Classes(_) | LabelKind::Multilabel(_) => data.rows.label(row),
+        };
+        rows.iter().map(stratum).collect()
+    };
+    let (splits, wanted) = match (&config.split, &data.genome) {
         (None, _) => {
-            let given: Option<Vec<Split>> = read.rows.all().iter().map(|row| row.split).collect();
+            let given: Option<Vec<Split>> = rows.iter().map(|row| row.split).collect();
             let splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
             (splits, [true; 3])
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
-            let stratum = |row| match kind {
-                LabelKind::Regression => "",
-                LabelKind::Classes(_) | LabelKind::Multilabel(_) => read.rows.label(row),
-            };
-            let strata: Vec<&str> = read.rows.all().iter().map(stratum).collect();
             let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
-            (split_rows::by_ratio(&strata, plan), wanted)
+            (split_rows::by_ratio(&strata(), plan), wanted)
+        }
+        (Some(SplitPlan::Clusters(plan)), _) => {
+            let bound = plan.jaccard.get();
+            leakage::check_memory(rows.len(), bound, config.max_memory)?;
+            let evidence = audit::examine(data, true)?.evidence;
+            let (sets, not_all_compared) = evidence.clusters(bound);
+            clusters = Some(of_sets(&sets, rows.len(), not_all_compared));
+            let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
+            (clusters::split(&sets, rows.len(), plan), wanted)
+        }
+        (Some(SplitPlan::Folds(plan)), genome) => {
+            let fold = plan.fold.ok_or_else(|| {
+                Error::Config(format!(
+                    "`split.folds` does not say which `fold` is test, 1 to {}",
+                    plan.k.get()
+                ))
+            })?;
+            let parts = match (plan.by, genome) {
+                (FoldsBy::Chromosome, Some(genome)) => {
+                    folds::by_chromosome(rows, genome, plan.k.get(), plan.seed)?
+                }
+                _ => folds::by_class(&strata(), plan.k.get(), plan.seed),
+            };
+            (folds::splits(&parts, plan.k.get(), fold), [true; 3])
         }
         (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => (
-            split_rows::by_chromosome(read.rows.all(), plan, genome)?,
+            split_rows::by_chromosome(rows, plan, genome)?,
             [true, !plan.dev.is_empty(), !plan.test.is_empty()],
         ),
         (Some(SplitPlan::Chromosomes(_)), None) => {
@@ -230,6 +318,19 @@ fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Spl
             ));
         }
     };
-    split_rows::check_filled(&splits, wanted)?;
-    Ok(splits)
+    data.order = in_order_of_splits(&splits);
+    data.splits = splits;
+    Ok((wanted, clusters))
+}
+
+fn of_sets(sets: &UnionFind, rows: usize, not_all_compared: u64) -> Clusters {
+    let mut sizes = vec![0u64; rows];
+    for row in 0..rows {
+        sizes[sets.root(row)] += 1;
+    }
+    Clusters {
+        clusters: sizes.iter().filter(|size| **size > 0).count() as u64,
+        largest: sizes.iter().copied().max().unwrap_or(0),
+        not_all_compared,
+    }
 }

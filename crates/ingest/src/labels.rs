@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use lingo_artifact::{Label, LabelKind, Split};
 
 use crate::config::LabelKindPlan;
+use crate::dataset::DataSet;
 use crate::row::{Row, Rows, TextId};
 use crate::{Error, Result};
 
@@ -276,16 +277,17 @@ fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, 
 ///
 /// # Errors
 /// The classes without a training row.
-pub(crate) fn check_train(kind: &LabelKind, splits: &[Split], labels: &LabelColumn) -> Result<()> {
-    let (LabelKind::Classes(names), LabelColumn::Classes(labels)) = (kind, labels) else {
+pub(crate) fn check_train(data: &DataSet) -> Result<()> {
+    let (LabelKind::Classes(names), LabelColumn::Classes(labels)) = (&data.kind, &data.labels)
+    else {
         return Ok(());
     };
     let mut elsewhere = vec![0u64; names.len()];
     let mut in_train = vec![false; names.len()];
-    for (split, class) in splits.iter().zip(labels) {
-        let class = *class as usize;
-        elsewhere[class] += u64::from(*split != Split::Train);
-        in_train[class] |= *split == Split::Train;
+    for row in &data.order {
+        let (split, class) = (data.splits[*row as usize], labels[*row as usize] as usize);
+        elsewhere[class] += u64::from(split != Split::Train);
+        in_train[class] |= split == Split::Train;
     }
     match in_train.iter().position(|there| !there) {
         None => Ok(()),

@@ -9,8 +9,11 @@
 //! | [`bed`], [`mod@extract`] | intervals, and their sequences |
 //! | `labelled_table` | CSV and TSV in the layout of GUE |
 //! | `row`, `labels`, `split_rows` | rows on their way to examples: where a sequence is to be found, label texts to classes, rows to splits |
+//! | `negatives`, `shuffle` | negatives where only positives are given; shuffles that keep every dinucleotide |
+//! | `folds`, `clusters` | cross-validation; splits that no cluster of similar sequences straddles |
 //! | [`dataset`] | the rows of a task in order; sequences fetched and written piece by piece |
-//! | [`mod@audit`], `fingerprint` | counts, balance, composition, leakage |
+//! | [`mod@audit`] | counts, balance, composition |
+//! | `leakage`, `fingerprint`, `similarity` | sequences that stand in two splits: exactly, turned around, nearly |
 //! | [`mod@ingest`] | the stage |
 //! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
@@ -18,6 +21,7 @@
 pub mod audit;
 pub mod bed;
 mod bgzf_blocks;
+mod clusters;
 pub mod config;
 pub mod dataset;
 pub mod error;
@@ -25,13 +29,18 @@ pub mod extract;
 mod fai;
 mod fasta;
 mod fingerprint;
+mod folds;
 pub mod genome;
 pub mod ingest;
 mod input;
 pub mod iupac;
 mod labelled_table;
 mod labels;
+mod leakage;
+mod negatives;
 mod row;
+mod shuffle;
+mod similarity;
 mod split_rows;
 pub mod synthetic;
 

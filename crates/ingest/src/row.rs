@@ -37,6 +37,8 @@ pub(crate) enum Content {
         /// The number of the row in its file, from 1: its name when it has no other.
         number: u32,
     },
+    /// A text that was made from a window of a sequence of the genome: it goes where that goes.
+    Derived { first: TextId, sequence: u32 },
 }
 
 /// A labelled sequence as a source gives it.
@@ -56,6 +58,37 @@ pub(crate) struct Row {
     pub(crate) split: Option<Split>,
 }
 
+impl Row {
+    /// Where in the genome its sequence lies, if there.
+    pub(crate) fn window(&self) -> Option<Window> {
+        match self.content {
+            Content::Window(window) => Some(window),
+            Content::Text { .. } | Content::Derived { .. } => None,
+        }
+    }
+
+    /// The sequence of the genome that it belongs to.
+    pub(crate) fn chromosome(&self) -> Option<usize> {
+        match self.content {
+            Content::Window(Window { sequence, .. }) | Content::Derived { sequence, .. } => {
+                Some(sequence as usize)
+            }
+            Content::Text { .. } => None,
+        }
+    }
+
+    /// Whether it has two sequences.
+    pub(crate) fn is_pair(&self) -> bool {
+        matches!(
+            self.content,
+            Content::Text {
+                second: Some(_),
+                ..
+            }
+        )
+    }
+}
+
 /// A text in [`Texts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TextId(NonZeroU64);
@@ -67,6 +100,8 @@ pub(crate) struct Texts {
     bytes: Vec<u8>,
     /// Labels repeat: the first few thousand that were seen, by their text.
     seen: HashMap<Box<str>, TextId>,
+    /// The label before: the next one often is the same.
+    last: Option<TextId>,
 }
 
 /// Labels beyond so many are taken for measurements, which seldom repeat.
@@ -85,6 +120,15 @@ impl Texts {
 
     /// Keeps a text that probably was kept before.
     pub(crate) fn push_label(&mut self, text: &str) -> TextId {
+        if let Some(last) = self.last.filter(|last| self.get(*last) == text) {
+            return last;
+        }
+        let id = self.find_label(text);
+        self.last = Some(id);
+        id
+    }
+
+    fn find_label(&mut self, text: &str) -> TextId {
         if let Some(id) = self.seen.get(text) {
             return *id;
         }
@@ -164,6 +208,11 @@ impl Rows {
     /// All rows.
     pub(crate) fn all(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Whether a row is so. Sources do not mix kinds of rows much: a yes nearly always stands at the front.
+    pub(crate) fn any(&self, is_so: impl Fn(&Row) -> bool) -> bool {
+        self.rows.first().is_some_and(&is_so) || self.rows.iter().any(is_so)
     }
 
     /// The label of a row as it was written.

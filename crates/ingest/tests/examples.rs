@@ -20,6 +20,9 @@ fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: 1 << 20,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
         max_memory: lingo_artifact::ByteSize::default(),
     }
 }

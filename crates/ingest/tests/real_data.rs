@@ -127,6 +127,9 @@ fn one_yeast_mark_becomes_examples() {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
         max_memory: lingo_artifact::ByteSize::default(),
     };
     let examples = ingest(&config, &Silent).unwrap();
@@ -159,6 +162,9 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
         max_memory: lingo_artifact::ByteSize::default(),
     };
     let examples = ingest(&config, &Silent).unwrap();
@@ -209,6 +215,9 @@ fn every_table_of_gue_is_read() {
             label_kind: LabelKindPlan::Auto,
             classes: None,
             max_uncompressed_bytes: LIMIT,
+            negatives: None,
+            leakage: Default::default(),
+            on_leak: Default::default(),
             max_memory: lingo_artifact::ByteSize::default(),
         };
         let examples = ingest(&config, &Silent).unwrap();
