@@ -76,6 +76,14 @@ impl Genome {
         )
     }
 
+    /// As [`Genome::open`], with as little memory as can be: a plain file is read window by window, bgzf block by block.
+    ///
+    /// # Errors
+    /// As [`Genome::open`]; a file that can only be held in memory.
+    pub fn open_by_blocks(path: &Path, limit: u64) -> Result<Self> {
+        Self::open_with_cache(path, limit, 0, crate::fai::cache_folder().as_deref())
+    }
+
     /// `most`: how large a mapped file, or bases in memory, may be.
     pub(crate) fn open_with_cache(
         path: &Path,

@@ -80,12 +80,18 @@ pub(crate) struct Leak {
 impl Evidence {
     /// Of each place in `of`, whether its sequence stands among `others`.
     pub(crate) fn leaks(&self, of: Range<usize>, others: &[Range<usize>], bound: f64) -> Vec<Leak> {
-        let members = || others.iter().cloned().flatten();
-        let keys: HashSet<u128> = members().map(|place| self.keys[place] | STRAND).collect();
+        let mut keys = HashSet::new();
+        // Of equal sequences one stands for all: what repeats must not fill up a search.
+        let distinct: Vec<usize> = others
+            .iter()
+            .cloned()
+            .flatten()
+            .filter(|place| keys.insert(self.keys[*place] | STRAND))
+            .collect();
         let index = self
             .sketches
             .as_ref()
-            .map(|sketches| Index::new(sketches, others.iter().cloned().flatten(), bound));
+            .map(|sketches| Index::new(sketches, distinct.iter().copied(), bound));
         of.into_par_iter()
             .map(|place| {
                 if keys.contains(&(self.keys[place] | STRAND)) {

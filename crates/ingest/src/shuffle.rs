@@ -147,7 +147,7 @@ mod tests {
             // Mean and variance of chi-square are n - 1 and 2 (n - 1): five standard deviations above the mean.
             let freedom = (paths - 1) as f64;
             assert!(
-                chi_square < freedom + 5.0 * (2.0 * freedom).sqrt(),
+                chi_square <= freedom + 5.0 * (2.0 * freedom).sqrt(),
                 "{chi_square}"
             );
         }

@@ -18,7 +18,7 @@ const K: usize = 15;
 /// Hashes of a sketch.
 const SKETCH: usize = 32;
 /// The most sequences of one hash that a search looks at.
-pub(crate) const MOST: usize = 256;
+pub(crate) const MOST: usize = 1024;
 
 /// The sketches of many sequences.
 #[derive(Clone, Debug, Default)]
