@@ -1,6 +1,5 @@
 //! Cross-validation: the rows in k parts, of which one is test, the next one dev, the others train.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use lingo_artifact::Split;
@@ -8,16 +7,15 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::row::Row;
+use crate::split_rows::members;
 use crate::{Error, Genome, Result};
 
 /// Deals the rows of each stratum, in a random order, to the parts in turn: parts of a stratum differ by one row at most, and so do
 /// whole parts.
-pub(crate) fn by_class(strata: &[&str], k: u32, seed: u64) -> Vec<u32> {
-    let mut members: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-    for (i, stratum) in strata.iter().enumerate() {
-        members.entry(stratum).or_default().push(i as u32);
-    }
-    let mut parts = vec![0; strata.len()];
+pub(crate) fn by_class<'a>(strata: impl Iterator<Item = &'a str>, k: u32, seed: u64) -> Vec<u32> {
+    let mut members = members(strata);
+    let rows = members.values().map(Vec::len).sum();
+    let mut parts = vec![0; rows];
     let mut stream = Stream::new(seed, "folds");
     let mut next = 0;
     for rows in members.values_mut() {
@@ -85,7 +83,7 @@ mod tests {
         #[test]
         fn parts_are_even_in_every_stratum(strata in proptest::collection::vec("[abc]", 0..200), k in 3..10u32, seed: u64) {
             let strata: Vec<&str> = strata.iter().map(String::as_str).collect();
-            let parts = by_class(&strata, k, seed);
+            let parts = by_class(strata.iter().copied(), k, seed);
             for of in [None, Some("a"), Some("b"), Some("c")] {
                 let count = |part| {
                     let is_in = |(p, s): &(&u32, &&str)| **p == part && of.is_none_or(|of| **s == of);

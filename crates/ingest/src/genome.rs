@@ -315,7 +315,9 @@ impl Genome {
         let before = to.len();
         let joined = match bytes {
             Bytes::Mapped { map, .. } => {
-                let raw = map.get(from as usize..map.len().min(past as usize));
+                // A few bytes more let whole steps be copied.
+                let behind = map.len().min(past as usize + 32);
+                let raw = map.get(from as usize..behind);
                 crate::fai::join_lines(record, start, end, raw.unwrap_or_default(), to)
             }
             Bytes::File(file) => {

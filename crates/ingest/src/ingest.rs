@@ -267,12 +267,11 @@ fn check_memory(data: &DataSet) -> Result<()> {
 fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option<Clusters>)> {
     let mut clusters = None;
     let rows = data.rows.all();
-    let strata = || -> Vec<&str> {
-        let stratum = |row| match data.kind {
+    let strata = || {
+        rows.iter().map(|row| match data.kind {
             LabelKind::Regression => "",
             LabelKind::Classes(_) | LabelKind::Multilabel(_) => data.rows.label(row),
-        };
-        rows.iter().map(stratum).collect()
+        })
     };
     let (splits, wanted) = match (&config.split, &data.genome) {
         (None, _) => {
@@ -282,7 +281,7 @@ fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
             let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
-            (split_rows::by_ratio(&strata(), plan), wanted)
+            (split_rows::by_ratio(strata(), plan), wanted)
         }
         (Some(SplitPlan::Clusters(plan)), _) => {
             let bound = plan.jaccard.get();
@@ -304,7 +303,7 @@ fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option
                 (FoldsBy::Chromosome, Some(genome)) => {
                     folds::by_chromosome(rows, genome, plan.k.get(), plan.seed)?
                 }
-                _ => folds::by_class(&strata(), plan.k.get(), plan.seed),
+                _ => folds::by_class(strata(), plan.k.get(), plan.seed),
             };
             (folds::splits(&parts, plan.k.get(), fold), [true; 3])
         }

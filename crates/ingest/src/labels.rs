@@ -62,18 +62,35 @@ impl LabelColumn {
 }
 
 /// Does once for each text what rows with the same label ask for again and again.
-struct Remembered<T>(HashMap<TextId, T>);
+struct Remembered<T> {
+    known: HashMap<TextId, T>,
+    last: Option<(TextId, T)>,
+}
 
 impl<T: Copy> Remembered<T> {
+    fn new() -> Self {
+        Self {
+            known: HashMap::new(),
+            last: None,
+        }
+    }
+
     fn get(&mut self, id: TextId, make: impl FnOnce() -> Result<T>) -> Result<T> {
-        if let Some(known) = self.0.get(&id) {
-            return Ok(*known);
+        if let Some((_, last)) = self.last.filter(|(last, _)| *last == id) {
+            return Ok(last);
         }
-        let made = make()?;
-        if self.0.len() < 4096 {
-            self.0.insert(id, made);
-        }
-        Ok(made)
+        let found = match self.known.get(&id) {
+            Some(known) => *known,
+            None => {
+                let made = make()?;
+                if self.known.len() < 4096 {
+                    self.known.insert(id, made);
+                }
+                made
+            }
+        };
+        self.last = Some((id, found));
+        Ok(found)
     }
 }
 
@@ -102,7 +119,7 @@ fn resolve_classes(
     let names = match classes {
         Some(names) => names.to_vec(),
         None => {
-            let mut measured = Remembered(HashMap::new());
+            let mut measured = Remembered::new();
             if plan == LabelKindPlan::Auto {
                 for row in rows.all() {
                     let text = rows.label(row);
@@ -133,7 +150,7 @@ fn resolve_classes(
             names.join(", ")
         )));
     }
-    let mut known = Remembered(HashMap::new());
+    let mut known = Remembered::new();
     let labels = rows
         .all()
         .iter()

@@ -41,10 +41,16 @@ impl Sketches {
 
     /// Adds the sketch of a sequence, or of a pair as a whole.
     pub(crate) fn push(&mut self, first: &[u8], second: Option<&[u8]>) {
-        let mut smallest = Smallest::default();
-        smallest.add(first, 0);
-        // The k-mers of the second sequence are others than the same ones of the first.
-        second.inspect(|second| smallest.add(second, 0x5851_f42d_4c95_7f2d));
+        let kmers = |sequence: &[u8]| (sequence.len() + 1).saturating_sub(K) as u64;
+        let all = kmers(first) + second.map_or(0, kmers);
+        // Hashes are even: three times as many as are wanted lie below this. Few that are distinct do where k-mers repeat.
+        let guess = u64::from(u32::MAX) * 3 * SKETCH as u64 / all.max(1);
+        let mut smallest = Smallest::below(u32::try_from(guess).unwrap_or(u32::MAX));
+        smallest.add_both(first, second);
+        if smallest.finish().len() < SKETCH {
+            smallest = Smallest::below(u32::MAX);
+            smallest.add_both(first, second);
+        }
         self.hashes.extend_from_slice(smallest.finish());
         self.ends.push(self.hashes.len());
     }
@@ -70,30 +76,40 @@ struct Smallest {
     bound: u32,
 }
 
-impl Default for Smallest {
-    fn default() -> Self {
-        Self {
-            kept: Vec::with_capacity(4 * SKETCH),
-            bound: u32::MAX,
-        }
+/// Two bits of each base, 4 for any other letter.
+const CODE: [u8; 256] = {
+    let mut table = [4; 256];
+    let mut i = 0;
+    while i < 4 {
+        table[b"ACGT"[i] as usize] = i as u8;
+        i += 1;
     }
-}
+    table
+};
 
 impl Smallest {
+    fn below(bound: u32) -> Self {
+        Self {
+            kept: Vec::with_capacity(4 * SKETCH),
+            bound,
+        }
+    }
+
+    fn add_both(&mut self, first: &[u8], second: Option<&[u8]>) {
+        self.add(first, 0);
+        // The k-mers of the second sequence are others than the same ones of the first.
+        second.inspect(|second| self.add(second, 0x5851_f42d_4c95_7f2d));
+    }
+
     fn add(&mut self, sequence: &[u8], salt: u64) {
         const MASK: u64 = (1 << (2 * K)) - 1;
         let (mut forward, mut backward, mut bases) = (0u64, 0u64, 0);
         for base in sequence {
-            let code = match base {
-                b'A' => 0,
-                b'C' => 1,
-                b'G' => 2,
-                b'T' => 3,
-                _ => {
-                    bases = 0;
-                    continue;
-                }
-            };
+            let code = u64::from(CODE[*base as usize]);
+            if code > 3 {
+                bases = 0;
+                continue;
+            }
             forward = (forward << 2 | code) & MASK;
             backward = backward >> 2 | (3 - code) << (2 * (K - 1));
             bases += 1;

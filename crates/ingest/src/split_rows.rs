@@ -36,12 +36,10 @@ pub(crate) fn by_chromosome(
 
 /// At random, stratified: of the n rows with one label, round(n x share) go to dev and to test, the others to train.
 /// `strata` says which rows belong together; the result depends on it, the order of the rows and the seed only.
-pub(crate) fn by_ratio(strata: &[&str], plan: &RatioSplit) -> Vec<Split> {
-    let mut members: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-    for (i, stratum) in strata.iter().enumerate() {
-        members.entry(stratum).or_default().push(i as u32);
-    }
-    let mut splits = vec![Split::Train; strata.len()];
+pub(crate) fn by_ratio<'a>(strata: impl Iterator<Item = &'a str>, plan: &RatioSplit) -> Vec<Split> {
+    let mut members = members(strata);
+    let rows = members.values().map(Vec::len).sum();
+    let mut splits = vec![Split::Train; rows];
     let mut stream = Stream::new(plan.seed, "split");
     for rows in members.values_mut() {
         stream.shuffle(rows);
@@ -56,6 +54,15 @@ pub(crate) fn by_ratio(strata: &[&str], plan: &RatioSplit) -> Vec<Split> {
         }
     }
     splits
+}
+
+/// The rows of each stratum.
+pub(crate) fn members<'a>(strata: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<u32>> {
+    let mut members: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for (i, stratum) in strata.enumerate() {
+        members.entry(stratum).or_default().push(i as u32);
+    }
+    members
 }
 
 /// Makes sure that no split that was asked for is empty.
@@ -99,9 +106,9 @@ mod tests {
             let (dev, test) = (f64::from(dev) / 10.0, f64::from(test) / 10.0);
             let plan = plan(1.0 - dev - test, dev, test, seed);
             let strata: Vec<&str> = strata.iter().map(String::as_str).collect();
-            let splits = by_ratio(&strata, &plan);
+            let splits = by_ratio(strata.iter().copied(), &plan);
             prop_assert_eq!(splits.len(), strata.len());
-            prop_assert_eq!(&splits, &by_ratio(&strata, &plan));
+            prop_assert_eq!(&splits, &by_ratio(strata.iter().copied(), &plan));
             for stratum in ["a", "b", "c"] {
                 let count = |split| strata.iter().zip(&splits).filter(|(s, x)| **s == stratum && **x == split).count();
                 let n = strata.iter().filter(|s| **s == stratum).count() as f64;
@@ -114,7 +121,7 @@ mod tests {
     #[test]
     fn seeds_give_different_splits() {
         let strata = vec!["x"; 100];
-        let of = |seed| by_ratio(&strata, &plan(0.8, 0.1, 0.1, seed));
+        let of = |seed| by_ratio(strata.iter().copied(), &plan(0.8, 0.1, 0.1, seed));
         assert_ne!(of(0), of(1));
     }
 
