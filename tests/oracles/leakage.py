@@ -1,12 +1,13 @@
 """Near-duplicates between the splits of a table in the layout of GUE, by the definition and without an index.
 
-    python tests/oracles/leakage.py GUE/tf/4      prints what crates/ingest/tests/real_data.rs expects
+    python tests/oracles/leakage.py [FOLDER]      prints what crates/ingest/tests/real_data.rs expects
 
 A sketch is the 32 smallest hashes (upper half of splitmix64) of the canonical 15-mers; two sequences are nearly the same when at
-least half of the 32 smallest hashes of both together stand in both. Needs numpy.
+least half of the 32 smallest hashes of both together stand in both. FOLDER is gue/tf/4 of LINGO_REAL_DATA by default. Needs numpy.
 """
 
 import csv
+import os
 import sys
 from collections import defaultdict
 
@@ -63,4 +64,4 @@ def main(folder):
         print(f"{of} in {other}: same {same}, reverse complement {turned}, near {nearly}")
 
 
-main(sys.argv[1])
+main(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.environ["LINGO_REAL_DATA"], "gue/tf/4"))
