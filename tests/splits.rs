@@ -68,7 +68,7 @@ fn what_is_wrong_with_folds_is_told_once_and_where_it_stands() {
     let toy = Toy::new();
     cross_validated(&toy);
     let folds = toy.read("folds.yaml");
-    toy.write("two.yaml", &folds.replace("k: 3", "k: 2"));
+    toy.write("two.yaml", &folds.replace("{ k: 3", "{ k: 2"));
     let ran = toy.lingo(&["validate", "two.yaml"]);
     assert_eq!(ran.code, 2);
     assert!(
@@ -76,7 +76,7 @@ fn what_is_wrong_with_folds_is_told_once_and_where_it_stands() {
         "{}",
         ran.stderr
     );
-    toy.write("fourth.yaml", &folds.replace("k: 3", "k: 3, fold: 4"));
+    toy.write("fourth.yaml", &folds.replace("{ k: 3", "{ k: 3, fold: 4"));
     let ran = toy.lingo(&["validate", "fourth.yaml"]);
     assert_eq!(ran.code, 2);
     assert_eq!(

@@ -85,7 +85,7 @@ pub fn amount(bytes: u64) -> String {
         .find(|(_, unit)| bytes >= *unit)
         .unwrap_or(&("B", 1));
     let value = bytes as f64 / *unit as f64;
-    if value >= 100.0 || bytes % unit == 0 {
+    if value >= 100.0 || bytes.is_multiple_of(*unit) {
         format!("{value:.0} {name}")
     } else {
         format!("{value:.1} {name}")
