@@ -10,9 +10,9 @@ into /dev/null (both), `disk` to a file (both; the copy into the page cache is t
 `parquet` writes examples.parquet beside bedtools' FASTA. With --made-up, a genome of so many bases is generated beside the given one.
 
 Runs alternate; printed are medians of user+sys seconds, the median ratio of runs in pairs, and the highest peak memory. Each
-pair of orders is checked once: both programs must give the same bytes. Needs numpy and bedtools; the FASTA must be unpacked.
+pair of orders is checked once: both programs must give the same bytes. Needs numpy, bedtools and GNU time; the FASTA must be unpacked.
 """
-import argparse, os, resource, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, os, shutil, statistics, subprocess, sys, tempfile, time
 
 import numpy as np
 
@@ -68,17 +68,19 @@ def intervals(genome, shuffled, path):
 
 
 def run(command, out):
-    """CPU seconds, wall seconds, peak memory in MB."""
+    """CPU seconds, wall seconds, peak memory in MB. By GNU time: a child of this process would count the memory of Python as its own."""
+    told = os.path.join(work, "time")
     begin = time.time()
     with open(out, "wb") as f:
-        process = subprocess.Popen(command, stdout=f, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {' '.join(command)}")
-    return usage.ru_utime + usage.ru_stime, time.time() - begin, usage.ru_maxrss / 1000
+        timed = ["/usr/bin/time", "-o", told, "-f", "%U %S %M"] + command
+        if subprocess.run(timed, stdout=f, stderr=subprocess.DEVNULL).returncode:
+            sys.exit(f"failed: {' '.join(command)}")
+    with open(told) as f:
+        user, system, peak = f.read().split()
+    return float(user) + float(system), time.time() - begin, int(peak) * 1024 / 1e6
 
 
-def sequences(path, ours):
+def sequences(path):
     """Name and sequence of every record, in the order of names."""
     with open(path, "rb") as f:
         lines = f.read().split(b"\n")
@@ -104,7 +106,7 @@ try:
             ours = [a.lingo, "-q", "ingest", "--fasta", fasta, "--bed", bed, "--label-column", "5", "--leakage", a.leakage]
             run(peer, peer_out)
             run(ours + ["--out", "-", "--format", "fa"], our_out)
-            if sequences(peer_out, False) != sequences(our_out, True):
+            if sequences(peer_out) != sequences(our_out):
                 sys.exit(f"{genome} {order}: not the same sequences")
             for to in a.to.split(","):
                 for threads in a.threads.split(","):
