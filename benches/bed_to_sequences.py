@@ -98,6 +98,9 @@ try:
     for genome in genomes:
         fasta = os.path.join(work, "g.fa")
         shutil.copy(genome, fasta)
+        # An index of the genome before would be refused by ours, and believed by bedtools.
+        if os.path.exists(fasta + ".fai"):
+            os.remove(fasta + ".fai")
         size = os.path.getsize(fasta) / 1e6
         for order in a.orders.split(","):
             bed, peer_out, our_out = (os.path.join(work, x) for x in ("r.bed", "peer.fa", "ours.fa"))
