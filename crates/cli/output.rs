@@ -88,6 +88,47 @@ pub fn to_path_or_stdout(
     write(&bytes)
 }
 
+/// Lets `fill` write to stdout piece by piece. Whoever reads it may stop reading: that is no failure.
+pub fn stream_to_stdout(
+    fill: impl FnOnce(&mut UntilClosed) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut out = UntilClosed {
+        out: io::stdout(),
+        closed: false,
+    };
+    match fill(&mut out) {
+        Err(_) if out.closed => Ok(()),
+        filled => filled,
+    }
+}
+
+/// Stdout, and whether its reader went away.
+pub struct UntilClosed {
+    out: io::Stdout,
+    closed: bool,
+}
+
+impl UntilClosed {
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.closed |= result
+            .as_ref()
+            .is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
+        result
+    }
+}
+
+impl io::Write for UntilClosed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.note(flushed)
+    }
+}
+
 /// A table that may be stdin: the path to read, and the folder that holds it as long as it is read.
 pub struct Input {
     path: PathBuf,

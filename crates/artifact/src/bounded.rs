@@ -67,6 +67,14 @@ bounded!(
     "a number from 0 to 1 is needed",
     { "type": "number", "minimum": 0, "maximum": 1 }
 );
+impl Probability {
+    /// Of a percentage: what a default is written with; more than 100 counts as 100.
+    pub const fn of_percent(percent: u8) -> Self {
+        let percent = if percent > 100 { 100 } else { percent };
+        Self(percent as f64 / 100.0)
+    }
+}
+
 bounded!(
     /// A dropout rate or a decay: 0 to 1, 1 not included.
     Rate,

@@ -1,12 +1,13 @@
 //! Labelled sequences: `examples.parquet`, made by `ingest`.
 
+use std::io::Write as _;
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::{Error, Label, LabelKind, Result, Split, Strand, label, table};
+use crate::example_stream::{ExampleFormat, ExampleRef, ParquetStream, Shape, TextEncoder};
+use crate::{Error, Label, LabelKind, Result, Split, Strand, atomic, label, table};
 
 /// One labelled sequence.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,62 +71,31 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Writes `.parquet`, `.csv` or `.tsv` atomically.
+    /// Writes `.parquet`, `.csv`, `.tsv` or `.fa` atomically.
     ///
     /// # Errors
     /// [`Error::Ending`], [`Error::Io`]; [`Error::Invalid`] when a label does not fit the kind.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let metadata = serde_json::to_string(&self.metadata)
-            .map_err(|e| Error::invalid(path, e.to_string()))?;
-        table::write(path, &mut self.frame(path)?, &metadata)
-    }
-
-    /// The rows as a data frame; columns that no row fills (`sequence2`, the interval) are left out.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when a label does not fit the kind.
-    pub fn frame(&self, path: &Path) -> Result<DataFrame> {
-        let rows = &self.rows;
-        let text = |of: fn(&Example) -> &str| rows.iter().map(of).collect::<Vec<_>>();
-        let mut columns = vec![
-            Column::new("id".into(), text(|e| &e.id)),
-            Column::new("split".into(), text(|e| e.split.as_str())),
-            Column::new("sequence".into(), text(|e| &e.sequence)),
-        ];
-        if rows.iter().any(|e| e.sequence2.is_some()) {
-            let second: Vec<_> = rows.iter().map(|e| e.sequence2.as_deref()).collect();
-            columns.push(Column::new("sequence2".into(), second));
-        }
-        columns.push(label::column::write(
-            path,
-            &self.metadata.labels,
-            rows.iter().map(|e| &e.label),
-        )?);
-        if rows.iter().any(|e| e.interval.is_some()) {
-            let of = |i: &Example| i.interval.clone();
-            let intervals: Vec<Option<Interval>> = rows.iter().map(of).collect();
-            let chrom: Vec<_> = intervals
-                .iter()
-                .map(|i| i.as_ref().map(|i| i.chrom.as_str()))
-                .collect();
-            let start: Vec<_> = intervals
-                .iter()
-                .map(|i| i.as_ref().map(|i| i.start))
-                .collect();
-            let end: Vec<_> = intervals
-                .iter()
-                .map(|i| i.as_ref().map(|i| i.end))
-                .collect();
-            let strand: Vec<_> = intervals
-                .iter()
-                .map(|i| i.as_ref().map(|i| i.strand.as_str()))
-                .collect();
-            columns.push(Column::new("chrom".into(), chrom));
-            columns.push(Column::new("start".into(), start));
-            columns.push(Column::new("end".into(), end));
-            columns.push(Column::new("strand".into(), strand));
-        }
-        DataFrame::new_infer_height(columns).map_err(|e| Error::invalid(path, e.to_string()))
+        let format = ExampleFormat::of_path(path)?;
+        let (rows, metadata) = (&self.rows, &self.metadata);
+        let shape = Shape {
+            pairs: rows.iter().any(|e| e.sequence2.is_some()),
+            intervals: rows.iter().any(|e| e.interval.is_some()),
+        };
+        atomic::write(path, |out| {
+            match TextEncoder::new(path, format, &metadata.labels, shape) {
+                Some(encoder) => {
+                    let mut text = encoder.header();
+                    encoder.encode(rows.iter().map(ExampleRef::from), 0, &mut text)?;
+                    out.write_all(&text).map_err(Error::io("write", path))
+                }
+                None => {
+                    let mut stream = ParquetStream::new(path, metadata, shape, out)?;
+                    stream.write(&rows.iter().map(ExampleRef::from).collect::<Vec<_>>())?;
+                    stream.finish()
+                }
+            }
+        })
     }
 
     /// Reads what [`Examples::write`] wrote; a text table without `split` is all test, without `id` gets `split:row`.

@@ -98,6 +98,17 @@ pub(crate) mod column {
     use crate::table::{Table, u32_list_column};
     use crate::{Error, Result};
 
+    /// Makes sure that the label of a row (counted from 0) is of `kind`.
+    pub(crate) fn check(path: &Path, kind: &LabelKind, row: usize, label: &Label) -> Result<()> {
+        if kind.admits(label) {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            path,
+            format!("row {}: the label {label} does not fit {kind}", row + 1),
+        ))
+    }
+
     /// Writes `labels`, which must all be of `kind`.
     pub(crate) fn write<'a>(
         path: &Path,
@@ -108,12 +119,7 @@ pub(crate) mod column {
         let mut multi = Vec::new();
         let mut values = Vec::new();
         for (row, label) in labels.enumerate() {
-            if !kind.admits(label) {
-                return Err(Error::invalid(
-                    path,
-                    format!("row {}: the label {label} does not fit {kind}", row + 1),
-                ));
-            }
+            check(path, kind, row, label)?;
             match label {
                 Label::Class(c) => classes.push(*c),
                 Label::Multi(m) => multi.push(m.iter().map(|b| u32::from(*b)).collect::<Vec<_>>()),

@@ -3,11 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`atomic`] | writing a file or a folder so that a reader sees all of it or nothing |
-//! | [`bounded`] | numbers that cannot hold a bad value |
+//! | [`bounded`], [`byte_size`] | numbers that cannot hold a bad value |
 //! | [`digest`] | sha256 of files and bytes |
 //! | [`error`] | the one error type of this crate |
 //! | [`split`], [`strand`], [`label`] | small types that carry the rules of the field |
-//! | [`example`] | labelled sequences: `examples.parquet` |
+//! | [`example`], [`example_stream`] | labelled sequences: `examples.parquet`; writing them row group by row group |
 //! | [`tokens`] | encoded examples: `tokens.parquet` |
 //! | [`prediction`] | logits: `predictions.parquet` |
 //! | [`placed_prediction`] | predictions on intervals without a known label |
@@ -20,9 +20,11 @@
 
 pub mod atomic;
 pub mod bounded;
+pub mod byte_size;
 pub mod digest;
 pub mod error;
 pub mod example;
+pub mod example_stream;
 pub mod label;
 pub mod placed_prediction;
 pub mod prediction;
@@ -36,6 +38,7 @@ pub mod tokens;
 pub mod train_log;
 pub mod vocabulary;
 
+pub use byte_size::ByteSize;
 pub use error::Error;
 pub use label::{Label, LabelKind};
 pub use split::Split;

@@ -119,7 +119,7 @@ fn cell_text(value: &AnyValue) -> String {
 
 /// Why a Parquet file could not be written. A full disk comes wrapped in several ways, as a bad file
 /// among them; a frame of ours can fail for no other reason.
-fn written(e: PolarsError) -> std::io::Error {
+pub(crate) fn written(e: PolarsError) -> std::io::Error {
     match e {
         PolarsError::IO { error, .. } => std::io::Error::new(error.kind(), error.to_string()),
         e => std::io::Error::other(e.to_string()),

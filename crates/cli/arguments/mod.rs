@@ -18,7 +18,10 @@ pub use model::{Adapt, Evaluate, Predict, Pretrain};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Validate, VerifyArguments,
 };
-pub use sequences::{Decode, Encode, Ingest, Inspect, SchemeArguments, Tokenize, TrainBpe};
+pub use sequences::{
+    Decode, Encode, Ingest, Inspect, LeakageChoice, NegativesChoice, OnLeakChoice, SchemeArguments,
+    Tokenize, TrainBpe,
+};
 
 /// What every help page ends with.
 const EXIT_CODES: &str = "\

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use lingo_artifact::ByteSize;
 
 use super::TableFormat;
 
@@ -15,6 +16,8 @@ Examples:
   lingo-pipe ingest --fasta g.fa.gz --bed promoters.bed --bed other.bed --width 200 --out e.parquet
   lingo-pipe ingest --train train.csv --dev dev.csv --test test.csv --out e.parquet
   lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --out - --format fa | head
+  lingo-pipe ingest --fasta g.fa --bed peaks.bed --negatives genomic --folds 5 --fold 1 --out e.parquet
+  lingo-pipe ingest --file all.csv --clusters --on-leak error --out e.parquet
 
 Without --label-column each BED file is a class, named after the file. Columns count from 1.
 Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test.")]
@@ -68,9 +71,45 @@ pub struct Ingest {
     /// Shares of train, dev and test of a random split, such as 0.8,0.1,0.1.
     #[arg(long, value_delimiter = ',', value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
     pub ratios: Option<Vec<f64>>,
-    /// Seed of a random split.
+    /// Seed of a random split, and of negatives.
     #[arg(long, default_value = "0", value_name = "N")]
     pub split_seed: u64,
+    /// Cross-validation: so many parts, of which --fold is test and the next one dev.
+    #[arg(long, value_name = "K", requires = "fold", conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "ratios", "train"])]
+    pub folds: Option<u32>,
+    /// Which fold, from 1.
+    #[arg(long, value_name = "I", requires = "folds")]
+    pub fold: Option<NonZeroU32>,
+    /// Folds of whole chromosomes; otherwise each class is dealt out evenly.
+    #[arg(long, requires_all = ["folds", "fasta"])]
+    pub by_chromosome: bool,
+    /// Split whole clusters of similar sequences, by the shares of --ratios.
+    #[arg(long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "folds", "train"])]
+    pub clusters: bool,
+    /// From which Jaccard index of their 15-mers on sequences are similar: for --clusters and --leakage near.
+    #[arg(long, value_name = "SHARE", default_value = "0.5")]
+    pub jaccard: f64,
+    /// What is looked for in more than one split; `unexamined` makes no audit, and is the fastest.
+    #[arg(long, value_enum, default_value = "near")]
+    pub leakage: LeakageChoice,
+    /// What happens to a sequence that stands in two splits: it is told, its rows are dropped from train (or dev), or it is an error.
+    #[arg(long, value_enum, default_value = "warn")]
+    pub on_leak: OnLeakChoice,
+    /// Make negatives: windows of the genome like the positives, or the positives shuffled.
+    #[arg(long, value_enum, requires = "fasta")]
+    pub negatives: Option<NegativesChoice>,
+    /// How many negatives for each positive.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub per_positive: NonZeroU32,
+    /// By how much the GC of a genomic negative may differ.
+    #[arg(long, value_name = "SHARE", default_value = "0.02")]
+    pub gc_tolerance: f64,
+    /// Bases between a genomic negative and any positive.
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub margin: u64,
+    /// The most memory to take, such as 500MB or 2GB: a FASTA larger than the half is read window by window, not mapped.
+    #[arg(long, default_value = "4GB", value_name = "SIZE")]
+    pub max_memory: ByteSize,
     /// Where the examples go: .parquet, .csv, .tsv, .fa, or - for stdout.
     #[arg(long, short)]
     pub out: PathBuf,
@@ -80,6 +119,37 @@ pub struct Ingest {
     /// Print the audit as one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `--leakage`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LeakageChoice {
+    /// Nothing.
+    Unexamined,
+    /// The same sequences, on either strand.
+    Exact,
+    /// Those, and sequences that are nearly the same.
+    Near,
+}
+
+/// `--on-leak`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OnLeakChoice {
+    /// Tell it.
+    Warn,
+    /// Take the rows out of train, or out of dev.
+    Drop,
+    /// Refuse the data.
+    Error,
+}
+
+/// `--negatives`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum NegativesChoice {
+    /// Random windows matched for length and GC.
+    Genomic,
+    /// Dinucleotide-preserving shuffles.
+    Shuffle,
 }
 
 /// `tokenize`.

@@ -1,18 +1,19 @@
 //! `ingest`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lingo_artifact::bounded::Probability;
+use lingo_artifact::example_stream::ExampleFormat;
 use lingo_ingest::IngestConfig;
 use lingo_ingest::config::{
-    BedLabel, BedSource, ChromosomeSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES, LabelKindPlan,
-    RatioSplit, Source, SplitPlan,
+    BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
+    FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
+    NegativesPlan, OnLeak, RatioSplit, ShuffledNegatives, Source, SplitPlan,
 };
 use lingo_workflow::{Error, Kind, Observer as _};
 
-use crate::arguments::Ingest;
-use crate::output::{check_out, print_json, to_path_or_stdout};
-use crate::sequences;
+use crate::arguments::{Ingest, LeakageChoice, NegativesChoice, OnLeakChoice};
+use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 
 /// `ingest`.
@@ -27,19 +28,25 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
         &["parquet", "csv", "tsv", "txt", "fa", "fasta"],
     )?;
     let progress = terminal.part("ingest");
-    let examples = lingo_ingest::ingest(&config, progress.as_ref())?;
-    to_path_or_stdout(&arguments.out, arguments.format, |path| {
-        sequences::write(&examples, path)
-    })?;
+    let data = lingo_ingest::prepare(&config, progress.as_ref())?;
+    if arguments.out == Path::new("-") {
+        // Rows go out as they are made; the path is for messages, and names the format.
+        let path = PathBuf::from(format!("stdout.{}", arguments.format.ending()));
+        let format = ExampleFormat::of_path(&path)?;
+        stream_to_stdout(|out| Ok(data.write_to(&path, format, out)?))?;
+    } else {
+        data.write(&arguments.out)?;
+    }
     if arguments.json {
+        let metadata = data.metadata()?;
         print_json(&serde_json::json!({
             "schema": "lingo-pipe/ingest/1",
-            "labels": examples.metadata.labels,
-            "sources": examples.metadata.sources,
-            "audit": examples.metadata.audit,
+            "labels": metadata.labels,
+            "sources": metadata.sources,
+            "audit": metadata.audit,
         }))?;
     } else {
-        terminal.note(&format!("{} examples", examples.rows.len()));
+        terminal.note(&format!("{} examples", data.len()));
     }
     Ok(())
 }
@@ -71,42 +78,99 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             "nothing to read; give --fasta and --bed, or --train, --dev and --test, or --file";
         return Err(Error::stage(Kind::Usage, message));
     };
-    let split = if given {
-        None
-    } else if a.dev_chromosomes.is_empty() && a.test_chromosomes.is_empty() {
-        if let Some(n) = a.ratios.as_ref().map(Vec::len).filter(|n| *n != 3) {
-            let message = format!("--ratios: 3 shares are needed, such as 0.8,0.1,0.1, not {n}");
-            return Err(Error::stage(Kind::Usage, message));
-        }
-        let share = |i: usize, default| {
-            let value = a
-                .ratios
-                .as_ref()
-                .and_then(|r| r.get(i))
-                .copied()
-                .unwrap_or(default);
-            Probability::try_from(value)
-                .map_err(|e| Error::stage(Kind::Usage, format!("--ratios: {e}")))
-        };
-        Some(SplitPlan::Ratios(RatioSplit {
-            train: share(0, 0.8)?,
-            dev: share(1, 0.1)?,
-            test: share(2, 0.1)?,
+    let probability = |option: &str, value: f64| {
+        Probability::try_from(value)
+            .map_err(|e| Error::stage(Kind::Usage, format!("--{option}: {e}")))
+    };
+    let jaccard = probability("jaccard", a.jaccard)?;
+    let negatives = match a.negatives {
+        None => None,
+        Some(NegativesChoice::Genomic) => Some(NegativesPlan::Genomic(GenomicNegatives {
+            per_positive: a.per_positive,
+            gc_tolerance: probability("gc-tolerance", a.gc_tolerance)?,
+            margin: a.margin,
+            label: "negative".into(),
             seed: a.split_seed,
-        }))
-    } else {
-        Some(SplitPlan::Chromosomes(ChromosomeSplit {
-            dev: a.dev_chromosomes.clone(),
-            test: a.test_chromosomes.clone(),
-        }))
+        })),
+        Some(NegativesChoice::Shuffle) => Some(NegativesPlan::Shuffle(ShuffledNegatives {
+            per_positive: a.per_positive,
+            label: "negative".into(),
+            seed: a.split_seed,
+        })),
     };
     Ok(IngestConfig {
         source,
-        split,
+        split: split(a, jaccard)?,
         label_kind: LabelKindPlan::default(),
         classes: None,
         max_uncompressed_bytes: DEFAULT_MAX_UNCOMPRESSED_BYTES,
+        negatives,
+        leakage: match a.leakage {
+            LeakageChoice::Unexamined => Leakage::Unexamined,
+            LeakageChoice::Exact => Leakage::Exact,
+            LeakageChoice::Near => Leakage::Near(NearLeakage { jaccard }),
+        },
+        on_leak: match a.on_leak {
+            OnLeakChoice::Warn => OnLeak::Warn,
+            OnLeakChoice::Drop => OnLeak::Drop,
+            OnLeakChoice::Error => OnLeak::Error,
+        },
+        max_memory: a.max_memory,
     })
+}
+
+fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
+    if a.train.is_some() {
+        return Ok(None);
+    }
+    if let Some(k) = a.folds {
+        let k =
+            Folds::try_from(k).map_err(|e| Error::stage(Kind::Usage, format!("--folds: {e}")))?;
+        let by = if a.by_chromosome {
+            FoldsBy::Chromosome
+        } else {
+            FoldsBy::Class
+        };
+        return Ok(Some(SplitPlan::Folds(FoldSplit {
+            k,
+            by,
+            seed: a.split_seed,
+            fold: a.fold,
+        })));
+    }
+    if !a.dev_chromosomes.is_empty() || !a.test_chromosomes.is_empty() {
+        return Ok(Some(SplitPlan::Chromosomes(ChromosomeSplit {
+            dev: a.dev_chromosomes.clone(),
+            test: a.test_chromosomes.clone(),
+        })));
+    }
+    if let Some(n) = a.ratios.as_ref().map(Vec::len).filter(|n| *n != 3) {
+        let message = format!("--ratios: 3 shares are needed, such as 0.8,0.1,0.1, not {n}");
+        return Err(Error::stage(Kind::Usage, message));
+    }
+    let share = |i: usize, default| {
+        let given = a.ratios.as_ref().and_then(|r| r.get(i)).copied();
+        Probability::try_from(given.unwrap_or(default))
+            .map_err(|e| Error::stage(Kind::Usage, format!("--ratios: {e}")))
+    };
+    let (train, dev, test) = (share(0, 0.8)?, share(1, 0.1)?, share(2, 0.1)?);
+    let seed = a.split_seed;
+    Ok(Some(if a.clusters {
+        SplitPlan::Clusters(ClusterSplit {
+            train,
+            dev,
+            test,
+            jaccard,
+            seed,
+        })
+    } else {
+        SplitPlan::Ratios(RatioSplit {
+            train,
+            dev,
+            test,
+            seed,
+        })
+    }))
 }
 
 /// `promoters` for `data/promoters.bed.gz`.

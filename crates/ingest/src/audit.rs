@@ -1,16 +1,18 @@
 //! What a reader of a result must know about its data: counts, balance, composition, and leakage between the splits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
-use lingo_artifact::example::Example;
-use lingo_artifact::{Label, LabelKind, Split};
+use lingo_artifact::Split;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::iupac;
+use crate::Result;
+use crate::dataset::DataSet;
+use crate::leakage::{BOTH, Evidence, HIGHER, LOWER, STRAND, key};
+use crate::similarity::{self, Sketches};
 
 /// The audit of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// All rows.
     pub rows: u64,
@@ -22,6 +24,32 @@ pub struct Audit {
     pub two_labels: TwoLabels,
     /// Intervals that were left out because their resized window would leave the chromosome.
     pub dropped_outside: u64,
+    /// The Jaccard index from which on sequences count as nearly the same; nothing where they were not looked for.
+    #[serde(default)]
+    pub near_jaccard: Option<f64>,
+    /// Rows that were taken out of train because dev or test has their sequence (`on_leak: drop`).
+    #[serde(default)]
+    pub dropped_train: u64,
+    /// Rows that were taken out of dev because test has their sequence (`on_leak: drop`).
+    #[serde(default)]
+    pub dropped_dev: u64,
+    /// Rows that `negatives` made.
+    #[serde(default)]
+    pub negatives: u64,
+    /// The clusters that `split: { clusters: ... }` made.
+    #[serde(default)]
+    pub clusters: Option<Clusters>,
+}
+
+/// Clusters of similar sequences.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clusters {
+    /// How many there are.
+    pub clusters: u64,
+    /// The rows of the largest.
+    pub largest: u64,
+    /// Rows that have all of their hashes in common with so many others that not all were compared: links may be missing.
+    pub not_all_compared: u64,
 }
 
 /// One split. For pairs, both sequences are counted in lengths and composition.
@@ -80,6 +108,12 @@ pub struct Shared {
     pub same: u64,
     /// Rows whose reverse complement is there; a sequence that is its own reverse complement counts as the same only.
     pub reverse_complement: u64,
+    /// Rows that are neither, and nearly the same as a sequence there, on either strand.
+    #[serde(default)]
+    pub near: u64,
+    /// Rows that have so many k-mers in common with so many others that not all were compared, and none that was is near.
+    #[serde(default)]
+    pub near_not_all_compared: u64,
 }
 
 /// Sequences with more than one label.
@@ -93,195 +127,312 @@ pub struct TwoLabels {
     pub example: Option<(String, String)>,
 }
 
-/// Both sequences of a pair, or the one.
-type Key = (Vec<u8>, Vec<u8>);
-
-/// Examines the rows.
-pub fn audit(rows: &[Example], kind: &LabelKind, dropped_outside: u64) -> Audit {
-    let keys: Vec<(&[u8], &[u8])> = rows
-        .iter()
-        .map(|row| {
-            (
-                row.sequence.as_bytes(),
-                row.sequence2.as_deref().unwrap_or_default().as_bytes(),
-            )
-        })
-        .collect();
-    let complements: Vec<Key> = keys
-        .par_iter()
-        .map(|(a, b)| (iupac::reverse_complement(a), iupac::reverse_complement(b)))
-        .collect();
-    let of = |split: Split| -> Vec<usize> {
-        (0..rows.len())
-            .filter(|i| rows[*i].split == split)
-            .collect()
-    };
-    let members = Split::ALL.map(of);
-    let sets: Vec<HashSet<(&[u8], &[u8])>> = members
-        .iter()
-        .map(|m| m.iter().map(|i| keys[*i]).collect())
-        .collect();
-    let splits = Split::ALL
-        .into_iter()
-        .zip(&members)
-        .zip(&sets)
-        .map(|((split, members), distinct)| {
-            let rows: Vec<&Example> = members.iter().map(|i| &rows[*i]).collect();
-            SplitAudit {
-                duplicate_rows: (rows.len() - distinct.len()) as u64,
-                ..split_audit(split, &rows, kind)
-            }
-        })
-        .collect();
-    let shared = [(1, 0), (2, 0), (2, 1)]
-        .into_iter()
-        .map(|(of, other): (usize, usize)| {
-            let count = |holds: &dyn Fn(usize) -> bool| {
-                members[of].iter().filter(|i| holds(**i)).count() as u64
-            };
-            let complement = |i: usize| (complements[i].0.as_slice(), complements[i].1.as_slice());
-            Shared {
-                split: Split::ALL[of],
-                found_in: Split::ALL[other],
-                same: count(&|i| sets[other].contains(&keys[i])),
-                reverse_complement: count(&|i| {
-                    complement(i) != keys[i] && sets[other].contains(&complement(i))
-                }),
-            }
-        })
-        .collect();
-    Audit {
-        rows: rows.len() as u64,
-        splits,
-        shared,
-        two_labels: two_labels(rows, &keys),
-        dropped_outside,
-    }
-}
-
-fn split_audit(split: Split, rows: &[&Example], kind: &LabelKind) -> SplitAudit {
-    let sequences: Vec<&str> = rows
-        .iter()
-        .flat_map(|row| std::iter::once(row.sequence.as_str()).chain(row.sequence2.as_deref()))
-        .collect();
-    let counts: Vec<Composition> = sequences
-        .par_iter()
-        .map(|sequence| Composition::of(sequence.as_bytes()))
-        .collect();
-    let sum = |of: fn(&Composition) -> u64| counts.iter().map(of).sum::<u64>();
-    let (gc, at) = (sum(|c| c.gc), sum(|c| c.at));
-    SplitAudit {
-        split,
-        rows: rows.len() as u64,
-        classes: class_counts(rows, kind),
-        length: lengths(&sequences),
-        gc: (gc + at > 0).then(|| gc as f64 / (gc + at) as f64),
-        non_acgt_sequences: counts.iter().filter(|c| c.n + c.other > 0).count() as u64,
-        non_acgt_bases: sum(|c| c.n + c.other),
-        n_bases: sum(|c| c.n),
-        duplicate_rows: 0,
-    }
-}
-
-/// How many bases of each kind a sequence has.
+/// What one pass over the sequences found.
 #[derive(Default)]
+pub(crate) struct Examination {
+    pub(crate) evidence: Evidence,
+    compositions: [Composition; 3],
+}
+
+/// Looks at every sequence once, with many threads; sketches are made where near-duplicates are looked for.
+///
+/// # Errors
+/// What fetching the sequences says.
+pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
+    let mut all = Examination {
+        evidence: Evidence {
+            keys: Vec::with_capacity(data.len()),
+            sketches: near.then(Sketches::default),
+        },
+        compositions: Default::default(),
+    };
+    data.in_order(
+        |piece, made: &mut Examined| {
+            made.clear();
+            for row in data.examples_of(piece) {
+                let (first, second) = (row.sequence.as_bytes(), row.sequence2.map(str::as_bytes));
+                made.keys.push(key(first, second, &mut made.other));
+                if near {
+                    made.sketches.push(first, second);
+                }
+                for sequence in std::iter::once(first).chain(second) {
+                    made.compositions[row.split as usize].add(sequence);
+                }
+            }
+            Ok(())
+        },
+        &mut |made: &Examined| {
+            all.evidence.keys.extend_from_slice(&made.keys);
+            if let Some(sketches) = &mut all.evidence.sketches {
+                sketches.extend(&made.sketches);
+            }
+            for (sum, of_piece) in all.compositions.iter_mut().zip(&made.compositions) {
+                sum.sum(of_piece);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(all)
+}
+
+/// What one thread finds in a piece.
+#[derive(Default)]
+struct Examined {
+    keys: Vec<u128>,
+    sketches: Sketches,
+    compositions: [Composition; 3],
+    /// Room for reverse complements.
+    other: [Vec<u8>; 2],
+}
+
+impl Examined {
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.sketches.clear();
+        self.compositions = Default::default();
+    }
+}
+
+/// Makes the audit of what was examined; `near` is the bound of likeness, where sketches were made.
+pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>) -> Audit {
+    let places = data.places();
+    let mut found = Found::new(data, &examination.evidence.keys);
+    found.examine();
+    let splits = Split::ALL.into_iter().map(|split| {
+        let numbers = &data.order[places[split as usize].clone()];
+        let c = &examination.compositions[split as usize];
+        SplitAudit {
+            split,
+            rows: numbers.len() as u64,
+            classes: class_counts(numbers, data),
+            length: lengths(numbers, data),
+            gc: (c.gc + c.at > 0).then(|| c.gc as f64 / (c.gc + c.at) as f64),
+            non_acgt_sequences: c.non_acgt_sequences,
+            non_acgt_bases: c.n + c.other,
+            n_bases: c.n,
+            duplicate_rows: found.duplicates[split as usize],
+        }
+    });
+    let splits = splits.collect();
+    if let Some(bound) = near {
+        for shared in &mut found.shared {
+            let of = places[shared.split as usize].clone();
+            let other = places[shared.found_in as usize].clone();
+            let leaks = examination.evidence.leaks(of, &[other], bound);
+            shared.near = leaks.iter().filter(|leak| leak.near).count() as u64;
+            shared.near_not_all_compared = leaks.iter().filter(|leak| leak.cut).count() as u64;
+        }
+    }
+    Audit {
+        rows: data.len() as u64,
+        splits,
+        shared: found.shared,
+        two_labels: found.two_labels,
+        near_jaccard: near,
+        ..Audit::default()
+    }
+}
+
+/// Rows with the same sequence, or the same but for the strand.
+struct Found<'a> {
+    data: &'a DataSet,
+    keys: &'a [u128],
+    duplicates: [u64; 3],
+    shared: Vec<Shared>,
+    two_labels: TwoLabels,
+    first_conflict: Option<(u32, u32)>,
+}
+
+impl<'a> Found<'a> {
+    fn new(data: &'a DataSet, keys: &'a [u128]) -> Self {
+        let shared = [
+            (Split::Dev, Split::Train),
+            (Split::Test, Split::Train),
+            (Split::Test, Split::Dev),
+        ]
+        .map(|(split, found_in)| Shared {
+            split,
+            found_in,
+            same: 0,
+            reverse_complement: 0,
+            near: 0,
+            near_not_all_compared: 0,
+        });
+        Self {
+            data,
+            keys,
+            duplicates: [0; 3],
+            shared: shared.to_vec(),
+            two_labels: TwoLabels::default(),
+            first_conflict: None,
+        }
+    }
+
+    fn examine(&mut self) {
+        let keys = self.keys;
+        let mut places: Vec<u32> = (0..keys.len() as u32).collect();
+        places.par_sort_unstable_by_key(|place| (keys[*place as usize], *place));
+        for family in
+            places.chunk_by(|a, b| keys[*a as usize] | STRAND == keys[*b as usize] | STRAND)
+        {
+            // One row alone has nothing in common with another: nearly all families are such.
+            if family.len() > 1 {
+                self.family(family);
+            }
+        }
+        self.two_labels.example = self.first_conflict.map(|(first, other)| {
+            let id = |place: u32| {
+                let number = self.data.order[place as usize] as usize;
+                let row = &self.data.rows.all()[number];
+                self.data.id(row, self.data.splits[number]).into_owned()
+            };
+            (id(first), id(other))
+        });
+    }
+
+    /// Rows of one sequence, strand by strand.
+    fn family(&mut self, family: &[u32]) {
+        let keys = self.keys;
+        let mut counts = [[0u64; 3]; 3];
+        for same in family.chunk_by(|a, b| keys[*a as usize] == keys[*b as usize]) {
+            let strand = (keys[same[0] as usize] & STRAND) as usize;
+            for place in same {
+                counts[strand][self.split(*place) as usize] += 1;
+            }
+            for (duplicates, rows) in self.duplicates.iter_mut().zip(counts[strand]) {
+                *duplicates += rows.saturating_sub(1);
+            }
+            self.conflicts(same);
+        }
+        for shared in &mut self.shared {
+            let (of, other) = (shared.split as usize, shared.found_in as usize);
+            for (strand, turned) in [(LOWER, HIGHER), (HIGHER, LOWER), (BOTH, BOTH)] {
+                let rows = counts[strand as usize][of];
+                if counts[strand as usize][other] > 0 {
+                    shared.same += rows;
+                }
+                if strand != turned && counts[turned as usize][other] > 0 {
+                    shared.reverse_complement += rows;
+                }
+            }
+        }
+    }
+
+    /// Rows of one sequence on one strand, in order: whether their labels agree.
+    fn conflicts(&mut self, same: &[u32]) {
+        let number = |place: u32| self.data.order[place as usize] as usize;
+        let first = same[0];
+        let disagrees = same[1..]
+            .iter()
+            .find(|place| !self.data.labels.agree(number(first), number(**place)));
+        if let Some(other) = disagrees {
+            self.two_labels.sequences += 1;
+            self.two_labels.rows += same.len() as u64;
+            let conflict = (first, *other);
+            self.first_conflict = Some(self.first_conflict.map_or(conflict, |c| c.min(conflict)));
+        }
+    }
+
+    fn split(&self, place: u32) -> Split {
+        self.data.splits[self.data.order[place as usize] as usize]
+    }
+}
+
+/// How many bases of each kind sequences have.
+#[derive(Clone, Copy, Default)]
 struct Composition {
     gc: u64,
     at: u64,
     n: u64,
     other: u64,
+    non_acgt_sequences: u64,
 }
 
 impl Composition {
-    fn of(sequence: &[u8]) -> Self {
-        let mut counts = Self::default();
-        for base in sequence {
-            *match base {
-                b'G' | b'C' => &mut counts.gc,
-                b'A' | b'T' => &mut counts.at,
-                b'N' => &mut counts.n,
-                _ => &mut counts.other,
-            } += 1;
+    fn add(&mut self, sequence: &[u8]) {
+        let (mut gc, mut at, mut n) = (0u64, 0u64, 0u64);
+        // Counts of a run fit into bytes, and are added up by vector instructions.
+        for run in sequence.chunks(128) {
+            let (mut run_gc, mut run_at, mut run_n) = (0u8, 0u8, 0u8);
+            for base in run {
+                run_gc += u8::from((*base == b'G') | (*base == b'C'));
+                run_at += u8::from((*base == b'A') | (*base == b'T'));
+                run_n += u8::from(*base == b'N');
+            }
+            gc += u64::from(run_gc);
+            at += u64::from(run_at);
+            n += u64::from(run_n);
         }
-        counts
+        let other = sequence.len() as u64 - gc - at - n;
+        self.non_acgt_sequences += u64::from(n + other > 0);
+        self.sum(&Self {
+            gc,
+            at,
+            n,
+            other,
+            non_acgt_sequences: 0,
+        });
+    }
+
+    fn sum(&mut self, more: &Self) {
+        self.gc += more.gc;
+        self.at += more.at;
+        self.n += more.n;
+        self.other += more.other;
+        self.non_acgt_sequences += more.non_acgt_sequences;
     }
 }
 
-fn class_counts(rows: &[&Example], kind: &LabelKind) -> Vec<ClassCount> {
+fn class_counts(numbers: &[u32], data: &DataSet) -> Vec<ClassCount> {
+    let kind = &data.kind;
     let mut counts = vec![0u64; kind.names().len()];
-    for row in rows {
-        match &row.label {
-            Label::Class(class) => {
-                if let Some(count) = counts.get_mut(*class as usize) {
-                    *count += 1;
-                }
-            }
-            Label::Multi(list) => {
-                for (count, one) in counts.iter_mut().zip(list) {
-                    *count += u64::from(*one);
-                }
-            }
-            Label::Value(_) => {}
-        }
+    for number in numbers {
+        data.labels.count(*number as usize, &mut counts);
     }
+    let rows = numbers.len();
     kind.names()
         .iter()
         .zip(counts)
         .map(|(class, count)| ClassCount {
             class: class.clone(),
             rows: count,
-            share: if rows.is_empty() {
-                0.0
-            } else {
-                count as f64 / rows.len() as f64
-            },
+            share: count as f64 / rows.max(1) as f64,
         })
         .collect()
 }
 
-fn lengths(sequences: &[&str]) -> Option<Lengths> {
-    let mut lengths: Vec<u64> = sequences.iter().map(|s| s.len() as u64).collect();
-    lengths.sort_unstable();
-    let n = lengths.len();
+fn lengths(numbers: &[u32], data: &DataSet) -> Option<Lengths> {
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    for number in numbers {
+        for length in data.lengths_of(&data.rows.all()[*number as usize]) {
+            *counts.entry(length).or_default() += 1;
+        }
+    }
+    let n: u64 = counts.values().sum();
+    let at = |place: u64| {
+        let mut passed = 0;
+        let mut lengths = counts.iter();
+        lengths
+            .find(|(_, count)| {
+                passed += **count;
+                passed > place
+            })
+            .map_or(0, |(length, _)| *length)
+    };
     Some(Lengths {
-        min: *lengths.first()?,
-        median: (lengths[(n - 1) / 2] + lengths[n / 2]) as f64 / 2.0,
-        max: *lengths.last()?,
+        min: *counts.first_key_value()?.0,
+        median: (at((n - 1) / 2) + at(n / 2)) as f64 / 2.0,
+        max: *counts.last_key_value()?.0,
     })
 }
 
-fn two_labels(rows: &[Example], keys: &[(&[u8], &[u8])]) -> TwoLabels {
-    struct Seen {
-        first: usize,
-        rows: u64,
-        disagrees: Option<usize>,
-    }
-    let mut seen: HashMap<(&[u8], &[u8]), Seen> = HashMap::new();
-    for (i, key) in keys.iter().enumerate() {
-        let entry = seen.entry(*key).or_insert(Seen {
-            first: i,
-            rows: 0,
-            disagrees: None,
-        });
-        entry.rows += 1;
-        if entry.disagrees.is_none() && rows[entry.first].label != rows[i].label {
-            entry.disagrees = Some(i);
-        }
-    }
-    let conflicts = || {
-        seen.values()
-            .filter_map(|s| s.disagrees.map(|other| (s.first, other, s.rows)))
-    };
-    TwoLabels {
-        sequences: conflicts().count() as u64,
-        rows: conflicts().map(|(_, _, rows)| rows).sum(),
-        example: conflicts()
-            .min()
-            .map(|(first, other, _)| (rows[first].id.clone(), rows[other].id.clone())),
-    }
-}
-
 impl Audit {
+    /// Whether a sequence was found in more than one split.
+    pub(crate) fn leaks(&self) -> bool {
+        let mut shared = self.shared.iter();
+        shared.any(|s| s.same + s.reverse_complement + s.near > 0)
+    }
+
     /// Sentences for people: what may make a score look better, or worse, than the method is.
     pub fn warnings(&self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -290,6 +441,37 @@ impl Audit {
                 "{} dropped: the window would leave the chromosome",
                 rows(self.dropped_outside, "interval was", "intervals were")
             ));
+        }
+        if self.negatives > 0 {
+            lines.push(format!(
+                "{} made",
+                rows(self.negatives, "negative was", "negatives were")
+            ));
+        }
+        if let Some(c) = &self.clusters {
+            let cut = match c.not_all_compared {
+                0 => String::new(),
+                n => format!(
+                    "; {} not compared with all that share k-mers: clusters may be larger",
+                    rows(n, "row was", "rows were")
+                ),
+            };
+            lines.push(format!(
+                "{}, the largest with {}{cut}",
+                rows(c.clusters, "cluster", "clusters"),
+                rows(c.largest, "row", "rows")
+            ));
+        }
+        for (n, split, others) in [
+            (self.dropped_train, Split::Train, "dev or test has"),
+            (self.dropped_dev, Split::Dev, "test has"),
+        ] {
+            if n > 0 {
+                lines.push(format!(
+                    "{} taken out of {split}: {others} the sequence, its reverse complement or nearly the same",
+                    rows(n, "row was", "rows were")
+                ));
+            }
         }
         for s in &self.splits {
             if s.rows == 0 {
@@ -341,6 +523,25 @@ impl Audit {
                     s.split,
                     percent(s.reverse_complement, of),
                     s.found_in
+                ));
+            }
+            if s.near > 0 {
+                lines.push(format!(
+                    "leakage: {} of {} ({}): nearly the same sequence stands in {} (15-mers with a Jaccard index of {} or more)",
+                    rows(s.near, "row", "rows"),
+                    s.split,
+                    percent(s.near, of),
+                    s.found_in,
+                    self.near_jaccard.unwrap_or_default()
+                ));
+            }
+            if s.near_not_all_compared > 0 {
+                lines.push(format!(
+                    "{} of {} in common with more than {} sequences of {} and not compared with all of them: near-duplicates may be more",
+                    rows(s.near_not_all_compared, "row has k-mers", "rows have k-mers"),
+                    s.split,
+                    similarity::MOST,
+                    s.found_in,
                 ));
             }
         }

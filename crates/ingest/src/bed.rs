@@ -35,6 +35,46 @@ impl Default for BedOptions {
     }
 }
 
+/// One row of a BED file that borrows its texts from the line; the fields are those of [`BedRow`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BedLine<'a> {
+    pub(crate) line: u64,
+    pub(crate) chrom: &'a str,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) strand: Strand,
+    pub(crate) label: Option<&'a str>,
+}
+
+impl<'a> From<&'a BedRow> for BedLine<'a> {
+    fn from(row: &'a BedRow) -> Self {
+        Self {
+            line: row.line,
+            chrom: &row.chrom,
+            start: row.start,
+            end: row.end,
+            name: row.name.as_deref(),
+            strand: row.strand,
+            label: row.label.as_deref(),
+        }
+    }
+}
+
+impl From<BedLine<'_>> for BedRow {
+    fn from(line: BedLine) -> Self {
+        Self {
+            line: line.line,
+            chrom: line.chrom.to_string(),
+            start: line.start,
+            end: line.end,
+            name: line.name.map(str::to_string),
+            strand: line.strand,
+            label: line.label.map(str::to_string),
+        }
+    }
+}
+
 /// One row of a BED file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BedRow {
@@ -60,8 +100,25 @@ pub struct BedRow {
 /// With file and line: fewer than three columns, spaces for tabs, a start or end that is no whole number, an end before or at the start,
 /// a strand that is none, no label in the label column. With file: no row at all, no row with the name prefix; whatever opening it says.
 pub fn read_bed(path: &Path, options: &BedOptions) -> Result<Vec<BedRow>> {
-    let mut input = Input::open(path, options.limit)?;
     let mut rows = Vec::new();
+    each_row(path, options, |row| {
+        rows.push(row.into());
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Reads a BED file without keeping it: `take` gets every row.
+///
+/// # Errors
+/// As [`read_bed`]; what `take` says.
+pub(crate) fn each_row(
+    path: &Path,
+    options: &BedOptions,
+    mut take: impl FnMut(BedLine) -> Result<()>,
+) -> Result<()> {
+    let mut input = Input::open(path, options.limit)?;
+    let mut none = true;
     let mut other_names: Vec<String> = Vec::new();
     let mut last = 0;
     while let Some((number, raw)) = input.next_line()? {
@@ -83,22 +140,21 @@ pub fn read_bed(path: &Path, options: &BedOptions) -> Result<Vec<BedRow>> {
         }
         let row = parse_row(content, number, options)
             .map_err(|problem| Error::line(path, number, problem))?;
-        let name = row.name.as_deref().unwrap_or_default();
+        let name = row.name.unwrap_or_default();
         match &options.name_prefix {
             Some(prefix) if !name.starts_with(prefix.as_str()) => {
                 if other_names.len() < 3 && !other_names.iter().any(|n| n == name) {
                     other_names.push(name.to_string());
                 }
             }
-            _ => rows.push(row),
+            _ => {
+                none = false;
+                take(row)?;
+            }
         }
     }
-    match (
-        &options.name_prefix,
-        rows.is_empty(),
-        other_names.is_empty(),
-    ) {
-        (_, false, _) => Ok(rows),
+    match (&options.name_prefix, none, other_names.is_empty()) {
+        (_, false, _) => Ok(()),
         (Some(prefix), true, false) => Err(Error::file(
             path,
             format!(
@@ -125,8 +181,12 @@ fn is_passed_over(line: &str) -> bool {
     line.trim().is_empty() || line.starts_with('#') || keyword("track") || keyword("browser")
 }
 
-fn parse_row(line: &str, number: u64, options: &BedOptions) -> std::result::Result<BedRow, String> {
-    let columns: Vec<&str> = line.split('\t').collect();
+fn parse_row<'a>(
+    line: &'a str,
+    number: u64,
+    options: &BedOptions,
+) -> std::result::Result<BedLine<'a>, String> {
+    let columns = Columns::of(line);
     if columns.len() < 3 {
         let words = line.split_ascii_whitespace().count();
         return Err(if words >= 3 && line.contains(' ') {
@@ -139,12 +199,12 @@ fn parse_row(line: &str, number: u64, options: &BedOptions) -> std::result::Resu
             )
         });
     }
-    let chrom = columns[0];
+    let chrom = columns.get(0).unwrap_or_default();
     if chrom.is_empty() {
         return Err("column 1 (chromosome) is empty".into());
     }
-    let start = coordinate(columns[1], 2, "start")?;
-    let end = coordinate(columns[2], 3, "end")?;
+    let start = coordinate(columns.get(1).unwrap_or_default(), 2, "start")?;
+    let end = coordinate(columns.get(2).unwrap_or_default(), 3, "end")?;
     if end < start {
         return Err(format!("the end ({end}) lies before the start ({start})"));
     }
@@ -168,7 +228,7 @@ fn parse_row(line: &str, number: u64, options: &BedOptions) -> std::result::Resu
     let label = match label_column {
         None => None,
         Some(column) => match columns.get(column - 1).map(|text| text.trim()) {
-            Some(text) if !text.is_empty() && text != "." => Some(text.to_string()),
+            Some(text) if !text.is_empty() && text != "." => Some(text),
             Some(text) => {
                 return Err(format!(
                     "column {column} (label) is `{text}`; a label is needed"
@@ -182,19 +242,51 @@ fn parse_row(line: &str, number: u64, options: &BedOptions) -> std::result::Resu
             }
         },
     };
-    Ok(BedRow {
+    Ok(BedLine {
         line: number,
-        chrom: chrom.to_string(),
+        chrom,
         start,
         end,
         name: columns
             .get(3)
             .map(|text| text.trim())
-            .filter(|text| !text.is_empty() && *text != ".")
-            .map(str::to_string),
+            .filter(|text| !text.is_empty() && *text != "."),
         strand,
         label,
     })
+}
+
+/// The columns of a line: the first few at hand, those behind them looked up.
+struct Columns<'a> {
+    line: &'a str,
+    first: [&'a str; 6],
+    count: usize,
+}
+
+impl<'a> Columns<'a> {
+    fn of(line: &'a str) -> Self {
+        let mut first = [""; 6];
+        let (mut count, mut start) = (0, 0);
+        let tabs = line.bytes().enumerate().filter(|(_, b)| *b == b'\t');
+        for end in tabs.map(|(i, _)| i).chain(std::iter::once(line.len())) {
+            if let Some(place) = first.get_mut(count) {
+                *place = line.get(start..end).unwrap_or_default();
+            }
+            (count, start) = (count + 1, end + 1);
+        }
+        Self { line, first, count }
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn get(&self, i: usize) -> Option<&'a str> {
+        match self.first.get(i) {
+            Some(word) => (i < self.count).then_some(*word),
+            None => self.line.split('\t').nth(i),
+        }
+    }
 }
 
 fn count(columns: usize) -> String {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use lingo_artifact::ByteSize;
 use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,9 @@ use crate::{Error, Result};
 pub struct IngestConfig {
     /// A genome with labelled intervals, or tables of labelled sequences.
     pub source: Source,
+    /// Makes negatives where the source gives positives only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<NegativesPlan>,
     /// How rows are split into train, dev and test; needed unless the source has a file for each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitPlan>,
@@ -24,9 +28,20 @@ pub struct IngestConfig {
     /// The class names in order. Default: those found, numbers by value, others by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
+    /// What is looked for in more than one split. Default: near-duplicates.
+    #[serde(default)]
+    pub leakage: Leakage,
+    /// What happens when a sequence is found in more than one split. Default: warn.
+    #[serde(default)]
+    pub on_leak: OnLeak,
     /// How many bytes may come out of one gzip file. Default: 16 GiB.
     #[serde(default = "default_limit")]
     pub max_uncompressed_bytes: u64,
+    /// How much memory may be taken, such as 2GB. Rows take about 60 bytes each, sequences of tables one byte a base; windows of a
+    /// genome are fetched when they are written. A plain FASTA of up to the half is mapped, a larger one read window by window;
+    /// a bgzf one that would unpack to more than the half is unpacked block by block. Default: 4GB.
+    #[serde(default)]
+    pub max_memory: ByteSize,
 }
 
 /// 16 GiB: five human genomes in plain text.
@@ -110,6 +125,212 @@ pub enum SplitPlan {
     Chromosomes(ChromosomeSplit),
     /// At random, each class apart, so that every split has the same share of it.
     Ratios(RatioSplit),
+    /// Cross-validation: the rows in k parts, each of them test once.
+    Folds(FoldSplit),
+    /// At random, whole clusters of similar sequences at a time, so that none has a part in two splits.
+    Clusters(ClusterSplit),
+}
+
+/// Cross-validation. Of fold i, part i is test, the next part (after the last the first) dev, and the others train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FoldSplit {
+    /// How many parts.
+    pub k: Folds,
+    /// What stays together.
+    #[serde(default)]
+    pub by: FoldsBy,
+    /// The same seed gives the same parts. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+    /// Which fold, from 1 to k. A task of a pipeline file without it becomes k tasks, `name.fold-1` to `name.fold-k`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<NonZeroU32>,
+}
+
+/// A number of folds: 3 to 100, because test, dev and train are three parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Folds(u32);
+
+impl Folds {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for Folds {
+    type Error = String;
+
+    fn try_from(k: u32) -> std::result::Result<Self, String> {
+        if (3..=100).contains(&k) {
+            Ok(Self(k))
+        } else {
+            Err(format!(
+                "{k} folds: from 3 to 100 are needed, one part for test, one for dev, the others for train"
+            ))
+        }
+    }
+}
+
+impl From<Folds> for u32 {
+    fn from(k: Folds) -> Self {
+        k.0
+    }
+}
+
+impl JsonSchema for Folds {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Folds".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": 3, "maximum": 100 })
+    }
+}
+
+/// What stays together in cross-validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FoldsBy {
+    /// Nothing; every part has the same share of each class.
+    #[default]
+    Class,
+    /// Chromosomes; the parts are as even as they allow.
+    Chromosome,
+}
+
+/// Shares of the splits, which are filled with whole clusters; large clusters go first, so that shares may be missed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSplit {
+    /// Share of train; the three shares add up to 1.
+    pub train: Probability,
+    /// Share of dev.
+    pub dev: Probability,
+    /// Share of test.
+    pub test: Probability,
+    /// Sequences whose 15-mers have at least this Jaccard index, on whichever strand, are of one cluster, and so are those that they are
+    /// linked to. Estimated from 32 hashes of each. Default: 0.5, about 97 % identity.
+    #[serde(default = "half")]
+    pub jaccard: Probability,
+    /// The same seed gives the same splits. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// What is looked for in more than one split, on either strand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leakage {
+    /// Nothing is looked at: no audit, and the sequences are read once only.
+    Unexamined,
+    /// The same sequences.
+    Exact,
+    /// The same sequences, and those that are nearly the same.
+    Near(NearLeakage),
+}
+
+impl Default for Leakage {
+    fn default() -> Self {
+        Self::Near(NearLeakage::default())
+    }
+}
+
+/// What is nearly the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NearLeakage {
+    /// The least Jaccard index of the 15-mers. Estimated from 32 hashes of each sequence. Default: 0.5, about 97 % identity.
+    #[serde(default = "half")]
+    pub jaccard: Probability,
+}
+
+impl Default for NearLeakage {
+    fn default() -> Self {
+        Self { jaccard: half() }
+    }
+}
+
+fn half() -> Probability {
+    Probability::of_percent(50)
+}
+
+/// What happens when a sequence is found in more than one split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLeak {
+    /// It is told, here and in the report.
+    #[default]
+    Warn,
+    /// Its rows are taken out of train, or out of dev when they are in dev and test: what the report shows stays whole.
+    Drop,
+    /// It is an error.
+    Error,
+}
+
+/// How negatives are made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NegativesPlan {
+    /// Random windows of the genome, of the length and about the GC of a positive, away from all positives, from gaps (no N) and from
+    /// one another, on a random strand.
+    Genomic(GenomicNegatives),
+    /// The positives with their bases shuffled so that every dinucleotide stays (Altschul and Erickson 1985).
+    Shuffle(ShuffledNegatives),
+}
+
+/// Random windows of the genome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GenomicNegatives {
+    /// How many for each positive. Default: 1.
+    #[serde(default = "one")]
+    pub per_positive: NonZeroU32,
+    /// By how much the share of G and C may differ from the positive's. Default: 0.02.
+    #[serde(default = "two_percent")]
+    pub gc_tolerance: Probability,
+    /// So many bases lie at least between a negative and a positive. Default: 0.
+    #[serde(default)]
+    pub margin: u64,
+    /// The label of negatives. Default: negative.
+    #[serde(default = "negative")]
+    pub label: String,
+    /// The same seed gives the same windows. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// Shuffled positives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShuffledNegatives {
+    /// How many for each positive. Default: 1.
+    #[serde(default = "one")]
+    pub per_positive: NonZeroU32,
+    /// The label of negatives. Default: negative.
+    #[serde(default = "negative")]
+    pub label: String,
+    /// The same seed gives the same sequences. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn two_percent() -> Probability {
+    Probability::of_percent(2)
+}
+
+fn negative() -> String {
+    "negative".into()
 }
 
 /// Which chromosomes go where; all others are for training.
@@ -186,10 +407,14 @@ impl IngestConfig {
                             "`train`, `dev` and `test` are given: `split` has nothing to do; remove it",
                         );
                     }
-                    ([false, false, false], true, Some(SplitPlan::Ratios(_))) => {}
+                    (
+                        [false, false, false],
+                        true,
+                        Some(SplitPlan::Ratios(_) | SplitPlan::Folds(_) | SplitPlan::Clusters(_)),
+                    ) => {}
                     ([false, false, false], true, _) => {
                         return bad(
-                            "a `csv` source with one `file` needs `split: { ratios: ... }`",
+                            "a `csv` source with one `file` needs `split: { ratios: ... }`, `folds` or `clusters`",
                         );
                     }
                     _ => {
@@ -201,12 +426,22 @@ impl IngestConfig {
             }
         }
         match &self.split {
-            Some(SplitPlan::Ratios(r)) => {
-                let sum = r.train.get() + r.dev.get() + r.test.get();
-                if (sum - 1.0).abs() > 1e-6 {
+            Some(SplitPlan::Ratios(r)) => check_shares([r.train, r.dev, r.test])?,
+            Some(SplitPlan::Clusters(c)) => {
+                check_shares([c.train, c.dev, c.test])?;
+                if c.jaccard.get() == 0.0 {
+                    return bad("`clusters.jaccard` of 0 makes all sequences one cluster");
+                }
+            }
+            Some(SplitPlan::Folds(folds)) => {
+                if let Some(fold) = folds.fold.filter(|fold| fold.get() > folds.k.get()) {
                     return Err(Error::Config(format!(
-                        "the shares of train, dev and test add up to {sum}, not to 1"
+                        "`folds.fold` is {fold}, and there are {} folds, from 1 on",
+                        folds.k.get()
                     )));
+                }
+                if folds.by == FoldsBy::Chromosome && !matches!(self.source, Source::Bed(_)) {
+                    return bad("only a `bed` source has chromosomes to make `folds` by");
                 }
             }
             Some(SplitPlan::Chromosomes(c)) => {
@@ -217,6 +452,26 @@ impl IngestConfig {
                 }
             }
             None => {}
+        }
+        match (&self.leakage, self.on_leak) {
+            (Leakage::Near(near), _) if near.jaccard.get() == 0.0 => {
+                return bad("`leakage.near.jaccard` of 0 takes all sequences for nearly the same");
+            }
+            (Leakage::Unexamined, OnLeak::Drop | OnLeak::Error) => {
+                return bad("`on_leak` needs `leakage: exact` or `near`");
+            }
+            _ => {}
+        }
+        if self.negatives.is_some() {
+            if !matches!(self.source, Source::Bed(_)) {
+                return bad("`negatives` needs a `bed` source: they are drawn from its genome");
+            }
+            if !matches!(
+                self.label_kind,
+                LabelKindPlan::Auto | LabelKindPlan::Classes
+            ) {
+                return bad("`negatives` is a class: it needs `label_kind: classes`");
+            }
         }
         if self.classes.is_some() && self.label_kind == LabelKindPlan::Regression {
             return bad("`classes` has no meaning for regression");
@@ -236,6 +491,16 @@ impl IngestConfig {
                 .collect(),
         }
     }
+}
+
+fn check_shares(shares: [Probability; 3]) -> Result<()> {
+    let sum: f64 = shares.iter().map(|share| share.get()).sum();
+    if (sum - 1.0).abs() > 1e-6 {
+        return Err(Error::Config(format!(
+            "the shares of train, dev and test add up to {sum}, not to 1"
+        )));
+    }
+    Ok(())
 }
 
 /// Every file that the examples are made from.

@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use lingo_artifact::Strand;
 use lingo_artifact::example::Interval;
+use lingo_artifact::sequence_source::SequenceSource as _;
 use rayon::prelude::*;
 
-use crate::bed::BedRow;
-use crate::{Error, Genome, Result, iupac};
+use crate::bed::{BedLine, BedRow};
+use crate::{Error, Genome, Result, row};
 
 /// The sequence of one interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,30 +65,15 @@ fn window(
     row: &BedRow,
     width: Option<NonZeroU32>,
 ) -> Result<Option<Window>> {
-    let error = |problem: String| Error::line(bed, row.line, problem);
-    let length = genome
-        .length(&row.chrom)
-        .ok_or_else(|| error(genome.unknown(&row.chrom)))?;
-    let beyond = |what: &str, value: u64| {
-        error(format!(
-            "the {what} ({value}) lies beyond the {length} bases of `{}`; are these intervals of another assembly?",
-            row.chrom
-        ))
-    };
-    if row.start >= length {
-        return Err(beyond("start", row.start));
-    }
-    if row.end > length {
-        return Err(beyond("end", row.end));
-    }
-    let Some((start, end)) = resize(row.start, row.end, width, length) else {
+    let Some(place) =
+        place(genome, row.into(), width).map_err(|problem| Error::line(bed, row.line, problem))?
+    else {
         return Ok(None);
     };
-    let bases = genome.bases(&row.chrom, start, end)?;
-    let bases = match row.strand {
-        Strand::Reverse => iupac::reverse_complement(&bases),
-        Strand::Forward | Strand::Unknown => bases.into_owned(),
-    };
+    let (start, end) = (place.start, place.end);
+    let mut bases = Vec::new();
+    genome.check_whole()?;
+    genome.append(place.sequence as usize, start, end, row.strand, &mut bases)?;
     let sequence = String::from_utf8(bases)
         .map_err(|_| Error::file(genome.path(), "a sequence holds what is no text"))?;
     Ok(Some(Window {
@@ -101,6 +86,41 @@ fn window(
         },
         sequence,
     }))
+}
+
+/// Where an interval's sequence lies; nothing when the resized window would leave the chromosome.
+///
+/// # Errors
+/// What is wrong with the interval.
+pub(crate) fn place(
+    genome: &Genome,
+    row: BedLine,
+    width: Option<NonZeroU32>,
+) -> std::result::Result<Option<row::Window>, String> {
+    let sequence = genome
+        .index(row.chrom)
+        .ok_or_else(|| genome.unknown(row.chrom))?;
+    let length = genome.sequences()[sequence].1;
+    let beyond = |what: &str, value: u64| {
+        Err(format!(
+            "the {what} ({value}) lies beyond the {length} bases of `{}`; are these intervals of another assembly?",
+            row.chrom
+        ))
+    };
+    if row.start >= length {
+        return beyond("start", row.start);
+    }
+    if row.end > length {
+        return beyond("end", row.end);
+    }
+    Ok(
+        resize(row.start, row.end, width, length).map(|(start, end)| row::Window {
+            sequence: sequence as u32,
+            strand: row.strand,
+            start,
+            end,
+        }),
+    )
 }
 
 /// The window of `width` around the centre, nothing when it would leave the `length` bases of the chromosome.

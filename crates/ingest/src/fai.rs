@@ -138,6 +138,58 @@ pub(crate) fn offset(record: &fai::Record, i: u64) -> u64 {
         .saturating_add(i % bases)
 }
 
+/// Bytes that are copied at a time: a piece of a line takes a few moves, where a call of `memcpy` for each line takes longer than
+/// the copying.
+const STEP: usize = 32;
+
+/// Appends the bases `start..end` (at least one) of a sequence, without the line ends between them, as they stand in the file;
+/// `raw` are the file's bytes from the first of them on, those behind the last may follow.
+///
+/// False when a line does not end where the index says, or `raw` ends too early.
+pub(crate) fn join_lines(
+    record: &fai::Record,
+    start: u64,
+    end: u64,
+    raw: &[u8],
+    to: &mut Vec<u8>,
+) -> bool {
+    let bases = record.line_base_count().get();
+    let Some(gap) = record.line_width().get().checked_sub(bases) else {
+        return false;
+    };
+    let (line, gap) = (bases as usize, gap as usize);
+    let (before, wanted) = (to.len(), (end - start) as usize);
+    // What a step copies too much is written over by the next line, and cut off at the end.
+    to.resize(before + wanted + STEP, 0);
+    let out = &mut to[before..];
+    let (mut at, mut done) = (0, 0);
+    let mut take = wanted.min(line - (start % bases) as usize);
+    loop {
+        let Some(piece) = raw.get(at..at + take) else {
+            return false;
+        };
+        match raw.get(at..at + take.next_multiple_of(STEP)) {
+            Some(steps) => {
+                let steps = steps.as_chunks::<STEP>().0;
+                for (i, step) in steps.iter().enumerate() {
+                    out[done + i * STEP..][..STEP].copy_from_slice(step);
+                }
+            }
+            None => out[done..done + take].copy_from_slice(piece),
+        }
+        (at, done) = (at + take, done + take);
+        if done == wanted {
+            to.truncate(before + wanted);
+            return true;
+        }
+        match raw.get(at..at + gap) {
+            Some(ends) if ends.iter().all(|b| matches!(b, b'\n' | b'\r')) => at += gap,
+            _ => return false,
+        }
+        take = line.min(wanted - done);
+    }
+}
+
 /// Whether the index describes this file: every header stands, under its name, exactly where the sequence before it ends,
 /// and behind the last sequence there is nothing. Content of the same layout may have changed; the index fits it too.
 ///

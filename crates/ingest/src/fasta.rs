@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use lingo_artifact::byte_size::amount;
+
 use crate::error::shown;
-use crate::input::{Input, without_byte_order_mark, without_terminator};
+use crate::input::{Input, Packing, without_byte_order_mark, without_terminator};
 use crate::{Error, Result, iupac};
 
 /// One sequence of a FASTA file.
@@ -36,12 +38,15 @@ pub(crate) struct Scan {
 ///
 /// # Errors
 /// With file and line: text before the first header, a header without a name, a name that occurs twice, a sequence without bases,
-/// a character that is no IUPAC nucleotide code; a file without any sequence; whatever [`Input`] says.
-pub(crate) fn scan(input: &mut Input, keep: bool) -> Result<Scan> {
+/// a character that is no IUPAC nucleotide code; a file without any sequence; more bases than `keep` says are kept;
+/// whatever [`Input`] says.
+pub(crate) fn scan(input: &mut Input, keep: Option<u64>) -> Result<Scan> {
     let path = input.path().to_path_buf();
     let mut scanner = Scanner {
         path: &path,
         keep,
+        kept: 0,
+        packed: input.packing() == Packing::Gzip,
         records: Vec::new(),
         headers: HashMap::new(),
         regular: true,
@@ -70,7 +75,10 @@ pub(crate) fn scan(input: &mut Input, keep: bool) -> Result<Scan> {
 
 struct Scanner<'a> {
     path: &'a Path,
-    keep: bool,
+    /// How many bases may be kept, nothing when none are.
+    keep: Option<u64>,
+    kept: u64,
+    packed: bool,
     records: Vec<Record>,
     /// Line of each name's header.
     headers: HashMap<String, u64>,
@@ -151,7 +159,11 @@ impl Scanner<'_> {
             self.ended |= (count, width) != (record.line_bases, record.line_width);
         }
         record.length += count;
-        if self.keep {
+        if let Some(most) = self.keep {
+            self.kept += count;
+            if self.kept > most {
+                return Err(too_large(self.path, most, self.packed));
+            }
             record
                 .bases
                 .extend(bases.iter().filter_map(|b| iupac::normal(*b)));
@@ -182,6 +194,27 @@ pub(crate) fn foreign(path: &Path, line: u64, column: u64, byte: u8, name: &str)
         format!(
             "column {column}: {} in the sequence `{name}` is no IUPAC nucleotide code; DNA or RNA is needed here (ACGTU, RYSWKMBDHV, N)",
             shown(byte)
+        ),
+    )
+}
+
+fn too_large(path: &Path, most: u64, packed: bool) -> Error {
+    let (why, advice) = if packed {
+        (
+            "gzip can only be unpacked whole",
+            "unpack it, or repack it with bgzip, and it is read in part",
+        )
+    } else {
+        (
+            "its lines are of several lengths, so that no index can stand for them and it is held in memory",
+            "write it with equal lines (`seqtk seq -l 60`), and it is read in part",
+        )
+    };
+    Error::file(
+        path,
+        format!(
+            "{why}, and its bases are more than {}, the half of max_memory that a genome may take; raise max_memory, or {advice}",
+            amount(most)
         ),
     )
 }

@@ -1,13 +1,18 @@
 //! A genome: named sequences of a FASTA file, read in part.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::sequence_source::SequenceSource;
+use lingo_artifact::{ByteSize, Strand};
+use memmap2::Mmap;
 use noodles::fasta::fai;
 
+use crate::bgzf_blocks::Blocks;
 use crate::fasta::{self, Scan, foreign};
 use crate::input::{Input, Packing};
 use crate::{Error, Result, iupac};
@@ -15,8 +20,12 @@ use crate::{Error, Result, iupac};
 /// A FASTA file: plain, gzip or bgzf.
 ///
 /// A plain file is read in part through its `.fai`, which is made where it is missing and kept beside the file,
-/// or in the cache folder where the file is read-only. A packed file, and a plain one whose lines are too irregular for an index,
-/// is held in memory, one byte a base.
+/// or in the cache folder where the file is read-only: it is mapped into memory, or, where it is larger than the memory limit, read
+/// window by window. A packed file, and a plain one whose lines are too irregular for an index, is held in memory, one byte a base;
+/// of bgzf that does not fit only the blocks that are needed are unpacked.
+///
+/// A mapped file must not be cut by another program while it is read. One that was cut is told at the next fetch; one that is
+/// cut during a fetch ends this program with a bus error, as it does every program that maps files.
 ///
 /// Bases come out upper case with U as T, N and the other IUPAC codes as they are.
 #[derive(Debug)]
@@ -31,9 +40,17 @@ pub struct Genome {
 enum Bases {
     Memory(Vec<Vec<u8>>),
     Indexed {
-        file: File,
+        bytes: Bytes,
         records: Vec<fai::Record>,
     },
+}
+
+/// Where an indexed FASTA's bytes come from.
+#[derive(Debug)]
+enum Bytes {
+    Mapped { file: File, map: Mmap },
+    File(File),
+    Blocks(Blocks),
 }
 
 impl Genome {
@@ -43,26 +60,65 @@ impl Genome {
     /// With file and line: text before the first header, a name that occurs twice, a sequence without bases, a character that is no
     /// IUPAC nucleotide code. With file: nothing in it, a truncated or broken gzip, more than `limit`, a `.fai` that is not of this file.
     pub fn open(path: &Path, limit: u64) -> Result<Self> {
-        Self::open_with_cache(path, limit, crate::fai::cache_folder().as_deref())
+        Self::open_within(path, limit, ByteSize::DEFAULT)
     }
 
-    pub(crate) fn open_with_cache(path: &Path, limit: u64, cache: Option<&Path>) -> Result<Self> {
+    /// As [`Genome::open`], with at most `memory` for the bases: half of it.
+    ///
+    /// # Errors
+    /// As [`Genome::open`]; a file that can only be held in memory and does not fit.
+    pub fn open_within(path: &Path, limit: u64, memory: ByteSize) -> Result<Self> {
+        Self::open_with_cache(
+            path,
+            limit,
+            memory.get() / 2,
+            crate::fai::cache_folder().as_deref(),
+        )
+    }
+
+    /// As [`Genome::open`], with as little memory as can be: a plain file is read window by window, bgzf block by block.
+    ///
+    /// # Errors
+    /// As [`Genome::open`]; a file that can only be held in memory.
+    pub fn open_by_blocks(path: &Path, limit: u64) -> Result<Self> {
+        Self::open_with_cache(path, limit, 0, crate::fai::cache_folder().as_deref())
+    }
+
+    /// `most`: how large a mapped file, or bases in memory, may be.
+    pub(crate) fn open_with_cache(
+        path: &Path,
+        limit: u64,
+        most: u64,
+        cache: Option<&Path>,
+    ) -> Result<Self> {
         let mut input = Input::open(path, limit)?;
         let regular_file = fs::metadata(path).map_err(Error::read(path))?.is_file();
+        if input.packing() == Packing::Bgzf && regular_file {
+            let blocks = Blocks::of_file(path)?;
+            if blocks.unpacked() > most {
+                let scan = fasta::scan(&mut input, None)?;
+                if scan.regular {
+                    let records = crate::fai::of_records(&scan.records);
+                    return Ok(Self::indexed(path, Bytes::Blocks(blocks), records));
+                }
+                let mut again = Input::open(path, limit)?;
+                return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
+            }
+        }
         if input.packing() != Packing::Plain || !regular_file {
-            return Ok(Self::in_memory(path, fasta::scan(&mut input, true)?));
+            return Ok(Self::in_memory(path, fasta::scan(&mut input, Some(most))?));
         }
         if let Some(records) = existing_index(path, cache)? {
-            return Self::indexed(path, records);
+            return Ok(Self::indexed(path, Bytes::of_file(path, most)?, records));
         }
-        let scan = fasta::scan(&mut input, false)?;
+        let scan = fasta::scan(&mut input, None)?;
         if !scan.regular {
             let mut again = Input::open(path, limit)?;
-            return Ok(Self::in_memory(path, fasta::scan(&mut again, true)?));
+            return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
         }
         let records = crate::fai::of_records(&scan.records);
         crate::fai::keep(path, cache, &records);
-        Self::indexed(path, records)
+        Ok(Self::indexed(path, Bytes::of_file(path, most)?, records))
     }
 
     fn in_memory(path: &Path, scan: Scan) -> Self {
@@ -74,13 +130,12 @@ impl Genome {
         Self::new(path, sequences, Bases::Memory(bases))
     }
 
-    fn indexed(path: &Path, records: Vec<fai::Record>) -> Result<Self> {
-        let file = File::open(path).map_err(Error::read(path))?;
+    fn indexed(path: &Path, bytes: Bytes, records: Vec<fai::Record>) -> Self {
         let sequences = records
             .iter()
             .map(|r| (r.name().to_string(), r.length()))
             .collect();
-        Ok(Self::new(path, sequences, Bases::Indexed { file, records }))
+        Self::new(path, sequences, Bases::Indexed { bytes, records })
     }
 
     fn new(path: &Path, sequences: Vec<(String, u64)>, bases: Bases) -> Self {
@@ -99,6 +154,23 @@ impl Genome {
     /// The FASTA file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The place of a sequence among [`SequenceSource::sequences`], nothing for an unknown name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Bytes of memory that the bases take; a map's pages are the operating system's to give and take.
+    pub(crate) fn memory(&self) -> u64 {
+        match &self.bases {
+            Bases::Memory(all) => all.iter().map(|bases| bases.len() as u64).sum(),
+            Bases::Indexed {
+                bytes: Bytes::Blocks(blocks),
+                ..
+            } => blocks.memory(),
+            Bases::Indexed { .. } => 0,
+        }
     }
 
     /// The length of a sequence in bases, nothing for an unknown name.
@@ -139,63 +211,153 @@ impl Genome {
     /// An unknown name, an end beyond the sequence, a file that changed under its index,
     /// a character that is no IUPAC nucleotide code in a file whose index was there before.
     pub fn bases(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>> {
-        let i = *self
-            .by_name
-            .get(name)
+        let i = self
+            .index(name)
             .ok_or_else(|| Error::file(&self.path, self.unknown(name)))?;
-        let length = self.sequences[i].1;
-        if start > end || end > length {
+        if let Bases::Memory(all) = &self.bases {
+            self.check_within(i, start, end)?;
+            return Ok(Cow::Borrowed(&all[i][start as usize..end as usize]));
+        }
+        let mut bases = Vec::new();
+        self.check_whole()?;
+        self.append(i, start, end, Strand::Forward, &mut bases)?;
+        Ok(Cow::Owned(bases))
+    }
+
+    /// Appends the bases `start..end` of a sequence, of [`Strand::Reverse`] their reverse complement.
+    ///
+    /// Whoever calls this often calls [`Genome::check_whole`] now and then.
+    ///
+    /// # Errors
+    /// As [`Genome::bases`].
+    pub(crate) fn append(
+        &self,
+        sequence: usize,
+        start: u64,
+        end: u64,
+        strand: Strand,
+        to: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.check_within(sequence, start, end)?;
+        match &self.bases {
+            Bases::Memory(all) => {
+                let bases = &all[sequence][start as usize..end as usize];
+                match strand {
+                    Strand::Reverse => iupac::append_reverse_complement(bases, to),
+                    Strand::Forward | Strand::Unknown => to.extend_from_slice(bases),
+                }
+                Ok(())
+            }
+            Bases::Indexed { .. } if start == end => Ok(()),
+            Bases::Indexed { bytes, records } => {
+                let record = &records[sequence];
+                match strand {
+                    Strand::Reverse => LINES.with_borrow_mut(|forward| {
+                        forward.clear();
+                        self.append_indexed(bytes, record, start, end, forward)?;
+                        iupac::append_reverse_complement(forward, to);
+                        Ok(())
+                    }),
+                    Strand::Forward | Strand::Unknown => {
+                        self.append_indexed(bytes, record, start, end, to)
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_within(&self, sequence: usize, start: u64, end: u64) -> Result<()> {
+        let (name, length) = &self.sequences[sequence];
+        if start > end || end > *length {
             return Err(Error::file(
                 &self.path,
                 format!("{start}..{end} is not within the {length} bases of `{name}`"),
             ));
         }
-        match &self.bases {
-            Bases::Memory(all) => Ok(Cow::Borrowed(&all[i][start as usize..end as usize])),
-            Bases::Indexed { .. } if start == end => Ok(Cow::Borrowed(b"")),
-            Bases::Indexed { file, records } => self
-                .read_indexed(file, &records[i], start, end)
-                .map(Cow::Owned),
-        }
+        Ok(())
     }
 
-    fn read_indexed(
+    /// Makes sure that a mapped file is as long as it was: what is cut off can no longer be looked at.
+    ///
+    /// # Errors
+    /// A file that is not.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        let Bases::Indexed {
+            bytes: Bytes::Mapped { file, map },
+            ..
+        } = &self.bases
+        else {
+            return Ok(());
+        };
+        let size = file.metadata().map_err(Error::read(&self.path))?.len();
+        if size < map.len() as u64 {
+            return Err(Error::file(
+                &self.path,
+                format!(
+                    "the file was cut from {} to {size} bytes while it was read",
+                    map.len()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn append_indexed(
         &self,
-        file: &File,
+        bytes: &Bytes,
         record: &fai::Record,
         start: u64,
         end: u64,
-    ) -> Result<Vec<u8>> {
+        to: &mut Vec<u8>,
+    ) -> Result<()> {
         let from = crate::fai::offset(record, start);
-        let to = crate::fai::offset(record, end - 1) + 1;
-        let mut raw = vec![0; (to - from) as usize];
-        let n = crate::fai::read_at(file, &mut raw, from).map_err(Error::read(&self.path))?;
-        raw.truncate(n);
-        let is_base = |b: &u8| !matches!(b, b'\n' | b'\r');
-        let mut bases: Vec<u8> = raw.iter().copied().filter(is_base).collect();
-        if let Err(i) = iupac::normalise(&mut bases) {
-            let i = raw
-                .iter()
-                .enumerate()
-                .filter(|(_, b)| is_base(b))
-                .nth(i)
-                .map_or(0, |(i, _)| i);
-            return Err(self.foreign(file, from + i as u64, raw[i], &record.name().to_string()));
+        let past = crate::fai::offset(record, end - 1) + 1;
+        let before = to.len();
+        let joined = match bytes {
+            Bytes::Mapped { map, .. } => {
+                // A few bytes more let whole steps be copied.
+                let behind = map.len().min(past as usize + 32);
+                let raw = map.get(from as usize..behind);
+                crate::fai::join_lines(record, start, end, raw.unwrap_or_default(), to)
+            }
+            Bytes::File(file) => {
+                let mut raw = vec![0; (past - from) as usize];
+                let n =
+                    crate::fai::read_at(file, &mut raw, from).map_err(Error::read(&self.path))?;
+                crate::fai::join_lines(record, start, end, &raw[..n], to)
+            }
+            Bytes::Blocks(blocks) => {
+                let mut raw = Vec::with_capacity((past - from) as usize);
+                blocks.read(from, past, &mut raw).map_err(|e| {
+                    Error::file(
+                        &self.path,
+                        format!("the gzip data is broken ({e}); fetch the file again"),
+                    )
+                })?;
+                crate::fai::join_lines(record, start, end, &raw, to)
+            }
+        };
+        let changed = || stale(&self.path, "the lines have another length");
+        if !joined {
+            return Err(changed());
         }
-        if bases.len() as u64 == end - start {
-            Ok(bases)
-        } else {
-            Err(stale(&self.path, "the lines have another length"))
-        }
+        iupac::normalise(&mut to[before..]).map_err(|i| {
+            let byte = to[before + i];
+            if matches!(byte, b'\n' | b'\r') {
+                return changed();
+            }
+            let offset = crate::fai::offset(record, start + i as u64);
+            self.foreign(bytes, offset, byte, &record.name().to_string())
+        })
     }
 
     /// The error for a foreign character at a byte of the file: the line is counted only now.
-    fn foreign(&self, file: &File, offset: u64, byte: u8, name: &str) -> Error {
+    fn foreign(&self, bytes: &Bytes, offset: u64, byte: u8, name: &str) -> Error {
         let (mut line, mut line_start, mut at) = (1u64, 0u64, 0u64);
         let mut chunk = vec![0u8; 1 << 16];
         while at < offset {
             let want = chunk.len().min((offset - at) as usize);
-            match crate::fai::read_at(file, &mut chunk[..want], at) {
+            match bytes.read_at(&mut chunk[..want], at) {
                 Ok(n) if n > 0 => {
                     for (i, _) in chunk[..n].iter().enumerate().filter(|(_, b)| **b == b'\n') {
                         line += 1;
@@ -207,6 +369,45 @@ impl Genome {
             }
         }
         foreign(&self.path, line, offset - line_start + 1, byte, name)
+    }
+}
+
+thread_local! {
+    /// The forward strand of the window that a thread turns around.
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Bytes {
+    /// Mapped, or where it is larger than `most`, or cannot be mapped, read window by window.
+    fn of_file(path: &Path, most: u64) -> Result<Self> {
+        let file = File::open(path).map_err(Error::read(path))?;
+        let size = file.metadata().map_err(Error::read(path))?.len();
+        if size > most {
+            return Ok(Self::File(file));
+        }
+        // SAFETY: the map is private to this process and only read. That nobody cuts or rewrites the file under it cannot be
+        // enforced. Rewritten bytes are harmless: they are only ever looked at as `u8`, copied out and checked afterwards, base by base;
+        // of a shorter file `check_whole` tells before each part of the work; what remains, a cut within that part, ends the
+        // program by a signal (see `Genome`) and never gives wrong bases.
+        match unsafe { Mmap::map(&file) } {
+            Ok(map) => Ok(Self::Mapped { file, map }),
+            // A file system without maps.
+            Err(_) => Ok(Self::File(file)),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self {
+            Self::Mapped { file, .. } | Self::File(file) => {
+                crate::fai::read_at(file, buffer, offset)
+            }
+            Self::Blocks(blocks) => {
+                let mut bytes = Vec::new();
+                blocks.read(offset, offset + buffer.len() as u64, &mut bytes)?;
+                buffer[..bytes.len()].copy_from_slice(&bytes);
+                Ok(bytes.len())
+            }
+        }
     }
 }
 

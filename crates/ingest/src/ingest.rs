@@ -1,19 +1,28 @@
 //! The stage: configuration and input files to labelled, split and audited examples.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use lingo_artifact::digest::Digest;
-use lingo_artifact::example::{Example, Examples, ExamplesMetadata, SourceHash};
+use lingo_artifact::byte_size::amount;
+use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
-use lingo_artifact::{Label, LabelKind, Split};
+use lingo_artifact::{LabelKind, Split};
 
-use crate::audit::audit;
-use crate::bed::{BedOptions, read_bed};
-use crate::config::{BedLabel, BedSource, CsvSource, IngestConfig, Source, SplitPlan, input_files};
-use crate::row::{Id, Row};
-use crate::{Error, Genome, Result, extract, labelled_table, labels, split_rows};
+use crate::audit::{Audit, Clusters};
+use crate::bed::{BedOptions, each_row};
+use crate::config::{
+    BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, Source, SplitPlan,
+    input_files,
+};
+use crate::dataset::{DataSet, in_order_of_splits};
+use crate::extract::place;
+use crate::leakage::{self, Dropped};
+use crate::row::{self, Content, Row, Rows};
+use crate::similarity::UnionFind;
+use crate::{
+    Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, split_rows,
+};
 
-/// Makes the examples of one task: reads, labels, splits, audits.
+/// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
 /// The rows come out train first, then dev, then test, within a split in the order of the files.
 /// `metadata.audit` is the [`Audit`](crate::Audit) as JSON; its warnings also go to `progress`.
@@ -21,46 +30,109 @@ use crate::{Error, Genome, Result, extract, labelled_table, labels, split_rows};
 /// # Errors
 /// Whatever is wrong with the configuration or the files: [`Error`].
 pub fn ingest(config: &IngestConfig, progress: &dyn Progress) -> Result<Examples> {
+    prepare(config, progress)?.examples()
+}
+
+/// As [`ingest`], with the sequences still where they are: they are fetched when the data set is written.
+///
+/// # Errors
+/// As [`ingest`].
+pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet> {
     config.check()?;
-    let files = input_files(config);
-    progress.begin("reading", files.len() as u64);
+    let sources = input_files(config);
+    progress.begin("reading", sources.len() as u64);
     let read = match &config.source {
         Source::Bed(source) => read_intervals(config, source, progress)?,
         Source::Csv(source) => read_tables(config, source, progress)?,
     };
-    let (kind, labels) = labels::resolve(
-        &read.rows,
-        &read.files,
-        config.label_kind,
-        config.classes.as_deref(),
-    )?;
-    let splits = split(config, &read, &kind)?;
-    labels::check_train(&kind, splits.iter().copied().zip(labels.iter().cloned()))?;
-    let rows = examples(read.rows, splits, labels);
-    let audit = audit(&rows, &kind, read.dropped_outside);
-    progress.end(&format!("{} examples", rows.len()));
-    for warning in audit.warnings() {
+    let mut rows = read.rows;
+    let negatives = match &config.negatives {
+        Some(plan) => negatives::add(&mut rows, read.genome.as_ref(), plan)?,
+        None => 0,
+    };
+    let (kind, labels) = labels::resolve(&rows, config.label_kind, config.classes.as_deref())?;
+    let mut data = DataSet {
+        order: (0..rows.all().len() as u32).collect(),
+        splits: vec![Split::Train; rows.all().len()],
+        rows,
+        genome: read.genome,
+        kind,
+        labels,
+        audit: None,
+        sources,
+        max_memory: config.max_memory,
+    };
+    check_memory(&data)?;
+    let (wanted, clusters) = split(config, &mut data)?;
+    split_rows::check_filled(data.counts(), wanted)?;
+    labels::check_train(&data)?;
+    data.audit = match &config.leakage {
+        Leakage::Unexamined => None,
+        leakage => Some(Audit {
+            dropped_outside: read.dropped_outside,
+            negatives,
+            clusters,
+            ..examine(&mut data, leakage, config.on_leak, wanted)?
+        }),
+    };
+    progress.end(&format!("{} examples", data.len()));
+    let warnings = data.audit.as_ref().map(Audit::warnings);
+    for warning in warnings.unwrap_or_default() {
         progress.say(&warning);
     }
-    Ok(Examples {
-        rows,
-        metadata: ExamplesMetadata {
-            labels: kind,
-            sources: files
-                .iter()
-                .map(|path| source_hash(path))
-                .collect::<Result<_>>()?,
-            audit: serde_json::to_value(&audit)
-                .map_err(|e| Error::Data(format!("the audit cannot be written as JSON: {e}")))?,
-        },
-    })
+    Ok(data)
+}
+
+/// Audits, and does what is to be done about leaks.
+fn examine(
+    data: &mut DataSet,
+    leakage: &Leakage,
+    on_leak: OnLeak,
+    wanted: [bool; 3],
+) -> Result<Audit> {
+    let near = leakage::bound(leakage);
+    if let Some(bound) = near {
+        leakage::check_memory(data.len(), bound, data.max_memory)?;
+    }
+    let mut examination = audit::examine(data, near.is_some())?;
+    let mut dropped = Dropped::default();
+    if on_leak == OnLeak::Drop {
+        let bound = near.unwrap_or_default();
+        dropped = leakage::drop_leaking(data, &examination.evidence, bound);
+        if dropped != Dropped::default() {
+            let explain = |e| {
+                Error::Data(format!(
+                    "{e} (`on_leak: drop` took {} rows out of train and {} out of dev)",
+                    dropped.train, dropped.dev
+                ))
+            };
+            split_rows::check_filled(data.counts(), wanted).map_err(explain)?;
+            labels::check_train(data).map_err(explain)?;
+            examination = audit::examine(data, near.is_some())?;
+        }
+    }
+    let audit = Audit {
+        dropped_train: dropped.train,
+        dropped_dev: dropped.dev,
+        ..audit::audit(data, &examination, near)
+    };
+    if on_leak == OnLeak::Error && audit.leaks() {
+        let told = audit.warnings();
+        let told: Vec<&str> = told
+            .iter()
+            .filter_map(|line| line.strip_prefix("leakage: "))
+            .collect();
+        return Err(Error::Data(format!(
+            "sequences stand in more than one split, and `on_leak` is `error`: {}; `on_leak: drop` takes them out of train and dev, `split: {{ clusters: ... }}` keeps them together",
+            told.join("; ")
+        )));
+    }
+    Ok(audit)
 }
 
 /// What the files of a source hold.
 struct Read {
-    rows: Vec<Row>,
-    /// The files that the rows count.
-    files: Vec<PathBuf>,
+    rows: Rows,
     genome: Option<Genome>,
     dropped_outside: u64,
 }
@@ -70,7 +142,8 @@ fn read_intervals(
     source: &BedSource,
     progress: &dyn Progress,
 ) -> Result<Read> {
-    let genome = Genome::open(&source.fasta, config.max_uncompressed_bytes)?;
+    let limit = config.max_uncompressed_bytes;
+    let genome = Genome::open_within(&source.fasta, limit, config.max_memory)?;
     progress.advance(1, "");
     let options = BedOptions {
         label_column: match &source.label {
@@ -79,49 +152,43 @@ fn read_intervals(
         },
         name_prefix: source.name_prefix.clone(),
         stranded: source.stranded,
-        limit: config.max_uncompressed_bytes,
+        limit,
     };
-    let mut rows = Vec::new();
+    let mut rows = Rows::new(source.beds.clone(), config.max_memory);
     let mut dropped_outside = 0;
-    for (file, path) in source.beds.iter().enumerate() {
-        let bed_rows = read_bed(path, &options)?;
-        let extraction = extract(&genome, path, &bed_rows, source.width)?;
-        dropped_outside += extraction.outside.len() as u64;
-        for window in extraction.windows {
-            let bed_row = &bed_rows[window.row];
+    for (number, path) in source.beds.iter().enumerate() {
+        let file = row::file(number)?;
+        each_row(path, &options, |bed| {
+            let window = place(&genome, bed, source.width)
+                .map_err(|problem| Error::line(path, bed.line, problem))?;
+            let Some(window) = window else {
+                dropped_outside += 1;
+                return Ok(());
+            };
             let label = match &source.label {
-                BedLabel::Column(_) => bed_row.label.clone().unwrap_or_default(),
-                BedLabel::PerFile(names) => names[file].clone(),
+                BedLabel::Column(_) => bed.label.unwrap_or_default(),
+                BedLabel::PerFile(names) => &names[number],
             };
-            let interval = window.interval;
-            let place = || {
-                format!(
-                    "{}:{}-{}({})",
-                    interval.chrom, interval.start, interval.end, interval.strand
-                )
-            };
-            rows.push(Row {
-                id: Id::Own(bed_row.name.clone().unwrap_or_else(place)),
-                split: None,
-                sequence: window.sequence,
-                sequence2: None,
-                label,
-                interval: Some(interval),
+            let row = Row {
+                name: bed.name.map(|name| rows.texts.push(name)),
+                content: Content::Window(window),
+                label: rows.texts.push_label(label),
+                line: row::line(bed.line),
                 file,
-                line: bed_row.line,
-            });
-        }
-        progress.advance(file as u64 + 2, "");
+                split: None,
+            };
+            rows.push(row)
+        })?;
+        progress.advance(number as u64 + 2, "");
     }
     // A BED file without an interval was refused above.
-    if let (true, Some(width)) = (rows.is_empty(), source.width) {
+    if let (true, Some(width)) = (rows.all().is_empty(), source.width) {
         return Err(Error::Data(format!(
             "each of the {dropped_outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
         )));
     }
     Ok(Read {
         rows,
-        files: source.beds.clone(),
         genome: Some(genome),
         dropped_outside,
     })
@@ -137,11 +204,19 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
     .into_iter()
     .filter_map(|(path, split)| Some((path.as_ref()?, split)))
     .collect();
-    let mut rows: Vec<Row> = Vec::new();
-    for (file, (path, split)) in tables.iter().enumerate() {
-        let read = labelled_table::read(path, file, *split, config.max_uncompressed_bytes)?;
-        if let (Some(a), Some(b)) = (rows.first(), read.first())
-            && a.sequence2.is_some() != b.sequence2.is_some()
+    let files = tables.iter().map(|(path, _)| (*path).clone()).collect();
+    let mut rows = Rows::new(files, config.max_memory);
+    for (number, (path, split)) in tables.iter().enumerate() {
+        let before = rows.all().len();
+        labelled_table::read(
+            path,
+            row::file(number)?,
+            *split,
+            config.max_uncompressed_bytes,
+            &mut rows,
+        )?;
+        if let (Some(a), Some(b)) = (rows.all().first(), rows.all().get(before))
+            && a.is_pair() != b.is_pair()
         {
             return Err(Error::line(
                 path,
@@ -152,35 +227,88 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
                 ),
             ));
         }
-        rows.extend(read);
-        progress.advance(file as u64 + 1, "");
+        progress.advance(number as u64 + 1, "");
     }
     Ok(Read {
         rows,
-        files: tables.into_iter().map(|(path, _)| path.clone()).collect(),
         genome: None,
         dropped_outside: 0,
     })
 }
 
-fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Split>> {
-    let (splits, wanted) = match (&config.split, &read.genome) {
+/// Makes sure that rows, labels and the genome leave room for the buffers.
+///
+/// # Errors
+/// What takes how much.
+fn check_memory(data: &DataSet) -> Result<()> {
+    let genome = data.genome.as_ref().map_or(0, Genome::memory);
+    let rows = data.memory();
+    let most = data.max_memory.get();
+    let longest = data.longest();
+    if genome + rows > most - most / 4 {
+        return Err(Error::Data(format!(
+            "the {} rows take {} and the genome in memory {}, more than three quarters of max_memory, {}; raise it",
+            data.len(),
+            amount(rows),
+            amount(genome),
+            data.max_memory
+        )));
+    }
+    if longest > most / 16 {
+        return Err(Error::Data(format!(
+            "the longest sequence has {longest} bases, more than a sixteenth of max_memory, {}, which a row may take while it is written; raise it, or cut the intervals",
+            data.max_memory
+        )));
+    }
+    Ok(())
+}
+
+/// Splits the rows; says which splits must have rows, and which clusters were made.
+fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option<Clusters>)> {
+    let mut clusters = None;
+    let rows = data.rows.all();
+    let strata = || {
+        rows.iter().map(|row| match data.kind {
+            LabelKind::Regression => "",
+            LabelKind::Classes(_) | LabelKind::Multilabel(_) => data.rows.label(row),
+        })
+    };
+    let (splits, wanted) = match (&config.split, &data.genome) {
         (None, _) => {
-            let given: Option<Vec<Split>> = read.rows.iter().map(|row| row.split).collect();
+            let given: Option<Vec<Split>> = rows.iter().map(|row| row.split).collect();
             let splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
             (splits, [true; 3])
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
-            let stratum = |row: &Row| match kind {
-                LabelKind::Regression => String::new(),
-                LabelKind::Classes(_) | LabelKind::Multilabel(_) => row.label.clone(),
-            };
-            let strata: Vec<String> = read.rows.iter().map(stratum).collect();
             let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
-            (split_rows::by_ratio(&strata, plan), wanted)
+            (split_rows::by_ratio(strata(), plan), wanted)
+        }
+        (Some(SplitPlan::Clusters(plan)), _) => {
+            let bound = plan.jaccard.get();
+            leakage::check_memory(rows.len(), bound, config.max_memory)?;
+            let evidence = audit::examine(data, true)?.evidence;
+            let (sets, not_all_compared) = evidence.clusters(bound);
+            clusters = Some(of_sets(&sets, rows.len(), not_all_compared));
+            let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
+            (clusters::split(&sets, rows.len(), plan), wanted)
+        }
+        (Some(SplitPlan::Folds(plan)), genome) => {
+            let fold = plan.fold.ok_or_else(|| {
+                Error::Config(format!(
+                    "`split.folds` does not say which `fold` is test, 1 to {}",
+                    plan.k.get()
+                ))
+            })?;
+            let parts = match (plan.by, genome) {
+                (FoldsBy::Chromosome, Some(genome)) => {
+                    folds::by_chromosome(rows, genome, plan.k.get(), plan.seed)?
+                }
+                _ => folds::by_class(strata(), plan.k.get(), plan.seed),
+            };
+            (folds::splits(&parts, plan.k.get(), fold), [true; 3])
         }
         (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => (
-            split_rows::by_chromosome(&read.rows, plan, genome)?,
+            split_rows::by_chromosome(rows, plan, genome)?,
             [true, !plan.dev.is_empty(), !plan.test.is_empty()],
         ),
         (Some(SplitPlan::Chromosomes(_)), None) => {
@@ -189,36 +317,19 @@ fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Spl
             ));
         }
     };
-    split_rows::check_filled(&splits, wanted)?;
-    Ok(splits)
+    data.order = in_order_of_splits(&splits);
+    data.splits = splits;
+    Ok((wanted, clusters))
 }
 
-fn examples(rows: Vec<Row>, splits: Vec<Split>, labels: Vec<Label>) -> Vec<Example> {
-    let mut examples: Vec<Example> = rows
-        .into_iter()
-        .zip(splits)
-        .zip(labels)
-        .map(|((row, split), label)| Example {
-            id: match row.id {
-                Id::Own(id) => id,
-                Id::Numbered(n) => format!("{split}:{n}"),
-            },
-            split,
-            sequence: row.sequence,
-            sequence2: row.sequence2,
-            label,
-            interval: row.interval,
-        })
-        .collect();
-    examples.sort_by_key(|example| example.split);
-    examples
-}
-
-fn source_hash(path: &Path) -> Result<SourceHash> {
-    let (sha256, bytes) = Digest::of_file(path)?;
-    Ok(SourceHash {
-        path: path.display().to_string(),
-        sha256,
-        bytes,
-    })
+fn of_sets(sets: &UnionFind, rows: usize, not_all_compared: u64) -> Clusters {
+    let mut sizes = vec![0u64; rows];
+    for row in 0..rows {
+        sizes[sets.root(row)] += 1;
+    }
+    Clusters {
+        clusters: sizes.iter().filter(|size| **size > 0).count() as u64,
+        largest: sizes.iter().copied().max().unwrap_or(0),
+        not_all_compared,
+    }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::byte_size::amount;
 use noodles::bgzf;
 
 use crate::{Error, Result};
@@ -89,13 +90,23 @@ impl Input {
         }
     }
 
-    /// The whole rest of the file.
+    /// The whole rest of the file, which may be `most` bytes long.
     ///
     /// # Errors
-    /// As [`Input::next_line`].
-    pub(crate) fn read_all(mut self) -> Result<Vec<u8>> {
+    /// As [`Input::next_line`]; a longer file.
+    pub(crate) fn read_all(mut self, most: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        match self.reader.read_to_end(&mut bytes) {
+        let read = (&mut self.reader)
+            .take(most.saturating_add(1))
+            .read_to_end(&mut bytes);
+        match read {
+            Ok(n) if n as u64 > most => Err(Error::file(
+                &self.path,
+                format!(
+                    "a table is read whole, and this one is longer than {}, the half of max_memory; raise it, or split the table",
+                    amount(most)
+                ),
+            )),
             Ok(_) => Ok(bytes),
             Err(e) => Err(self.explain(e)),
         }
@@ -231,7 +242,7 @@ mod tests {
         let path = folder.path().join("f.gz");
         std::fs::write(&path, bytes).unwrap();
         Input::open(&path, limit)
-            .and_then(Input::read_all)
+            .and_then(|input| input.read_all(u64::MAX))
             .map_err(|e| e.to_string())
     }
 

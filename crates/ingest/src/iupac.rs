@@ -36,11 +36,37 @@ pub fn normal(byte: u8) -> Option<u8> {
     }
 }
 
+/// Bases that are looked at together: their comparisons become vector instructions.
+const BLOCK: usize = 32;
+
 /// Normalises all of `bases` in place.
 ///
 /// # Errors
 /// The position of the first byte that is no IUPAC nucleotide code.
 pub(crate) fn normalise(bases: &mut [u8]) -> Result<(), usize> {
+    let (blocks, rest) = bases.as_chunks_mut::<BLOCK>();
+    let in_blocks = blocks.len() * BLOCK;
+    for (i, block) in blocks.iter_mut().enumerate() {
+        // Nearly every block holds nothing but A, C, G, T and N.
+        let mut plain = true;
+        for byte in block.iter() {
+            let upper = byte & 0xdf;
+            plain &= (upper == b'A')
+                | (upper == b'C')
+                | (upper == b'G')
+                | (upper == b'T')
+                | (upper == b'N');
+        }
+        if plain {
+            block.iter_mut().for_each(|byte| *byte &= 0xdf);
+        } else {
+            normalise_each(block).map_err(|at| i * BLOCK + at)?;
+        }
+    }
+    normalise_each(rest).map_err(|at| in_blocks + at)
+}
+
+fn normalise_each(bases: &mut [u8]) -> Result<(), usize> {
     for (i, byte) in bases.iter_mut().enumerate() {
         let base = NORMAL[*byte as usize];
         if base == 0 {
@@ -62,11 +88,35 @@ pub(crate) fn first_foreign(bases: &[u8]) -> Option<usize> {
 /// assert_eq!(lingo_ingest::iupac::reverse_complement(b"AACRN"), b"NYGTT");
 /// ```
 pub fn reverse_complement(bases: &[u8]) -> Vec<u8> {
-    bases
-        .iter()
-        .rev()
-        .map(|b| COMPLEMENT[*b as usize])
-        .collect()
+    let mut other = Vec::new();
+    append_reverse_complement(bases, &mut other);
+    other
+}
+
+/// Appends the other strand of upper-case bases.
+pub(crate) fn append_reverse_complement(bases: &[u8], to: &mut Vec<u8>) {
+    to.reserve(bases.len());
+    let (rest, blocks) = bases.as_rchunks::<BLOCK>();
+    for block in blocks.iter().rev() {
+        to.extend_from_slice(&complement_backwards(block));
+    }
+    to.extend(rest.iter().rev().map(|b| COMPLEMENT[*b as usize]));
+}
+
+fn complement_backwards(block: &[u8; BLOCK]) -> [u8; BLOCK] {
+    let mask = |holds: bool| u8::from(holds).wrapping_neg();
+    let mut other = block.map(|b| {
+        (mask(b == b'A') & b'T')
+            | (mask(b == b'T') & b'A')
+            | (mask(b == b'C') & b'G')
+            | (mask(b == b'G') & b'C')
+            | (mask(b == b'N') & b'N')
+    });
+    if other.contains(&0) {
+        other = block.map(|b| COMPLEMENT[b as usize]);
+    }
+    other.reverse();
+    other
 }
 
 #[cfg(test)]
@@ -122,6 +172,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn blocks_are_read_as_single_bases_are(bases in "[ACGTacgtNnURYkm]{0,200}", foreign in 0..400usize, byte: u8) {
+            let mut bases = bases.into_bytes();
+            if let Some(place) = bases.get_mut(foreign) {
+                *place = byte;
+            }
+            let (mut blocks, mut each) = (bases.clone(), bases.clone());
+            prop_assert_eq!(normalise(&mut blocks), normalise_each(&mut each));
+            if first_foreign(&bases).is_none() {
+                prop_assert_eq!(&blocks, &each);
+                let one_by_one: Vec<u8> = each.iter().rev().map(|b| COMPLEMENT[*b as usize]).collect();
+                prop_assert_eq!(reverse_complement(&each), one_by_one);
+            }
+        }
+
         #[test]
         fn reverse_complement_is_an_involution(bases in "[ACGTRYSWKMBDHVN]{0,200}") {
             prop_assert_eq!(reverse_complement(&reverse_complement(bases.as_bytes())), bases.into_bytes());

@@ -6,18 +6,24 @@ use lingo_artifact::Split;
 
 use crate::error::shown;
 use crate::input::Input;
-use crate::row::{Id, Row};
+use crate::row::{self, Content, Row, Rows};
 use crate::{Error, Result, iupac};
 
-/// Reads a table; `file` is its place among the input files.
+/// Reads a table into `rows`; `file` is its place among the input files.
 ///
 /// Columns are found by name, in any order; others are passed over.
 ///
 /// # Errors
 /// With file and line: a missing column, a row with another number of fields, an empty sequence or label,
 /// a character that is no IUPAC nucleotide code. With file: nothing in it, a header without rows.
-pub(crate) fn read(path: &Path, file: usize, split: Option<Split>, limit: u64) -> Result<Vec<Row>> {
-    let bytes = Input::open(path, limit)?.read_all()?;
+pub(crate) fn read(
+    path: &Path,
+    file: u16,
+    split: Option<Split>,
+    limit: u64,
+    rows: &mut Rows,
+) -> Result<()> {
+    let bytes = Input::open(path, limit)?.read_all(rows.limit().get() / 2)?;
     if bytes.is_empty() {
         return Err(Error::file(
             path,
@@ -38,7 +44,7 @@ pub(crate) fn read(path: &Path, file: usize, split: Option<Split>, limit: u64) -
         .map_err(|e| explain(path, text, &e))?
         .clone();
     let columns = Columns::find(path, &header, separated)?;
-    let mut rows = Vec::new();
+    let before = rows.all().len();
     for (i, record) in reader.records().enumerate() {
         let record = record.map_err(|e| explain(path, text, &e))?;
         let line = record.position().map_or(0, |p| line_of(text, p));
@@ -55,21 +61,29 @@ pub(crate) fn read(path: &Path, file: usize, split: Option<Split>, limit: u64) -
                 "column `label` is empty; a label is needed",
             ));
         }
+        let first = rows.texts.push(&sequence(columns.sequence)?);
+        let second = match columns.sequence2 {
+            Some(column) => Some(rows.texts.push(&sequence(column)?)),
+            None => None,
+        };
+        let label = rows.texts.push_label(label);
         rows.push(Row {
-            id: Id::Numbered(i as u64 + 1),
-            split,
-            sequence: sequence(columns.sequence)?,
-            sequence2: columns.sequence2.map(sequence).transpose()?,
-            label: label.to_string(),
-            interval: None,
+            name: None,
+            content: Content::Text {
+                first,
+                second,
+                number: row::line(i as u64 + 1),
+            },
+            label,
+            line: row::line(line),
             file,
-            line,
-        });
+            split,
+        })?;
     }
-    if rows.is_empty() {
+    if rows.all().len() == before {
         return Err(Error::file(path, "there is a header but no row"));
     }
-    Ok(rows)
+    Ok(())
 }
 
 struct Columns {

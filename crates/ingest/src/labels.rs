@@ -1,13 +1,98 @@
 //! From label texts to classes, values or lists of 0 and 1.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeSet, HashMap};
 
 use lingo_artifact::{Label, LabelKind, Split};
 
 use crate::config::LabelKindPlan;
-use crate::row::Row;
+use crate::dataset::DataSet;
+use crate::row::{Row, Rows, TextId};
 use crate::{Error, Result};
+
+/// The labels of all rows, in their order.
+#[derive(Debug, PartialEq)]
+pub(crate) enum LabelColumn {
+    /// Classes.
+    Classes(Vec<u32>),
+    /// `width` times 0 or 1 for each row.
+    Lists { width: usize, all: Vec<u8> },
+    /// Values.
+    Values(Vec<f32>),
+}
+
+impl LabelColumn {
+    /// The label of a row.
+    pub(crate) fn get(&self, row: usize) -> Label {
+        match self {
+            Self::Classes(classes) => Label::Class(classes[row]),
+            Self::Lists { width, all } => {
+                Label::Multi(all[row * width..(row + 1) * width].to_vec())
+            }
+            Self::Values(values) => Label::Value(values[row]),
+        }
+    }
+
+    /// Adds a row to the counts of the classes.
+    pub(crate) fn count(&self, row: usize, counts: &mut [u64]) {
+        match self {
+            Self::Classes(classes) => {
+                if let Some(count) = counts.get_mut(classes[row] as usize) {
+                    *count += 1;
+                }
+            }
+            Self::Lists { width, all } => {
+                for (count, one) in counts.iter_mut().zip(&all[row * width..(row + 1) * width]) {
+                    *count += u64::from(*one);
+                }
+            }
+            Self::Values(_) => {}
+        }
+    }
+
+    /// Whether two rows have the same label.
+    pub(crate) fn agree(&self, a: usize, b: usize) -> bool {
+        match self {
+            Self::Classes(classes) => classes[a] == classes[b],
+            Self::Lists { width, all } => {
+                all[a * width..(a + 1) * width] == all[b * width..(b + 1) * width]
+            }
+            Self::Values(values) => values[a] == values[b],
+        }
+    }
+}
+
+/// Does once for each text what rows with the same label ask for again and again.
+struct Remembered<T> {
+    known: HashMap<TextId, T>,
+    last: Option<(TextId, T)>,
+}
+
+impl<T: Copy> Remembered<T> {
+    fn new() -> Self {
+        Self {
+            known: HashMap::new(),
+            last: None,
+        }
+    }
+
+    fn get(&mut self, id: TextId, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        if let Some((_, last)) = self.last.filter(|(last, _)| *last == id) {
+            return Ok(last);
+        }
+        let found = match self.known.get(&id) {
+            Some(known) => *known,
+            None => {
+                let made = make()?;
+                if self.known.len() < 4096 {
+                    self.known.insert(id, made);
+                }
+                made
+            }
+        };
+        self.last = Some((id, found));
+        Ok(found)
+    }
+}
 
 /// Makes a label of every row's text. Rows of given splits fix the classes by their training rows.
 ///
@@ -15,46 +100,40 @@ use crate::{Error, Result};
 /// With file and line: a label outside the classes, no number where one is needed, a list of another length.
 /// Fewer than two classes.
 pub(crate) fn resolve(
-    rows: &[Row],
-    files: &[PathBuf],
+    rows: &Rows,
     plan: LabelKindPlan,
     classes: Option<&[String]>,
-) -> Result<(LabelKind, Vec<Label>)> {
+) -> Result<(LabelKind, LabelColumn)> {
     match plan {
-        LabelKindPlan::Auto | LabelKindPlan::Classes => resolve_classes(rows, files, plan, classes),
-        LabelKindPlan::Regression => resolve_values(rows, files),
-        LabelKindPlan::Multilabel => resolve_lists(rows, files, classes),
+        LabelKindPlan::Auto | LabelKindPlan::Classes => resolve_classes(rows, plan, classes),
+        LabelKindPlan::Regression => resolve_values(rows),
+        LabelKindPlan::Multilabel => resolve_lists(rows, classes),
     }
 }
 
 fn resolve_classes(
-    rows: &[Row],
-    files: &[PathBuf],
+    rows: &Rows,
     plan: LabelKindPlan,
     classes: Option<&[String]>,
-) -> Result<(LabelKind, Vec<Label>)> {
+) -> Result<(LabelKind, LabelColumn)> {
     let names = match classes {
         Some(names) => names.to_vec(),
         None => {
-            // Where splits are given, what training never shows cannot be learned: its rows are the measure.
-            let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
-            let found: BTreeSet<&str> = rows
-                .iter()
-                .filter(measure)
-                .map(|row| row.label.as_str())
-                .collect();
-            if plan == LabelKindPlan::Auto
-                && let Some(row) = rows.iter().find(|row| is_measurement(&row.label))
-            {
-                return Err(row.error(
-                    files,
-                    format!(
-                        "the label `{}` looks like a measurement; say `label_kind: regression`, or `label_kind: classes` when it is the name of a class",
-                        row.label
-                    ),
-                ));
+            let mut measured = Remembered::new();
+            if plan == LabelKindPlan::Auto {
+                for row in rows.all() {
+                    let text = rows.label(row);
+                    if measured.get(row.label, || Ok(is_measurement(text)))? {
+                        return Err(rows.error(
+                            row,
+                            format!(
+                                "the label `{text}` looks like a measurement; say `label_kind: regression`, or `label_kind: classes` when it is the name of a class"
+                            ),
+                        ));
+                    }
+                }
             }
-            in_order(found)?
+            in_order(found(rows))?
         }
     };
     let ids: HashMap<&str, u32> = names
@@ -71,24 +150,42 @@ fn resolve_classes(
             names.join(", ")
         )));
     }
+    let mut known = Remembered::new();
     let labels = rows
+        .all()
         .iter()
-        .map(|row| match ids.get(row.label.as_str()) {
-            Some(id) => Ok(Label::Class(*id)),
-            None => {
-                let of = if classes.is_some() { "" } else { " of train" };
-                Err(row.error(
-                    files,
-                    format!(
-                        "the label `{}` is outside the classes{of}: {}",
-                        row.label,
-                        listed(&names)
-                    ),
-                ))
-            }
+        .map(|row| {
+            known.get(row.label, || {
+                let text = rows.label(row);
+                ids.get(text).copied().ok_or_else(|| {
+                    let of = if classes.is_some() { "" } else { " of train" };
+                    rows.error(
+                        row,
+                        format!(
+                            "the label `{text}` is outside the classes{of}: {}",
+                            listed(&names)
+                        ),
+                    )
+                })
+            })
         })
         .collect::<Result<_>>()?;
-    Ok((LabelKind::Classes(names), labels))
+    Ok((LabelKind::Classes(names), LabelColumn::Classes(labels)))
+}
+
+/// The labels that make the classes.
+fn found(rows: &Rows) -> BTreeSet<&str> {
+    // Where splits are given, what training never shows cannot be learned: its rows are the measure.
+    let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
+    let mut found = BTreeSet::new();
+    let mut last = None;
+    for row in rows.all().iter().filter(measure) {
+        if last != Some(row.label) {
+            found.insert(rows.label(row));
+            last = Some(row.label);
+        }
+    }
+    found
 }
 
 /// Numbers by value, anything else by name.
@@ -132,64 +229,64 @@ fn listed(names: &[String]) -> String {
     shown.join(", ")
 }
 
-fn resolve_values(rows: &[Row], files: &[PathBuf]) -> Result<(LabelKind, Vec<Label>)> {
+fn resolve_values(rows: &Rows) -> Result<(LabelKind, LabelColumn)> {
     let labels = rows
+        .all()
         .iter()
-        .map(|row| match row.label.parse::<f32>() {
-            Ok(value) if value.is_finite() => Ok(Label::Value(value)),
-            _ => Err(row.error(
-                files,
-                format!("the label `{}` is not a finite number", row.label),
+        .map(|row| match rows.label(row).parse::<f32>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(rows.error(
+                row,
+                format!("the label `{}` is not a finite number", rows.label(row)),
             )),
         })
         .collect::<Result<_>>()?;
-    Ok((LabelKind::Regression, labels))
+    Ok((LabelKind::Regression, LabelColumn::Values(labels)))
 }
 
-fn resolve_lists(
-    rows: &[Row],
-    files: &[PathBuf],
-    classes: Option<&[String]>,
-) -> Result<(LabelKind, Vec<Label>)> {
-    let lists = rows
-        .iter()
-        .map(|row| {
-            row.label
-                .split([' ', ',', ';'])
-                .filter(|word| !word.is_empty())
-                .map(|word| match word {
-                    "0" => Ok(0),
-                    "1" => Ok(1),
-                    _ => Err(row.error(
-                        files,
-                        format!("`{word}` in the label `{}` is neither 0 nor 1", row.label),
-                    )),
-                })
-                .collect::<Result<Vec<u8>>>()
-        })
-        .collect::<Result<Vec<_>>>()?;
+fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, LabelColumn)> {
+    let entries = |row: &Row, to: &mut Vec<u8>| -> Result<usize> {
+        let text = rows.label(row);
+        let before = to.len();
+        for word in text.split([' ', ',', ';']).filter(|word| !word.is_empty()) {
+            to.push(match word {
+                "0" => 0,
+                "1" => 1,
+                _ => {
+                    return Err(rows.error(
+                        row,
+                        format!("`{word}` in the label `{text}` is neither 0 nor 1"),
+                    ));
+                }
+            });
+        }
+        Ok(to.len() - before)
+    };
+    let width = match (classes, rows.all().first()) {
+        (Some(names), _) => names.len(),
+        (None, Some(row)) => entries(row, &mut Vec::new())?,
+        (None, None) => 0,
+    };
     let names = match classes {
         Some(names) => names.to_vec(),
-        None => (0..lists.first().map_or(0, Vec::len))
-            .map(|i| i.to_string())
-            .collect(),
+        None => (0..width).map(|i| i.to_string()).collect(),
     };
-    for (row, list) in rows.iter().zip(&lists) {
-        if list.len() != names.len() {
-            return Err(row.error(
-                files,
+    let mut all = Vec::with_capacity(width * rows.all().len());
+    for row in rows.all() {
+        let found = entries(row, &mut all)?;
+        if found != width {
+            return Err(rows.error(
+                row,
                 format!(
-                    "the label `{}` has {} entries where {} are needed",
-                    row.label,
-                    list.len(),
-                    names.len()
+                    "the label `{}` has {found} entries where {width} are needed",
+                    rows.label(row)
                 ),
             ));
         }
     }
     Ok((
         LabelKind::Multilabel(names),
-        lists.into_iter().map(Label::Multi).collect(),
+        LabelColumn::Lists { width, all },
     ))
 }
 
@@ -197,32 +294,23 @@ fn resolve_lists(
 ///
 /// # Errors
 /// The classes without a training row.
-pub(crate) fn check_train(
-    kind: &LabelKind,
-    labelled: impl Iterator<Item = (Split, Label)>,
-) -> Result<()> {
-    let LabelKind::Classes(names) = kind else {
+pub(crate) fn check_train(data: &DataSet) -> Result<()> {
+    let (LabelKind::Classes(names), LabelColumn::Classes(labels)) = (&data.kind, &data.labels)
+    else {
         return Ok(());
     };
-    let mut elsewhere: BTreeMap<u32, u64> =
-        (0..names.len() as u32).map(|class| (class, 0)).collect();
-    let mut in_train = BTreeSet::new();
-    for (split, label) in labelled {
-        if let Label::Class(class) = label {
-            *elsewhere.entry(class).or_default() += u64::from(split != Split::Train);
-            if split == Split::Train {
-                in_train.insert(class);
-            }
-        }
+    let mut elsewhere = vec![0u64; names.len()];
+    let mut in_train = vec![false; names.len()];
+    for row in &data.order {
+        let (split, class) = (data.splits[*row as usize], labels[*row as usize] as usize);
+        elsewhere[class] += u64::from(split != Split::Train);
+        in_train[class] |= split == Split::Train;
     }
-    match elsewhere
-        .iter()
-        .find(|(class, _)| !in_train.contains(class))
-    {
+    match in_train.iter().position(|there| !there) {
         None => Ok(()),
-        Some((class, rows)) => Err(Error::Data(format!(
-            "train has no row of the class `{}` (dev and test have {rows}); split in another way, or leave the class out",
-            names[*class as usize]
+        Some(class) => Err(Error::Data(format!(
+            "train has no row of the class `{}` (dev and test have {}); split in another way, or leave the class out",
+            names[class], elsewhere[class]
         ))),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lingo_artifact::Split;
 use lingo_artifact::random::Stream;
+use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::{ChromosomeSplit, RatioSplit};
 use crate::row::Row;
@@ -18,40 +19,27 @@ pub(crate) fn by_chromosome(
     plan: &ChromosomeSplit,
     genome: &Genome,
 ) -> Result<Vec<Split>> {
-    for name in plan.dev.iter().chain(&plan.test) {
-        if genome.length(name).is_none() {
-            return Err(Error::Config(format!(
-                "split.chromosomes: {}",
-                genome.unknown(name)
-            )));
+    let mut of = vec![Split::Train; genome.sequences().len()];
+    for (names, split) in [(&plan.dev, Split::Dev), (&plan.test, Split::Test)] {
+        for name in names {
+            let place = genome.index(name).ok_or_else(|| {
+                Error::Config(format!("split.chromosomes: {}", genome.unknown(name)))
+            })?;
+            of[place] = split;
         }
     }
-    let of = |chrom: &str| {
-        let is_in = |names: &[String]| names.iter().any(|name| name == chrom);
-        match (is_in(&plan.dev), is_in(&plan.test)) {
-            (true, _) => Split::Dev,
-            (_, true) => Split::Test,
-            _ => Split::Train,
-        }
-    };
-    let mut known: BTreeMap<&str, Split> = BTreeMap::new();
     Ok(rows
         .iter()
-        .map(|row| {
-            let chrom = row.interval.as_ref().map_or("", |i| i.chrom.as_str());
-            *known.entry(chrom).or_insert_with(|| of(chrom))
-        })
+        .map(|row| row.chromosome().map_or(Split::Train, |i| of[i]))
         .collect())
 }
 
 /// At random, stratified: of the n rows with one label, round(n x share) go to dev and to test, the others to train.
 /// `strata` says which rows belong together; the result depends on it, the order of the rows and the seed only.
-pub(crate) fn by_ratio(strata: &[String], plan: &RatioSplit) -> Vec<Split> {
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (i, stratum) in strata.iter().enumerate() {
-        members.entry(stratum).or_default().push(i);
-    }
-    let mut splits = vec![Split::Train; strata.len()];
+pub(crate) fn by_ratio<'a>(strata: impl Iterator<Item = &'a str>, plan: &RatioSplit) -> Vec<Split> {
+    let mut members = members(strata);
+    let rows = members.values().map(Vec::len).sum();
+    let mut splits = vec![Split::Train; rows];
     let mut stream = Stream::new(plan.seed, "split");
     for rows in members.values_mut() {
         stream.shuffle(rows);
@@ -59,25 +47,34 @@ pub(crate) fn by_ratio(strata: &[String], plan: &RatioSplit) -> Vec<Split> {
         let dev = share(plan.dev.get()).min(rows.len());
         let test = share(plan.test.get()).min(rows.len() - dev);
         for row in &rows[..dev] {
-            splits[*row] = Split::Dev;
+            splits[*row as usize] = Split::Dev;
         }
         for row in &rows[dev..dev + test] {
-            splits[*row] = Split::Test;
+            splits[*row as usize] = Split::Test;
         }
     }
     splits
+}
+
+/// The rows of each stratum.
+pub(crate) fn members<'a>(strata: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<u32>> {
+    let mut members: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for (i, stratum) in strata.enumerate() {
+        members.entry(stratum).or_default().push(i as u32);
+    }
+    members
 }
 
 /// Makes sure that no split that was asked for is empty.
 ///
 /// # Errors
 /// The empty split.
-pub(crate) fn check_filled(splits: &[Split], wanted: [bool; 3]) -> Result<()> {
-    for (split, wanted) in Split::ALL.into_iter().zip(wanted) {
-        if wanted && !splits.contains(&split) {
+pub(crate) fn check_filled(counts: [u64; 3], wanted: [bool; 3]) -> Result<()> {
+    for ((split, count), wanted) in Split::ALL.into_iter().zip(counts).zip(wanted) {
+        if wanted && count == 0 {
             return Err(Error::Data(format!(
                 "{split} has no row ({} rows in all); split in another way",
-                splits.len()
+                counts.iter().sum::<u64>()
             )));
         }
     }
@@ -108,12 +105,13 @@ mod tests {
         ) {
             let (dev, test) = (f64::from(dev) / 10.0, f64::from(test) / 10.0);
             let plan = plan(1.0 - dev - test, dev, test, seed);
-            let splits = by_ratio(&strata, &plan);
+            let strata: Vec<&str> = strata.iter().map(String::as_str).collect();
+            let splits = by_ratio(strata.iter().copied(), &plan);
             prop_assert_eq!(splits.len(), strata.len());
-            prop_assert_eq!(&splits, &by_ratio(&strata, &plan));
+            prop_assert_eq!(&splits, &by_ratio(strata.iter().copied(), &plan));
             for stratum in ["a", "b", "c"] {
-                let count = |split| strata.iter().zip(&splits).filter(|(s, x)| *s == stratum && **x == split).count();
-                let n = strata.iter().filter(|s| *s == stratum).count() as f64;
+                let count = |split| strata.iter().zip(&splits).filter(|(s, x)| **s == stratum && **x == split).count();
+                let n = strata.iter().filter(|s| **s == stratum).count() as f64;
                 prop_assert!((count(Split::Dev) as f64 - n * dev).abs() <= 0.5);
                 prop_assert!((count(Split::Test) as f64 - n * test).abs() <= 1.0);
             }
@@ -122,19 +120,18 @@ mod tests {
 
     #[test]
     fn seeds_give_different_splits() {
-        let strata = vec!["x".to_string(); 100];
-        let of = |seed| by_ratio(&strata, &plan(0.8, 0.1, 0.1, seed));
+        let strata = vec!["x"; 100];
+        let of = |seed| by_ratio(strata.iter().copied(), &plan(0.8, 0.1, 0.1, seed));
         assert_ne!(of(0), of(1));
     }
 
     #[test]
     fn an_empty_split_is_told() {
-        let splits = by_ratio(&vec!["x".to_string(); 3], &plan(0.8, 0.1, 0.1, 0));
-        let message = check_filled(&splits, [true; 3]).unwrap_err().to_string();
+        let message = check_filled([3, 0, 0], [true; 3]).unwrap_err().to_string();
         assert_eq!(
             message,
             "dev has no row (3 rows in all); split in another way"
         );
-        assert!(check_filled(&splits, [true, false, false]).is_ok());
+        assert!(check_filled([3, 0, 0], [true, false, false]).is_ok());
     }
 }

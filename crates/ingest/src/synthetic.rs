@@ -8,7 +8,7 @@
 //! One seed gives the same bytes.
 
 mod background;
-mod shuffle;
+
 mod weight_matrix;
 
 use std::io::{self, Write};
@@ -19,9 +19,9 @@ use lingo_artifact::random::Stream;
 use noodles::bgzf;
 
 use crate::iupac::reverse_complement;
+use crate::shuffle::farthest_dinucleotide_shuffle;
 use crate::{Error, Result};
 use background::Background;
-use shuffle::farthest_dinucleotide_shuffle;
 use weight_matrix::WeightMatrix;
 
 /// What a synthetic genome looks like. [`SyntheticGenome::demo`] is the one in `data/demo`.

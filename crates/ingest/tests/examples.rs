@@ -3,15 +3,19 @@
 // Clippy exempts tests, but not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::progress::Silent;
+use lingo_artifact::random::Stream;
 use lingo_artifact::{Label, LabelKind, Split, Strand};
 use lingo_ingest::config::{
-    BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, RatioSplit, Source, SplitPlan,
+    BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, FoldSplit, Folds, FoldsBy,
+    GenomicNegatives, LabelKindPlan, Leakage, NegativesPlan, OnLeak, RatioSplit, ShuffledNegatives,
+    Source, SplitPlan,
 };
-use lingo_ingest::{Audit, IngestConfig, ingest, input_files, missing_files};
+use lingo_ingest::{Audit, IngestConfig, ingest, input_files, missing_files, prepare};
 
 fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
@@ -20,6 +24,10 @@ fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: 1 << 20,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
+        max_memory: lingo_artifact::ByteSize::default(),
     }
 }
 
@@ -468,4 +476,363 @@ fn narrow_peaks_and_long_beds_are_read() {
         ("chr1:10-20(.)", "AACCGGTTAC"),
     ];
     assert_eq!(seen, expected);
+}
+
+/// Random sequences, each with a relative that differs in one base of sixty, and some with their reverse complement.
+fn families(n: usize) -> Vec<Vec<String>> {
+    let mut stream = Stream::new(3, "families");
+    let mut random = |length: usize| -> String {
+        (0..length)
+            .map(|_| char::from(b"ACGT"[stream.below(4)]))
+            .collect()
+    };
+    let sequences: Vec<String> = (0..n).map(|_| random(120)).collect();
+    sequences
+        .into_iter()
+        .enumerate()
+        .map(|(i, sequence)| {
+            let mut relative = sequence.clone();
+            let other = if &sequence[60..61] == "A" { "C" } else { "A" };
+            relative.replace_range(60..61, other);
+            let turned = lingo_ingest::iupac::reverse_complement(sequence.as_bytes());
+            let turned = String::from_utf8(turned).unwrap();
+            match i % 3 {
+                0 => vec![sequence],
+                1 => vec![sequence.clone(), relative],
+                _ => vec![sequence.clone(), relative, turned, sequence],
+            }
+        })
+        .collect()
+}
+
+fn table(rows: impl Iterator<Item = String>) -> String {
+    let mut text = String::from("sequence,label\n");
+    for (i, row) in rows.enumerate() {
+        text.push_str(&format!("{row},{}\n", i % 2));
+    }
+    text
+}
+
+fn one_file(file: PathBuf, split: SplitPlan) -> IngestConfig {
+    let source = CsvSource {
+        file: Some(file),
+        ..CsvSource::default()
+    };
+    config(Source::Csv(source), Some(split))
+}
+
+#[test]
+fn clusters_keep_families_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let families = families(60);
+    let file = write(
+        folder.path(),
+        "all.csv",
+        &table(families.iter().flatten().cloned()),
+    );
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    for seed in 0..4 {
+        let plan = ClusterSplit {
+            train: share(0.6),
+            dev: share(0.2),
+            test: share(0.2),
+            jaccard: share(0.5),
+            seed,
+        };
+        let mut config = one_file(file.clone(), SplitPlan::Clusters(plan));
+        config.on_leak = OnLeak::Error;
+        let examples = ingest(&config, &Silent).unwrap();
+        let split_of: HashMap<&str, Split> = examples
+            .rows
+            .iter()
+            .map(|e| (e.sequence.as_str(), e.split))
+            .collect();
+        for family in &families {
+            let splits: HashSet<Split> = family.iter().map(|s| split_of[s.as_str()]).collect();
+            assert_eq!(splits.len(), 1, "{family:?}");
+        }
+        let audit = audit(&examples.metadata.audit);
+        let clusters = audit.clusters.unwrap();
+        assert_eq!(
+            (
+                clusters.clusters,
+                clusters.largest,
+                clusters.not_all_compared
+            ),
+            (60, 4, 0)
+        );
+        let rows: Vec<u64> = audit.splits.iter().map(|s| s.rows).collect();
+        assert_eq!(rows.iter().sum::<u64>(), 140);
+        assert!(
+            rows[1].abs_diff(28) <= 4 && rows[2].abs_diff(28) <= 4,
+            "{rows:?}"
+        );
+    }
+}
+
+#[test]
+fn dropping_leaves_test_whole_and_nothing_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let families = families(60);
+    let mut files = [Vec::new(), Vec::new(), Vec::new()];
+    for (i, sequence) in families.iter().flatten().enumerate() {
+        files[i % 3].push(sequence.clone());
+    }
+    let [train, dev, test] = ["train", "dev", "test"].map(|name| format!("{name}.csv"));
+    let file = |name: &str, rows: &[String]| {
+        Some(write(folder.path(), name, &table(rows.iter().cloned())))
+    };
+    let source = CsvSource {
+        train: file(&train, &files[0]),
+        dev: file(&dev, &files[1]),
+        test: file(&test, &files[2]),
+        file: None,
+    };
+    let mut config = config(Source::Csv(source), None);
+    let warned = audit(&ingest(&config, &Silent).unwrap().metadata.audit);
+    assert!(warned.shared.iter().any(|s| s.near > 0), "{warned:?}");
+    config.leakage = Leakage::Exact;
+    let exact = audit(&ingest(&config, &Silent).unwrap().metadata.audit);
+    assert!(exact.shared.iter().all(|s| s.near == 0));
+    for (a, b) in exact.shared.iter().zip(&warned.shared) {
+        assert_eq!(
+            (a.same, a.reverse_complement),
+            (b.same, b.reverse_complement)
+        );
+    }
+    config.leakage = Leakage::default();
+    config.on_leak = OnLeak::Error;
+    let message = ingest(&config, &Silent).unwrap_err().to_string();
+    assert!(message.contains("`on_leak` is `error`"), "{message}");
+    config.on_leak = OnLeak::Drop;
+    let examples = ingest(&config, &Silent).unwrap();
+    let dropped = audit(&examples.metadata.audit);
+    for shared in &dropped.shared {
+        assert_eq!(
+            (shared.same, shared.reverse_complement, shared.near),
+            (0, 0, 0)
+        );
+    }
+    let rows = |split| examples.rows.iter().filter(|e| e.split == split).count();
+    assert_eq!(rows(Split::Test), files[2].len());
+    assert_eq!(
+        rows(Split::Dev) as u64 + dropped.dropped_dev,
+        files[1].len() as u64
+    );
+    assert_eq!(
+        rows(Split::Train) as u64 + dropped.dropped_train,
+        files[0].len() as u64
+    );
+    assert!(dropped.dropped_train > 0 && dropped.dropped_dev > 0);
+    assert!(dropped.warnings()[0].contains("taken out of train: dev or test has"));
+    // Without an audit nothing is looked at, and the rows are the same.
+    config.on_leak = OnLeak::Warn;
+    config.leakage = Leakage::Unexamined;
+    let unexamined = ingest(&config, &Silent).unwrap();
+    assert!(unexamined.metadata.audit.is_null());
+    assert_eq!(unexamined.rows.len(), 140);
+}
+
+#[test]
+fn folds_test_every_row_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(1, "folds test");
+    let genome: String = (0..7)
+        .map(|i| {
+            let bases: String = (0..300)
+                .map(|_| char::from(b"ACGT"[stream.below(4)]))
+                .collect();
+            format!(">s{i}\n{bases}\n")
+        })
+        .collect();
+    let fasta = write(folder.path(), "g.fa", &genome);
+    let rows: String = (0..70)
+        .map(|i| format!("s{}\t{}\t{}\tr{i}\t{}\n", i % 7, i, i + 40, i % 2))
+        .collect();
+    let bed = write(folder.path(), "r.bed", &rows);
+    for by in [FoldsBy::Class, FoldsBy::Chromosome] {
+        let mut tested: Vec<String> = Vec::new();
+        for fold in 1..=5 {
+            let plan = FoldSplit {
+                k: Folds::try_from(5).unwrap(),
+                by,
+                seed: 7,
+                fold: NonZeroU32::new(fold),
+            };
+            let source = Source::Bed(bed_source(fasta.clone(), vec![bed.clone()]));
+            let examples = ingest(&config(source, Some(SplitPlan::Folds(plan))), &Silent).unwrap();
+            assert_eq!(examples.rows.len(), 70);
+            let of = |split| examples.rows.iter().filter(move |e| e.split == split);
+            tested.extend(of(Split::Test).map(|e| e.id.clone()));
+            let chromosomes = |split| -> HashSet<String> {
+                of(split)
+                    .map(|e| e.interval.as_ref().unwrap().chrom.clone())
+                    .collect()
+            };
+            match by {
+                FoldsBy::Class => assert_eq!(of(Split::Test).count(), 14),
+                FoldsBy::Chromosome => {
+                    assert!(chromosomes(Split::Test).is_disjoint(&chromosomes(Split::Train)));
+                    assert!(chromosomes(Split::Test).is_disjoint(&chromosomes(Split::Dev)));
+                }
+            }
+        }
+        tested.sort();
+        let mut all: Vec<String> = (0..70).map(|i| format!("r{i}")).collect();
+        all.sort();
+        assert_eq!(tested, all);
+    }
+}
+
+#[test]
+fn negatives_join_their_positives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(2, "negatives test");
+    let bases: String = (0..20_000)
+        .map(|_| char::from(b"ACGT"[stream.below(4)]))
+        .collect();
+    let fasta = write(
+        folder.path(),
+        "g.fa",
+        &format!(">s\n{bases}\n>t\n{bases}\n"),
+    );
+    let rows: String = (0..40)
+        .map(|i| {
+            format!(
+                "{}\t{}\t{}\tp{i}\t0\t-\n",
+                ["s", "t"][i % 2],
+                300 * i,
+                300 * i + 80
+            )
+        })
+        .collect();
+    let bed = write(folder.path(), "peaks.bed", &rows);
+    let source = BedSource {
+        label: BedLabel::PerFile(vec!["peak".into()]),
+        ..bed_source(fasta, vec![bed])
+    };
+    let split = SplitPlan::Chromosomes(ChromosomeSplit {
+        dev: Vec::new(),
+        test: vec!["t".into()],
+    });
+    let mut config = config(Source::Bed(source), Some(split));
+    let label = "negative".to_string();
+    let per_positive = NonZeroU32::new(2).unwrap();
+    config.negatives = Some(NegativesPlan::Shuffle(ShuffledNegatives {
+        per_positive,
+        label: label.clone(),
+        seed: 1,
+    }));
+    let examples = ingest(&config, &Silent).unwrap();
+    assert_eq!(examples.metadata.labels.names(), ["negative", "peak"]);
+    assert_eq!(audit(&examples.metadata.audit).negatives, 80);
+    let by_id: HashMap<&str, _> = examples.rows.iter().map(|e| (e.id.as_str(), e)).collect();
+    let sorted_pairs = |sequence: &str| {
+        let mut pairs: Vec<[u8; 2]> = sequence
+            .as_bytes()
+            .windows(2)
+            .map(|p| [p[0], p[1]])
+            .collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    for i in 0..40 {
+        let positive = by_id[format!("p{i}").as_str()];
+        for copy in 1..=2 {
+            let negative = by_id[format!("p{i}/shuffled-{copy}").as_str()];
+            // On the chromosome of its positive, so in its split.
+            assert_eq!(negative.split, positive.split);
+            assert_eq!(
+                (&negative.label, &negative.interval),
+                (&Label::Class(0), &None)
+            );
+            assert_ne!(negative.sequence, positive.sequence);
+            assert_eq!(
+                sorted_pairs(&negative.sequence),
+                sorted_pairs(&positive.sequence)
+            );
+        }
+    }
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
+        per_positive,
+        gc_tolerance: share(0.05),
+        margin: 10,
+        label,
+        seed: 1,
+    }));
+    let examples = ingest(&config, &Silent).unwrap();
+    assert_eq!(examples.rows.len(), 120);
+    let interval = |class: u32| {
+        let of_class = move |e: &&lingo_artifact::example::Example| e.label == Label::Class(class);
+        examples
+            .rows
+            .iter()
+            .filter(of_class)
+            .map(|e| e.interval.clone().unwrap())
+    };
+    for negative in interval(0) {
+        assert_eq!(negative.end - negative.start, 80);
+        for positive in interval(1).filter(|p| p.chrom == negative.chrom) {
+            assert!(negative.end + 10 <= positive.start || positive.end + 10 <= negative.start);
+        }
+    }
+    // What is drawn reads as any window does.
+    let path = folder.path().join("e.parquet");
+    examples.write(&path).unwrap();
+    assert_eq!(
+        lingo_artifact::example::Examples::read(&path).unwrap(),
+        examples
+    );
+}
+
+#[test]
+fn streamed_files_are_those_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(
+        folder.path(),
+        "all.csv",
+        &table(families(900).into_iter().flatten()),
+    );
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    let plan = RatioSplit {
+        train: share(0.6),
+        dev: share(0.2),
+        test: share(0.2),
+        seed: 1,
+    };
+    let mut config = one_file(file, SplitPlan::Ratios(plan));
+    config.max_memory = lingo_artifact::ByteSize::LEAST;
+    config.max_uncompressed_bytes = 1 << 24;
+    let data = prepare(&config, &Silent).unwrap();
+    let whole = data.examples().unwrap();
+    for ending in ["parquet", "csv", "tsv", "fa"] {
+        let [streamed, at_once] =
+            ["streamed", "whole"].map(|n| folder.path().join(n).with_extension(ending));
+        data.write(&streamed).unwrap();
+        whole.write(&at_once).unwrap();
+        if ending == "parquet" {
+            let read = lingo_artifact::example::Examples::read;
+            assert_eq!(read(&streamed).unwrap(), read(&at_once).unwrap());
+        } else {
+            assert_eq!(
+                std::fs::read(&streamed).unwrap(),
+                std::fs::read(&at_once).unwrap(),
+                "{ending}"
+            );
+        }
+    }
+    // One thread or several: the same bytes.
+    let pool = |n| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n)
+            .build()
+            .unwrap()
+    };
+    let [one, many] = [1, 5].map(|n| {
+        let path = folder.path().join(format!("threads-{n}.parquet"));
+        pool(n).install(|| prepare(&config, &Silent).unwrap().write(&path).unwrap());
+        std::fs::read(path).unwrap()
+    });
+    assert!(one == many);
 }

@@ -362,6 +362,10 @@ fn csv_config(case: &Case, kind: LabelKindPlan) -> IngestConfig {
         label_kind: kind,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
+        max_memory: lingo_artifact::ByteSize::default(),
     }
 }
 
@@ -545,6 +549,10 @@ fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
+        max_memory: lingo_artifact::ByteSize::default(),
     }
 }
 
@@ -651,7 +659,7 @@ fn contradictory_configurations() {
                 ..CsvSource::default()
             }
         },
-        "ingest: a `csv` source with one `file` needs `split: { ratios: ... }`",
+        "ingest: a `csv` source with one `file` needs `split: { ratios: ... }`, `folds` or `clusters`",
     );
     t(
         &|config, _| {

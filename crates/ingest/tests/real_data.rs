@@ -14,7 +14,7 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Split, Strand};
 use lingo_ingest::config::{
-    BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, Source, SplitPlan,
+    BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, OnLeak, Source, SplitPlan,
 };
 use lingo_ingest::{
     Audit, BedOptions, BedRow, Error, Genome, IngestConfig, extract, ingest, read_bed,
@@ -127,6 +127,10 @@ fn one_yeast_mark_becomes_examples() {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
+        max_memory: lingo_artifact::ByteSize::default(),
     };
     let examples = ingest(&config, &Silent).unwrap();
     assert_eq!(examples.rows.len(), 1_438);
@@ -158,6 +162,10 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         label_kind: LabelKindPlan::Auto,
         classes: None,
         max_uncompressed_bytes: LIMIT,
+        negatives: None,
+        leakage: Default::default(),
+        on_leak: Default::default(),
+        max_memory: lingo_artifact::ByteSize::default(),
     };
     let examples = ingest(&config, &Silent).unwrap();
     let audit: Audit = serde_json::from_value(examples.metadata.audit).unwrap();
@@ -167,8 +175,48 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         .map(|s| (s.rows, s.duplicate_rows))
         .collect();
     assert_eq!(duplicates, [(19_000, 3_789), (1_000, 15), (1_000, 0)]);
-    let same: Vec<u64> = audit.shared.iter().map(|s| s.same).collect();
-    assert_eq!(same, [358, 0, 0]);
+    // tests/oracles/leakage.py, which compares without an index.
+    let shared = |audit: &Audit| -> Vec<[u64; 4]> {
+        let counts = |s: &lingo_ingest::audit::Shared| {
+            [
+                s.same,
+                s.reverse_complement,
+                s.near,
+                s.near_not_all_compared,
+            ]
+        };
+        audit.shared.iter().map(counts).collect()
+    };
+    assert_eq!(
+        shared(&audit),
+        [[358, 0, 18, 0], [0, 0, 23, 0], [0, 0, 5, 0]]
+    );
+    // What is dropped leaves nothing behind, and test whole.
+    let dropped = ingest(
+        &IngestConfig {
+            on_leak: OnLeak::Drop,
+            ..config.clone()
+        },
+        &Silent,
+    )
+    .unwrap();
+    let after: Audit = serde_json::from_value(dropped.metadata.audit).unwrap();
+    assert_eq!(shared(&after), [[0; 4]; 3]);
+    assert_eq!(after.splits[2].rows, 1_000);
+    assert_eq!((after.dropped_train, after.dropped_dev), (512 + 92, 4));
+    assert_eq!(after.splits[0].rows + after.dropped_train, 19_000);
+    let refused = ingest(
+        &IngestConfig {
+            on_leak: OnLeak::Error,
+            ..config
+        },
+        &Silent,
+    );
+    let message = refused.unwrap_err().to_string();
+    assert!(
+        message.contains("358 rows of dev (35.8 %): the sequence stands in train too"),
+        "{message}"
+    );
     let warnings = audit.warnings();
     assert!(
         warnings
@@ -207,6 +255,10 @@ fn every_table_of_gue_is_read() {
             label_kind: LabelKindPlan::Auto,
             classes: None,
             max_uncompressed_bytes: LIMIT,
+            negatives: None,
+            leakage: Default::default(),
+            on_leak: Default::default(),
+            max_memory: lingo_artifact::ByteSize::default(),
         };
         let examples = ingest(&config, &Silent).unwrap();
         assert_eq!(examples.metadata.labels.names(), ["0", "1"], "{task}");

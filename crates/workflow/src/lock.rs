@@ -65,6 +65,9 @@ pub struct Lock {
 pub struct LockedTask {
     /// Its name.
     pub name: String,
+    /// The task of the file that it is a fold of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold_of: Option<String>,
     /// What is predicted.
     pub description: String,
     /// Why none of its cells can run, when that is so.
@@ -141,9 +144,10 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
             };
             Some(LockedTask {
                 name: task.name.clone(),
+                fold_of: task.is_fold().then(|| task.section.clone()),
                 description: task.description.clone(),
                 missing,
-                published: table.get(&task.name).cloned().unwrap_or_default(),
+                published: table.get(&task.section).cloned().unwrap_or_default(),
             })
         })
         .collect();

@@ -113,10 +113,27 @@ impl Plan {
     /// # Errors
     /// A selected name that the pipeline has not; a device that this machine has not; an input file that cannot be read.
     pub fn new(pipeline: Pipeline, request: &Request) -> Result<Self, Error> {
+        // The name of a cross-validated task stands for all of its folds.
+        let wanted = request.only.as_ref().map(|only| -> Vec<String> {
+            let folds = pipeline
+                .tasks
+                .iter()
+                .filter(|t| t.is_fold() && only.contains(&t.section));
+            let named = only.iter().filter(|name| {
+                !pipeline
+                    .tasks
+                    .iter()
+                    .any(|t| t.is_fold() && t.section == **name)
+            });
+            named
+                .cloned()
+                .chain(folds.map(|t| t.name.clone()))
+                .collect()
+        });
         let tasks = select(
             "task",
             pipeline.tasks.iter().map(|t| t.name.as_str()),
-            request.only.as_deref(),
+            wanted.as_deref(),
         )?;
         let methods = select(
             "method",

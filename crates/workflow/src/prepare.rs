@@ -95,15 +95,15 @@ fn examples(task: &Task, task_plan: &TaskPlan, observer: &dyn Observer) -> Resul
         return Ok(());
     }
     let progress = observer.part(&format!("{}: examples", task.name));
-    let examples = lingo_ingest::ingest(&task.ingest, progress.as_ref())?;
+    let data = lingo_ingest::prepare(&task.ingest, progress.as_ref())?;
     // The old record must not stand beside the new file, not even when the program is killed here.
     TaskRecord::default().write(folder)?;
-    examples.write(&file)?;
+    data.write(&file)?;
     let record = TaskRecord {
         examples: Some(task_plan.examples),
-        labels: Some(examples.metadata.labels.clone()),
-        counts: counts(&examples),
-        audit: examples.metadata.audit.clone(),
+        labels: Some(data.labels().clone()),
+        counts: data.counts(),
+        audit: data.audit_json()?,
         ..TaskRecord::default()
     };
     record.write(folder)
@@ -182,14 +182,6 @@ impl TaskRecord {
     fn write(&self, folder: &Path) -> Result<(), Error> {
         Ok(atomic::write_json(&folder.join(TASK_RECORD), self)?)
     }
-}
-
-fn counts(examples: &Examples) -> [u64; 3] {
-    let mut counts = [0; 3];
-    for row in &examples.rows {
-        counts[row.split as usize] += 1;
-    }
-    counts
 }
 
 fn tokenize(

@@ -111,6 +111,7 @@ fn task_info(task: &LockedTask, run: &Path, warnings: &mut Vec<String>) -> TaskI
     }
     TaskInfo {
         name: task.name.clone(),
+        fold_of: task.fold_of.clone(),
         description: task.description.clone(),
         classes: record
             .labels

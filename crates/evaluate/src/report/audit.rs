@@ -14,6 +14,19 @@ struct Audit {
     shared: Vec<Shared>,
     two_labels: TwoLabels,
     dropped_outside: u64,
+    near_jaccard: Option<f64>,
+    dropped_train: u64,
+    dropped_dev: u64,
+    negatives: u64,
+    clusters: Option<Clusters>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Clusters {
+    clusters: u64,
+    largest: u64,
+    not_all_compared: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,6 +64,8 @@ struct Shared {
     found_in: String,
     same: u64,
     reverse_complement: u64,
+    near: u64,
+    near_not_all_compared: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -85,6 +100,50 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
         };
         say(s.same, "the same sequence");
         say(s.reverse_complement, "their reverse complement");
+        let nearly = format!(
+            "nearly the same sequence (Jaccard index of the 15-mers of {} or more)",
+            audit.near_jaccard.unwrap_or_default()
+        );
+        say(s.near, &nearly);
+        if s.near_not_all_compared > 0 {
+            lines.push(format!(
+                "{} {} rows have k-mers in common with too many sequences of {} to be compared with all: near-duplicates may be more.",
+                count(s.near_not_all_compared),
+                s.split,
+                s.found_in
+            ));
+        }
+    }
+    for (n, split, others) in [
+        (audit.dropped_train, "train", "dev or test has"),
+        (audit.dropped_dev, "dev", "test has"),
+    ] {
+        if n > 0 {
+            lines.push(format!(
+                "{} rows were taken out of {split}: {others} the sequence, its reverse complement or nearly the same.",
+                count(n)
+            ));
+        }
+    }
+    if audit.negatives > 0 {
+        lines.push(format!(
+            "{} negatives were made, not measured.",
+            count(audit.negatives)
+        ));
+    }
+    if let Some(c) = &audit.clusters {
+        let cut = match c.not_all_compared {
+            0 => String::new(),
+            n => format!(
+                "; {} rows were not compared with all that share k-mers",
+                count(n)
+            ),
+        };
+        lines.push(format!(
+            "The splits are made of {} clusters of similar sequences, the largest with {} rows{cut}.",
+            count(c.clusters),
+            count(c.largest)
+        ));
     }
     if audit.two_labels.sequences > 0 {
         lines.push(format!(

@@ -6,7 +6,7 @@ use super::cells::Cell;
 use super::html::{NONE, escape, fixed};
 use super::plan::ReportPlan;
 use super::results_table::SHARE_LIMIT;
-use super::summary::best_on_dev;
+use super::summary::{Spread, best_on_dev};
 use super::task::{TaskReport, items, spread};
 
 const STYLE: &str = include_str!("report.css");
@@ -78,8 +78,71 @@ fn findings(tasks: &[TaskReport]) -> String {
             task.headline()
         );
     }
+    for (name, folds) in cross_validated(tasks) {
+        let _ = write!(out, "<li>{}</li>", over_folds(name, &folds));
+    }
     out.push_str("</ul></section>\n");
     out
+}
+
+/// The cross-validated tasks, each with its folds.
+fn cross_validated<'t, 'a>(tasks: &'t [TaskReport<'a>]) -> Vec<(&'t str, Vec<&'t TaskReport<'a>>)> {
+    let mut all: Vec<(&str, Vec<&TaskReport>)> = Vec::new();
+    for task in tasks {
+        let Some(name) = task.info.fold_of.as_deref() else {
+            continue;
+        };
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, folds)) => folds.push(task),
+            None => all.push((name, vec![task])),
+        }
+    }
+    all
+}
+
+/// A method's test metric over the folds; of each fold the mean over its seeds.
+fn fold_spread(folds: &[&TaskReport], method: usize) -> Option<Spread> {
+    Spread::of(folds.iter().map(|fold| {
+        let summary = fold.methods.get(method)?;
+        Some(summary.test(fold.metric)?.mean)
+    }))
+}
+
+/// The best method over the folds on dev, and its test result, in one sentence.
+fn over_folds(name: &str, folds: &[&TaskReport]) -> String {
+    let Some(first) = folds.first() else {
+        return String::new();
+    };
+    let dev = |method: usize| {
+        Spread::of(folds.iter().map(|fold| {
+            let summary = fold.methods.get(method)?;
+            Some(summary.dev(fold.metric)?.mean)
+        }))
+    };
+    let best = (0..first.methods.len())
+        .filter_map(|method| Some((method, dev(method)?.mean)))
+        .reduce(|best, next| if next.1 > best.1 { next } else { best });
+    let told = best.and_then(|(method, _)| {
+        let test = fold_spread(folds, method)?;
+        Some(format!(
+            "<strong>{}</strong>{} reaches a test {} of <strong>{}</strong> over {} of {} folds.",
+            escape(first.methods[method].method),
+            if first.methods.len() > 1 {
+                ", the best on dev,"
+            } else {
+                ""
+            },
+            first.metric_name(),
+            spread(&test, 3),
+            test.n,
+            folds.len()
+        ))
+    });
+    format!(
+        "Cross-validation of {}: {}",
+        escape(name),
+        told.unwrap_or_else(|| "no fold has finished yet.".into())
+    )
 }
 
 /// Task by method, the test mean of each.
@@ -111,6 +174,23 @@ fn overview(plan: &ReportPlan, tasks: &[TaskReport]) -> String {
             };
         }
         let floor = task.floor().map_or(NONE.to_string(), |f| fixed(f, 3));
+        let _ = write!(out, "<td class=\"n\">{floor}</td></tr>");
+    }
+    for (name, folds) in cross_validated(tasks) {
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\">{}<small>mean \u{b1} standard deviation over {} folds</small></th>",
+            escape(name),
+            folds.len()
+        );
+        for method in 0..plan.methods.len() {
+            let _ = match fold_spread(&folds, method) {
+                Some(s) => write!(out, "<td class=\"n\">{}</td>", spread(&s, 3)),
+                None => write!(out, "<td class=\"n hole\">not run</td>"),
+            };
+        }
+        let floor = Spread::of(folds.iter().map(|fold| fold.floor()));
+        let floor = floor.map_or(NONE.to_string(), |f| fixed(f.mean, 3));
         let _ = write!(out, "<td class=\"n\">{floor}</td></tr>");
     }
     out.push_str("</tbody></table></div></section>\n");

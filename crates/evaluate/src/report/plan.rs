@@ -33,6 +33,8 @@ pub struct ReportPlan {
 pub struct TaskInfo {
     /// Its name, which is also its folder's.
     pub name: String,
+    /// The cross-validated task that it is a fold of: the report averages over its folds.
+    pub fold_of: Option<String>,
     /// What is to be predicted, in a sentence; may be empty.
     pub description: String,
     /// The classes' names, none for regression.

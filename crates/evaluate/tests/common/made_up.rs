@@ -176,6 +176,7 @@ fn task(name: &str, classes: usize) -> Outcome<TaskInfo> {
     let absent = name == "absent";
     Ok(TaskInfo {
         name: name.to_string(),
+        fold_of: None,
         description: "Whether an invented sequence holds an invented site.".into(),
         classes: vec!["other".into(), "donor <i>".into()],
         counts: if absent { [0; 3] } else { [4904, 613, 613] },

@@ -101,8 +101,18 @@ proptest! {
         let path = folder.path().join("g.fa");
         std::fs::write(&path, pack(&text(&sequences, layout, final_newline), layout)).unwrap();
         // The first opening makes the index, the second uses it.
-        for _ in 0..2 {
-            let genome = Genome::open_with_cache(&path, LIMIT, None).unwrap();
+        let whole = matches!(layout, Layout::Gzip | Layout::Ragged);
+        for most in [LIMIT, LIMIT, 0] {
+            // With no memory at all the file is read window by window or block by block, where that can be done.
+            let opened = Genome::open_with_cache(&path, LIMIT, most, None);
+            if most == 0 && whole {
+                // Ragged lines of few bases may happen to be regular.
+                prop_assert!(layout_is_ragged(layout) || opened.is_err());
+            }
+            let Ok(genome) = opened else {
+                prop_assert!(most == 0 && whole);
+                continue;
+            };
             for (i, sequence) in sequences.iter().enumerate() {
                 let normal = sequence.to_uppercase().replace('U', "T");
                 prop_assert_eq!(&genome.sequences()[i], &(format!("s{i}"), sequence.len() as u64));
@@ -128,13 +138,56 @@ proptest! {
     }
 }
 
+fn layout_is_ragged(layout: Layout) -> bool {
+    matches!(layout, Layout::Ragged)
+}
+
+#[test]
+fn what_does_not_fit_says_what_would() {
+    fn t(layout: Layout, expected: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.fa");
+        let sequence = "ACGT".repeat(20);
+        std::fs::write(&path, pack(&text(&[sequence], layout, true), layout)).unwrap();
+        let message = Genome::open_with_cache(&path, LIMIT, 10, None)
+            .unwrap_err()
+            .to_string();
+        for expected in expected {
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+    t(
+        Layout::Gzip,
+        &["gzip can only be unpacked whole", "more than 10 B", "bgzip"],
+    );
+    t(
+        Layout::Ragged,
+        &["its lines are of several lengths", "raise max_memory"],
+    );
+}
+
+#[test]
+fn a_file_that_is_cut_under_its_map_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.fa");
+    fs::write(&path, ">a\nACGT\nACGT\n").unwrap();
+    let genome = Genome::open_with_cache(&path, LIMIT, LIMIT, None).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(5).unwrap();
+    let message = genome.bases("a", 0, 8).unwrap_err().to_string();
+    assert!(
+        message.contains("the file was cut from 13 to 5 bytes"),
+        "{message}"
+    );
+}
+
 #[test]
 fn the_index_equals_that_of_pyfaidx() {
     // pyfaidx 0.9.2 on the same file: name, length, offset, line bases, line width.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.fa");
     fs::write(&path, ">a first\nACGT\nAC\n\n>b\r\nACG\r\nTT\r\n>c\nGGGG").unwrap();
-    Genome::open_with_cache(&path, LIMIT, None).unwrap();
+    Genome::open_with_cache(&path, LIMIT, LIMIT, None).unwrap();
     assert_eq!(
         fs::read_to_string(crate::fai::beside(&path)).unwrap(),
         "a\t6\t9\t4\t5\nb\t5\t22\t3\t5\nc\t4\t34\t4\t4\n"
@@ -158,7 +211,7 @@ fn nothing_is_written_beside_a_read_only_file() {
             (&path, 0o444)
         };
         fs::set_permissions(protected, fs::Permissions::from_mode(mode)).unwrap();
-        let open = || Genome::open_with_cache(&path, LIMIT, Some(cache.path())).unwrap();
+        let open = || Genome::open_with_cache(&path, LIMIT, LIMIT, Some(cache.path())).unwrap();
         assert_eq!(&*open().bases("a", 4, 8).unwrap(), b"ACGT");
         assert!(!crate::fai::beside(&path).exists());
         let kept = crate::fai::cached(cache.path(), &path).unwrap();
@@ -177,7 +230,7 @@ fn a_file_that_changes_under_its_index_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.fa");
     fs::write(&path, ">a\nACGT\nACGT\n").unwrap();
-    let genome = Genome::open_with_cache(&path, LIMIT, None).unwrap();
+    let genome = Genome::open_with_cache(&path, LIMIT, LIMIT, None).unwrap();
     fs::write(&path, ">a\nA\nC\nGTACGT\n").unwrap();
     let message = genome.bases("a", 0, 8).unwrap_err().to_string();
     assert!(

@@ -54,8 +54,17 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
             faults.push(name_fault("methods", name, why).help("give the method another name"));
         }
     }
+    let mut names = BTreeSet::new();
+    let mut sections = BTreeSet::new();
     for task in &pipeline.tasks {
-        check_task(task, pipeline, &mut faults);
+        if !names.insert(&task.name) {
+            let why = "is also the name of a fold of a cross-validation";
+            faults.push(name_fault("tasks", &task.section, why).help("give the task another name"));
+        }
+        // What is wrong with one fold is wrong with all.
+        if sections.insert(&task.section) {
+            check_task(task, pipeline, &mut faults);
+        }
     }
     faults
 }
@@ -70,16 +79,19 @@ fn ranks(method: &Method) -> Option<(NonZeroU32, NonZeroU32)> {
 }
 
 fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
-    if let Some(why) = bad_name(&task.name) {
-        faults.push(name_fault("tasks", &task.name, why));
-    } else if TAKEN.contains(&task.name.as_str()) {
+    if let Some(why) = bad_name(&task.section) {
+        faults.push(name_fault("tasks", &task.section, why));
+    } else if TAKEN.contains(&task.section.as_str()) {
         let why = "is taken: the run keeps a file of its own under it";
-        faults.push(name_fault("tasks", &task.name, why).help("give the task another name"));
+        faults.push(name_fault("tasks", &task.section, why).help("give the task another name"));
     }
     if let Err(e) = task.ingest.check() {
         let message = e.to_string();
         let message = message.strip_prefix("ingest: ").unwrap_or(&message);
-        faults.push(Fault::new(keys(&["tasks", &task.name, "ingest"]), message));
+        faults.push(Fault::new(
+            keys(&["tasks", &task.section, "ingest"]),
+            message,
+        ));
     }
     if let Some(template) = &task.tokenize.prefix
         && let Err(e) = LanguagePrefix::resolve(template, &task.keys)
@@ -88,7 +100,7 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
             lingo_tokenize::Error::Prefix { message, .. } => message,
             other => other.to_string(),
         };
-        let help = format!("keys are given under `tasks.{}.keys`", task.name);
+        let help = format!("keys are given under `tasks.{}.keys`", task.section);
         let fault = Fault::new(
             prefix_place(task, pipeline),
             format!("the prefix: {message}"),
@@ -118,7 +130,7 @@ const TAKEN_IN_TASK: [&str; 3] = ["examples.parquet", "tokens.parquet", TASK_REC
 
 /// Where the prefix of a task stands: in the task, or in the file's `tokenize`.
 fn prefix_place(task: &Task, pipeline: &Pipeline) -> Vec<Step> {
-    let own = ["tasks", &task.name, "tokenize", "prefix"];
+    let own = ["tasks", &task.section, "tokenize", "prefix"];
     let stands = |path: &[&str]| {
         path.iter()
             .try_fold(&pipeline.document.node, |node, key| node.get(key))

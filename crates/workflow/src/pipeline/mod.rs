@@ -67,6 +67,8 @@ pub enum ModelPlan {
 pub struct Task {
     /// Its name: a folder of the run.
     pub name: String,
+    /// Its name in the file: the same, or for a fold of a cross-validation the part before `.fold-1`.
+    pub section: String,
     /// What is predicted; may be empty.
     pub description: String,
     /// Paths are resolved.
@@ -114,6 +116,11 @@ impl Pipeline {
 }
 
 impl Task {
+    /// Whether it is one fold of a cross-validation.
+    pub fn is_fold(&self) -> bool {
+        self.name != self.section
+    }
+
     /// The files that its examples and tokens are made from, each with its role in the file.
     pub fn inputs(&self) -> Vec<(String, PathBuf)> {
         let mut inputs: Vec<(String, PathBuf)> = lingo_ingest::input_files(&self.ingest)

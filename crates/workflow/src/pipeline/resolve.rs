@@ -1,8 +1,10 @@
 //! From the file to tasks with settings of their own.
 
+use std::num::NonZeroU32;
 use std::path::Path as FilePath;
 
 use lingo_adapt::PretrainConfig;
+use lingo_ingest::config::{FoldSplit, SplitPlan};
 use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::de::DeserializeOwned;
 
@@ -23,7 +25,7 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
         let model = model(&file.model, &document)?;
         let mut tasks = Vec::with_capacity(file.tasks.0.len());
         for (name, section) in &file.tasks.0 {
-            tasks.push(task(name, section, &file, &document)?);
+            tasks.extend(folds(task(name, section, &file, &document)?));
         }
         if tasks.is_empty() {
             layered::<lingo_adapt::TrainConfig>("train", &file.train.node, None)?;
@@ -108,6 +110,30 @@ fn pretrain(section: &PretrainSection, document: &Document) -> Result<ModelPlan,
     })
 }
 
+/// The task itself; of a cross-validation that does not say which fold, one task for each.
+///
+/// A fold is a task like any other: it has its own folder, examples, cells and place in the report, which also averages over the folds.
+fn folds(task: Task) -> Vec<Task> {
+    let Some(SplitPlan::Folds(plan)) = &task.ingest.split else {
+        return vec![task];
+    };
+    if plan.fold.is_some() {
+        return vec![task];
+    }
+    (1..=plan.k.get())
+        .filter_map(NonZeroU32::new)
+        .map(|fold| {
+            let mut of_fold = task.clone();
+            of_fold.name = format!("{}.fold-{fold}", task.section);
+            of_fold.ingest.split = Some(SplitPlan::Folds(FoldSplit {
+                fold: Some(fold),
+                ..plan.clone()
+            }));
+            of_fold
+        })
+        .collect()
+}
+
 fn task(
     name: &str,
     section: &TaskSection,
@@ -138,6 +164,7 @@ fn task(
         .or_insert_with(|| name.to_string());
     Ok(Task {
         name: name.to_string(),
+        section: name.to_string(),
         description: section.description.clone(),
         ingest,
         tokenize,
