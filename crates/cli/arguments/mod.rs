@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
-//! | `sequences` | `ingest`, `tokenize` |
+//! | `sequences` | `ingest`, `locate`, `tokenize` |
 //! | `model` | `pretrain`, `adapt`, `evaluate`, `predict` |
 
 mod model;
@@ -18,7 +18,7 @@ pub use model::{Adapt, Evaluate, Predict, Pretrain};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Validate, VerifyArguments,
 };
-pub use sequences::{Encode, Ingest, Inspect, SchemeArguments, Tokenize, TrainBpe};
+pub use sequences::{Encode, Ingest, Inspect, Locate, SchemeArguments, Tokenize, TrainBpe};
 
 /// What every help page ends with.
 const EXIT_CODES: &str = "\
@@ -92,6 +92,8 @@ pub enum Command {
     Schema,
     /// Make labelled examples of a genome and intervals, or of tables of sequences.
     Ingest(Ingest),
+    /// Find where sequences lie in a genome, so that a data set without coordinates can be split by chromosome.
+    Locate(Locate),
     /// Turn sequences into tokens.
     #[command(subcommand)]
     Tokenize(Tokenize),

@@ -86,6 +86,34 @@ pub struct Ingest {
     pub json: bool,
 }
 
+/// `locate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe locate --fasta genome.fa --input train.csv --input dev.csv --input test.csv --out found.bed
+  lingo-pipe ingest --fasta genome.fa --bed found.bed --label-column 5 --dev-chromosomes XV --test-chromosomes XVI --out e.parquet
+
+Only exact matches count, on both strands; an N matches an N. The BED has the label in column 5, the strand in column 6, and in
+column 7 in how many places the sequence lies. A sequence in more than --max-hits places is counted and left out: which of
+them it came from is not known, and its chromosome would be a guess.")]
+pub struct Locate {
+    /// The genome: FASTA, plain, gzip or bgzf.
+    #[arg(long)]
+    pub fasta: PathBuf,
+    /// Sequences to look for: a table with the columns `sequence,label`, or FASTA (`>id` or `>id|label`). May be given several times.
+    #[arg(long, short, required = true)]
+    pub input: Vec<PathBuf>,
+    /// Where the places go, as BED, or - for stdout.
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// Write the places of sequences that lie in at most so many.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub max_hits: NonZeroU32,
+    /// Print the counts as one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `tokenize`.
 #[derive(Debug, Subcommand)]
 pub enum Tokenize {

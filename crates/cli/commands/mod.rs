@@ -3,6 +3,7 @@
 mod adapt;
 mod evaluate;
 mod ingest;
+mod locate;
 mod pipeline;
 mod predict;
 mod pretrain;
@@ -40,6 +41,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Graph(arguments) => pipeline::graph(&arguments),
         Command::Schema => output::print_json(&lingo_workflow::pipeline::file::schema()),
         Command::Ingest(arguments) => ingest::ingest(arguments, terminal),
+        Command::Locate(arguments) => locate::locate(&arguments, terminal),
         Command::Tokenize(arguments) => tokenize::tokenize(arguments, terminal),
         Command::Pretrain(arguments) => pretrain::pretrain(arguments, terminal),
         Command::Adapt(arguments) => adapt::adapt(arguments, terminal),

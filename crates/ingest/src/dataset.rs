@@ -18,7 +18,7 @@ use lingo_artifact::{ByteSize, LabelKind, Split, atomic};
 use rayon::prelude::*;
 
 use crate::labels::LabelColumn;
-use crate::row::{Content, Row, Rows};
+use crate::row::{Content, Row, Rows, Window};
 use crate::{Audit, Error, Genome, Result};
 
 /// What a task's examples are, before any file of them is written.
@@ -34,9 +34,22 @@ pub struct DataSet {
     /// The rows in the order of the output.
     pub(crate) order: Vec<u32>,
     pub(crate) audit: Option<Audit>,
+    /// What the source left out, and how often.
+    pub(crate) left_out: Vec<LeftOut>,
     /// The files that go into the metadata.
     pub(crate) sources: Vec<PathBuf>,
     pub(crate) max_memory: ByteSize,
+}
+
+/// What a source left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Its name in the audit.
+    pub(crate) key: &'static str,
+    /// What it is, for people, of many.
+    pub(crate) what: &'static str,
+    /// How many.
+    pub(crate) rows: u64,
 }
 
 /// The sequences of some rows, one behind the other.
@@ -102,8 +115,19 @@ impl DataSet {
     /// # Errors
     /// None that is known.
     pub fn audit_json(&self) -> Result<serde_json::Value> {
-        serde_json::to_value(&self.audit)
-            .map_err(|e| Error::Data(format!("the audit cannot be written as JSON: {e}")))
+        let failed = |e| Error::Data(format!("the audit cannot be written as JSON: {e}"));
+        let mut audit = serde_json::to_value(&self.audit).map_err(failed)?;
+        if let (Some(fields), false) = (audit.as_object_mut(), self.left_out.is_empty()) {
+            let counts = self
+                .left_out
+                .iter()
+                .map(|l| (l.key.to_string(), l.rows.into()));
+            fields.insert(
+                "left_out".into(),
+                serde_json::Value::Object(counts.collect()),
+            );
+        }
+        Ok(audit)
     }
 
     /// Writes `.parquet`, `.csv`, `.tsv` or `.fa` atomically, row group by row group.
@@ -225,13 +249,11 @@ impl DataSet {
             let row = &self.rows.all()[number];
             let split = self.splits[number];
             let sequence = sequences.next().unwrap_or_default();
-            let (sequence2, interval) = match row.content {
-                Content::Window(w) => {
-                    let chrom = self.chromosome(w.sequence);
-                    (None, Some((chrom, w.start, w.end, w.strand)))
-                }
-                Content::Text { second, .. } => (second.and_then(|_| sequences.next()), None),
-            };
+            let sequence2 = is_pair(row).then(|| sequences.next()).flatten();
+            let interval = self.rows.window(row).map(|w| {
+                let chrom = self.chromosome(w.sequence);
+                (chrom, w.start, w.end, w.strand)
+            });
             ExampleRef {
                 id: self.id(row, split),
                 split,
@@ -245,16 +267,17 @@ impl DataSet {
 
     /// What an example is called.
     pub(crate) fn id(&self, row: &Row, split: Split) -> Cow<'_, str> {
-        match (row.name, row.content) {
-            (Some(name), _) => Cow::Borrowed(self.rows.texts.get(name)),
-            (None, Content::Window(w)) => Cow::Owned(format!(
+        match (row.name, row.content, self.rows.window(row)) {
+            (Some(name), ..) => Cow::Borrowed(self.rows.texts.get(name)),
+            (None, Content::Text { number, .. }, _) => Cow::Owned(format!("{split}:{number}")),
+            (None, _, Some(w)) => Cow::Owned(format!(
                 "{}:{}-{}({})",
                 self.chromosome(w.sequence),
                 w.start,
                 w.end,
                 w.strand
             )),
-            (None, Content::Text { number, .. }) => Cow::Owned(format!("{split}:{number}")),
+            (None, _, None) => Cow::Borrowed(""),
         }
     }
 
@@ -284,30 +307,56 @@ impl DataSet {
 
     fn append(&self, row: &Row, piece: &mut Piece) -> Result<()> {
         match row.content {
-            Content::Window(w) => {
-                let genome = self
-                    .genome
-                    .as_ref()
-                    .ok_or_else(|| Error::Data("a window without a genome".into()))?;
-                genome.append(
-                    w.sequence as usize,
-                    w.start,
-                    w.end,
-                    w.strand,
-                    &mut piece.bases,
-                )?;
+            Content::Window(window) => self.append_window(window, piece)?,
+            Content::Padded(number) => {
+                let padding = self.rows.padding(number);
+                let pad = |n: u32, piece: &mut Piece| {
+                    piece.bases.extend(std::iter::repeat_n(b'N', n as usize));
+                };
+                pad(padding.before, piece);
+                self.append_window(padding.window, piece)?;
+                pad(padding.behind, piece);
+            }
+            Content::Edited(number) => {
+                let edit = self.rows.edit(number);
+                let first = piece.bases.len();
+                self.append_window(edit.window, piece)?;
                 piece.ends.push(piece.bases.len());
+                // The bases before the variant, the variant, and what the genome has behind it, to the same length.
+                let width = piece.bases.len() - first;
+                let before = edit.before as usize;
+                let alternate = self.rows.texts.get(edit.alternate).as_bytes();
+                piece.bases.extend_from_within(first..first + before);
+                piece.bases.extend_from_slice(alternate);
+                let behind = edit.window.start + u64::from(edit.before) + u64::from(edit.replaced);
+                let missing = width.saturating_sub(before + alternate.len());
+                let rest = Window {
+                    start: behind,
+                    end: behind + missing as u64,
+                    ..edit.window
+                };
+                self.append_window(rest, piece)?;
             }
             Content::Text { first, second, .. } => {
-                for text in std::iter::once(first).chain(second) {
-                    piece
-                        .bases
-                        .extend_from_slice(self.rows.texts.get(text).as_bytes());
+                let text = |id| self.rows.texts.get(id).as_bytes();
+                piece.bases.extend_from_slice(text(first));
+                if let Some(second) = second {
                     piece.ends.push(piece.bases.len());
+                    piece.bases.extend_from_slice(text(second));
                 }
             }
         }
+        piece.ends.push(piece.bases.len());
         Ok(())
+    }
+
+    fn append_window(&self, w: Window, piece: &mut Piece) -> Result<()> {
+        let genome = self
+            .genome
+            .as_ref()
+            .ok_or_else(|| Error::Data("a window without a genome".into()))?;
+        let bases = &mut piece.bases;
+        genome.append(w.sequence as usize, w.start, w.end, w.strand, bases)
     }
 
     /// The lengths of a row's sequences, without looking at their bases.
@@ -315,6 +364,15 @@ impl DataSet {
         let length = |text| self.rows.texts.length(text);
         let (first, second) = match row.content {
             Content::Window(w) => (w.end - w.start, None),
+            Content::Padded(number) => {
+                let p = self.rows.padding(number);
+                let beyond = u64::from(p.before) + u64::from(p.behind);
+                (p.window.end - p.window.start + beyond, None)
+            }
+            Content::Edited(number) => {
+                let w = self.rows.edit(number).window;
+                (w.end - w.start, Some(w.end - w.start))
+            }
             Content::Text { first, second, .. } => (length(first), second.map(length)),
         };
         std::iter::once(first).chain(second)
@@ -343,16 +401,8 @@ impl DataSet {
     fn shape(&self) -> Shape {
         let all = self.rows.all().iter();
         Shape {
-            pairs: all.clone().any(|r| {
-                matches!(
-                    r.content,
-                    Content::Text {
-                        second: Some(_),
-                        ..
-                    }
-                )
-            }),
-            intervals: all.clone().any(|r| matches!(r.content, Content::Window(_))),
+            pairs: all.clone().any(is_pair),
+            intervals: all.clone().any(|row| self.rows.window(row).is_some()),
         }
     }
 
@@ -390,6 +440,15 @@ impl Piece {
         starts
             .zip(&self.ends)
             .map(|(start, end)| std::str::from_utf8(&self.bases[start..*end]).unwrap_or_default())
+    }
+}
+
+/// Whether a row has two sequences.
+pub(crate) fn is_pair(row: &Row) -> bool {
+    match row.content {
+        Content::Edited(_) => true,
+        Content::Text { second, .. } => second.is_some(),
+        Content::Window(_) | Content::Padded(_) => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
@@ -9,11 +10,15 @@ use lingo_artifact::{LabelKind, Split};
 
 use crate::audit::audit;
 use crate::bed::{BedOptions, each_row};
-use crate::config::{BedLabel, BedSource, CsvSource, IngestConfig, Source, SplitPlan, input_files};
-use crate::dataset::{DataSet, in_order_of_splits};
+use crate::config::{
+    BedLabel, BedSource, CsvSource, IngestConfig, RatioSplit, Source, SplitPlan, input_files,
+};
+use crate::dataset::{DataSet, LeftOut, in_order_of_splits, is_pair};
 use crate::extract::place;
+use crate::labels::LabelColumn;
 use crate::row::{self, Content, Row, Rows};
-use crate::{Error, Genome, Result, labelled_table, labels, split_rows};
+use crate::sources::DevFromTrain;
+use crate::{Error, Genome, Result, labelled_table, labels, read_sources, split_rows};
 
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
@@ -34,11 +39,19 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     config.check()?;
     let sources = input_files(config);
     progress.begin("reading", sources.len() as u64);
-    let read = match &config.source {
+    let mut read = match &config.source {
         Source::Bed(source) => read_intervals(config, source, progress)?,
         Source::Csv(source) => read_tables(config, source, progress)?,
+        Source::Vcf(source) => read_sources::variants(config, source, progress)?,
+        Source::Gff(source) => read_sources::features(config, source, progress)?,
+        Source::IntervalCsv(source) => read_sources::interval_tables(config, source, progress)?,
+        Source::LabelledFasta(source) => read_sources::labelled_fasta(config, source, progress)?,
+        Source::PeakMatrix(source) => read_sources::peak_matrix(config, source, progress)?,
     };
-    let (kind, labels) = labels::resolve(&read.rows, config.label_kind, config.classes.as_deref())?;
+    let (kind, labels) = match read.labels.take() {
+        Some(made) => made,
+        None => labels::resolve(&read.rows, config.label_kind, config.classes.as_deref())?,
+    };
     let splits = split(config, &read, &kind)?;
     labels::check_train(&kind, &splits, &labels)?;
     let mut data = DataSet {
@@ -49,6 +62,7 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         labels,
         splits,
         audit: None,
+        left_out: read.left_out,
         sources,
         max_memory: config.max_memory,
     };
@@ -58,15 +72,39 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     for warning in audit.warnings() {
         progress.say(&warning);
     }
+    for LeftOut { what, rows, .. } in data.left_out.iter().filter(|l| l.rows > 0) {
+        progress.say(&format!("left out: {rows} {what}"));
+    }
     data.audit = Some(audit);
     Ok(data)
 }
 
 /// What the files of a source hold.
-struct Read {
-    rows: Rows,
-    genome: Option<Genome>,
-    dropped_outside: u64,
+pub(crate) struct Read {
+    pub(crate) rows: Rows,
+    pub(crate) genome: Option<Genome>,
+    /// Windows that would have left their chromosome.
+    pub(crate) dropped_outside: u64,
+    /// What else did not become a row.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// The labels, when the source makes them itself.
+    pub(crate) labels: Option<(LabelKind, LabelColumn)>,
+    /// Dev is a share of the training rows.
+    pub(crate) dev_from_train: Option<DevFromTrain>,
+}
+
+impl Read {
+    /// Rows whose labels are texts, with nothing left out.
+    pub(crate) fn new(rows: Rows, genome: Option<Genome>) -> Self {
+        Self {
+            rows,
+            genome,
+            dropped_outside: 0,
+            left_out: Vec::new(),
+            labels: None,
+            dev_from_train: None,
+        }
+    }
 }
 
 fn read_intervals(
@@ -119,11 +157,9 @@ fn read_intervals(
             "each of the {dropped_outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
         )));
     }
-    Ok(Read {
-        rows,
-        genome: Some(genome),
-        dropped_outside,
-    })
+    let mut read = Read::new(rows, Some(genome));
+    read.dropped_outside = dropped_outside;
+    Ok(read)
 }
 
 fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progress) -> Result<Read> {
@@ -138,15 +174,6 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
     .collect();
     let files = tables.iter().map(|(path, _)| (*path).clone()).collect();
     let mut rows = Rows::new(files, config.max_memory);
-    let pairs = |row: &Row| {
-        matches!(
-            row.content,
-            Content::Text {
-                second: Some(_),
-                ..
-            }
-        )
-    };
     for (number, (path, split)) in tables.iter().enumerate() {
         let before = rows.all().len();
         labelled_table::read(
@@ -157,7 +184,7 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
             &mut rows,
         )?;
         if let (Some(a), Some(b)) = (rows.all().first(), rows.all().get(before))
-            && pairs(a) != pairs(b)
+            && is_pair(a) != is_pair(b)
         {
             return Err(Error::line(
                 path,
@@ -170,11 +197,7 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
         }
         progress.advance(number as u64 + 1, "");
     }
-    Ok(Read {
-        rows,
-        genome: None,
-        dropped_outside: 0,
-    })
+    Ok(Read::new(rows, None))
 }
 
 /// Makes sure that rows, labels and the genome leave room for the buffers.
@@ -208,7 +231,10 @@ fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Spl
     let (splits, wanted) = match (&config.split, &read.genome) {
         (None, _) => {
             let given: Option<Vec<Split>> = read.rows.all().iter().map(|row| row.split).collect();
-            let splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
+            let mut splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
+            if let Some(plan) = &read.dev_from_train {
+                take_dev_from_train(&read.rows, &mut splits, plan)?;
+            }
             (splits, [true; 3])
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
@@ -221,15 +247,34 @@ fn split(config: &IngestConfig, read: &Read, kind: &LabelKind) -> Result<Vec<Spl
             (split_rows::by_ratio(&strata, plan), wanted)
         }
         (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => (
-            split_rows::by_chromosome(read.rows.all(), plan, genome)?,
+            split_rows::by_chromosome(&read.rows, plan, genome)?,
             [true, !plan.dev.is_empty(), !plan.test.is_empty()],
         ),
         (Some(SplitPlan::Chromosomes(_)), None) => {
             return Err(Error::Config(
-                "only a `bed` source can be split by `chromosomes`".into(),
+                "only a source with a genome can be split by `chromosomes`".into(),
             ));
         }
     };
     split_rows::check_filled(&splits, wanted)?;
     Ok(splits)
+}
+
+/// Makes dev of a share of the training rows, each class apart.
+fn take_dev_from_train(rows: &Rows, splits: &mut [Split], plan: &DevFromTrain) -> Result<()> {
+    let train: Vec<usize> = (0..splits.len())
+        .filter(|i| splits[*i] == Split::Train)
+        .collect();
+    let strata: Vec<&str> = train.iter().map(|i| rows.label(&rows.all()[*i])).collect();
+    let share = |value: f64| Probability::try_from(value).map_err(Error::Config);
+    let plan = RatioSplit {
+        train: share(1.0 - plan.share.get())?,
+        dev: plan.share,
+        test: share(0.0)?,
+        seed: plan.seed,
+    };
+    for (i, split) in train.iter().zip(split_rows::by_ratio(&strata, &plan)) {
+        splits[*i] = split;
+    }
+    Ok(())
 }

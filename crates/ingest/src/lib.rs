@@ -2,16 +2,20 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`config`] | the `ingest` section of a task |
+//! | [`config`], [`sources`] | the `ingest` section of a task; the sources beside BED and CSV |
 //! | `input` | opening a file: plain, gzip or bgzf, bounded |
 //! | [`iupac`] | the nucleotide alphabet, reverse complement |
 //! | `fasta`, `fai`, `bgzf_blocks`, [`genome`] | one checked pass over a FASTA; its index; the blocks of a bgzf file; reading a genome in part |
 //! | [`bed`], [`mod@extract`] | intervals, and their sequences |
-//! | `labelled_table` | CSV and TSV in the layout of GUE |
+//! | `labelled_table`, `interval_table`, `labelled_fasta` | CSV and TSV in the layout of GUE, and of Genomic Benchmarks; FASTA with labels |
+//! | `vcf`, `variant_pair` | variants, and the pair of sequences of each |
+//! | `gff`, `transcripts`, `feature_windows` | annotations, their transcripts, windows around both |
+//! | `peaks`, `peak_matrix` | how much of each bin peaks cover; bins with a label for each file |
+//! | [`mod@locate`] | where sequences lie in a genome |
 //! | `row`, `labels`, `split_rows` | rows on their way to examples: where a sequence is to be found, label texts to classes, rows to splits |
 //! | [`dataset`] | the rows of a task in order; sequences fetched and written piece by piece |
 //! | [`mod@audit`], `fingerprint` | counts, balance, composition, leakage |
-//! | [`mod@ingest`] | the stage |
+//! | [`mod@ingest`], `read_sources` | the stage; its sources beside BED and CSV |
 //! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
 
@@ -24,16 +28,28 @@ pub mod error;
 pub mod extract;
 mod fai;
 mod fasta;
+mod feature_windows;
 mod fingerprint;
 pub mod genome;
+mod gff;
 pub mod ingest;
 mod input;
+mod interval_table;
 pub mod iupac;
+mod labelled_fasta;
 mod labelled_table;
 mod labels;
+pub mod locate;
+mod peak_matrix;
+mod peaks;
+mod read_sources;
 mod row;
+pub mod sources;
 mod split_rows;
 pub mod synthetic;
+mod transcripts;
+mod variant_pair;
+mod vcf;
 
 pub use audit::Audit;
 pub use bed::{BedOptions, BedRow, read_bed};

@@ -30,6 +30,10 @@ pub(crate) struct Window {
 pub(crate) enum Content {
     /// What stands in a window of the genome.
     Window(Window),
+    /// A pair: a window, and the same with a variant in it; the number of [`Rows::edit`].
+    Edited(u32),
+    /// A window that reaches beyond its chromosome; the number of [`Rows::padding`].
+    Padded(u32),
     /// A text that its file gave, upper case, U as T; two for a pair.
     Text {
         first: TextId,
@@ -37,6 +41,30 @@ pub(crate) enum Content {
         /// The number of the row in its file, from 1: its name when it has no other.
         number: u32,
     },
+}
+
+/// A window of the forward strand, and what stands in it with a variant: as long, with the first bases the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// What the genome has.
+    pub(crate) window: Window,
+    /// Bases before the variant.
+    pub(crate) before: u32,
+    /// Bases of the genome that it takes the place of.
+    pub(crate) replaced: u32,
+    /// What stands there instead.
+    pub(crate) alternate: TextId,
+}
+
+/// A window of the forward strand with N before the chromosome's first base and behind its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Padding {
+    /// What lies on the chromosome.
+    pub(crate) window: Window,
+    /// N before it.
+    pub(crate) before: u32,
+    /// N behind it.
+    pub(crate) behind: u32,
 }
 
 /// A labelled sequence as a source gives it.
@@ -122,6 +150,9 @@ pub(crate) struct Rows {
     rows: Vec<Row>,
     /// Names, labels, and sequences that are no windows.
     pub(crate) texts: Texts,
+    /// What is larger than a row should be.
+    edits: Vec<Edit>,
+    paddings: Vec<Padding>,
     /// The files that rows count.
     pub(crate) files: Vec<PathBuf>,
     /// What they may take.
@@ -134,6 +165,8 @@ impl Rows {
         Self {
             rows: Vec::new(),
             texts: Texts::default(),
+            edits: Vec::new(),
+            paddings: Vec::new(),
             files,
             limit,
         }
@@ -156,6 +189,38 @@ impl Rows {
         Ok(())
     }
 
+    /// Keeps a variant, for a row.
+    pub(crate) fn edited(&mut self, edit: Edit) -> Content {
+        self.edits.push(edit);
+        Content::Edited(line(self.edits.len() as u64 - 1))
+    }
+
+    /// Keeps a padded window, for a row.
+    pub(crate) fn padded(&mut self, padding: Padding) -> Content {
+        self.paddings.push(padding);
+        Content::Padded(line(self.paddings.len() as u64 - 1))
+    }
+
+    /// What [`Content::Edited`] numbers.
+    pub(crate) fn edit(&self, number: u32) -> &Edit {
+        &self.edits[number as usize]
+    }
+
+    /// What [`Content::Padded`] numbers.
+    pub(crate) fn padding(&self, number: u32) -> &Padding {
+        &self.paddings[number as usize]
+    }
+
+    /// Where a row lies, when it lies in a genome.
+    pub(crate) fn window(&self, row: &Row) -> Option<Window> {
+        match row.content {
+            Content::Window(window) => Some(window),
+            Content::Edited(number) => Some(self.edit(number).window),
+            Content::Padded(number) => Some(self.padding(number).window),
+            Content::Text { .. } => None,
+        }
+    }
+
     /// What the rows may take.
     pub(crate) fn limit(&self) -> ByteSize {
         self.limit
@@ -173,7 +238,9 @@ impl Rows {
 
     /// Bytes that the rows take.
     pub(crate) fn memory(&self) -> u64 {
-        (self.rows.len() * size_of::<Row>() + self.texts.bytes.len()) as u64
+        let beside =
+            self.edits.len() * size_of::<Edit>() + self.paddings.len() * size_of::<Padding>();
+        (self.rows.len() * size_of::<Row>() + beside + self.texts.bytes.len()) as u64
     }
 
     /// An error about a row.

@@ -7,7 +7,7 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::{ChromosomeSplit, RatioSplit};
-use crate::row::{Content, Row};
+use crate::row::Rows;
 use crate::{Error, Genome, Result};
 
 /// By chromosome: those listed go to dev and test, all others to train.
@@ -15,7 +15,7 @@ use crate::{Error, Genome, Result};
 /// # Errors
 /// A listed chromosome that the genome does not have.
 pub(crate) fn by_chromosome(
-    rows: &[Row],
+    rows: &Rows,
     plan: &ChromosomeSplit,
     genome: &Genome,
 ) -> Result<Vec<Split>> {
@@ -28,13 +28,11 @@ pub(crate) fn by_chromosome(
             of[place] = split;
         }
     }
-    Ok(rows
-        .iter()
-        .map(|row| match row.content {
-            Content::Window(window) => of[window.sequence as usize],
-            Content::Text { .. } => Split::Train,
-        })
-        .collect())
+    let split = |row| match rows.window(row) {
+        Some(window) => of[window.sequence as usize],
+        None => Split::Train,
+    };
+    Ok(rows.all().iter().map(split).collect())
 }
 
 /// At random, stratified: of the n rows with one label, round(n x share) go to dev and to test, the others to train.
