@@ -3,12 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
-//! | `sequences` | `ingest`, `locate`, `tokenize` |
+//! | `sequences`, `sources` | `ingest`, `locate`, `tokenize`; the sources of `ingest` beside BED and CSV |
 //! | `model` | `pretrain`, `adapt`, `evaluate`, `predict` |
 
 mod model;
 mod pipeline;
 mod sequences;
+mod sources;
 
 use std::num::NonZeroU32;
 
@@ -19,6 +20,7 @@ pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Validate, VerifyArguments,
 };
 pub use sequences::{Encode, Ingest, Inspect, Locate, SchemeArguments, Tokenize, TrainBpe};
+pub use sources::{OtherSources, UpDown};
 
 /// What every help page ends with.
 const EXIT_CODES: &str = "\

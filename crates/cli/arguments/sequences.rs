@@ -3,25 +3,31 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use lingo_artifact::ByteSize;
 
-use super::TableFormat;
+use super::{OtherSources, TableFormat};
 
 /// `ingest`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("on_genome").args(["bed", "vcf", "gff", "intervals", "peaks"])))]
 #[command(after_help = "\
 Examples:
   lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --dev-chromosomes XV --test-chromosomes XVI --out e.parquet
   lingo-pipe ingest --fasta g.fa.gz --bed promoters.bed --bed other.bed --width 200 --out e.parquet
   lingo-pipe ingest --train train.csv --dev dev.csv --test test.csv --out e.parquet
   lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --out - --format fa | head
+  lingo-pipe ingest --fasta g.fa --vcf clinvar.vcf.gz --info CLNSIG --only Benign,Pathogenic --width 512 --out e.parquet
+  lingo-pipe ingest --fasta g.fa --gff genes.gff3.gz --donor 200,200 --acceptor 200,200 --out e.parquet
+  lingo-pipe ingest --fasta g.fa --intervals positive.csv.gz --intervals negative.csv.gz --out e.parquet
+  lingo-pipe ingest --fasta g.fa --peaks H3K4me3.narrowPeak --peaks H3K27ac.narrowPeak --test-chromosomes chr8 --dev-chromosomes chr7 --out e.parquet
+  lingo-pipe ingest --labelled-fasta promoters.fa --out e.parquet
 
 Without --label-column each BED file is a class, named after the file. Columns count from 1.
 Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test.")]
 pub struct Ingest {
     /// The genome: FASTA, plain, gzip or bgzf.
-    #[arg(long, requires = "bed")]
+    #[arg(long, requires = "on_genome")]
     pub fasta: Option<PathBuf>,
     /// Intervals: BED3 to BED12 or narrowPeak. May be given several times.
     #[arg(long, requires = "fasta")]
@@ -84,6 +90,9 @@ pub struct Ingest {
     /// Print the audit as one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+    /// Sources beside BED and tables.
+    #[command(flatten)]
+    pub other: OtherSources,
 }
 
 /// `locate`.

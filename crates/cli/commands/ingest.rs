@@ -9,8 +9,10 @@ use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES, LabelKindPlan,
     RatioSplit, Source, SplitPlan,
 };
+use lingo_ingest::sources::class_of;
 use lingo_workflow::{Error, Kind, Observer as _};
 
+use super::ingest_sources::other_source;
 use crate::arguments::Ingest;
 use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
@@ -52,7 +54,9 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
 
 fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     let given = a.train.is_some();
-    let source = if let Some(fasta) = &a.fasta {
+    let source = if let Some(source) = other_source(a)? {
+        source
+    } else if let Some(fasta) = &a.fasta {
         let label = match a.label_column {
             Some(column) => BedLabel::Column(column),
             None => BedLabel::PerFile(a.bed.iter().map(|bed| class_of(bed)).collect()),
@@ -73,8 +77,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             file: a.file.clone(),
         })
     } else {
-        let message =
-            "nothing to read; give --fasta and --bed, or --train, --dev and --test, or --file";
+        let message = "nothing to read; give --fasta and --bed (or --vcf, --gff, --intervals, --peaks), or --train, --dev and --test, or --file, or --labelled-fasta";
         return Err(Error::stage(Kind::Usage, message));
     };
     let split = if given {
@@ -114,10 +117,4 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         max_uncompressed_bytes: DEFAULT_MAX_UNCOMPRESSED_BYTES,
         max_memory: a.max_memory,
     })
-}
-
-/// `promoters` for `data/promoters.bed.gz`.
-fn class_of(bed: &Path) -> String {
-    let name = bed.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_string()
 }

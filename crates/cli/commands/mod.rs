@@ -3,6 +3,7 @@
 mod adapt;
 mod evaluate;
 mod ingest;
+mod ingest_sources;
 mod locate;
 mod pipeline;
 mod predict;

@@ -3,6 +3,7 @@
 //! Records and attributes are taken apart by noodles; the numbers of the lines are ours. Positions count from 1 in the file, with the last
 //! base included; here from 0, with the end not included.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use lingo_artifact::Strand;
@@ -131,8 +132,10 @@ fn parse(
     let unreadable = |e: std::io::Error| format!("this line cannot be read: {e}");
     match dialect {
         Dialect::Gff3 => {
+            // Some tools write a space behind the semicolon, and it would become part of the key.
+            let closed = closed_up(line);
             let mut kept = gff::Line::default();
-            gff::io::Reader::new(line)
+            gff::io::Reader::new(&*closed)
                 .read_line(&mut kept)
                 .map_err(unreadable)?;
             let record = kept
@@ -194,6 +197,20 @@ fn parse(
             Ok(feature)
         }
     }
+}
+
+/// The line without spaces behind semicolons.
+fn closed_up(line: &[u8]) -> Cow<'_, [u8]> {
+    if !line.windows(2).any(|two| two == b"; ") {
+        return Cow::Borrowed(line);
+    }
+    let mut closed = Vec::with_capacity(line.len());
+    for byte in line {
+        if *byte != b' ' || closed.last() != Some(&b';') {
+            closed.push(*byte);
+        }
+    }
+    Cow::Owned(closed)
 }
 
 fn bad_attributes(columns: &[&[u8]], e: &std::io::Error) -> String {
@@ -271,7 +288,7 @@ mod tests {
     #[test]
     fn gff3_and_gtf_say_the_same() {
         let gff3 = features(
-            "##gff-version 3\n\n# x\nI\tsgd\tmRNA\t11\t20\t.\t-\t.\tID=t%201;Parent=g1;biotype=a%2Cb,c\r\nI\tsgd\texon\t11\t13\t.\t-\t.\tParent=t%201,t2\n##FASTA\n>I\nACGT\n",
+            "##gff-version 3\n\n# x\nI\tsgd\tmRNA\t11\t20\t.\t-\t.\tID=t%201; Parent=g1;biotype=a%2Cb,c\r\nI\tsgd\texon\t11\t13\t.\t-\t.\tParent=t%201,t2\n##FASTA\n>I\nACGT\n",
             &["biotype", "none"],
         );
         assert_eq!(gff3.len(), 2);

@@ -244,6 +244,22 @@ pub struct PeakMatrixSource {
     pub beyond_end: BeyondEnd,
 }
 
+impl PeakMatrixSource {
+    /// With DeepSEA's bins.
+    pub fn new(fasta: PathBuf, peaks: Vec<PathBuf>) -> Self {
+        Self {
+            fasta,
+            peaks,
+            names: None,
+            bin: default_bin(),
+            context: default_context(),
+            covered: half(),
+            keep_unlabelled: false,
+            beyond_end: BeyondEnd::default(),
+        }
+    }
+}
+
 /// DeepSEA's: bins of 200 bases within 1,000, and more than half of a bin covered.
 fn default_bin() -> NonZeroU32 {
     NonZeroU32::new(200).unwrap_or(NonZeroU32::MIN)
