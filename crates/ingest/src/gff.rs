@@ -15,21 +15,25 @@ use crate::{Error, Result};
 
 /// One line of an annotation.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Feature {
+pub struct Feature {
     /// Its line, from 1.
-    pub(crate) line: u64,
-    pub(crate) chrom: String,
+    pub line: u64,
+    /// Column 1.
+    pub chrom: String,
     /// Column 3.
-    pub(crate) kind: String,
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) strand: Strand,
+    pub kind: String,
+    /// The first base, from 0.
+    pub start: u64,
+    /// One behind the last base.
+    pub end: u64,
+    /// Column 7; `?` is read as `.`.
+    pub strand: Strand,
     /// GFF3: `ID`; GTF: `transcript_id` of a transcript.
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// GFF3: `Parent`; GTF: `transcript_id` of anything else.
-    pub(crate) parents: Vec<String>,
+    pub parents: Vec<String>,
     /// The attributes that were asked for, in that order.
-    pub(crate) attributes: Vec<Option<String>>,
+    pub attributes: Vec<Option<String>>,
 }
 
 /// How attributes are written.
@@ -46,7 +50,7 @@ enum Dialect {
 /// # Errors
 /// With file and line: too few columns, a start or end that is no number or counts from 0, an end before the start, a strand that is none,
 /// attributes that cannot be read. With file: no feature at all. Whatever `each` says.
-pub(crate) fn read(
+pub fn read(
     path: &Path,
     limit: u64,
     wanted: &[&str],

@@ -7,18 +7,31 @@ use std::path::Path;
 
 use lingo_artifact::Strand;
 
-use crate::bed::{BedLine, coordinate, holds_bases};
+use crate::bed::{BedLine, BedRow, coordinate, holds_bases};
 use crate::input::{Input, without_byte_order_mark};
 use crate::labelled_table::{explain, is_tsv, line_of, shortened};
 use crate::{Error, Result};
 
 const COLUMNS: [&str; 5] = ["id", "region", "start", "end", "strand"];
 
-/// Reads a table and hands on its rows. Columns are found by name, in any order; others are passed over.
+/// Reads a table; at most `limit` bytes may come out of a packed one.
 ///
 /// # Errors
 /// With file and line: a missing column, a row with another number of fields, no region, a start or end that is no whole number, an end before
-/// or at the start, a strand that is none. With file: nothing in it, a header without rows. What `take` says.
+/// or at the start, a strand that is none. With file: nothing in it, a header without rows.
+pub fn read(path: &Path, stranded: bool, limit: u64) -> Result<Vec<BedRow>> {
+    let mut rows = Vec::new();
+    each_row(path, stranded, limit, limit, |row| {
+        rows.push(row.into());
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Reads a table and hands on its rows. Columns are found by name, in any order; others are passed over.
+///
+/// # Errors
+/// As [`read`], and more than `most` bytes. What `take` says.
 pub(crate) fn each_row(
     path: &Path,
     stranded: bool,

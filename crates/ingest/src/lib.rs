@@ -7,9 +7,9 @@
 //! | [`iupac`] | the nucleotide alphabet, reverse complement |
 //! | `fasta`, `fai`, `bgzf_blocks`, [`genome`] | one checked pass over a FASTA; its index; the blocks of a bgzf file; reading a genome in part |
 //! | [`bed`], [`mod@extract`] | intervals, and their sequences |
-//! | `labelled_table`, `interval_table`, `labelled_fasta` | CSV and TSV in the layout of GUE, and of Genomic Benchmarks; FASTA with labels |
-//! | `vcf`, `variant_pair` | variants, and the pair of sequences of each |
-//! | `gff`, `transcripts`, `feature_windows` | annotations, their transcripts, windows around both |
+//! | `labelled_table`, [`interval_table`], `labelled_fasta` | CSV and TSV in the layout of GUE, and of Genomic Benchmarks; FASTA with labels |
+//! | [`vcf`], `variant_pair` | variants, and the pair of sequences of each |
+//! | [`gff`], `transcripts`, `feature_windows` | annotations, their transcripts, windows around both |
 //! | `peaks`, `peak_matrix` | how much of each bin peaks cover; bins with a label for each file |
 //! | [`mod@locate`] | where sequences lie in a genome |
 //! | `row`, `labels`, `split_rows` | rows on their way to examples: where a sequence is to be found, label texts to classes, rows to splits |
@@ -31,10 +31,10 @@ mod fasta;
 mod feature_windows;
 mod fingerprint;
 pub mod genome;
-mod gff;
+pub mod gff;
 pub mod ingest;
 mod input;
-mod interval_table;
+pub mod interval_table;
 pub mod iupac;
 mod labelled_fasta;
 mod labelled_table;
@@ -49,7 +49,7 @@ mod split_rows;
 pub mod synthetic;
 mod transcripts;
 mod variant_pair;
-mod vcf;
+pub mod vcf;
 
 pub use audit::Audit;
 pub use bed::{BedOptions, BedRow, read_bed};

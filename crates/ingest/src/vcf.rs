@@ -14,25 +14,26 @@ use crate::{Error, Result};
 
 /// One ALT allele of a record.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Variant {
+pub struct Variant {
     /// The line of its record, from 1.
-    pub(crate) line: u64,
-    pub(crate) chrom: String,
+    pub line: u64,
+    /// Column 1.
+    pub chrom: String,
     /// Where the first base of REF stands, from 0; nothing for the position before the first base, which VCF calls 0.
-    pub(crate) position: Option<u64>,
+    pub position: Option<u64>,
     /// The ID column, when it is not `.`.
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// Upper case, A, C, G, T or N.
-    pub(crate) reference: String,
+    pub reference: String,
     /// Upper case, A, C, G, T or N.
-    pub(crate) alternate: String,
+    pub alternate: String,
     /// Nothing where the record has none.
-    pub(crate) label: Option<String>,
+    pub label: Option<String>,
 }
 
 impl Variant {
     /// `chrom:position:ref:alt`, the position from 1 as in the file.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         let position = self.position.map_or(0, |p| p + 1);
         format!(
             "{}:{position}:{}:{}",
@@ -43,15 +44,15 @@ impl Variant {
 
 /// What was left out of a file, or of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LeftOut {
+pub struct LeftOut {
     /// `<DEL>` and the like.
-    pub(crate) symbolic: u64,
+    pub symbolic: u64,
     /// `N[chr2:10[` and the like.
-    pub(crate) breakends: u64,
+    pub breakends: u64,
     /// `*`: the allele is missing because of a deletion further up.
-    pub(crate) overlapped: u64,
+    pub overlapped: u64,
     /// Records whose ALT is `.`.
-    pub(crate) without_alternate: u64,
+    pub without_alternate: u64,
 }
 
 impl LeftOut {
@@ -69,7 +70,7 @@ impl LeftOut {
 /// # Errors
 /// With file and line: no VCF at all, BCF, too few columns, a position that is no number, a REF or ALT that is no allele, an INFO value that
 /// does not fit the alleles. With file: no record, no record with the key of the label. Whatever `each` says.
-pub(crate) fn read(
+pub fn read(
     path: &Path,
     limit: u64,
     label: &VariantLabel,
