@@ -340,7 +340,7 @@ mod tests {
             r#"{ "source": { "csv": { "trian": "a.csv" } } }"#,
             "unknown field `trian`",
         );
-        t(r#"{ "source": { "gff": {} } }"#, "unknown variant `gff`");
+        t(r#"{ "source": { "sam": {} } }"#, "unknown variant `sam`");
         t(
             r#"{ "source": { "bed": { "fasta": "g", "beds": [], "label": { "column": 0 } } } }"#,
             "nonzero",

@@ -224,7 +224,7 @@ pub struct PeakMatrixSource {
     pub fasta: PathBuf,
     /// The peaks: BED or narrowPeak, plain, gzip or bgzf; each file is a class.
     pub peaks: Vec<PathBuf>,
-    /// The names of the classes. Default: the files' names up to their first point.
+    /// The names of the classes. Default: the files' names without their endings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
     /// Bases of a bin. The first begins at the first base of a chromosome; a last one that is shorter is left out.

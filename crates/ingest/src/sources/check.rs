@@ -231,12 +231,36 @@ impl PeakMatrixSource {
     }
 }
 
-/// What a file's class is called: `promoters` for `data/promoters.bed.gz`.
+/// What a file's class is called: its name without its ending, `K562.CTCF` for `data/K562.CTCF.bed.gz`.
 pub fn class_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_string()
+    let unpacked = ["gz", "bgz"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(&format!(".{ending}")))
+        .unwrap_or(&name);
+    match unpacked.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem.to_string(),
+        _ => unpacked.to_string(),
+    }
 }
 
 fn with_fasta<'a>(fasta: &'a mut PathBuf, files: &'a mut [PathBuf]) -> Vec<&'a mut PathBuf> {
     std::iter::once(fasta).chain(files).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_called_after_its_file() {
+        fn t(path: &str, expected: &str) {
+            assert_eq!(class_of(Path::new(path)), expected);
+        }
+        t("data/promoters.bed", "promoters");
+        t("promoters.bed.gz", "promoters");
+        t("K562.CTCF.narrowPeak", "K562.CTCF");
+        t("E003-H3K4me3", "E003-H3K4me3");
+        t(".hidden", ".hidden");
+    }
 }
