@@ -93,7 +93,7 @@ pub enum Command {
     )]
     Schema,
     /// Make labelled examples of a genome and intervals, or of tables of sequences.
-    Ingest(Ingest),
+    Ingest(Box<Ingest>),
     /// Find where sequences lie in a genome, so that a data set without coordinates can be split by chromosome.
     Locate(Locate),
     /// Turn sequences into tokens.

@@ -18,12 +18,12 @@ use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 
 /// `ingest`.
-pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
+pub fn ingest(arguments: &Ingest, terminal: &Terminal) -> Result<(), Error> {
     if arguments.json && arguments.out == Path::new("-") {
         let message = "--json and --out - both write to stdout; give --out a file";
         return Err(Error::stage(Kind::Usage, message));
     }
-    let config = config(&arguments)?;
+    let config = config(arguments)?;
     check_out(
         &arguments.out,
         &["parquet", "csv", "tsv", "txt", "fa", "fasta"],

@@ -164,7 +164,7 @@ impl<'a> HeaderLines<'a> {
         }
         use vcf::header::parser::Entry;
         match self.parser.parse_partial(line) {
-            Ok(Entry::Info(id, info)) if Some(id.as_ref()) == self.key => {
+            Ok(Entry::Info(id, info)) if Some(id) == self.key => {
                 self.number = Some(info.number());
                 self.flag = info.ty() == Type::Flag;
                 Ok(())

@@ -26,8 +26,7 @@ fn message(name: &str, text: &[u8], source: Value, more: Value) -> String {
         *path = folder.path().join(&path);
     }
     ingest(&config, &Silent)
-        .err()
-        .expect("this must be refused")
+        .expect_err("this must be refused")
         .to_string()
         .replace(&format!("{}/", folder.path().display()), "")
 }
