@@ -1,6 +1,6 @@
 //! Where sequences lie in a genome: exactly, on both strands.
 //!
-//! One k-mer of every sequence goes into a table ([`anchors`]), one pass over the genome finds them, and each find is compared base by base.
+//! One k-mer of every sequence goes into a table (`anchors`), one pass over the genome finds them, and each find is compared base by base.
 //! Memory goes with the sequences, not with the genome: it is read in pieces, in parallel.
 
 mod anchors;
