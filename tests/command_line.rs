@@ -16,7 +16,7 @@ fn run(arguments: &[&str]) -> Ran {
 
 #[test]
 fn the_help_of_every_command() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["run"],
         &["validate"],
@@ -24,6 +24,7 @@ fn the_help_of_every_command() {
         &["graph"],
         &["schema"],
         &["ingest"],
+        &["locate"],
         &["tokenize"],
         &["tokenize", "encode"],
         &["tokenize", "decode"],

@@ -1,11 +1,10 @@
-//! Examples in and out of files that may be FASTA.
+//! Examples from files that may be FASTA.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use lingo_artifact::example::{Example, Examples, ExamplesMetadata, SourceHash};
 use lingo_artifact::sequence_source::SequenceSource as _;
-use lingo_artifact::{Label, LabelKind, Split, atomic};
+use lingo_artifact::{Label, LabelKind, Split};
 use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_tokenize::encode_slices::UNLABELLED;
@@ -43,36 +42,4 @@ pub fn read(path: &Path) -> Result<Examples, Error> {
             audit: serde_json::Value::Null,
         },
     })
-}
-
-/// As a table, or as FASTA with split and label in the header.
-pub fn write(examples: &Examples, path: &Path) -> Result<(), Error> {
-    if !path.extension().is_some_and(|e| e == "fa" || e == "fasta") {
-        return Ok(examples.write(path)?);
-    }
-    let names = examples.metadata.labels.names();
-    atomic::write(path, |out| {
-        for row in &examples.rows {
-            let label = match &row.label {
-                lingo_artifact::Label::Class(c) => names
-                    .get(*c as usize)
-                    .cloned()
-                    .unwrap_or_else(|| c.to_string()),
-                lingo_artifact::Label::Multi(m) => m
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(","),
-                lingo_artifact::Label::Value(v) => v.to_string(),
-            };
-            let second = row.sequence2.iter().map(|s| (format!("{}/2", row.id), s));
-            let first = std::iter::once((row.id.clone(), &row.sequence));
-            for (id, sequence) in first.chain(second) {
-                writeln!(out, ">{id} split={} label={label}\n{sequence}", row.split)
-                    .map_err(lingo_artifact::Error::io("write", path))?;
-            }
-        }
-        Ok::<(), lingo_artifact::Error>(())
-    })?;
-    Ok(())
 }

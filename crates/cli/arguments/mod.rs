@@ -3,12 +3,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
-//! | `sequences` | `ingest`, `tokenize` |
+//! | `sequences`, `sources` | `ingest`, `locate`, `tokenize`; the sources of `ingest` beside BED and CSV |
 //! | `model` | `pretrain`, `adapt`, `evaluate`, `predict` |
 
 mod model;
 mod pipeline;
 mod sequences;
+mod sources;
 
 use std::num::NonZeroU32;
 
@@ -19,9 +20,10 @@ pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Validate, VerifyArguments,
 };
 pub use sequences::{
-    Decode, Encode, Ingest, Inspect, LeakageChoice, NegativesChoice, OnLeakChoice, SchemeArguments,
-    Tokenize, TrainBpe,
+    Decode, Encode, Ingest, Inspect, LeakageChoice, Locate, NegativesChoice, OnLeakChoice,
+    SchemeArguments, Tokenize, TrainBpe,
 };
+pub use sources::{OtherSources, UpDown};
 
 /// What every help page ends with.
 const EXIT_CODES: &str = "\
@@ -94,7 +96,9 @@ pub enum Command {
     )]
     Schema,
     /// Make labelled examples of a genome and intervals, or of tables of sequences.
-    Ingest(Ingest),
+    Ingest(Box<Ingest>),
+    /// Find where sequences lie in a genome, so that a data set without coordinates can be split by chromosome.
+    Locate(Locate),
     /// Turn sequences into tokens.
     #[command(subcommand)]
     Tokenize(Tokenize),

@@ -3,13 +3,14 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use lingo_artifact::ByteSize;
 
-use super::TableFormat;
+use super::{OtherSources, TableFormat};
 
 /// `ingest`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("on_genome").args(["bed", "vcf", "gff", "intervals", "peaks"])))]
 #[command(after_help = "\
 Examples:
   lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --dev-chromosomes XV --test-chromosomes XVI --out e.parquet
@@ -18,12 +19,17 @@ Examples:
   lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --out - --format fa | head
   lingo-pipe ingest --fasta g.fa --bed peaks.bed --negatives genomic --folds 5 --fold 1 --out e.parquet
   lingo-pipe ingest --file all.csv --clusters --on-leak error --out e.parquet
+  lingo-pipe ingest --fasta g.fa --vcf clinvar.vcf.gz --info CLNSIG --only Benign,Pathogenic --width 512 --out e.parquet
+  lingo-pipe ingest --fasta g.fa --gff genes.gff3.gz --donor 200,200 --acceptor 200,200 --out e.parquet
+  lingo-pipe ingest --fasta g.fa --intervals positive.csv.gz --intervals negative.csv.gz --out e.parquet
+  lingo-pipe ingest --fasta g.fa --peaks H3K4me3.narrowPeak --peaks H3K27ac.narrowPeak --test-chromosomes chr8 --dev-chromosomes chr7 --out e.parquet
+  lingo-pipe ingest --labelled-fasta promoters.fa --out e.parquet
 
 Without --label-column each BED file is a class, named after the file. Columns count from 1.
 Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test.")]
 pub struct Ingest {
     /// The genome: FASTA, plain, gzip or bgzf.
-    #[arg(long, requires = "bed")]
+    #[arg(long, requires = "on_genome")]
     pub fasta: Option<PathBuf>,
     /// Intervals: BED3 to BED12 or narrowPeak. May be given several times.
     #[arg(long, requires = "fasta")]
@@ -117,6 +123,37 @@ pub struct Ingest {
     #[arg(long, value_enum, default_value = "tsv")]
     pub format: TableFormat,
     /// Print the audit as one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Sources beside BED and tables.
+    #[command(flatten)]
+    pub other: OtherSources,
+}
+
+/// `locate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe locate --fasta genome.fa --input train.csv --input dev.csv --input test.csv --out found.bed
+  lingo-pipe ingest --fasta genome.fa --bed found.bed --label-column 5 --dev-chromosomes XV --test-chromosomes XVI --out e.parquet
+
+Only exact matches count, on both strands; an N matches an N. The BED has the label in column 5, the strand in column 6, and in
+column 7 in how many places the sequence lies. A sequence in more than --max-hits places is counted and left out: which of
+them it came from is not known, and its chromosome would be a guess.")]
+pub struct Locate {
+    /// The genome: FASTA, plain, gzip or bgzf.
+    #[arg(long)]
+    pub fasta: PathBuf,
+    /// Sequences to look for: a table with the columns `sequence,label`, or FASTA (`>id` or `>id|label`). May be given several times.
+    #[arg(long, short, required = true)]
+    pub input: Vec<PathBuf>,
+    /// Where the places go, as BED, or - for stdout.
+    #[arg(long, short)]
+    pub out: PathBuf,
+    /// Write the places of sequences that lie in at most so many.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub max_hits: NonZeroU32,
+    /// Print the counts as one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
 }

@@ -10,19 +10,21 @@ use lingo_ingest::config::{
     FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
     NegativesPlan, OnLeak, RatioSplit, ShuffledNegatives, Source, SplitPlan,
 };
+use lingo_ingest::sources::class_of;
 use lingo_workflow::{Error, Kind, Observer as _};
 
+use super::ingest_sources::other_source;
 use crate::arguments::{Ingest, LeakageChoice, NegativesChoice, OnLeakChoice};
 use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 
 /// `ingest`.
-pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
+pub fn ingest(arguments: &Ingest, terminal: &Terminal) -> Result<(), Error> {
     if arguments.json && arguments.out == Path::new("-") {
         let message = "--json and --out - both write to stdout; give --out a file";
         return Err(Error::stage(Kind::Usage, message));
     }
-    let config = config(&arguments)?;
+    let config = config(arguments)?;
     check_out(
         &arguments.out,
         &["parquet", "csv", "tsv", "txt", "fa", "fasta"],
@@ -53,7 +55,9 @@ pub fn ingest(arguments: Ingest, terminal: &Terminal) -> Result<(), Error> {
 
 fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     let given = a.train.is_some();
-    let source = if let Some(fasta) = &a.fasta {
+    let source = if let Some(source) = other_source(a)? {
+        source
+    } else if let Some(fasta) = &a.fasta {
         let label = match a.label_column {
             Some(column) => BedLabel::Column(column),
             None => BedLabel::PerFile(a.bed.iter().map(|bed| class_of(bed)).collect()),
@@ -74,8 +78,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             file: a.file.clone(),
         })
     } else {
-        let message =
-            "nothing to read; give --fasta and --bed, or --train, --dev and --test, or --file";
+        let message = "nothing to read; give --fasta and --bed (or --vcf, --gff, --intervals, --peaks), or --train, --dev and --test, or --file, or --labelled-fasta";
         return Err(Error::stage(Kind::Usage, message));
     };
     let probability = |option: &str, value: f64| {
@@ -171,10 +174,4 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             seed,
         })
     }))
-}
-
-/// `promoters` for `data/promoters.bed.gz`.
-fn class_of(bed: &Path) -> String {
-    let name = bed.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_string()
 }

@@ -3,6 +3,8 @@
 mod adapt;
 mod evaluate;
 mod ingest;
+mod ingest_sources;
+mod locate;
 mod pipeline;
 mod predict;
 mod pretrain;
@@ -39,7 +41,8 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Plan(arguments) => pipeline::plan(&arguments),
         Command::Graph(arguments) => pipeline::graph(&arguments),
         Command::Schema => output::print_json(&lingo_workflow::pipeline::file::schema()),
-        Command::Ingest(arguments) => ingest::ingest(arguments, terminal),
+        Command::Ingest(arguments) => ingest::ingest(&arguments, terminal),
+        Command::Locate(arguments) => locate::locate(&arguments, terminal),
         Command::Tokenize(arguments) => tokenize::tokenize(arguments, terminal),
         Command::Pretrain(arguments) => pretrain::pretrain(arguments, terminal),
         Command::Adapt(arguments) => adapt::adapt(arguments, terminal),

@@ -96,7 +96,7 @@ fn decode(arguments: &Decode, terminal: &Terminal) -> Result<(), Error> {
         ));
     }
     to_path_or_stdout(&arguments.out, arguments.format, |path| {
-        sequences::write(&examples, path)
+        Ok(examples.write(path)?)
     })
 }
 

@@ -205,15 +205,7 @@ fn parse_row<'a>(
     }
     let start = coordinate(columns.get(1).unwrap_or_default(), 2, "start")?;
     let end = coordinate(columns.get(2).unwrap_or_default(), 3, "end")?;
-    if end < start {
-        return Err(format!("the end ({end}) lies before the start ({start})"));
-    }
-    if end == start {
-        return Err(format!(
-            "the interval has no bases (start and end are both {start}); BED counts from 0 and does not include the end, so one base is {start} to {}",
-            start.saturating_add(1)
-        ));
-    }
+    holds_bases(start, end)?;
     let label_column = options.label_column.map(|c| c.get() as usize);
     let strand = match columns.get(5).map(|text| text.trim_end()) {
         Some(text) if options.stranded && label_column != Some(6) => match text {
@@ -289,11 +281,30 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// An interval has at least one base.
+pub(crate) fn holds_bases(start: u64, end: u64) -> std::result::Result<(), String> {
+    if end < start {
+        return Err(format!("the end ({end}) lies before the start ({start})"));
+    }
+    if end == start {
+        return Err(format!(
+            "the interval has no bases (start and end are both {start}); BED counts from 0 and does not include the end, so one base is {start} to {}",
+            start.saturating_add(1)
+        ));
+    }
+    Ok(())
+}
+
 fn count(columns: usize) -> String {
     format!("{columns} column{}", if columns == 1 { "" } else { "s" })
 }
 
-fn coordinate(text: &str, column: usize, what: &str) -> std::result::Result<u64, String> {
+/// A start or an end.
+pub(crate) fn coordinate(
+    text: &str,
+    column: usize,
+    what: &str,
+) -> std::result::Result<u64, String> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if let (true, Ok(value)) = (digits, text.parse()) {
         return Ok(value);

@@ -8,6 +8,9 @@ use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::sources::{
+    GffSource, IntervalCsvSource, LabelledFastaSource, PeakMatrixSource, VcfSource,
+};
 use crate::{Error, Result};
 
 /// Where labelled sequences come from, and how they are split.
@@ -59,6 +62,16 @@ pub enum Source {
     Bed(BedSource),
     /// Tables of sequences, CSV or TSV, in the layout of GUE.
     Csv(CsvSource),
+    /// Variants of a genome, as pairs of sequences.
+    Vcf(VcfSource),
+    /// Windows around the features of an annotation, GFF3 or GTF.
+    Gff(GffSource),
+    /// Tables of intervals of a genome, CSV or TSV, in the layout of Genomic Benchmarks.
+    IntervalCsv(IntervalCsvSource),
+    /// FASTA whose headers carry the label.
+    LabelledFasta(LabelledFastaSource),
+    /// Many peak files as one matrix of labels on bins of a genome.
+    PeakMatrix(PeakMatrixSource),
 }
 
 /// Labelled intervals of a genome.
@@ -424,6 +437,24 @@ impl IngestConfig {
                     }
                 }
             }
+            Source::Vcf(source) => source.check(self.split.as_ref())?,
+            Source::Gff(source) => source.check(self.split.as_ref())?,
+            Source::IntervalCsv(source) => source.check(self.split.as_ref())?,
+            Source::LabelledFasta(source) => source.check(self.split.as_ref())?,
+            Source::PeakMatrix(source) => {
+                source.check(self.split.as_ref())?;
+                if self.classes.is_some() {
+                    return bad(
+                        "the classes of a `peak_matrix` are its files: say `names` instead of `classes`",
+                    );
+                }
+                if !matches!(
+                    self.label_kind,
+                    LabelKindPlan::Auto | LabelKindPlan::Multilabel
+                ) {
+                    return bad("a `peak_matrix` has several labels at once: remove `label_kind`");
+                }
+            }
         }
         match &self.split {
             Some(SplitPlan::Ratios(r)) => check_shares([r.train, r.dev, r.test])?,
@@ -463,8 +494,13 @@ impl IngestConfig {
             _ => {}
         }
         if self.negatives.is_some() {
-            if !matches!(self.source, Source::Bed(_)) {
-                return bad("`negatives` needs a `bed` source: they are drawn from its genome");
+            if !matches!(
+                self.source,
+                Source::Bed(_) | Source::Gff(_) | Source::IntervalCsv(_)
+            ) {
+                return bad(
+                    "`negatives` needs a `bed`, `gff` or `interval_csv` source: they are drawn from its genome",
+                );
             }
             if !matches!(
                 self.label_kind,
@@ -489,6 +525,11 @@ impl IngestConfig {
                 .into_iter()
                 .flatten()
                 .collect(),
+            Source::Vcf(source) => source.paths_mut(),
+            Source::Gff(source) => source.paths_mut(),
+            Source::IntervalCsv(source) => source.paths_mut(),
+            Source::LabelledFasta(source) => source.paths_mut(),
+            Source::PeakMatrix(source) => source.paths_mut(),
         }
     }
 }
@@ -505,17 +546,13 @@ fn check_shares(shares: [Probability; 3]) -> Result<()> {
 
 /// Every file that the examples are made from.
 pub fn input_files(config: &IngestConfig) -> Vec<PathBuf> {
-    match &config.source {
-        Source::Bed(bed) => std::iter::once(&bed.fasta)
-            .chain(&bed.beds)
-            .cloned()
-            .collect(),
-        Source::Csv(csv) => [&csv.train, &csv.dev, &csv.test, &csv.file]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect(),
-    }
+    // One list of the paths, whoever asks.
+    let mut config = config.clone();
+    config
+        .paths_mut()
+        .into_iter()
+        .map(|path| path.clone())
+        .collect()
 }
 
 /// Those of [`input_files`] that are not there.
@@ -567,7 +604,7 @@ mod tests {
             r#"{ "source": { "csv": { "trian": "a.csv" } } }"#,
             "unknown field `trian`",
         );
-        t(r#"{ "source": { "gff": {} } }"#, "unknown variant `gff`");
+        t(r#"{ "source": { "sam": {} } }"#, "unknown variant `sam`");
         t(
             r#"{ "source": { "bed": { "fasta": "g", "beds": [], "label": { "column": 0 } } } }"#,
             "nonzero",

@@ -18,7 +18,7 @@ use lingo_artifact::{ByteSize, LabelKind, Split, atomic};
 use rayon::prelude::*;
 
 use crate::labels::LabelColumn;
-use crate::row::{Content, Row, Rows, TextId};
+use crate::row::{Content, Row, Rows, TextId, Window};
 use crate::{Audit, Error, Genome, Result};
 
 /// What a task's examples are, before any file of them is written.
@@ -34,9 +34,22 @@ pub struct DataSet {
     /// The rows in the order of the output.
     pub(crate) order: Vec<u32>,
     pub(crate) audit: Option<Audit>,
+    /// What the source left out, and how often.
+    pub(crate) left_out: Vec<LeftOut>,
     /// The files that go into the metadata.
     pub(crate) sources: Vec<PathBuf>,
     pub(crate) max_memory: ByteSize,
+}
+
+/// What a source left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Its name in the audit.
+    pub(crate) key: &'static str,
+    /// What it is, for people, of many.
+    pub(crate) what: &'static str,
+    /// How many.
+    pub(crate) rows: u64,
 }
 
 /// The sequences of some rows, one behind the other.
@@ -114,8 +127,19 @@ impl DataSet {
     /// # Errors
     /// None that is known.
     pub fn audit_json(&self) -> Result<serde_json::Value> {
-        serde_json::to_value(&self.audit)
-            .map_err(|e| Error::Data(format!("the audit cannot be written as JSON: {e}")))
+        let failed = |e| Error::Data(format!("the audit cannot be written as JSON: {e}"));
+        let mut audit = serde_json::to_value(&self.audit).map_err(failed)?;
+        if let (Some(fields), false) = (audit.as_object_mut(), self.left_out.is_empty()) {
+            let counts = self
+                .left_out
+                .iter()
+                .map(|l| (l.key.to_string(), l.rows.into()));
+            fields.insert(
+                "left_out".into(),
+                serde_json::Value::Object(counts.collect()),
+            );
+        }
+        Ok(audit)
     }
 
     /// Writes `.parquet`, `.csv`, `.tsv` or `.fa` atomically, row group by row group.
@@ -247,14 +271,11 @@ impl DataSet {
             let row = &self.rows.all()[number];
             let split = self.splits[number];
             let sequence = sequences.next().unwrap_or_default();
-            let (sequence2, interval) = match row.content {
-                Content::Window(w) => {
-                    let chrom = self.chromosome(w.sequence);
-                    (None, Some((chrom, w.start, w.end, w.strand)))
-                }
-                Content::Text { second, .. } => (second.and_then(|_| sequences.next()), None),
-                Content::Derived { .. } => (None, None),
-            };
+            let sequence2 = row.is_pair().then(|| sequences.next()).flatten();
+            let interval = self.rows.window(row).map(|w| {
+                let chrom = self.chromosome(w.sequence);
+                (chrom, w.start, w.end, w.strand)
+            });
             ExampleRef {
                 id: self.id(row, split),
                 split,
@@ -268,17 +289,17 @@ impl DataSet {
 
     /// What an example is called.
     pub(crate) fn id(&self, row: &Row, split: Split) -> Cow<'_, str> {
-        match (row.name, row.content) {
-            (Some(name), _) => Cow::Borrowed(self.rows.texts.get(name)),
-            (None, Content::Window(w)) => Cow::Owned(format!(
+        match (row.name, row.content, self.rows.window(row)) {
+            (Some(name), ..) => Cow::Borrowed(self.rows.texts.get(name)),
+            (None, Content::Text { number, .. }, _) => Cow::Owned(format!("{split}:{number}")),
+            (None, _, Some(w)) => Cow::Owned(format!(
                 "{}:{}-{}({})",
                 self.chromosome(w.sequence),
                 w.start,
                 w.end,
                 w.strand
             )),
-            (None, Content::Text { number, .. }) => Cow::Owned(format!("{split}:{number}")),
-            (None, Content::Derived { .. }) => Cow::Borrowed(""),
+            (None, _, None) => Cow::Borrowed(""),
         }
     }
 
@@ -304,34 +325,61 @@ impl DataSet {
 
     fn append(&self, row: &Row, piece: &mut Piece) -> Result<()> {
         match row.content {
-            Content::Window(w) => {
-                let genome = self
-                    .genome
-                    .as_ref()
-                    .ok_or_else(|| Error::Data("a window without a genome".into()))?;
-                genome.append(
-                    w.sequence as usize,
-                    w.start,
-                    w.end,
-                    w.strand,
-                    &mut piece.bases,
-                )?;
+            Content::Window(window) => self.append_window(window, piece)?,
+            Content::Padded(number) => {
+                let padding = self.rows.padding(number);
+                let pad = |n: u32, piece: &mut Piece| {
+                    piece.bases.extend(std::iter::repeat_n(b'N', n as usize));
+                };
+                pad(padding.before, piece);
+                self.append_window(padding.window, piece)?;
+                pad(padding.behind, piece);
+            }
+            Content::Edited(number) => {
+                let edit = self.rows.edit(number);
+                let first = piece.bases.len();
+                self.append_window(edit.window, piece)?;
                 piece.ends.push(piece.bases.len());
+                // The bases before the variant, the variant, and what the genome has behind it, to the same length.
+                let width = piece.bases.len() - first;
+                let before = edit.before as usize;
+                let alternate = self.rows.texts.get(edit.alternate).as_bytes();
+                piece.bases.extend_from_within(first..first + before);
+                piece.bases.extend_from_slice(alternate);
+                let behind = edit.window.start + u64::from(edit.before) + u64::from(edit.replaced);
+                let missing = width.saturating_sub(before + alternate.len());
+                let rest = Window {
+                    start: behind,
+                    end: behind + missing as u64,
+                    ..edit.window
+                };
+                self.append_window(rest, piece)?;
             }
             Content::Derived { first, .. } => self.append_text(first, piece),
             Content::Text { first, second, .. } => {
-                for text in std::iter::once(first).chain(second) {
-                    self.append_text(text, piece);
+                self.append_text(first, piece);
+                if let Some(second) = second {
+                    piece.ends.push(piece.bases.len());
+                    self.append_text(second, piece);
                 }
             }
         }
+        piece.ends.push(piece.bases.len());
         Ok(())
     }
 
     fn append_text(&self, text: TextId, piece: &mut Piece) {
         let bases = self.rows.texts.get(text).as_bytes();
         piece.bases.extend_from_slice(bases);
-        piece.ends.push(piece.bases.len());
+    }
+
+    fn append_window(&self, w: Window, piece: &mut Piece) -> Result<()> {
+        let genome = self
+            .genome
+            .as_ref()
+            .ok_or_else(|| Error::Data("a window without a genome".into()))?;
+        let bases = &mut piece.bases;
+        genome.append(w.sequence as usize, w.start, w.end, w.strand, bases)
     }
 
     /// The lengths of a row's sequences, without looking at their bases.
@@ -340,6 +388,15 @@ impl DataSet {
         let (first, second) = match row.content {
             Content::Window(w) => (w.end - w.start, None),
             Content::Derived { first, .. } => (length(first), None),
+            Content::Padded(number) => {
+                let p = self.rows.padding(number);
+                let beyond = u64::from(p.before) + u64::from(p.behind);
+                (p.window.end - p.window.start + beyond, None)
+            }
+            Content::Edited(number) => {
+                let w = self.rows.edit(number).window;
+                (w.end - w.start, Some(w.end - w.start))
+            }
             Content::Text { first, second, .. } => (length(first), second.map(length)),
         };
         std::iter::once(first).chain(second)
@@ -368,7 +425,7 @@ impl DataSet {
     fn shape(&self) -> Shape {
         Shape {
             pairs: self.rows.any(Row::is_pair),
-            intervals: self.rows.any(|row| row.window().is_some()),
+            intervals: self.rows.any(|row| self.rows.window(row).is_some()),
         }
     }
 

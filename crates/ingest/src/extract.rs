@@ -124,7 +124,12 @@ pub(crate) fn place(
 }
 
 /// The window of `width` around the centre, nothing when it would leave the `length` bases of the chromosome.
-fn resize(start: u64, end: u64, width: Option<NonZeroU32>, length: u64) -> Option<(u64, u64)> {
+pub(crate) fn resize(
+    start: u64,
+    end: u64,
+    width: Option<NonZeroU32>,
+    length: u64,
+) -> Option<(u64, u64)> {
     let Some(width) = width else {
         return Some((start, end));
     };

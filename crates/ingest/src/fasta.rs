@@ -219,7 +219,8 @@ fn too_large(path: &Path, most: u64, packed: bool) -> Error {
     )
 }
 
-fn no_header(path: &Path, number: u64, content: &[u8]) -> Error {
+/// The error for text before the first header.
+pub(crate) fn no_header(path: &Path, number: u64, content: &[u8]) -> Error {
     let problem = match content.first() {
         Some(b'@') => "this looks like FASTQ, not FASTA; convert it first (`seqtk seq -A`)",
         Some(b';') => {

@@ -6,7 +6,7 @@ use lingo_artifact::Split;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
-use crate::row::Row;
+use crate::row::Rows;
 use crate::split_rows::members;
 use crate::{Error, Genome, Result};
 
@@ -32,9 +32,9 @@ pub(crate) fn by_class<'a>(strata: impl Iterator<Item = &'a str>, k: u32, seed: 
 ///
 /// # Errors
 /// Fewer chromosomes with rows than parts.
-pub(crate) fn by_chromosome(rows: &[Row], genome: &Genome, k: u32, seed: u64) -> Result<Vec<u32>> {
+pub(crate) fn by_chromosome(rows: &Rows, genome: &Genome, k: u32, seed: u64) -> Result<Vec<u32>> {
     let mut counts = vec![0u64; genome.sequences().len()];
-    for chromosome in rows.iter().filter_map(Row::chromosome) {
+    for chromosome in rows.all().iter().filter_map(|row| rows.chromosome(row)) {
         counts[chromosome] += 1;
     }
     let mut order: Vec<usize> = (0..counts.len()).filter(|i| counts[*i] > 0).collect();
@@ -57,8 +57,8 @@ pub(crate) fn by_chromosome(rows: &[Row], genome: &Genome, k: u32, seed: u64) ->
         *rows += counts[i];
         part_of[i] = part as u32;
     }
-    let part = |row: &Row| row.chromosome().map_or(0, |i| part_of[i]);
-    Ok(rows.iter().map(part).collect())
+    let part = |row| rows.chromosome(row).map_or(0, |i| part_of[i]);
+    Ok(rows.all().iter().map(part).collect())
 }
 
 /// The splits of a fold, counted from 1: its part is test, the next one (after the last the first) dev.

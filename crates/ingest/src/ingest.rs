@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
@@ -10,16 +11,19 @@ use lingo_artifact::{LabelKind, Split};
 use crate::audit::{Audit, Clusters};
 use crate::bed::{BedOptions, each_row};
 use crate::config::{
-    BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, Source, SplitPlan,
-    input_files,
+    BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, RatioSplit, Source,
+    SplitPlan, input_files,
 };
-use crate::dataset::{DataSet, in_order_of_splits};
+use crate::dataset::{DataSet, LeftOut, in_order_of_splits};
 use crate::extract::place;
+use crate::labels::LabelColumn;
 use crate::leakage::{self, Dropped};
 use crate::row::{self, Content, Row, Rows};
 use crate::similarity::UnionFind;
+use crate::sources::DevFromTrain;
 use crate::{
-    Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, split_rows,
+    Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, read_sources,
+    split_rows,
 };
 
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
@@ -44,13 +48,21 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     let read = match &config.source {
         Source::Bed(source) => read_intervals(config, source, progress)?,
         Source::Csv(source) => read_tables(config, source, progress)?,
+        Source::Vcf(source) => read_sources::variants(config, source, progress)?,
+        Source::Gff(source) => read_sources::features(config, source, progress)?,
+        Source::IntervalCsv(source) => read_sources::interval_tables(config, source, progress)?,
+        Source::LabelledFasta(source) => read_sources::labelled_fasta(config, source, progress)?,
+        Source::PeakMatrix(source) => read_sources::peak_matrix(config, source, progress)?,
     };
     let mut rows = read.rows;
     let negatives = match &config.negatives {
         Some(plan) => negatives::add(&mut rows, read.genome.as_ref(), plan)?,
         None => 0,
     };
-    let (kind, labels) = labels::resolve(&rows, config.label_kind, config.classes.as_deref())?;
+    let (kind, labels) = match read.labels {
+        Some(made) => made,
+        None => labels::resolve(&rows, config.label_kind, config.classes.as_deref())?,
+    };
     let mut data = DataSet {
         order: (0..rows.all().len() as u32).collect(),
         splits: vec![Split::Train; rows.all().len()],
@@ -59,11 +71,12 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         kind,
         labels,
         audit: None,
+        left_out: read.left_out,
         sources,
         max_memory: config.max_memory,
     };
     check_memory(&data)?;
-    let (wanted, clusters) = split(config, &mut data)?;
+    let (wanted, clusters) = split(config, &mut data, read.dev_from_train.as_ref())?;
     split_rows::check_filled(data.counts(), wanted)?;
     labels::check_train(&data)?;
     data.audit = match &config.leakage {
@@ -79,6 +92,9 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     let warnings = data.audit.as_ref().map(Audit::warnings);
     for warning in warnings.unwrap_or_default() {
         progress.say(&warning);
+    }
+    for LeftOut { what, rows, .. } in data.left_out.iter().filter(|l| l.rows > 0) {
+        progress.say(&format!("left out: {rows} {what}"));
     }
     Ok(data)
 }
@@ -131,10 +147,31 @@ fn examine(
 }
 
 /// What the files of a source hold.
-struct Read {
-    rows: Rows,
-    genome: Option<Genome>,
-    dropped_outside: u64,
+pub(crate) struct Read {
+    pub(crate) rows: Rows,
+    pub(crate) genome: Option<Genome>,
+    /// Windows that would have left their chromosome.
+    pub(crate) dropped_outside: u64,
+    /// What else did not become a row.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// The labels, when the source makes them itself.
+    pub(crate) labels: Option<(LabelKind, LabelColumn)>,
+    /// Dev is a share of the training rows.
+    pub(crate) dev_from_train: Option<DevFromTrain>,
+}
+
+impl Read {
+    /// Rows whose labels are texts, with nothing left out.
+    pub(crate) fn new(rows: Rows, genome: Option<Genome>) -> Self {
+        Self {
+            rows,
+            genome,
+            dropped_outside: 0,
+            left_out: Vec::new(),
+            labels: None,
+            dev_from_train: None,
+        }
+    }
 }
 
 fn read_intervals(
@@ -187,11 +224,9 @@ fn read_intervals(
             "each of the {dropped_outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
         )));
     }
-    Ok(Read {
-        rows,
-        genome: Some(genome),
-        dropped_outside,
-    })
+    let mut read = Read::new(rows, Some(genome));
+    read.dropped_outside = dropped_outside;
+    Ok(read)
 }
 
 fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progress) -> Result<Read> {
@@ -229,11 +264,7 @@ fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progres
         }
         progress.advance(number as u64 + 1, "");
     }
-    Ok(Read {
-        rows,
-        genome: None,
-        dropped_outside: 0,
-    })
+    Ok(Read::new(rows, None))
 }
 
 /// Makes sure that rows, labels and the genome leave room for the buffers.
@@ -264,7 +295,11 @@ fn check_memory(data: &DataSet) -> Result<()> {
 }
 
 /// Splits the rows; says which splits must have rows, and which clusters were made.
-fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option<Clusters>)> {
+fn split(
+    config: &IngestConfig,
+    data: &mut DataSet,
+    dev_from_train: Option<&DevFromTrain>,
+) -> Result<([bool; 3], Option<Clusters>)> {
     let mut clusters = None;
     let rows = data.rows.all();
     let strata = || {
@@ -276,7 +311,10 @@ fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option
     let (splits, wanted) = match (&config.split, &data.genome) {
         (None, _) => {
             let given: Option<Vec<Split>> = rows.iter().map(|row| row.split).collect();
-            let splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
+            let mut splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
+            if let Some(plan) = dev_from_train {
+                take_dev_from_train(&data.rows, &mut splits, plan)?;
+            }
             (splits, [true; 3])
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
@@ -301,19 +339,19 @@ fn split(config: &IngestConfig, data: &mut DataSet) -> Result<([bool; 3], Option
             })?;
             let parts = match (plan.by, genome) {
                 (FoldsBy::Chromosome, Some(genome)) => {
-                    folds::by_chromosome(rows, genome, plan.k.get(), plan.seed)?
+                    folds::by_chromosome(&data.rows, genome, plan.k.get(), plan.seed)?
                 }
                 _ => folds::by_class(strata(), plan.k.get(), plan.seed),
             };
             (folds::splits(&parts, plan.k.get(), fold), [true; 3])
         }
         (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => (
-            split_rows::by_chromosome(rows, plan, genome)?,
+            split_rows::by_chromosome(&data.rows, plan, genome)?,
             [true, !plan.dev.is_empty(), !plan.test.is_empty()],
         ),
         (Some(SplitPlan::Chromosomes(_)), None) => {
             return Err(Error::Config(
-                "only a `bed` source can be split by `chromosomes`".into(),
+                "only a source with a genome can be split by `chromosomes`".into(),
             ));
         }
     };
@@ -332,4 +370,23 @@ fn of_sets(sets: &UnionFind, rows: usize, not_all_compared: u64) -> Clusters {
         largest: sizes.iter().copied().max().unwrap_or(0),
         not_all_compared,
     }
+}
+
+/// Makes dev of a share of the training rows, each class apart.
+fn take_dev_from_train(rows: &Rows, splits: &mut [Split], plan: &DevFromTrain) -> Result<()> {
+    let train: Vec<usize> = (0..splits.len())
+        .filter(|i| splits[*i] == Split::Train)
+        .collect();
+    let strata = train.iter().map(|i| rows.label(&rows.all()[*i]));
+    let share = |value: f64| Probability::try_from(value).map_err(Error::Config);
+    let plan = RatioSplit {
+        train: share(1.0 - plan.share.get())?,
+        dev: plan.share,
+        test: share(0.0)?,
+        seed: plan.seed,
+    };
+    for (i, split) in train.iter().zip(split_rows::by_ratio(strata, &plan)) {
+        splits[*i] = split;
+    }
+    Ok(())
 }

@@ -82,6 +82,11 @@ pub(crate) fn first_foreign(bases: &[u8]) -> Option<usize> {
     bases.iter().position(|b| NORMAL[*b as usize] == 0)
 }
 
+/// The code of the complementary bases of an upper-case code.
+pub(crate) fn complement(base: u8) -> u8 {
+    COMPLEMENT[base as usize]
+}
+
 /// The other strand, read in its own direction, of upper-case bases.
 ///
 /// ```

@@ -138,7 +138,7 @@ impl Columns {
 }
 
 /// A column name that fits into a message: where the header is missing, the first sequence stands there.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     match text.char_indices().nth(20) {
         Some((i, _)) => format!("{}...", &text[..i]),
         None => text.to_string(),
@@ -161,7 +161,7 @@ fn sequence(text: &str) -> std::result::Result<String, String> {
     String::from_utf8(bases).map_err(|_| " is no text".into())
 }
 
-fn is_tsv(path: &Path) -> bool {
+pub(crate) fn is_tsv(path: &Path) -> bool {
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -175,7 +175,7 @@ fn is_tsv(path: &Path) -> bool {
 }
 
 /// The line of a record: its position lies before the line ends that the reader has yet to pass over.
-fn line_of(text: &[u8], position: &csv::Position) -> u64 {
+pub(crate) fn line_of(text: &[u8], position: &csv::Position) -> u64 {
     let passed_over = usize::try_from(position.byte())
         .ok()
         .and_then(|byte| text.get(byte..))
@@ -187,7 +187,7 @@ fn line_of(text: &[u8], position: &csv::Position) -> u64 {
     position.line() + passed_over as u64
 }
 
-fn explain(path: &Path, text: &[u8], e: &csv::Error) -> Error {
+pub(crate) fn explain(path: &Path, text: &[u8], e: &csv::Error) -> Error {
     let line = e.position().map_or(1, |p| line_of(text, p));
     let problem = match e.kind() {
         csv::ErrorKind::UnequalLengths {

@@ -2,19 +2,23 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`config`] | the `ingest` section of a task |
+//! | [`config`], [`sources`] | the `ingest` section of a task; the sources beside BED and CSV |
 //! | `input` | opening a file: plain, gzip or bgzf, bounded |
 //! | [`iupac`] | the nucleotide alphabet, reverse complement |
 //! | `fasta`, `fai`, `bgzf_blocks`, [`genome`] | one checked pass over a FASTA; its index; the blocks of a bgzf file; reading a genome in part |
 //! | [`bed`], [`mod@extract`] | intervals, and their sequences |
-//! | `labelled_table` | CSV and TSV in the layout of GUE |
+//! | `labelled_table`, [`interval_table`], `labelled_fasta` | CSV and TSV in the layout of GUE, and of Genomic Benchmarks; FASTA with labels |
+//! | [`vcf`], `variant_pair` | variants, and the pair of sequences of each |
+//! | [`gff`], `transcripts`, `feature_windows` | annotations, their transcripts, windows around both |
+//! | `peaks`, `peak_matrix` | how much of each bin peaks cover; bins with a label for each file |
+//! | [`mod@locate`] | where sequences lie in a genome |
 //! | `row`, `labels`, `split_rows` | rows on their way to examples: where a sequence is to be found, label texts to classes, rows to splits |
 //! | `negatives`, `shuffle` | negatives where only positives are given; shuffles that keep every dinucleotide |
 //! | `folds`, `clusters` | cross-validation; splits that no cluster of similar sequences straddles |
 //! | [`dataset`] | the rows of a task in order; sequences fetched and written piece by piece |
 //! | [`mod@audit`] | counts, balance, composition |
 //! | `leakage`, `fingerprint`, `similarity` | sequences that stand in two splits: exactly, turned around, nearly |
-//! | [`mod@ingest`] | the stage |
+//! | [`mod@ingest`], `read_sources` | the stage; its sources beside BED and CSV |
 //! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
 
@@ -28,21 +32,33 @@ pub mod error;
 pub mod extract;
 mod fai;
 mod fasta;
+mod feature_windows;
 mod fingerprint;
 mod folds;
 pub mod genome;
+pub mod gff;
 pub mod ingest;
 mod input;
+pub mod interval_table;
 pub mod iupac;
+mod labelled_fasta;
 mod labelled_table;
 mod labels;
 mod leakage;
+pub mod locate;
 mod negatives;
+mod peak_matrix;
+mod peaks;
+mod read_sources;
 mod row;
 mod shuffle;
 mod similarity;
+pub mod sources;
 mod split_rows;
 pub mod synthetic;
+mod transcripts;
+mod variant_pair;
+pub mod vcf;
 
 pub use audit::Audit;
 pub use bed::{BedOptions, BedRow, read_bed};

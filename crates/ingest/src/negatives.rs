@@ -58,7 +58,7 @@ fn shuffled(
     genome.check_whole()?;
     for i in 0..rows.all().len() {
         let row = rows.all()[i];
-        let Some(w) = row.window() else { continue };
+        let Some(w) = rows.window(&row) else { continue };
         bases.clear();
         genome.append(w.sequence as usize, w.start, w.end, w.strand, &mut bases)?;
         let chrom = &genome.sequences()[w.sequence as usize].0;
@@ -103,7 +103,7 @@ fn genomic(
     let mut found = 0u64;
     for i in 0..rows.all().len() {
         let row = rows.all()[i];
-        let Some(positive) = row.window() else {
+        let Some(positive) = rows.window(&row) else {
             continue;
         };
         genome.check_whole()?;
@@ -247,7 +247,7 @@ struct Taken(Vec<Vec<(u64, u64)>>);
 impl Taken {
     fn around(rows: &Rows, genome: &Genome, margin: u64) -> Self {
         let mut pieces = vec![Vec::new(); genome.sequences().len()];
-        for w in rows.all().iter().filter_map(Row::window) {
+        for w in rows.all().iter().filter_map(|row| rows.window(row)) {
             let (start, end) = (w.start.saturating_sub(margin), w.end.saturating_add(margin));
             pieces[w.sequence as usize].push((start, end));
         }
@@ -374,7 +374,7 @@ mod tests {
             let mut rows = positives(&all);
             let added = add(&mut rows, Some(&genome), &plan(2, 0.1, 25, seed)).unwrap();
             prop_assert_eq!(added as usize, 2 * all.len());
-            let negatives: Vec<Window> = rows.all()[all.len()..].iter().filter_map(Row::window).collect();
+            let negatives: Vec<Window> = rows.all()[all.len()..].iter().filter_map(|r| rows.window(r)).collect();
             let mut bases = Vec::new();
             for (i, n) in negatives.iter().enumerate() {
                 let p = all[i / 2];
@@ -391,7 +391,7 @@ mod tests {
             }
             let again = &mut positives(&all);
             add(again, Some(&genome), &plan(2, 0.1, 25, seed)).unwrap();
-            let windows: Vec<Window> = again.all()[all.len()..].iter().filter_map(Row::window).collect();
+            let windows: Vec<Window> = again.all()[all.len()..].iter().filter_map(|r| again.window(r)).collect();
             prop_assert_eq!(windows, negatives);
         }
     }

@@ -30,6 +30,10 @@ pub(crate) struct Window {
 pub(crate) enum Content {
     /// What stands in a window of the genome.
     Window(Window),
+    /// A pair: a window, and the same with a variant in it; the number of [`Rows::edit`].
+    Edited(u32),
+    /// A window that reaches beyond its chromosome; the number of [`Rows::padding`].
+    Padded(u32),
     /// A text that its file gave, upper case, U as T; two for a pair.
     Text {
         first: TextId,
@@ -39,6 +43,30 @@ pub(crate) enum Content {
     },
     /// A text that was made from a window of a sequence of the genome: it goes where that goes.
     Derived { first: TextId, sequence: u32 },
+}
+
+/// A window of the forward strand, and what stands in it with a variant: as long, with the first bases the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// What the genome has.
+    pub(crate) window: Window,
+    /// Bases before the variant.
+    pub(crate) before: u32,
+    /// Bases of the genome that it takes the place of.
+    pub(crate) replaced: u32,
+    /// What stands there instead.
+    pub(crate) alternate: TextId,
+}
+
+/// A window of the forward strand with N before the chromosome's first base and behind its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Padding {
+    /// What lies on the chromosome.
+    pub(crate) window: Window,
+    /// N before it.
+    pub(crate) before: u32,
+    /// N behind it.
+    pub(crate) behind: u32,
 }
 
 /// A labelled sequence as a source gives it.
@@ -59,33 +87,13 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Where in the genome its sequence lies, if there.
-    pub(crate) fn window(&self) -> Option<Window> {
-        match self.content {
-            Content::Window(window) => Some(window),
-            Content::Text { .. } | Content::Derived { .. } => None,
-        }
-    }
-
-    /// The sequence of the genome that it belongs to.
-    pub(crate) fn chromosome(&self) -> Option<usize> {
-        match self.content {
-            Content::Window(Window { sequence, .. }) | Content::Derived { sequence, .. } => {
-                Some(sequence as usize)
-            }
-            Content::Text { .. } => None,
-        }
-    }
-
     /// Whether it has two sequences.
     pub(crate) fn is_pair(&self) -> bool {
-        matches!(
-            self.content,
-            Content::Text {
-                second: Some(_),
-                ..
-            }
-        )
+        match self.content {
+            Content::Edited(_) => true,
+            Content::Text { second, .. } => second.is_some(),
+            Content::Window(_) | Content::Padded(_) | Content::Derived { .. } => false,
+        }
     }
 }
 
@@ -183,6 +191,9 @@ pub(crate) struct Rows {
     rows: Vec<Row>,
     /// Names, labels, and sequences that are no windows.
     pub(crate) texts: Texts,
+    /// What is larger than a row should be.
+    edits: Vec<Edit>,
+    paddings: Vec<Padding>,
     /// The files that rows count.
     pub(crate) files: Vec<PathBuf>,
     /// What they may take.
@@ -195,6 +206,8 @@ impl Rows {
         Self {
             rows: Vec::new(),
             texts: Texts::default(),
+            edits: Vec::new(),
+            paddings: Vec::new(),
             files,
             limit,
         }
@@ -215,6 +228,46 @@ impl Rows {
         }
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Keeps a variant, for a row.
+    pub(crate) fn edited(&mut self, edit: Edit) -> Content {
+        self.edits.push(edit);
+        Content::Edited(line(self.edits.len() as u64 - 1))
+    }
+
+    /// Keeps a padded window, for a row.
+    pub(crate) fn padded(&mut self, padding: Padding) -> Content {
+        self.paddings.push(padding);
+        Content::Padded(line(self.paddings.len() as u64 - 1))
+    }
+
+    /// What [`Content::Edited`] numbers.
+    pub(crate) fn edit(&self, number: u32) -> &Edit {
+        &self.edits[number as usize]
+    }
+
+    /// What [`Content::Padded`] numbers.
+    pub(crate) fn padding(&self, number: u32) -> &Padding {
+        &self.paddings[number as usize]
+    }
+
+    /// Where a row lies, when it lies in a genome.
+    pub(crate) fn window(&self, row: &Row) -> Option<Window> {
+        match row.content {
+            Content::Window(window) => Some(window),
+            Content::Edited(number) => Some(self.edit(number).window),
+            Content::Padded(number) => Some(self.padding(number).window),
+            Content::Text { .. } | Content::Derived { .. } => None,
+        }
+    }
+
+    /// The sequence of the genome that a row belongs to.
+    pub(crate) fn chromosome(&self, row: &Row) -> Option<usize> {
+        match row.content {
+            Content::Derived { sequence, .. } => Some(sequence as usize),
+            _ => self.window(row).map(|window| window.sequence as usize),
+        }
     }
 
     /// What the rows may take.
@@ -239,7 +292,9 @@ impl Rows {
 
     /// Bytes that the rows take.
     pub(crate) fn memory(&self) -> u64 {
-        (self.rows.len() * size_of::<Row>() + self.texts.bytes.len()) as u64
+        let beside =
+            self.edits.len() * size_of::<Edit>() + self.paddings.len() * size_of::<Padding>();
+        (self.rows.len() * size_of::<Row>() + beside + self.texts.bytes.len()) as u64
     }
 
     /// An error about a row.

@@ -7,7 +7,7 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::{ChromosomeSplit, RatioSplit};
-use crate::row::Row;
+use crate::row::Rows;
 use crate::{Error, Genome, Result};
 
 /// By chromosome: those listed go to dev and test, all others to train.
@@ -15,7 +15,7 @@ use crate::{Error, Genome, Result};
 /// # Errors
 /// A listed chromosome that the genome does not have.
 pub(crate) fn by_chromosome(
-    rows: &[Row],
+    rows: &Rows,
     plan: &ChromosomeSplit,
     genome: &Genome,
 ) -> Result<Vec<Split>> {
@@ -28,10 +28,8 @@ pub(crate) fn by_chromosome(
             of[place] = split;
         }
     }
-    Ok(rows
-        .iter()
-        .map(|row| row.chromosome().map_or(Split::Train, |i| of[i]))
-        .collect())
+    let split = |row| rows.chromosome(row).map_or(Split::Train, |i| of[i]);
+    Ok(rows.all().iter().map(split).collect())
 }
 
 /// At random, stratified: of the n rows with one label, round(n x share) go to dev and to test, the others to train.

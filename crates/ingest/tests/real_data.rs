@@ -16,8 +16,10 @@ use lingo_artifact::{Split, Strand};
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, OnLeak, Source, SplitPlan,
 };
+use lingo_ingest::sources::VariantLabel;
 use lingo_ingest::{
-    Audit, BedOptions, BedRow, Error, Genome, IngestConfig, extract, ingest, read_bed,
+    Audit, BedOptions, BedRow, Error, Genome, IngestConfig, extract, gff, ingest, interval_table,
+    read_bed, vcf,
 };
 
 const LIMIT: u64 = 1 << 30;
@@ -351,6 +353,61 @@ fn reference() -> BTreeMap<&'static str, (&'static str, Option<Content>)> {
             (columns[0], (columns[1], content))
         })
         .collect()
+}
+
+fn read_as_vcf(path: &Path) -> Result<Content, Error> {
+    let mut lines = Vec::new();
+    let left_out = vcf::read(path, LIMIT, &VariantLabel::Filter, None, |variant| {
+        lines.push(format!("{variant:?}\n"));
+        Ok(())
+    })?;
+    let others = left_out.symbolic + left_out.breakends + left_out.overlapped;
+    Ok(content(lines, others + left_out.without_alternate, false))
+}
+
+fn read_as_gff(path: &Path) -> Result<Content, Error> {
+    let mut lines = Vec::new();
+    let mut bases = 0;
+    gff::read(path, LIMIT, &["gene_id", "Name"], |f| {
+        bases += f.end - f.start;
+        lines.push(format!("{}\t{}\t{}\n", f.chrom, f.start, f.end));
+        Ok(())
+    })?;
+    Ok(content(lines, bases, true))
+}
+
+fn read_as_intervals(path: &Path) -> Result<Content, Error> {
+    let rows = interval_table::read(path, true, LIMIT)?;
+    let lines = rows.iter().map(|r| format!("{r:?}\n")).collect();
+    Ok(content(lines, 0, false))
+}
+
+/// No file of the collection may make one of the readers of other sources panic, and each refusal has a reason.
+#[test]
+#[ignore = "reads the folder LINGO_REAL_DATA"]
+fn odd_files_are_read_or_refused_as_variants_annotation_and_intervals() {
+    let root = data("badinput");
+    let manifest = std::fs::read_to_string(root.join("MANIFEST.tsv")).unwrap();
+    let mut table = String::new();
+    for line in manifest.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let (kind, name) = (columns[0], columns[1]);
+        let path = root.join(name);
+        let as_vcf = told(&read_as_vcf(&path), &path);
+        let as_gff = read_as_gff(&path);
+        let as_intervals = told(&read_as_intervals(&path), &path);
+        assert!(as_vcf.starts_with("refused"), "{name} is no VCF: {as_vcf}");
+        assert!(
+            as_intervals.starts_with("refused"),
+            "{name}: {as_intervals}"
+        );
+        // What is read as annotation, whatever it was meant to be, and how what was meant to be annotation is refused.
+        if kind == "gff" || as_gff.is_ok() {
+            table.push_str(&format!("{kind}\t{name}\t{}\n", told(&as_gff, &path)));
+        }
+        let _ = told(&as_gff, &path);
+    }
+    insta::assert_snapshot!("odd_annotations", table);
 }
 
 #[test]

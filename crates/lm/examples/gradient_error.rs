@@ -109,7 +109,7 @@ fn gradients(
 }
 
 fn matrix(case: &SafeTensors, name: &str, device: &Device) -> Tensor<2> {
-    let view = case.tensor(name).unwrap_or_else(|_| panic!("no {name}"));
+    let view = case.tensor(name).expect(name);
     let values: Vec<f32> = words(view.data()).map(f32::from_le_bytes).collect();
     Tensor::from_data(
         TensorData::new(values, [view.shape()[0], view.shape()[1]]),
@@ -118,7 +118,7 @@ fn matrix(case: &SafeTensors, name: &str, device: &Device) -> Tensor<2> {
 }
 
 fn integers(case: &SafeTensors, name: &str) -> Vec<u32> {
-    let view = case.tensor(name).unwrap_or_else(|_| panic!("no {name}"));
+    let view = case.tensor(name).expect(name);
     words(view.data()).map(u32::from_le_bytes).collect()
 }
 

@@ -178,6 +178,25 @@ fn values() {
         )
     );
     snapshot!("another_version", with("lingo: 1", "lingo: 2"));
+    let bed = "bed: { fasta: g.fa, beds: [r.bed], label: { column: 5 } }";
+    snapshot!(
+        "window_with_a_typo",
+        with(
+            bed,
+            "gff: { fasta: g.fa, files: [a.gff], windows: [{ donor: { up: 1, down: 1 } }, { promotor: { up: 9, down: 1 } }] }"
+        )
+    );
+    snapshot!(
+        "variants_without_a_width",
+        with(bed, "vcf: { fasta: g.fa, files: [v.vcf], label: filter }")
+    );
+    snapshot!(
+        "peaks_with_the_same_name",
+        with(
+            bed,
+            "peak_matrix: { fasta: g.fa, peaks: [a/x.bed, b/x.bed] }"
+        )
+    );
 }
 
 #[test]
