@@ -12,9 +12,10 @@ use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::{Label, LabelKind, Split, Strand, atomic};
 use lingo_evaluate::probability::{sigmoid, softmax};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
-use lingo_ingest::{BedOptions, Genome, extract, read_bed};
-use lingo_tokenize::Encoder;
+use lingo_ingest::{BedOptions, Genome, places, read_bed};
+use lingo_tokenize::{Encoded, Encoder};
 use lingo_workflow::{Error, Kind, Observer as _};
+use rayon::prelude::*;
 
 use super::device;
 use crate::arguments::Predict;
@@ -24,8 +25,8 @@ use crate::terminal::Terminal;
 /// One sequence to predict on.
 struct Row {
     id: String,
-    sequence: String,
-    sequence2: Option<String>,
+    /// A sequence, or a pair; without one, what stands in the interval.
+    text: Option<(String, Option<String>)>,
     interval: Option<Interval>,
     /// Only rows of a table of examples have one.
     label: Option<Label>,
@@ -41,7 +42,7 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
     let description = Description::read(&arguments.adapter)?;
     let base =
         lingo_adapt::base_folder(&arguments.adapter, &description, arguments.model.as_deref())?;
-    let rows = rows(&arguments, terminal)?;
+    let (genome, rows) = rows(&arguments, terminal)?;
     if is_bed(&arguments.out) && rows.iter().any(|row| row.interval.is_none()) {
         let message = format!(
             "--out {}: these examples carry no intervals; write a table (.tsv, .csv, .parquet)",
@@ -51,23 +52,28 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
     }
     let tokenizer = arguments.model.as_deref().unwrap_or(&base);
     let encoder = Encoder::from_encoding(&description.encoding, tokenizer)?;
-    let mut truncated = 0;
-    let tokens = rows
+    let progress = terminal.part("tokenize");
+    progress.begin("tokenize", rows.len() as u64);
+    let encoded: Vec<Encoded> = rows
+        .par_iter()
+        .with_min_len(64)
+        .map(|row| encode(row, &encoder, genome.as_ref()))
+        .collect::<Result<_, Error>>()?;
+    progress.end("");
+    let truncated = encoded.iter().filter(|one| one.truncated()).count();
+    let tokens: Vec<TokenRow> = rows
         .iter()
-        .map(|row| {
-            let encoded = encoder.encode_pair(&row.sequence, row.sequence2.as_deref())?;
-            truncated += usize::from(encoded.truncated());
-            Ok(TokenRow {
-                id: row.id.clone(),
-                split: row.split,
-                label: row
-                    .label
-                    .clone()
-                    .unwrap_or_else(|| no_label(&description.labels)),
-                input_ids: encoded.ids,
-            })
+        .zip(encoded)
+        .map(|(row, encoded)| TokenRow {
+            id: row.id.clone(),
+            split: row.split,
+            label: row
+                .label
+                .clone()
+                .unwrap_or_else(|| no_label(&description.labels)),
+            input_ids: encoded.ids,
         })
-        .collect::<Result<Vec<_>, Error>>()?;
+        .collect();
     if truncated > 0 {
         let width = arguments.fasta.is_some() && arguments.width.is_none();
         let advice = if width { "; give --width" } else { "" };
@@ -104,31 +110,46 @@ fn no_label(kind: &LabelKind) -> Label {
     }
 }
 
-fn rows(arguments: &Predict, terminal: &Terminal) -> Result<Vec<Row>, Error> {
-    let rows = match (&arguments.input, &arguments.fasta) {
+/// A row's tokens; the bases of a genome are looked at only here, and go to tokens with no text in between.
+fn encode(row: &Row, encoder: &Encoder, genome: Option<&Genome>) -> Result<Encoded, Error> {
+    match (&row.text, genome, &row.interval) {
+        (Some((first, second)), ..) => Ok(encoder.encode_pair(first, second.as_deref())?),
+        (None, Some(genome), Some(interval)) => {
+            Ok(encoder.encode_letters(&genome.stranded_bases(interval)?, None)?)
+        }
+        (None, ..) => Err(Error::stage(
+            Kind::Input,
+            format!("`{}` has no sequence", row.id),
+        )),
+    }
+}
+
+fn rows(arguments: &Predict, terminal: &Terminal) -> Result<(Option<Genome>, Vec<Row>), Error> {
+    let (genome, rows) = match (&arguments.input, &arguments.fasta) {
         (Some(input), _) => {
             let input = Input::open(input, arguments.format)?;
             let examples = Examples::read(input.path())?;
-            examples
+            let rows = examples
                 .rows
                 .into_iter()
                 .map(|e| Row {
                     id: e.id,
-                    sequence: e.sequence,
-                    sequence2: e.sequence2,
+                    text: Some((e.sequence, e.sequence2)),
                     interval: e.interval,
                     label: Some(e.label),
                     split: e.split,
                 })
-                .collect()
+                .collect();
+            (None, rows)
         }
         (None, Some(fasta)) => {
             let genome = Genome::open(fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-            if arguments.bed.is_empty() {
-                windows(&genome, arguments)?
+            let rows = if arguments.bed.is_empty() {
+                windows(&genome, arguments)
             } else {
                 intervals(&genome, arguments, terminal)?
-            }
+            };
+            (Some(genome), rows)
         }
         (None, None) => return Err(Error::stage(Kind::Usage, "give --fasta or --input")),
     };
@@ -138,7 +159,7 @@ fn rows(arguments: &Predict, terminal: &Terminal) -> Result<Vec<Row>, Error> {
             "there is no sequence to predict on",
         ));
     }
-    Ok(rows)
+    Ok((genome, rows))
 }
 
 fn intervals(genome: &Genome, arguments: &Predict, terminal: &Terminal) -> Result<Vec<Row>, Error> {
@@ -149,30 +170,26 @@ fn intervals(genome: &Genome, arguments: &Predict, terminal: &Terminal) -> Resul
     let mut rows = Vec::new();
     for bed in &arguments.bed {
         let bed_rows = read_bed(bed, &options)?;
-        let extraction = extract(genome, bed, &bed_rows, arguments.width)?;
-        if !extraction.outside.is_empty() {
+        let places = places(genome, bed, &bed_rows, arguments.width)?;
+        if !places.outside.is_empty() {
             terminal.note(&format!(
                 "{}: {} windows would leave their chromosome and are left out",
                 bed.display(),
-                extraction.outside.len()
+                places.outside.len()
             ));
         }
-        for window in extraction.windows {
-            let i = &window.interval;
+        for (row, interval) in places.intervals {
+            let i = &interval;
             let place = format!("{}:{}-{}({})", i.chrom, i.start, i.end, i.strand);
-            let id = bed_rows.get(window.row).and_then(|row| row.name.clone());
-            rows.push(of_genome(
-                id.unwrap_or(place),
-                window.sequence,
-                window.interval,
-            ));
+            let id = bed_rows.get(row).and_then(|row| row.name.clone());
+            rows.push(of_genome(id.unwrap_or(place), interval));
         }
     }
     Ok(rows)
 }
 
 /// Whole sequences, or windows side by side.
-fn windows(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
+fn windows(genome: &Genome, arguments: &Predict) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, length) in genome.sequences() {
         let width = arguments
@@ -181,8 +198,6 @@ fn windows(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
             .max(1);
         for start in (0..*length).step_by(usize::try_from(width).unwrap_or(usize::MAX)) {
             let end = (start + width).min(*length);
-            let bases = genome.bases(name, start, end)?;
-            let sequence = String::from_utf8_lossy(&bases).into_owned();
             let id = match arguments.width {
                 Some(_) => format!("{name}:{start}-{end}"),
                 None => name.clone(),
@@ -193,17 +208,16 @@ fn windows(genome: &Genome, arguments: &Predict) -> Result<Vec<Row>, Error> {
                 end,
                 strand: Strand::Forward,
             };
-            rows.push(of_genome(id, sequence, interval));
+            rows.push(of_genome(id, interval));
         }
     }
-    Ok(rows)
+    rows
 }
 
-fn of_genome(id: String, sequence: String, interval: Interval) -> Row {
+fn of_genome(id: String, interval: Interval) -> Row {
     Row {
         id,
-        sequence,
-        sequence2: None,
+        text: None,
         interval: Some(interval),
         label: None,
         split: Split::Test,

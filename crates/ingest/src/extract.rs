@@ -30,62 +30,72 @@ pub struct Extraction {
     pub outside: Vec<usize>,
 }
 
-/// Reads the sequence of every row; `bed` is the file that errors name.
+/// Where the sequences of a BED file's rows lie.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Places {
+    /// In the order of the rows, with the number of the row.
+    pub intervals: Vec<(usize, Interval)>,
+    /// Rows whose resized window would leave the chromosome.
+    pub outside: Vec<usize>,
+}
+
+/// Where the sequence of every row lies; `bed` is the file that errors name.
 ///
 /// With a `width`, an interval becomes `width` bases around its centre: it begins at floor((start + end - width) / 2), counted on the
 /// forward strand whatever the strand is. A window that would leave its chromosome is left out and told in `outside`.
 ///
 /// # Errors
-/// With file and line: an unknown chromosome, a start or an end beyond it. Whatever reading the genome says.
+/// With file and line: an unknown chromosome, a start or an end beyond it.
+pub fn places(
+    genome: &Genome,
+    bed: &Path,
+    rows: &[BedRow],
+    width: Option<NonZeroU32>,
+) -> Result<Places> {
+    let mut places = Places::default();
+    for (i, row) in rows.iter().enumerate() {
+        let place = place(genome, row.into(), width)
+            .map_err(|problem| Error::line(bed, row.line, problem))?;
+        match place {
+            None => places.outside.push(i),
+            Some(window) => places.intervals.push((
+                i,
+                Interval {
+                    chrom: row.chrom.clone(),
+                    start: window.start,
+                    end: window.end,
+                    strand: row.strand,
+                },
+            )),
+        }
+    }
+    Ok(places)
+}
+
+/// Reads the sequence of every row: [`places`], and what stands there.
+///
+/// # Errors
+/// As [`places`]. Whatever reading the genome says.
 pub fn extract(
     genome: &Genome,
     bed: &Path,
     rows: &[BedRow],
     width: Option<NonZeroU32>,
 ) -> Result<Extraction> {
-    let made: Vec<Result<Option<Window>>> = rows
-        .par_iter()
-        .enumerate()
-        .map(|(i, row)| window(genome, bed, i, row, width))
-        .collect();
-    let mut extraction = Extraction::default();
-    for (i, made) in made.into_iter().enumerate() {
-        match made? {
-            Some(window) => extraction.windows.push(window),
-            None => extraction.outside.push(i),
-        }
-    }
-    Ok(extraction)
-}
-
-fn window(
-    genome: &Genome,
-    bed: &Path,
-    i: usize,
-    row: &BedRow,
-    width: Option<NonZeroU32>,
-) -> Result<Option<Window>> {
-    let Some(place) =
-        place(genome, row.into(), width).map_err(|problem| Error::line(bed, row.line, problem))?
-    else {
-        return Ok(None);
-    };
-    let (start, end) = (place.start, place.end);
-    let mut bases = Vec::new();
-    genome.check_whole()?;
-    genome.append(place.sequence as usize, start, end, row.strand, &mut bases)?;
-    let sequence = String::from_utf8(bases)
-        .map_err(|_| Error::file(genome.path(), "a sequence holds what is no text"))?;
-    Ok(Some(Window {
-        row: i,
-        interval: Interval {
-            chrom: row.chrom.clone(),
-            start,
-            end,
-            strand: row.strand,
-        },
-        sequence,
-    }))
+    let Places { intervals, outside } = places(genome, bed, rows, width)?;
+    let windows = intervals
+        .into_par_iter()
+        .map(|(row, interval)| {
+            let sequence = String::from_utf8(genome.stranded_bases(&interval)?)
+                .map_err(|_| Error::file(genome.path(), "a sequence holds what is no text"))?;
+            Ok(Window {
+                row,
+                interval,
+                sequence,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Extraction { windows, outside })
 }
 
 /// Where an interval's sequence lies; nothing when the resized window would leave the chromosome.

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::example::Interval;
 use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::{ByteSize, Strand};
 use memmap2::Mmap;
@@ -222,6 +223,21 @@ impl Genome {
         self.check_whole()?;
         self.append(i, start, end, Strand::Forward, &mut bases)?;
         Ok(Cow::Owned(bases))
+    }
+
+    /// The bases of an interval; on [`Strand::Reverse`] their reverse complement.
+    ///
+    /// # Errors
+    /// As [`Genome::bases`].
+    pub fn stranded_bases(&self, interval: &Interval) -> Result<Vec<u8>> {
+        let sequence = self
+            .index(&interval.chrom)
+            .ok_or_else(|| Error::file(&self.path, self.unknown(&interval.chrom)))?;
+        let (start, end) = (interval.start, interval.end);
+        let mut bases = Vec::new();
+        self.check_whole()?;
+        self.append(sequence, start, end, interval.strand, &mut bases)?;
+        Ok(bases)
     }
 
     /// Appends the bases `start..end` of a sequence, of [`Strand::Reverse`] their reverse complement.

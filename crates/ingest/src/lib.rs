@@ -65,6 +65,6 @@ pub use bed::{BedOptions, BedRow, read_bed};
 pub use config::{IngestConfig, input_files, missing_files};
 pub use dataset::DataSet;
 pub use error::{Error, Result};
-pub use extract::{Extraction, Window, extract};
+pub use extract::{Extraction, Places, Window, extract, places};
 pub use genome::Genome;
 pub use ingest::{ingest, prepare};
