@@ -29,7 +29,7 @@ use crate::{
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
 /// The rows come out train first, then dev, then test, within a split in the order of the files.
-/// `metadata.audit` is the [`Audit`](crate::Audit) as JSON; its warnings also go to `progress`.
+/// `metadata.audit` is the [`Audit`] as JSON; its warnings also go to `progress`.
 ///
 /// # Errors
 /// Whatever is wrong with the configuration or the files: [`Error`].

@@ -48,6 +48,16 @@ impl TokenizeConfig {
         }
     }
 
+    /// Why the vocabulary map cannot go with the scheme, if it cannot.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        match (self.vocabulary, &self.scheme) {
+            (VocabularyMap::Compose, Scheme::Bpe(_)) => Some(
+                "`compose` adds up a row for each position, and a merged token has no fixed number of positions; use `reuse` or `extend`",
+            ),
+            _ => None,
+        }
+    }
+
     /// The share of unknown tokens that scheme `model` may have.
     pub fn max_unknown_share(&self) -> f64 {
         self.max_unknown.map_or(0.01, Probability::get)

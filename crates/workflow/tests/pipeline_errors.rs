@@ -177,6 +177,13 @@ fn values() {
             "{ initial_rank: 4, target_rank: 8 }"
         )
     );
+    snapshot!(
+        "merged_tokens_composed",
+        with(
+            "scheme: { kmer: { k: 3 } }",
+            "scheme: { bpe: { vocab_size: 512 } }\n  vocabulary: compose"
+        )
+    );
     snapshot!("another_version", with("lingo: 1", "lingo: 2"));
     let bed = "bed: { fasta: g.fa, beds: [r.bed], label: { column: 5 } }";
     snapshot!(

@@ -93,6 +93,12 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
             message,
         ));
     }
+    if let Some(why) = task.tokenize.contradiction() {
+        let fault = Fault::new(place(task, pipeline, "vocabulary"), why);
+        if !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
     if let Some(template) = &task.tokenize.prefix
         && let Err(e) = LanguagePrefix::resolve(template, &task.keys)
     {
@@ -102,7 +108,7 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
         };
         let help = format!("keys are given under `tasks.{}.keys`", task.section);
         let fault = Fault::new(
-            prefix_place(task, pipeline),
+            place(task, pipeline, "prefix"),
             format!("the prefix: {message}"),
         );
         let fault = fault.help(help);
@@ -128,9 +134,9 @@ const TAKEN: [&str; 6] = [
 /// What a task's folder holds beside the folders of the methods.
 const TAKEN_IN_TASK: [&str; 3] = ["examples.parquet", "tokens.parquet", TASK_RECORD];
 
-/// Where the prefix of a task stands: in the task, or in the file's `tokenize`.
-fn prefix_place(task: &Task, pipeline: &Pipeline) -> Vec<Step> {
-    let own = ["tasks", &task.section, "tokenize", "prefix"];
+/// Where a key of a task's `tokenize` stands: in the task, or in the file's own section.
+fn place(task: &Task, pipeline: &Pipeline, key: &str) -> Vec<Step> {
+    let own = ["tasks", &task.section, "tokenize", key];
     let stands = |path: &[&str]| {
         path.iter()
             .try_fold(&pipeline.document.node, |node, key| node.get(key))
@@ -139,7 +145,7 @@ fn prefix_place(task: &Task, pipeline: &Pipeline) -> Vec<Step> {
     if stands(&own) {
         keys(&own)
     } else {
-        keys(&["tokenize", "prefix"])
+        keys(&["tokenize", key])
     }
 }
 
