@@ -21,8 +21,9 @@ oracles:
     .venv/bin/pip install -r tests/oracles/requirements.txt
     for script in tests/oracles/*.py; do .venv/bin/python "$script"; done
 
-# Ten minutes of broken tokenizer.json files (needs a nightly compiler and cargo-fuzz).
-fuzz:
+# Ten minutes of broken files of one kind: the targets stand in fuzz/README.md (needs a nightly compiler and cargo-fuzz).
+fuzz target="tokenizer_json":
     mkdir -p fuzz/corpus/tokenizer_json
+    cp -r fuzz/seeds/. fuzz/corpus
     cp crates/tokenize/tests/fixtures/exported/*.json fuzz/corpus/tokenizer_json
-    cargo +nightly fuzz run tokenizer_json -- -max_total_time=600
+    cargo +nightly fuzz run {{target}} -- -max_total_time=600
