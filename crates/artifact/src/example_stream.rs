@@ -17,10 +17,10 @@ pub struct ExampleRef<'a> {
     pub id: Cow<'a, str>,
     /// As [`Example::split`].
     pub split: Split,
-    /// As [`Example::sequence`].
-    pub sequence: &'a str,
+    /// As [`Example::sequence`]: ASCII letters.
+    pub sequence: &'a [u8],
     /// As [`Example::sequence2`].
-    pub sequence2: Option<&'a str>,
+    pub sequence2: Option<&'a [u8]>,
     /// As [`Example::label`].
     pub label: Label,
     /// Chromosome, start, end and strand: as [`Example::interval`].
@@ -32,8 +32,8 @@ impl<'a> From<&'a Example> for ExampleRef<'a> {
         Self {
             id: Cow::Borrowed(&e.id),
             split: e.split,
-            sequence: &e.sequence,
-            sequence2: e.sequence2.as_deref(),
+            sequence: e.sequence.as_bytes(),
+            sequence2: e.sequence2.as_deref().map(str::as_bytes),
             label: e.label.clone(),
             interval: e
                 .interval
@@ -183,7 +183,7 @@ impl TextEncoder {
 
     fn fasta(&self, row: &ExampleRef, out: &mut Vec<u8>) -> io::Result<()> {
         let names = self.labels.names();
-        let mut one = |id: &str, mate: &str, sequence: &str| {
+        let mut one = |id: &str, mate: &str, sequence: &[u8]| {
             out.push(b'>');
             out.extend_from_slice(id.as_bytes());
             out.extend_from_slice(mate.as_bytes());
@@ -204,7 +204,7 @@ impl TextEncoder {
                 Label::Value(v) => write!(out, "{v}")?,
             }
             out.push(b'\n');
-            out.extend_from_slice(sequence.as_bytes());
+            out.extend_from_slice(sequence);
             out.push(b'\n');
             Ok(())
         };
@@ -227,17 +227,20 @@ pub fn frame(
     rows: &[ExampleRef],
 ) -> Result<DataFrame> {
     let text = |of: fn(&ExampleRef) -> &'static str| rows.iter().map(of).collect::<Vec<_>>();
+    let bases = |name: &str, of: for<'a> fn(&ExampleRef<'a>) -> Option<&'a [u8]>| {
+        rows.iter()
+            .map(|e| of(e).map(std::str::from_utf8).transpose())
+            .collect::<std::result::Result<Vec<Option<&str>>, _>>()
+            .map(|texts| Column::new(name.into(), texts))
+            .map_err(|e| Error::invalid(path, format!("a {name} is no text: {e}")))
+    };
     let mut columns = vec![
         Column::new("id".into(), rows.iter().map(|e| &*e.id).collect::<Vec<_>>()),
         Column::new("split".into(), text(|e| e.split.as_str())),
-        Column::new(
-            "sequence".into(),
-            rows.iter().map(|e| e.sequence).collect::<Vec<_>>(),
-        ),
+        bases("sequence", |e| Some(e.sequence))?,
     ];
     if shape.pairs {
-        let second: Vec<_> = rows.iter().map(|e| e.sequence2).collect();
-        columns.push(Column::new("sequence2".into(), second));
+        columns.push(bases("sequence2", |e| e.sequence2)?);
     }
     columns.push(label::column::write(
         path,

@@ -150,7 +150,7 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
         |piece, made: &mut Examined| {
             made.clear();
             for row in data.examples_of(piece) {
-                let (first, second) = (row.sequence.as_bytes(), row.sequence2.map(str::as_bytes));
+                let (first, second) = (row.sequence, row.sequence2);
                 made.keys.push(key(first, second, &mut made.other));
                 if near {
                     made.sketches.push(first, second);

@@ -7,8 +7,9 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use lingo_artifact::Strand;
+use rayon::prelude::*;
 
-use crate::input::{Input, without_byte_order_mark, without_terminator};
+use crate::input::{Block, Input, without_byte_order_mark};
 use crate::{Error, Result};
 
 /// Which columns of a BED file are read, and which rows.
@@ -112,64 +113,191 @@ pub fn read_bed(path: &Path, options: &BedOptions) -> Result<Vec<BedRow>> {
 ///
 /// # Errors
 /// As [`read_bed`]; what `take` says.
-pub(crate) fn each_row(
+fn each_row(
     path: &Path,
     options: &BedOptions,
     mut take: impl FnMut(BedLine) -> Result<()>,
 ) -> Result<()> {
     let mut input = Input::open(path, options.limit)?;
-    let mut none = true;
-    let mut other_names: Vec<String> = Vec::new();
-    let mut last = 0;
-    while let Some((number, raw)) = input.next_line()? {
-        last = number;
-        let content = if number == 1 {
-            without_byte_order_mark(raw)
-        } else {
-            raw
-        };
-        let content = std::str::from_utf8(without_terminator(content)).map_err(|_| {
-            Error::line(
-                path,
-                number,
-                "this line is not UTF-8 text; is this a BED file?",
-            )
-        })?;
-        if is_passed_over(content) {
-            continue;
+    let mut seen = Seen::default();
+    while let Some(block) = input.next_block(BLOCK)? {
+        let mut lines = Lines::new(path, options, &block);
+        lines.try_for_each(|row| take(row?))?;
+        seen.add(lines.seen);
+    }
+    seen.check(path, options)
+}
+
+/// Reads a BED file in blocks of lines, which many threads do at once: `make` makes something of the rows of a block, `take` gets what was
+/// made in the order of the file.
+///
+/// # Errors
+/// As [`read_bed`]; what `make` and `take` say; of many the one that stands first in the file.
+pub(crate) fn in_blocks<T: Send>(
+    path: &Path,
+    options: &BedOptions,
+    make: impl Fn(&mut Lines) -> Result<T> + Sync,
+    mut take: impl FnMut(T) -> Result<()> + Send,
+) -> Result<()> {
+    let mut input = Input::open(path, options.limit)?;
+    let mut seen = Seen::default();
+    let mut made: Vec<Result<(T, Seen)>> = Vec::new();
+    loop {
+        let mut blocks = Vec::new();
+        while blocks.len() < 2 * rayon::current_num_threads() {
+            match input.next_block(BLOCK)? {
+                Some(block) => blocks.push(block),
+                None => break,
+            }
         }
-        let row = parse_row(content, number, options)
-            .map_err(|problem| Error::line(path, number, problem))?;
-        let name = row.name.unwrap_or_default();
-        match &options.name_prefix {
-            Some(prefix) if !name.starts_with(prefix.as_str()) => {
-                if other_names.len() < 3 && !other_names.iter().any(|n| n == name) {
-                    other_names.push(name.to_string());
-                }
-            }
-            _ => {
-                none = false;
-                take(row)?;
-            }
+        let parse = |block: &Block| {
+            let mut lines = Lines::new(path, options, block);
+            Ok((make(&mut lines)?, lines.seen))
+        };
+        // One thread takes what was made of the blocks before.
+        let (taken, next) = rayon::join(
+            || {
+                made.drain(..).try_for_each(|one| {
+                    let (one, of_block) = one?;
+                    seen.add(of_block);
+                    take(one)
+                })
+            },
+            || blocks.par_iter().map(parse).collect(),
+        );
+        taken?;
+        made = next;
+        if made.is_empty() {
+            return seen.check(path, options);
         }
     }
-    match (&options.name_prefix, none, other_names.is_empty()) {
-        (_, false, _) => Ok(()),
-        (Some(prefix), true, false) => Err(Error::file(
+}
+
+/// Bytes that are parsed at a time.
+const BLOCK: usize = 1 << 18;
+
+/// What a file was found to hold.
+#[derive(Default)]
+struct Seen {
+    lines: bool,
+    rows: bool,
+    /// Names without the prefix, a few.
+    other_names: Vec<String>,
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.lines |= other.lines;
+        self.rows |= other.rows;
+        for name in other.other_names {
+            self.add_name(&name);
+        }
+    }
+
+    fn add_name(&mut self, name: &str) {
+        if self.other_names.len() < 3 && !self.other_names.iter().any(|n| n == name) {
+            self.other_names.push(name.to_string());
+        }
+    }
+
+    /// Makes sure that there was a row.
+    fn check(&self, path: &Path, options: &BedOptions) -> Result<()> {
+        match &options.name_prefix {
+            _ if self.rows => Ok(()),
+            Some(prefix) if !self.other_names.is_empty() => Err(Error::file(
+                path,
+                format!(
+                    "no row's name (column 4) begins with `{prefix}`; names are like `{}`",
+                    self.other_names.join("`, `")
+                ),
+            )),
+            _ if !self.lines => Err(Error::file(
+                path,
+                "the file is empty; a BED file has at least one row: chromosome, start, end",
+            )),
+            _ => Err(Error::file(
+                path,
+                "the file holds no interval, only comments or blank lines",
+            )),
+        }
+    }
+}
+
+/// The rows of a block of lines.
+pub(crate) struct Lines<'a> {
+    path: &'a Path,
+    options: &'a BedOptions,
+    /// What is not read yet.
+    rest: &'a str,
+    /// The number of its first line.
+    number: u64,
+    /// Behind the rest stands what is no text.
+    broken: bool,
+    seen: Seen,
+}
+
+impl<'a> Lines<'a> {
+    fn new(path: &'a Path, options: &'a BedOptions, block: &'a Block) -> Self {
+        let bytes = match block.first_line {
+            1 => without_byte_order_mark(&block.bytes),
+            _ => &block.bytes,
+        };
+        let text = |bytes| std::str::from_utf8(bytes);
+        let (rest, broken) = match text(bytes) {
+            Ok(all) => (all, false),
+            Err(e) => {
+                let valid = &bytes[..e.valid_up_to()];
+                let lines = memchr::memrchr(b'\n', valid).map_or(0, |end| end + 1);
+                (text(&valid[..lines]).unwrap_or_default(), true)
+            }
+        };
+        Self {
             path,
-            format!(
-                "no row's name (column 4) begins with `{prefix}`; names are like `{}`",
-                other_names.join("`, `")
-            ),
-        )),
-        _ if last == 0 => Err(Error::file(
-            path,
-            "the file is empty; a BED file has at least one row: chromosome, start, end",
-        )),
-        _ => Err(Error::file(
-            path,
-            "the file holds no interval, only comments or blank lines",
-        )),
+            options,
+            rest,
+            number: block.first_line,
+            broken,
+            seen: Seen {
+                lines: true,
+                ..Seen::default()
+            },
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Result<BedLine<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() {
+            let number = self.number;
+            self.number += 1;
+            let columns = Columns::of_first_line(&mut self.rest);
+            if is_passed_over(columns.line) {
+                continue;
+            }
+            let row = match parse_row(&columns, number, self.options) {
+                Ok(row) => row,
+                Err(problem) => return Some(Err(Error::line(self.path, number, problem))),
+            };
+            if let Some(prefix) = &self.options.name_prefix {
+                let name = row.name.unwrap_or_default();
+                if !name.starts_with(prefix.as_str()) {
+                    self.seen.add_name(name);
+                    continue;
+                }
+            }
+            self.seen.rows = true;
+            return Some(Ok(row));
+        }
+        let broken = std::mem::take(&mut self.broken);
+        broken.then(|| {
+            Err(Error::line(
+                self.path,
+                self.number,
+                "this line is not UTF-8 text; is this a BED file?",
+            ))
+        })
     }
 }
 
@@ -178,15 +306,20 @@ fn is_passed_over(line: &str) -> bool {
         line.strip_prefix(word)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    line.trim().is_empty() || line.starts_with('#') || keyword("track") || keyword("browser")
+    match line.as_bytes().first() {
+        None | Some(b'#') => true,
+        Some(b't') => keyword("track"),
+        Some(b'b') => keyword("browser"),
+        Some(first) => !first.is_ascii_graphic() && line.trim().is_empty(),
+    }
 }
 
 fn parse_row<'a>(
-    line: &'a str,
+    columns: &Columns<'a>,
     number: u64,
     options: &BedOptions,
 ) -> std::result::Result<BedLine<'a>, String> {
-    let columns = Columns::of(line);
+    let line = columns.line;
     if columns.len() < 3 {
         let words = line.split_ascii_whitespace().count();
         return Err(if words >= 3 && line.contains(' ') {
@@ -207,11 +340,13 @@ fn parse_row<'a>(
     let end = coordinate(columns.get(2).unwrap_or_default(), 3, "end")?;
     holds_bases(start, end)?;
     let label_column = options.label_column.map(|c| c.get() as usize);
-    let strand = match columns.get(5).map(|text| text.trim_end()) {
-        Some(text) if options.stranded && label_column != Some(6) => match text {
+    let strand = match columns.get(5) {
+        Some(text) if options.stranded && label_column != Some(6) => match text.trim_end() {
+            "+" => Strand::Forward,
+            "-" => Strand::Reverse,
             // R's GenomicRanges writes `*`; a trailing tab leaves the column empty.
             "*" | "" => Strand::Unknown,
-            _ => text
+            text => text
                 .parse()
                 .map_err(|e| format!("column 6 (strand): {e}, or set `stranded: false`"))?,
         },
@@ -219,7 +354,7 @@ fn parse_row<'a>(
     };
     let label = match label_column {
         None => None,
-        Some(column) => match columns.get(column - 1).map(|text| text.trim()) {
+        Some(column) => match columns.get(column - 1).map(trimmed) {
             Some(text) if !text.is_empty() && text != "." => Some(text),
             Some(text) => {
                 return Err(format!(
@@ -241,32 +376,67 @@ fn parse_row<'a>(
         end,
         name: columns
             .get(3)
-            .map(|text| text.trim())
+            .map(trimmed)
             .filter(|text| !text.is_empty() && *text != "."),
         strand,
         label,
     })
 }
 
+/// As `trim`, at once for what has nothing to trim.
+fn trimmed(text: &str) -> &str {
+    let clean = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if clean(bytes.first()) && clean(bytes.last()) {
+        return text;
+    }
+    text.trim()
+}
+
 /// The columns of a line: the first few at hand, those behind them looked up.
 struct Columns<'a> {
+    /// Without its terminator.
     line: &'a str,
-    first: [&'a str; 6],
+    /// Where the first columns end.
+    ends: [usize; 6],
     count: usize,
 }
 
 impl<'a> Columns<'a> {
-    fn of(line: &'a str) -> Self {
-        let mut first = [""; 6];
-        let (mut count, mut start) = (0, 0);
-        let tabs = line.bytes().enumerate().filter(|(_, b)| *b == b'\t');
-        for end in tabs.map(|(i, _)| i).chain(std::iter::once(line.len())) {
-            if let Some(place) = first.get_mut(count) {
-                *place = line.get(start..end).unwrap_or_default();
+    /// Of the first line of a text, which is taken off it.
+    fn of_first_line(text: &mut &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let mut ends = [0; 6];
+        let (mut count, mut past) = (0, bytes.len());
+        for (i, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\t' => {
+                    if let Some(end) = ends.get_mut(count) {
+                        *end = i;
+                    }
+                    count += 1;
+                }
+                b'\n' => {
+                    past = i;
+                    break;
+                }
+                _ => {}
             }
-            (count, start) = (count + 1, end + 1);
         }
-        Self { line, first, count }
+        let line = text.get(..past).unwrap_or_default();
+        *text = text.get(past + 1..).unwrap_or_default();
+        let line = match line.strip_suffix('\r') {
+            Some(line) => line,
+            None => line,
+        };
+        if let Some(end) = ends.get_mut(count) {
+            *end = line.len();
+        }
+        Self {
+            line,
+            ends,
+            count: count + 1,
+        }
     }
 
     fn len(&self) -> usize {
@@ -274,10 +444,14 @@ impl<'a> Columns<'a> {
     }
 
     fn get(&self, i: usize) -> Option<&'a str> {
-        match self.first.get(i) {
-            Some(word) => (i < self.count).then_some(*word),
-            None => self.line.split('\t').nth(i),
-        }
+        let Some(end) = self.ends.get(i) else {
+            return self.line.split('\t').nth(i);
+        };
+        let start = match i {
+            0 => 0,
+            _ => self.ends[i - 1] + 1,
+        };
+        (i < self.count).then(|| self.line.get(start..*end).unwrap_or_default())
     }
 }
 
@@ -299,14 +473,29 @@ fn count(columns: usize) -> String {
     format!("{columns} column{}", if columns == 1 { "" } else { "s" })
 }
 
+/// A number of so few digits that it needs no look at its size.
+fn short_number(text: &str) -> Option<u64> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes.len() > 18 {
+        return None;
+    }
+    bytes.iter().try_fold(0, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then_some(value * 10 + u64::from(digit))
+    })
+}
+
 /// A start or an end.
 pub(crate) fn coordinate(
     text: &str,
     column: usize,
     what: &str,
 ) -> std::result::Result<u64, String> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if let (true, Ok(value)) = (digits, text.parse()) {
+    let digits = || !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some(value) = short_number(text) {
+        return Ok(value);
+    }
+    if let (true, Ok(value)) = (digits(), text.parse()) {
         return Ok(value);
     }
     let hint = match text.strip_prefix('-') {

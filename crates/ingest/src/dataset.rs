@@ -203,11 +203,12 @@ impl DataSet {
         let mut piece = Piece::default();
         for places in self.pieces(0..self.len()) {
             self.fetch(places, &mut piece)?;
+            let text = |bases: &[u8]| String::from_utf8_lossy(bases).into_owned();
             rows.extend(self.examples_of(&piece).map(|e| Example {
                 id: e.id.into_owned(),
                 split: e.split,
-                sequence: e.sequence.to_string(),
-                sequence2: e.sequence2.map(str::to_string),
+                sequence: text(e.sequence),
+                sequence2: e.sequence2.map(text),
                 label: e.label,
                 interval: e.interval.map(|(chrom, start, end, strand)| Interval {
                     chrom: chrom.to_string(),
@@ -403,7 +404,11 @@ impl DataSet {
     }
 
     fn length(&self, row: &Row) -> u64 {
-        self.lengths_of(row).sum()
+        match row.content {
+            // What nearly all rows of a large data set are.
+            Content::Window(w) => w.end - w.start,
+            _ => self.lengths_of(row).sum(),
+        }
     }
 
     /// Bytes that rows, labels and their order take.
@@ -458,11 +463,11 @@ impl DataSet {
 }
 
 impl Piece {
-    fn sequences(&self) -> impl Iterator<Item = &str> {
+    fn sequences(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
             .zip(&self.ends)
-            .map(|(start, end)| std::str::from_utf8(&self.bases[start..*end]).unwrap_or_default())
+            .map(|(start, end)| &self.bases[start..*end])
     }
 }
 

@@ -153,17 +153,17 @@ pub(crate) fn join_lines(
     raw: &[u8],
     to: &mut Vec<u8>,
 ) -> bool {
-    let bases = record.line_base_count().get();
-    let Some(gap) = record.line_width().get().checked_sub(bases) else {
+    let line = record.line_base_count().get();
+    let Some(gap) = record.line_width().get().checked_sub(line) else {
         return false;
     };
-    let (line, gap) = (bases as usize, gap as usize);
+    let (line, gap, column) = (line as usize, gap as usize, (start % line) as usize);
     let (before, wanted) = (to.len(), (end - start) as usize);
     // What a step copies too much is written over by the next line, and cut off at the end.
     to.resize(before + wanted + STEP, 0);
     let out = &mut to[before..];
     let (mut at, mut done) = (0, 0);
-    let mut take = wanted.min(line - (start % bases) as usize);
+    let mut take = wanted.min(line - column);
     loop {
         let Some(piece) = raw.get(at..at + take) else {
             return false;

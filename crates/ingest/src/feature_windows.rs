@@ -8,7 +8,7 @@ use lingo_artifact::Strand;
 
 use crate::extract::resize;
 use crate::gff::{self, Feature};
-use crate::row::{self, Content, Row, Rows, TextId, Window};
+use crate::row::{self, Content, LabelId, Row, Rows, Window};
 use crate::sources::{FeatureLabel, FeatureWindow, Flanks, GffSource};
 use crate::transcripts::{Transcript, Transcripts};
 use crate::{Error, Genome, Result};
@@ -125,7 +125,7 @@ struct Laid<'a> {
     file: u16,
     rows: &'a mut Rows,
     counts: Counts,
-    places: HashSet<(u32, u64, u64, Strand, TextId)>,
+    places: HashSet<(u32, u64, u64, Strand, LabelId)>,
 }
 
 impl Laid<'_> {
@@ -246,7 +246,7 @@ impl Laid<'_> {
                 })?
             }
         };
-        let label = self.rows.texts.push_label(label);
+        let label = self.rows.push_label(label);
         if !self
             .places
             .insert((sequence, start, end, owner.strand, label))

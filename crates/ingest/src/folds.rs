@@ -7,18 +7,16 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::row::Rows;
-use crate::split_rows::members;
+use crate::split_rows::Strata;
 use crate::{Error, Genome, Result};
 
 /// Deals the rows of each stratum, in a random order, to the parts in turn: parts of a stratum differ by one row at most, and so do
 /// whole parts.
-pub(crate) fn by_class<'a>(strata: impl Iterator<Item = &'a str>, k: u32, seed: u64) -> Vec<u32> {
-    let mut members = members(strata);
-    let rows = members.values().map(Vec::len).sum();
-    let mut parts = vec![0; rows];
+pub(crate) fn by_class(strata: &Strata, k: u32, seed: u64) -> Vec<u32> {
+    let mut parts = vec![0; strata.rows()];
     let mut stream = Stream::new(seed, "folds");
     let mut next = 0;
-    for rows in members.values_mut() {
+    for rows in &mut strata.members() {
         stream.shuffle(rows);
         for row in rows {
             parts[*row as usize] = next;
@@ -83,7 +81,7 @@ mod tests {
         #[test]
         fn parts_are_even_in_every_stratum(strata in proptest::collection::vec("[abc]", 0..200), k in 3..10u32, seed: u64) {
             let strata: Vec<&str> = strata.iter().map(String::as_str).collect();
-            let parts = by_class(strata.iter().copied(), k, seed);
+            let parts = by_class(&strata.iter().copied().collect(), k, seed);
             for of in [None, Some("a"), Some("b"), Some("c")] {
                 let count = |part| {
                     let is_in = |(p, s): &(&u32, &&str)| **p == part && of.is_none_or(|of| **s == of);

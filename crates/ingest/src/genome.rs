@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use foldhash::fast::RandomState;
 use lingo_artifact::example::Interval;
 use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::{ByteSize, Strand};
@@ -33,7 +34,7 @@ use crate::{Error, Result, iupac};
 pub struct Genome {
     path: PathBuf,
     sequences: Vec<(String, u64)>,
-    by_name: HashMap<String, usize>,
+    by_name: HashMap<String, usize, RandomState>,
     bases: Bases,
 }
 
@@ -327,22 +328,21 @@ impl Genome {
         to: &mut Vec<u8>,
     ) -> Result<()> {
         let from = crate::fai::offset(record, start);
-        let past = crate::fai::offset(record, end - 1) + 1;
+        let past = || crate::fai::offset(record, end - 1) + 1;
         let before = to.len();
         let joined = match bytes {
             Bytes::Mapped { map, .. } => {
-                // A few bytes more let whole steps be copied.
-                let behind = map.len().min(past as usize + 32);
-                let raw = map.get(from as usize..behind);
+                let raw = map.get(from as usize..);
                 crate::fai::join_lines(record, start, end, raw.unwrap_or_default(), to)
             }
             Bytes::File(file) => {
-                let mut raw = vec![0; (past - from) as usize];
+                let mut raw = vec![0; (past() - from) as usize];
                 let n =
                     crate::fai::read_at(file, &mut raw, from).map_err(Error::read(&self.path))?;
                 crate::fai::join_lines(record, start, end, &raw[..n], to)
             }
             Bytes::Blocks(blocks) => {
+                let past = past();
                 let mut raw = Vec::with_capacity((past - from) as usize);
                 blocks.read(from, past, &mut raw).map_err(|e| {
                     Error::file(

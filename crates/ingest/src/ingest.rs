@@ -9,18 +9,19 @@ use lingo_artifact::progress::Progress;
 use lingo_artifact::{LabelKind, Split};
 
 use crate::audit::{Audit, Clusters};
-use crate::bed::{BedOptions, each_row};
+use crate::bed::{BedOptions, Lines, in_blocks};
 use crate::config::{
     BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, RatioSplit, Source,
     SplitPlan, input_files,
 };
 use crate::dataset::{DataSet, LeftOut, in_order_of_splits};
-use crate::extract::place;
+use crate::interval_rows::{IntervalRows, check_left};
 use crate::labels::LabelColumn;
 use crate::leakage::{self, Dropped};
-use crate::row::{self, Content, Row, Rows};
+use crate::row::{self, Rows};
 use crate::similarity::UnionFind;
 use crate::sources::DevFromTrain;
+use crate::split_rows::Strata;
 use crate::{
     Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, read_sources,
     split_rows,
@@ -194,36 +195,33 @@ fn read_intervals(
     let mut rows = Rows::new(source.beds.clone(), config.max_memory);
     let mut dropped_outside = 0;
     for (number, path) in source.beds.iter().enumerate() {
-        let file = row::file(number)?;
-        each_row(path, &options, |bed| {
-            let window = place(&genome, bed, source.width)
-                .map_err(|problem| Error::line(path, bed.line, problem))?;
-            let Some(window) = window else {
-                dropped_outside += 1;
-                return Ok(());
-            };
-            let label = match &source.label {
-                BedLabel::Column(_) => bed.label.unwrap_or_default(),
-                BedLabel::PerFile(names) => &names[number],
-            };
-            let row = Row {
-                name: bed.name.map(|name| rows.texts.push(name)),
-                content: Content::Window(window),
-                label: rows.texts.push_label(label),
-                line: row::line(bed.line),
-                file,
-                split: None,
-            };
-            rows.push(row)
+        let intervals = IntervalRows {
+            genome: &genome,
+            path,
+            file: row::file(number)?,
+            width: source.width,
+            split: None,
+        };
+        let of_block = |lines: &mut Lines| {
+            let mut part = Rows::new(Vec::new(), config.max_memory);
+            let mut outside = 0;
+            for bed in lines {
+                let bed = bed?;
+                let label = match &source.label {
+                    BedLabel::Column(_) => bed.label.unwrap_or_default(),
+                    BedLabel::PerFile(names) => &names[number],
+                };
+                outside += u64::from(!intervals.push(bed, label, &mut part)?);
+            }
+            Ok((part, outside))
+        };
+        in_blocks(path, &options, of_block, |(part, outside)| {
+            dropped_outside += outside;
+            rows.append_windows(&part)
         })?;
         progress.advance(number as u64 + 2, "");
     }
-    // A BED file without an interval was refused above.
-    if let (true, Some(width)) = (rows.all().is_empty(), source.width) {
-        return Err(Error::Data(format!(
-            "each of the {dropped_outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
-        )));
-    }
+    check_left(&rows, dropped_outside, source.width)?;
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = dropped_outside;
     Ok(read)
@@ -302,11 +300,11 @@ fn split(
 ) -> Result<([bool; 3], Option<Clusters>)> {
     let mut clusters = None;
     let rows = data.rows.all();
-    let strata = || {
-        rows.iter().map(|row| match data.kind {
-            LabelKind::Regression => "",
-            LabelKind::Classes(_) | LabelKind::Multilabel(_) => data.rows.label(row),
-        })
+    let strata = || match data.kind {
+        LabelKind::Regression => Strata::one(rows.len()),
+        LabelKind::Classes(_) | LabelKind::Multilabel(_) => {
+            Strata::by_label(&data.rows, rows.iter())
+        }
     };
     let (splits, wanted) = match (&config.split, &data.genome) {
         (None, _) => {
@@ -319,7 +317,7 @@ fn split(
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
             let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
-            (split_rows::by_ratio(strata(), plan), wanted)
+            (split_rows::by_ratio(&strata(), plan), wanted)
         }
         (Some(SplitPlan::Clusters(plan)), _) => {
             let bound = plan.jaccard.get();
@@ -341,7 +339,7 @@ fn split(
                 (FoldsBy::Chromosome, Some(genome)) => {
                     folds::by_chromosome(&data.rows, genome, plan.k.get(), plan.seed)?
                 }
-                _ => folds::by_class(strata(), plan.k.get(), plan.seed),
+                _ => folds::by_class(&strata(), plan.k.get(), plan.seed),
             };
             (folds::splits(&parts, plan.k.get(), fold), [true; 3])
         }
@@ -377,7 +375,7 @@ fn take_dev_from_train(rows: &Rows, splits: &mut [Split], plan: &DevFromTrain) -
     let train: Vec<usize> = (0..splits.len())
         .filter(|i| splits[*i] == Split::Train)
         .collect();
-    let strata = train.iter().map(|i| rows.label(&rows.all()[*i]));
+    let strata = Strata::by_label(rows, train.iter().map(|i| &rows.all()[*i]));
     let share = |value: f64| Probability::try_from(value).map_err(Error::Config);
     let plan = RatioSplit {
         train: share(1.0 - plan.share.get())?,
@@ -385,7 +383,7 @@ fn take_dev_from_train(rows: &Rows, splits: &mut [Split], plan: &DevFromTrain) -
         test: share(0.0)?,
         seed: plan.seed,
     };
-    for (i, split) in train.iter().zip(split_rows::by_ratio(strata, &plan)) {
+    for (i, split) in train.iter().zip(split_rows::by_ratio(&strata, &plan)) {
         splits[*i] = split;
     }
     Ok(())

@@ -36,6 +36,14 @@ pub(crate) struct Input {
     limit: u64,
 }
 
+/// Whole lines of a file; only the last of the file may lack its end.
+pub(crate) struct Block {
+    /// The number of the first, from 1.
+    pub(crate) first_line: u64,
+    /// The lines with their terminators.
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Input {
     /// Opens `path`; at most `limit` bytes may come out of a packed file.
     ///
@@ -87,6 +95,32 @@ impl Input {
                 Ok(Some((self.line, self.buffer.as_slice())))
             }
             Err(e) => Err(self.explain(e)),
+        }
+    }
+
+    /// The next lines, whole ones, of about so many bytes; nothing at the end.
+    ///
+    /// # Errors
+    /// As [`Input::next_line`].
+    pub(crate) fn next_block(&mut self, size: usize) -> Result<Option<Block>> {
+        let mut bytes = Vec::with_capacity(size + size / 8);
+        let read = (&mut self.reader)
+            .take(size as u64)
+            .read_to_end(&mut bytes)
+            .and_then(|n| match bytes.last() {
+                Some(last) if n == size && *last != b'\n' => {
+                    self.reader.read_until(b'\n', &mut bytes)
+                }
+                _ => Ok(0),
+            });
+        match read {
+            Err(e) => Err(self.explain(e)),
+            Ok(_) if bytes.is_empty() => Ok(None),
+            Ok(_) => {
+                let first_line = self.line + 1;
+                self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+                Ok(Some(Block { first_line, bytes }))
+            }
         }
     }
 

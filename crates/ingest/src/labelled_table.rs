@@ -66,7 +66,7 @@ pub(crate) fn read(
             Some(column) => Some(rows.texts.push(&sequence(column)?)),
             None => None,
         };
-        let label = rows.texts.push_label(label);
+        let label = rows.push_label(label);
         rows.push(Row {
             name: None,
             content: Content::Text {

@@ -6,7 +6,7 @@ use lingo_artifact::{Label, LabelKind, Split};
 
 use crate::config::LabelKindPlan;
 use crate::dataset::DataSet;
-use crate::row::{Row, Rows, TextId};
+use crate::row::{Row, Rows};
 use crate::{Error, Result};
 
 /// The labels of all rows, in their order.
@@ -61,39 +61,6 @@ impl LabelColumn {
     }
 }
 
-/// Does once for each text what rows with the same label ask for again and again.
-struct Remembered<T> {
-    known: HashMap<TextId, T>,
-    last: Option<(TextId, T)>,
-}
-
-impl<T: Copy> Remembered<T> {
-    fn new() -> Self {
-        Self {
-            known: HashMap::new(),
-            last: None,
-        }
-    }
-
-    fn get(&mut self, id: TextId, make: impl FnOnce() -> Result<T>) -> Result<T> {
-        if let Some((_, last)) = self.last.filter(|(last, _)| *last == id) {
-            return Ok(last);
-        }
-        let found = match self.known.get(&id) {
-            Some(known) => *known,
-            None => {
-                let made = make()?;
-                if self.known.len() < 4096 {
-                    self.known.insert(id, made);
-                }
-                made
-            }
-        };
-        self.last = Some((id, found));
-        Ok(found)
-    }
-}
-
 /// Makes a label of every row's text. Rows of given splits fix the classes by their training rows.
 ///
 /// # Errors
@@ -119,19 +86,8 @@ fn resolve_classes(
     let names = match classes {
         Some(names) => names.to_vec(),
         None => {
-            let mut measured = Remembered::new();
             if plan == LabelKindPlan::Auto {
-                for row in rows.all() {
-                    let text = rows.label(row);
-                    if measured.get(row.label, || Ok(is_measurement(text)))? {
-                        return Err(rows.error(
-                            row,
-                            format!(
-                                "the label `{text}` looks like a measurement; say `label_kind: regression`, or `label_kind: classes` when it is the name of a class"
-                            ),
-                        ));
-                    }
-                }
+                refuse_measurements(rows)?;
             }
             in_order(found(rows))?
         }
@@ -150,42 +106,55 @@ fn resolve_classes(
             names.join(", ")
         )));
     }
-    let mut known = Remembered::new();
+    let class_of: Vec<Option<u32>> = rows.labels().map(|text| ids.get(text).copied()).collect();
+    let outside = |row: &Row| {
+        let of = if classes.is_some() { "" } else { " of train" };
+        rows.error(
+            row,
+            format!(
+                "the label `{}` is outside the classes{of}: {}",
+                rows.label(row),
+                listed(&names)
+            ),
+        )
+    };
     let labels = rows
         .all()
         .iter()
-        .map(|row| {
-            known.get(row.label, || {
-                let text = rows.label(row);
-                ids.get(text).copied().ok_or_else(|| {
-                    let of = if classes.is_some() { "" } else { " of train" };
-                    rows.error(
-                        row,
-                        format!(
-                            "the label `{text}` is outside the classes{of}: {}",
-                            listed(&names)
-                        ),
-                    )
-                })
-            })
-        })
+        .map(|row| class_of[row.label.number()].ok_or_else(|| outside(row)))
         .collect::<Result<_>>()?;
     Ok((LabelKind::Classes(names), LabelColumn::Classes(labels)))
+}
+
+fn refuse_measurements(rows: &Rows) -> Result<()> {
+    let measured: Vec<bool> = rows.labels().map(is_measurement).collect();
+    if !measured.contains(&true) {
+        return Ok(());
+    }
+    let first = rows.all().iter().find(|row| measured[row.label.number()]);
+    first.map_or(Ok(()), |row| {
+        Err(rows.error(
+            row,
+            format!(
+                "the label `{}` looks like a measurement; say `label_kind: regression`, or `label_kind: classes` when it is the name of a class",
+                rows.label(row)
+            ),
+        ))
+    })
 }
 
 /// The labels that make the classes.
 fn found(rows: &Rows) -> BTreeSet<&str> {
     // Where splits are given, what training never shows cannot be learned: its rows are the measure.
     let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
-    let mut found = BTreeSet::new();
-    let mut last = None;
+    let mut there = vec![false; rows.labels().len()];
     for row in rows.all().iter().filter(measure) {
-        if last != Some(row.label) {
-            found.insert(rows.label(row));
-            last = Some(row.label);
-        }
+        there[row.label.number()] = true;
     }
-    found
+    let texts = rows.labels().zip(there);
+    texts
+        .filter_map(|(text, there)| there.then_some(text))
+        .collect()
 }
 
 /// Numbers by value, anything else by name.

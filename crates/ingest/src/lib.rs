@@ -39,6 +39,7 @@ pub mod genome;
 pub mod gff;
 pub mod ingest;
 mod input;
+mod interval_rows;
 pub mod interval_table;
 pub mod iupac;
 mod labelled_fasta;

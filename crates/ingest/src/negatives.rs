@@ -32,7 +32,7 @@ pub(crate) fn add(rows: &mut Rows, genome: Option<&Genome>, plan: &NegativesPlan
         ));
     };
     let before = rows.all().len();
-    let label = rows.texts.push_label(label);
+    let label = rows.push_label(label);
     match plan {
         NegativesPlan::Genomic(p) => genomic(rows, genome, p, |content, row| Row {
             name: None,
@@ -51,7 +51,7 @@ fn shuffled(
     rows: &mut Rows,
     genome: &Genome,
     plan: &ShuffledNegatives,
-    label: crate::row::TextId,
+    label: crate::row::LabelId,
 ) -> Result<()> {
     let mut stream = Stream::new(plan.seed, "shuffled negatives");
     let mut bases = Vec::new();
@@ -321,7 +321,7 @@ mod tests {
 
     fn positives(windows: &[Window]) -> Rows {
         let mut rows = Rows::new(vec![PathBuf::from("r.bed")], ByteSize::default());
-        let label = rows.texts.push_label("positive");
+        let label = rows.push_label("positive");
         for (i, window) in windows.iter().enumerate() {
             let row = Row {
                 name: None,
@@ -442,7 +442,7 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         }
         let mut rows = positives(&[window(0, 0, 60)]);
-        let negative = rows.texts.push_label("negative");
+        let negative = rows.push_label("negative");
         let row = Row {
             label: negative,
             ..rows.all()[0]

@@ -7,9 +7,9 @@ use lingo_artifact::{LabelKind, Split};
 
 use crate::config::IngestConfig;
 use crate::dataset::LeftOut;
-use crate::extract;
 use crate::feature_windows;
 use crate::ingest::Read;
+use crate::interval_rows::{IntervalRows, check_left};
 use crate::interval_table;
 use crate::labelled_fasta::{self as fasta, HeaderLayout};
 use crate::labels::LabelColumn;
@@ -87,8 +87,8 @@ pub(crate) fn variants(
                 Some(id) => rows.texts.push(id),
                 None => rows.texts.push(&variant.name()),
             };
-            let label = rows.texts.push_label(label);
-            let alternate = rows.texts.push_label(&variant.alternate);
+            let label = rows.push_label(label);
+            let alternate = rows.texts.push(&variant.alternate);
             let content = rows.edited(Edit {
                 window,
                 before,
@@ -236,31 +236,21 @@ pub(crate) fn interval_tables(
     let mut outside = 0;
     let (limit, most) = (config.max_uncompressed_bytes, config.max_memory.get() / 2);
     for (number, table) in source.tables.iter().enumerate() {
-        let (file, path) = (row::file(number)?, &table.file);
+        let path = &table.file;
+        let intervals = IntervalRows {
+            genome: &genome,
+            path,
+            file: row::file(number)?,
+            width: source.width,
+            split: table.split,
+        };
         interval_table::each_row(path, source.stranded, limit, most, |interval| {
-            let window = extract::place(&genome, interval, source.width)
-                .map_err(|problem| Error::line(path, interval.line, problem))?;
-            let Some(window) = window else {
-                outside += 1;
-                return Ok(());
-            };
-            let row = Row {
-                name: interval.name.map(|name| rows.texts.push(name)),
-                content: Content::Window(window),
-                label: rows.texts.push_label(&table.class),
-                line: row::line(interval.line),
-                file,
-                split: table.split,
-            };
-            rows.push(row)
+            outside += u64::from(!intervals.push(interval, &table.class, &mut rows)?);
+            Ok(())
         })?;
         progress.advance(number as u64 + 2, "");
     }
-    if let (true, Some(width)) = (rows.all().is_empty(), source.width) {
-        return Err(Error::Data(format!(
-            "each of the {outside} intervals would leave its chromosome when resized to {width} bases; lower `width`"
-        )));
-    }
+    check_left(&rows, outside, source.width)?;
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = outside;
     read.dev_from_train = source.dev_from_train;
@@ -301,7 +291,7 @@ pub(crate) fn labelled_fasta(
                     second: None,
                     number: count,
                 },
-                label: rows.texts.push_label(&record.label),
+                label: rows.push_label(&record.label),
                 line: row::line(record.line),
                 file,
                 split: *split,
@@ -349,7 +339,7 @@ pub(crate) fn peak_matrix(
         let row = Row {
             name: None,
             content,
-            label: rows.texts.push_label(&text),
+            label: rows.push_label(&text),
             line: 0,
             file: 0,
             split: None,

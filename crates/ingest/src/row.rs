@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use foldhash::fast::RandomState;
 use lingo_artifact::byte_size::amount;
 use lingo_artifact::{ByteSize, Split, Strand};
 
@@ -76,8 +78,8 @@ pub(crate) struct Row {
     pub(crate) name: Option<TextId>,
     /// Where its sequence is.
     pub(crate) content: Content,
-    /// The label as it was written.
-    pub(crate) label: TextId,
+    /// The label as it was written: [`Rows::label`].
+    pub(crate) label: LabelId,
     /// The line in its file, from 1.
     pub(crate) line: u32,
     /// Which of the input files it came from.
@@ -113,6 +115,10 @@ impl TextId {
         }
     }
 
+    fn moved(self, by: u64) -> Self {
+        Self::new(self.at() as u64 + by)
+    }
+
     fn at(self) -> usize {
         (u64::from(self.high.get() - 1) << 32 | u64::from(self.low)) as usize
     }
@@ -121,66 +127,118 @@ impl TextId {
 /// Many texts in one piece of memory: a `String` each would cost three times their length.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
-    /// Each text behind its length, four bytes little-endian.
-    bytes: Vec<u8>,
-    /// Labels repeat: the first few thousand that were seen, by their text.
-    seen: HashMap<Box<str>, TextId>,
+    /// Each text behind its length: six bits a character, the lowest first, and a seventh that says that more follow. So all of it is
+    /// text, and none has to be checked again.
+    all: String,
+}
+
+impl Texts {
+    /// Keeps a text.
+    pub(crate) fn push(&mut self, text: &str) -> TextId {
+        let at = self.all.len() as u64;
+        let mut length = text.len();
+        while length >= 64 {
+            self.all.push(char::from(64 | (length % 64) as u8));
+            length /= 64;
+        }
+        self.all.push(char::from(length as u8));
+        self.all.push_str(text);
+        TextId::new(at)
+    }
+
+    /// The length of a text in bytes.
+    pub(crate) fn length(&self, id: TextId) -> u64 {
+        self.place(id).len() as u64
+    }
+
+    /// The text.
+    pub(crate) fn get(&self, id: TextId) -> &str {
+        self.all.get(self.place(id)).unwrap_or_default()
+    }
+
+    fn place(&self, id: TextId) -> Range<usize> {
+        let mut length = 0;
+        let mut shift = 0;
+        let mut at = id.at();
+        for part in self.all.as_bytes().get(at..).unwrap_or_default() {
+            at += 1;
+            length |= usize::from(part & 63) << shift;
+            shift += 6;
+            if part & 64 == 0 {
+                break;
+            }
+        }
+        at..at + length
+    }
+
+    /// Bytes that they take.
+    fn memory(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Appends other texts; says how far their places are moved.
+    fn append(&mut self, other: &Texts) -> u64 {
+        let by = self.all.len() as u64;
+        self.all.push_str(&other.all);
+        by
+    }
+}
+
+/// A label: [`Rows::label`] says its text. Equal texts mostly have equal numbers, and have so for the first few thousand texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LabelId(u32);
+
+impl LabelId {
+    /// Its place in [`Rows::labels`].
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The texts of labels, which repeat.
+#[derive(Debug, Default)]
+struct Labels {
+    texts: Texts,
+    all: Vec<TextId>,
+    /// The first few thousand by their text.
+    seen: HashMap<Box<str>, LabelId, RandomState>,
     /// The label before: the next one often is the same.
-    last: Option<TextId>,
+    last: Option<LabelId>,
 }
 
 /// Labels beyond so many are taken for measurements, which seldom repeat.
 const MOST_SEEN: usize = 4096;
 
-impl Texts {
-    /// Keeps a text. One of more than four gigabytes is cut there; the memory limit stops sources long before.
-    pub(crate) fn push(&mut self, text: &str) -> TextId {
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let at = self.bytes.len() as u64;
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes
-            .extend_from_slice(&text.as_bytes()[..length as usize]);
-        TextId::new(at)
-    }
-
-    /// Keeps a text that probably was kept before.
-    pub(crate) fn push_label(&mut self, text: &str) -> TextId {
+impl Labels {
+    fn push(&mut self, text: &str) -> LabelId {
         if let Some(last) = self.last.filter(|last| self.get(*last) == text) {
             return last;
         }
-        let id = self.find_label(text);
+        let id = self.find(text);
         self.last = Some(id);
         id
     }
 
-    fn find_label(&mut self, text: &str) -> TextId {
+    fn find(&mut self, text: &str) -> LabelId {
         if let Some(id) = self.seen.get(text) {
             return *id;
         }
-        let id = self.push(text);
+        let id = LabelId(line(self.all.len() as u64));
+        self.all.push(self.texts.push(text));
         if self.seen.len() < MOST_SEEN {
             self.seen.insert(text.into(), id);
         }
         id
     }
 
-    /// The length of a text in bytes.
-    pub(crate) fn length(&self, id: TextId) -> u64 {
-        let at = id.at();
-        match self.bytes.get(at..at + 4).map(<[u8; 4]>::try_from) {
-            Some(Ok(length)) => u64::from(u32::from_le_bytes(length)),
-            _ => 0,
-        }
+    fn get(&self, id: LabelId) -> &str {
+        self.all
+            .get(id.number())
+            .map_or("", |text| self.texts.get(*text))
     }
 
-    /// The text.
-    pub(crate) fn get(&self, id: TextId) -> &str {
-        let at = id.at();
-        let text = || -> Option<&str> {
-            let length = self.length(id) as usize;
-            std::str::from_utf8(self.bytes.get(at + 4..at + 4 + length)?).ok()
-        };
-        text().unwrap_or_default()
+    fn memory(&self) -> usize {
+        self.texts.memory() + self.all.len() * size_of::<TextId>()
     }
 }
 
@@ -189,8 +247,9 @@ impl Texts {
 pub(crate) struct Rows {
     /// In the order of the files.
     rows: Vec<Row>,
-    /// Names, labels, and sequences that are no windows.
+    /// Names, and sequences that are no windows.
     pub(crate) texts: Texts,
+    labels: Labels,
     /// What is larger than a row should be.
     edits: Vec<Edit>,
     paddings: Vec<Padding>,
@@ -206,6 +265,7 @@ impl Rows {
         Self {
             rows: Vec::new(),
             texts: Texts::default(),
+            labels: Labels::default(),
             edits: Vec::new(),
             paddings: Vec::new(),
             files,
@@ -218,16 +278,46 @@ impl Rows {
     /// # Errors
     /// More than the memory limit.
     pub(crate) fn push(&mut self, row: Row) -> Result<()> {
-        if self.memory() > self.limit.get() {
-            return Err(Error::Data(format!(
-                "{} rows take {} (sequences that a table gives are held in memory, windows of a genome are not), more than max_memory, {}; raise it, or split the data into several tasks",
-                self.rows.len(),
-                amount(self.memory()),
-                self.limit
-            )));
-        }
+        self.check_memory()?;
         self.rows.push(row);
         Ok(())
+    }
+
+    fn check_memory(&self) -> Result<()> {
+        if self.memory() <= self.limit.get() {
+            return Ok(());
+        }
+        Err(Error::Data(format!(
+            "{} rows take {} (sequences that a table gives are held in memory, windows of a genome are not), more than max_memory, {}; raise it, or split the data into several tasks",
+            self.rows.len(),
+            amount(self.memory()),
+            self.limit
+        )))
+    }
+
+    /// Appends rows that were read apart: windows, which is what can be read so.
+    ///
+    /// # Errors
+    /// As [`Rows::push`].
+    pub(crate) fn append_windows(&mut self, part: &Rows) -> Result<()> {
+        let by = self.texts.append(&part.texts);
+        let texts = part
+            .labels
+            .all
+            .iter()
+            .map(|text| part.labels.texts.get(*text));
+        let labels: Vec<LabelId> = texts.map(|text| self.labels.push(text)).collect();
+        self.rows.extend(part.rows.iter().map(|row| Row {
+            name: row.name.map(|name| name.moved(by)),
+            label: labels[row.label.number()],
+            ..*row
+        }));
+        self.check_memory()
+    }
+
+    /// Keeps a label that probably was kept before.
+    pub(crate) fn push_label(&mut self, text: &str) -> LabelId {
+        self.labels.push(text)
     }
 
     /// Keeps a variant, for a row.
@@ -287,14 +377,21 @@ impl Rows {
 
     /// The label of a row as it was written.
     pub(crate) fn label(&self, row: &Row) -> &str {
-        self.texts.get(row.label)
+        self.labels.get(row.label)
+    }
+
+    /// The texts that [`LabelId::number`] counts; beyond the first few thousand a text may stand there more than once.
+    pub(crate) fn labels(&self) -> impl ExactSizeIterator<Item = &str> {
+        let texts = &self.labels.texts;
+        self.labels.all.iter().map(|text| texts.get(*text))
     }
 
     /// Bytes that the rows take.
     pub(crate) fn memory(&self) -> u64 {
         let beside =
             self.edits.len() * size_of::<Edit>() + self.paddings.len() * size_of::<Padding>();
-        (self.rows.len() * size_of::<Row>() + beside + self.texts.bytes.len()) as u64
+        let texts = self.texts.memory() + self.labels.memory();
+        (self.rows.len() * size_of::<Row>() + beside + texts) as u64
     }
 
     /// An error about a row.
@@ -339,18 +436,29 @@ mod tests {
     #[test]
     fn texts_come_back() {
         let mut texts = Texts::default();
-        let ids = ["", "a", "ä\0\n", "a"].map(|text| (texts.push(text), text));
-        let labels = ["x", "y", "x"].map(|text| (texts.push_label(text), text));
-        for (id, text) in ids.iter().chain(&labels) {
+        let long: Vec<String> = [63, 64, 4095, 4096, 300_000].map(|n| "x".repeat(n)).into();
+        let all = ["", "a", "ä\0\n", "a"].into_iter();
+        let all: Vec<&str> = all.chain(long.iter().map(String::as_str)).collect();
+        let ids: Vec<TextId> = all.iter().map(|text| texts.push(text)).collect();
+        for (id, text) in ids.iter().zip(&all) {
             assert_eq!(texts.get(*id), *text);
+            assert_eq!(texts.length(*id), text.len() as u64);
         }
-        assert_eq!(labels[0].0, labels[2].0);
-        let before = texts.bytes.len();
+    }
+
+    #[test]
+    fn labels_come_back() {
+        let mut labels = Labels::default();
+        let ids = ["x", "y", "x"].map(|text| (labels.push(text), text));
+        for (id, text) in &ids {
+            assert_eq!(labels.get(*id), *text);
+        }
+        assert_eq!(ids[0].0, ids[2].0);
         for i in 0..2 * MOST_SEEN {
-            let id = texts.push_label(&i.to_string());
-            assert_eq!(texts.get(id), i.to_string());
+            let id = labels.push(&i.to_string());
+            assert_eq!(labels.get(id), i.to_string());
         }
-        assert!(texts.bytes.len() > before && texts.seen.len() == MOST_SEEN);
+        assert_eq!(labels.seen.len(), MOST_SEEN);
     }
 
     #[test]
@@ -359,7 +467,7 @@ mod tests {
         let text = "A".repeat(1 << 20);
         let failed = (0..1000).find_map(|number| {
             let first = rows.texts.push(&text);
-            let label = rows.texts.push_label("1");
+            let label = rows.push_label("1");
             let content = Content::Text {
                 first,
                 second: None,

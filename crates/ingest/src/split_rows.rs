@@ -1,13 +1,13 @@
 //! Which row goes to train, dev or test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lingo_artifact::Split;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::{ChromosomeSplit, RatioSplit};
-use crate::row::Rows;
+use crate::row::{Row, Rows};
 use crate::{Error, Genome, Result};
 
 /// By chromosome: those listed go to dev and test, all others to train.
@@ -32,14 +32,70 @@ pub(crate) fn by_chromosome(
     Ok(rows.all().iter().map(split).collect())
 }
 
-/// At random, stratified: of the n rows with one label, round(n x share) go to dev and to test, the others to train.
-/// `strata` says which rows belong together; the result depends on it, the order of the rows and the seed only.
-pub(crate) fn by_ratio<'a>(strata: impl Iterator<Item = &'a str>, plan: &RatioSplit) -> Vec<Split> {
-    let mut members = members(strata);
-    let rows = members.values().map(Vec::len).sum();
-    let mut splits = vec![Split::Train; rows];
+/// Which rows belong together when a split is to have its share of each kind.
+pub(crate) struct Strata<'a> {
+    /// What they are called; the same name may stand here more than once.
+    names: Vec<&'a str>,
+    /// Of each row, the place of its name.
+    of: Vec<u32>,
+}
+
+impl<'a> Strata<'a> {
+    /// Rows with the same label belong together.
+    pub(crate) fn by_label<'r>(rows: &'a Rows, which: impl Iterator<Item = &'r Row>) -> Self {
+        Self {
+            names: rows.labels().collect(),
+            of: which.map(|row| row.label.number() as u32).collect(),
+        }
+    }
+
+    /// All rows belong together.
+    pub(crate) fn one(rows: usize) -> Self {
+        Self {
+            names: vec![""],
+            of: vec![0; rows],
+        }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.of.len()
+    }
+
+    /// The rows of each, in the order of the names.
+    pub(crate) fn members(&self) -> Vec<Vec<u32>> {
+        let sorted: BTreeSet<&str> = self.names.iter().copied().collect();
+        let places: HashMap<&str, usize> = sorted
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (*name, i))
+            .collect();
+        let places: Vec<usize> = self.names.iter().map(|name| places[name]).collect();
+        let mut members = vec![Vec::new(); sorted.len()];
+        for (row, name) in self.of.iter().enumerate() {
+            members[places[*name as usize]].push(row as u32);
+        }
+        members
+    }
+}
+
+#[cfg(test)]
+impl<'a> FromIterator<&'a str> for Strata<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        Self {
+            of: (0..names.len() as u32).collect(),
+            names,
+        }
+    }
+}
+
+/// At random, stratified: of the n rows of a stratum, round(n x share) go to dev and to test, the others to train.
+/// The result depends on the strata, the order of the rows and the seed only.
+pub(crate) fn by_ratio(strata: &Strata, plan: &RatioSplit) -> Vec<Split> {
+    let mut splits = vec![Split::Train; strata.rows()];
     let mut stream = Stream::new(plan.seed, "split");
-    for rows in members.values_mut() {
+    for rows in &mut strata.members() {
         stream.shuffle(rows);
         let share = |ratio: f64| (rows.len() as f64 * ratio).round() as usize;
         let dev = share(plan.dev.get()).min(rows.len());
@@ -52,15 +108,6 @@ pub(crate) fn by_ratio<'a>(strata: impl Iterator<Item = &'a str>, plan: &RatioSp
         }
     }
     splits
-}
-
-/// The rows of each stratum.
-pub(crate) fn members<'a>(strata: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, Vec<u32>> {
-    let mut members: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-    for (i, stratum) in strata.enumerate() {
-        members.entry(stratum).or_default().push(i as u32);
-    }
-    members
 }
 
 /// Makes sure that no split that was asked for is empty.
@@ -104,9 +151,9 @@ mod tests {
             let (dev, test) = (f64::from(dev) / 10.0, f64::from(test) / 10.0);
             let plan = plan(1.0 - dev - test, dev, test, seed);
             let strata: Vec<&str> = strata.iter().map(String::as_str).collect();
-            let splits = by_ratio(strata.iter().copied(), &plan);
+            let splits = by_ratio(&strata.iter().copied().collect(), &plan);
             prop_assert_eq!(splits.len(), strata.len());
-            prop_assert_eq!(&splits, &by_ratio(strata.iter().copied(), &plan));
+            prop_assert_eq!(&splits, &by_ratio(&strata.iter().copied().collect(), &plan));
             for stratum in ["a", "b", "c"] {
                 let count = |split| strata.iter().zip(&splits).filter(|(s, x)| **s == stratum && **x == split).count();
                 let n = strata.iter().filter(|s| **s == stratum).count() as f64;
@@ -119,7 +166,12 @@ mod tests {
     #[test]
     fn seeds_give_different_splits() {
         let strata = vec!["x"; 100];
-        let of = |seed| by_ratio(strata.iter().copied(), &plan(0.8, 0.1, 0.1, seed));
+        let of = |seed| {
+            by_ratio(
+                &strata.iter().copied().collect(),
+                &plan(0.8, 0.1, 0.1, seed),
+            )
+        };
         assert_ne!(of(0), of(1));
     }
 
