@@ -120,7 +120,8 @@ fn each_row(
 ) -> Result<()> {
     let mut input = Input::open(path, options.limit)?;
     let mut seen = Seen::default();
-    while let Some(block) = input.next_block(BLOCK)? {
+    let mut block = Block::default();
+    while input.next_block(BLOCK, &mut block)? {
         let mut lines = Lines::new(path, options, &block);
         lines.try_for_each(|row| take(row?))?;
         seen.add(lines.seen);
@@ -129,47 +130,72 @@ fn each_row(
 }
 
 /// Reads a BED file in blocks of lines, which many threads do at once: `make` makes something of the rows of a block, `take` gets what was
-/// made in the order of the file.
+/// made in the order of the file. `make` gets what it made of an earlier block, so that its memory is used again.
 ///
 /// # Errors
 /// As [`read_bed`]; what `make` and `take` say; of many the one that stands first in the file.
-pub(crate) fn in_blocks<T: Send>(
+pub(crate) fn in_blocks<T: Default + Send>(
     path: &Path,
     options: &BedOptions,
-    make: impl Fn(&mut Lines) -> Result<T> + Sync,
-    mut take: impl FnMut(T) -> Result<()> + Send,
+    make: impl Fn(&mut Lines, &mut T) -> Result<()> + Send + Sync,
+    take: impl FnMut(&T) -> Result<()> + Send,
+) -> Result<()> {
+    // From outside of the pool each step would wake it and wait for it.
+    rayon::scope(|_| in_blocks_of_pool(path, options, make, take))
+}
+
+struct Slot<T> {
+    block: Block,
+    made: T,
+    seen: Result<Seen>,
+}
+
+fn in_blocks_of_pool<T: Default + Send>(
+    path: &Path,
+    options: &BedOptions,
+    make: impl Fn(&mut Lines, &mut T) -> Result<()> + Sync,
+    mut take: impl FnMut(&T) -> Result<()> + Send,
 ) -> Result<()> {
     let mut input = Input::open(path, options.limit)?;
-    let mut seen = Seen::default();
-    let mut made: Vec<Result<(T, Seen)>> = Vec::new();
+    let slots = || -> Vec<Slot<T>> {
+        let slot = |_| Slot {
+            block: Block::default(),
+            made: T::default(),
+            seen: Ok(Seen::default()),
+        };
+        (0..2 * rayon::current_num_threads()).map(slot).collect()
+    };
+    let (mut ready, mut next) = (slots(), slots());
+    let mut all = Seen::default();
+    let mut waiting = 0;
     loop {
-        let mut blocks = Vec::new();
-        while blocks.len() < 2 * rayon::current_num_threads() {
-            match input.next_block(BLOCK)? {
-                Some(block) => blocks.push(block),
-                None => break,
+        let mut read = 0;
+        for slot in &mut next {
+            if !input.next_block(BLOCK, &mut slot.block)? {
+                break;
             }
+            read += 1;
         }
-        let parse = |block: &Block| {
-            let mut lines = Lines::new(path, options, block);
-            Ok((make(&mut lines)?, lines.seen))
+        let parse = |slot: &mut Slot<T>| {
+            let mut lines = Lines::new(path, options, &slot.block);
+            slot.seen = make(&mut lines, &mut slot.made).map(|()| lines.seen);
         };
         // One thread takes what was made of the blocks before.
-        let (taken, next) = rayon::join(
+        let (taken, ()) = rayon::join(
             || {
-                made.drain(..).try_for_each(|one| {
-                    let (one, of_block) = one?;
-                    seen.add(of_block);
-                    take(one)
+                ready[..waiting].iter_mut().try_for_each(|slot| {
+                    all.add(std::mem::replace(&mut slot.seen, Ok(Seen::default()))?);
+                    take(&slot.made)
                 })
             },
-            || blocks.par_iter().map(parse).collect(),
+            || next[..read].par_iter_mut().for_each(parse),
         );
         taken?;
-        made = next;
-        if made.is_empty() {
-            return seen.check(path, options);
+        if read == 0 {
+            return all.check(path, options);
         }
+        waiting = read;
+        std::mem::swap(&mut ready, &mut next);
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Piece {
 const PIECE: u64 = 1 << 18;
 /// Pieces that are made while those before them are written, for each thread.
 const PIECES_PER_THREAD: u64 = 4;
+/// How many rows ahead the genome is asked for what they need.
+const AHEAD: usize = 4;
 /// Rows that one thread takes at a time.
 const PIECE_ROWS: usize = 1 << 12;
 /// The largest row group, in bases.
@@ -229,6 +231,15 @@ impl DataSet {
     /// `make` gets what it made of an earlier piece, so that its memory is used again.
     pub(crate) fn in_order<T: Default + Send + Sync>(
         &self,
+        make: impl Fn(&Piece, &mut T) -> Result<()> + Send + Sync,
+        take: &mut (impl FnMut(&T) -> Result<()> + Send),
+    ) -> Result<()> {
+        // From outside of the pool each step would wake it and wait for it.
+        rayon::scope(|_| self.in_order_of_pool(make, take))
+    }
+
+    fn in_order_of_pool<T: Default + Send + Sync>(
+        &self,
         make: impl Fn(&Piece, &mut T) -> Result<()> + Sync,
         take: &mut (impl FnMut(&T) -> Result<()> + Send),
     ) -> Result<()> {
@@ -319,9 +330,17 @@ impl DataSet {
         if let Some(genome) = &self.genome {
             genome.check_whole()?;
         }
-        self.order[places]
-            .iter()
-            .try_for_each(|number| self.append(&self.rows.all()[*number as usize], piece))
+        for place in places.clone() {
+            if let (Some(genome), Some(number)) =
+                (&self.genome, self.order[..places.end].get(place + AHEAD))
+                && let Content::Window(w) = self.rows.all()[*number as usize].content
+            {
+                genome.expect(w.sequence as usize, w.start, w.end);
+            }
+            let number = self.order[place] as usize;
+            self.append(&self.rows.all()[number], piece)?;
+        }
+        Ok(())
     }
 
     fn append(&self, row: &Row, piece: &mut Piece) -> Result<()> {

@@ -38,6 +38,10 @@ pub struct Genome {
     bases: Bases,
 }
 
+/// Of longer windows only the beginning is asked for ahead: behind it the processor foresees by itself what comes.
+#[cfg(target_arch = "x86_64")]
+const LONGEST_EXPECTED: u64 = 1 << 10;
+
 #[derive(Debug)]
 enum Bases {
     Memory(Vec<Vec<u8>>),
@@ -279,6 +283,27 @@ impl Genome {
                         self.append_indexed(bytes, record, start, end, to)
                     }
                 }
+            }
+        }
+    }
+
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+    /// Asks the processor for what [`Genome::append`] will read soon: places drawn at random lie in no cache.
+    pub(crate) fn expect(&self, sequence: usize, start: u64, end: u64) {
+        #[cfg(target_arch = "x86_64")]
+        if let Bases::Indexed {
+            bytes: Bytes::Mapped { map, .. },
+            records,
+        } = &self.bases
+            && let Some(record) = records.get(sequence)
+        {
+            let from = crate::fai::offset(record, start) as usize;
+            // Line ends are left out: they are few, and the next window's bytes are worth no division.
+            let past = from.saturating_add((end - start).min(LONGEST_EXPECTED) as usize);
+            for line in map.get(from..past).unwrap_or_default().chunks(64) {
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                // SAFETY: it is a hint; it reads nothing that the program sees and fails for no address.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
             }
         }
     }

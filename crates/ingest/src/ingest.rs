@@ -15,7 +15,7 @@ use crate::config::{
     SplitPlan, input_files,
 };
 use crate::dataset::{DataSet, LeftOut, in_order_of_splits};
-use crate::interval_rows::{IntervalRows, check_left};
+use crate::interval_rows::{IntervalRows, Part};
 use crate::labels::LabelColumn;
 use crate::leakage::{self, Dropped};
 use crate::row::{self, Rows};
@@ -192,8 +192,7 @@ fn read_intervals(
         stranded: source.stranded,
         limit,
     };
-    let mut rows = Rows::new(source.beds.clone(), config.max_memory);
-    let mut dropped_outside = 0;
+    let mut all = Part::new(source.beds.clone(), config.max_memory);
     for (number, path) in source.beds.iter().enumerate() {
         let intervals = IntervalRows {
             genome: &genome,
@@ -202,28 +201,24 @@ fn read_intervals(
             width: source.width,
             split: None,
         };
-        let of_block = |lines: &mut Lines| {
-            let mut part = Rows::new(Vec::new(), config.max_memory);
-            let mut outside = 0;
+        let of_block = |lines: &mut Lines, part: &mut Part| {
+            part.clear();
             for bed in lines {
                 let bed = bed?;
                 let label = match &source.label {
                     BedLabel::Column(_) => bed.label.unwrap_or_default(),
                     BedLabel::PerFile(names) => &names[number],
                 };
-                outside += u64::from(!intervals.push(bed, label, &mut part)?);
+                intervals.push(bed, label, part)?;
             }
-            Ok((part, outside))
+            Ok(())
         };
-        in_blocks(path, &options, of_block, |(part, outside)| {
-            dropped_outside += outside;
-            rows.append_windows(&part)
-        })?;
+        in_blocks(path, &options, of_block, |part: &Part| all.append(part))?;
         progress.advance(number as u64 + 2, "");
     }
-    check_left(&rows, dropped_outside, source.width)?;
-    let mut read = Read::new(rows, Some(genome));
-    read.dropped_outside = dropped_outside;
+    all.check_left(source.width)?;
+    let mut read = Read::new(all.rows, Some(genome));
+    read.dropped_outside = all.outside;
     Ok(read)
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct Input {
 }
 
 /// Whole lines of a file; only the last of the file may lack its end.
+#[derive(Default)]
 pub(crate) struct Block {
     /// The number of the first, from 1.
     pub(crate) first_line: u64,
@@ -98,30 +99,27 @@ impl Input {
         }
     }
 
-    /// The next lines, whole ones, of about so many bytes; nothing at the end.
+    /// Makes `block` the next lines, whole ones, of about so many bytes; false at the end.
     ///
     /// # Errors
     /// As [`Input::next_line`].
-    pub(crate) fn next_block(&mut self, size: usize) -> Result<Option<Block>> {
-        let mut bytes = Vec::with_capacity(size + size / 8);
+    pub(crate) fn next_block(&mut self, size: usize, block: &mut Block) -> Result<bool> {
+        let bytes = &mut block.bytes;
+        bytes.clear();
+        bytes.reserve(size + size / 8);
         let read = (&mut self.reader)
             .take(size as u64)
-            .read_to_end(&mut bytes)
+            .read_to_end(bytes)
             .and_then(|n| match bytes.last() {
-                Some(last) if n == size && *last != b'\n' => {
-                    self.reader.read_until(b'\n', &mut bytes)
-                }
+                Some(last) if n == size && *last != b'\n' => self.reader.read_until(b'\n', bytes),
                 _ => Ok(0),
             });
-        match read {
-            Err(e) => Err(self.explain(e)),
-            Ok(_) if bytes.is_empty() => Ok(None),
-            Ok(_) => {
-                let first_line = self.line + 1;
-                self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                Ok(Some(Block { first_line, bytes }))
-            }
+        if let Err(e) = read {
+            return Err(self.explain(e));
         }
+        block.first_line = self.line + 1;
+        self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        Ok(!bytes.is_empty())
     }
 
     /// The whole rest of the file, which may be `most` bytes long.

@@ -9,7 +9,7 @@ use crate::config::IngestConfig;
 use crate::dataset::LeftOut;
 use crate::feature_windows;
 use crate::ingest::Read;
-use crate::interval_rows::{IntervalRows, check_left};
+use crate::interval_rows::{IntervalRows, Part};
 use crate::interval_table;
 use crate::labelled_fasta::{self as fasta, HeaderLayout};
 use crate::labels::LabelColumn;
@@ -232,8 +232,7 @@ pub(crate) fn interval_tables(
 ) -> Result<Read> {
     let genome = open(&source.fasta, config, progress)?;
     let files = source.tables.iter().map(|t| t.file.clone()).collect();
-    let mut rows = Rows::new(files, config.max_memory);
-    let mut outside = 0;
+    let mut all = Part::new(files, config.max_memory);
     let (limit, most) = (config.max_uncompressed_bytes, config.max_memory.get() / 2);
     for (number, table) in source.tables.iter().enumerate() {
         let path = &table.file;
@@ -245,14 +244,13 @@ pub(crate) fn interval_tables(
             split: table.split,
         };
         interval_table::each_row(path, source.stranded, limit, most, |interval| {
-            outside += u64::from(!intervals.push(interval, &table.class, &mut rows)?);
-            Ok(())
+            intervals.push(interval, &table.class, &mut all)
         })?;
         progress.advance(number as u64 + 2, "");
     }
-    check_left(&rows, outside, source.width)?;
-    let mut read = Read::new(rows, Some(genome));
-    read.dropped_outside = outside;
+    all.check_left(source.width)?;
+    let mut read = Read::new(all.rows, Some(genome));
+    read.dropped_outside = all.outside;
     read.dev_from_train = source.dev_from_train;
     Ok(read)
 }

@@ -237,6 +237,13 @@ impl Labels {
             .map_or("", |text| self.texts.get(*text))
     }
 
+    fn clear(&mut self) {
+        self.texts.all.clear();
+        self.all.clear();
+        self.seen.clear();
+        self.last = None;
+    }
+
     fn memory(&self) -> usize {
         self.texts.memory() + self.all.len() * size_of::<TextId>()
     }
@@ -313,6 +320,15 @@ impl Rows {
             ..*row
         }));
         self.check_memory()
+    }
+
+    /// Takes all rows out; their memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.texts.all.clear();
+        self.labels.clear();
+        self.edits.clear();
+        self.paddings.clear();
     }
 
     /// Keeps a label that probably was kept before.
