@@ -46,11 +46,11 @@ impl Stream {
         if bound == 0 {
             return 0;
         }
-        // Values under `skip` would make some remainders more likely than others.
-        let skip = bound.wrapping_neg() % bound;
+        // Values under it would make some remainders more likely than others; it is less than `bound`, so it is seldom asked for.
+        let skip = || bound.wrapping_neg() % bound;
         loop {
             let x = self.next_u64();
-            if x >= skip {
+            if x >= bound || x >= skip() {
                 return (x % bound) as usize;
             }
         }

@@ -404,7 +404,7 @@ fn class_counts(numbers: &[u32], data: &DataSet) -> Vec<ClassCount> {
 fn lengths(numbers: &[u32], data: &DataSet) -> Option<Lengths> {
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     for number in numbers {
-        for length in data.lengths_of(&data.rows.all()[*number as usize]) {
+        for length in data.rows.lengths_of(&data.rows.all()[*number as usize]) {
             *counts.entry(length).or_default() += 1;
         }
     }

@@ -402,34 +402,6 @@ impl DataSet {
         genome.append(w.sequence as usize, w.start, w.end, w.strand, bases)
     }
 
-    /// The lengths of a row's sequences, without looking at their bases.
-    pub(crate) fn lengths_of(&self, row: &Row) -> impl Iterator<Item = u64> {
-        let length = |text| self.rows.texts.length(text);
-        let (first, second) = match row.content {
-            Content::Window(w) => (w.end - w.start, None),
-            Content::Derived { first, .. } => (length(first), None),
-            Content::Padded(number) => {
-                let p = self.rows.padding(number);
-                let beyond = u64::from(p.before) + u64::from(p.behind);
-                (p.window.end - p.window.start + beyond, None)
-            }
-            Content::Edited(number) => {
-                let w = self.rows.edit(number).window;
-                (w.end - w.start, Some(w.end - w.start))
-            }
-            Content::Text { first, second, .. } => (length(first), second.map(length)),
-        };
-        std::iter::once(first).chain(second)
-    }
-
-    fn length(&self, row: &Row) -> u64 {
-        match row.content {
-            // What nearly all rows of a large data set are.
-            Content::Window(w) => w.end - w.start,
-            _ => self.lengths_of(row).sum(),
-        }
-    }
-
     /// Bytes that rows, labels and their order take.
     pub(crate) fn memory(&self) -> u64 {
         let labels = match &self.labels {
@@ -440,16 +412,10 @@ impl DataSet {
         self.rows.memory() + (labels + self.splits.len() + 4 * self.order.len()) as u64
     }
 
-    /// The bases of the longest row.
-    pub(crate) fn longest(&self) -> u64 {
-        let all = self.rows.all().iter();
-        all.map(|row| self.length(row)).max().unwrap_or(0)
-    }
-
     fn shape(&self) -> Shape {
         Shape {
-            pairs: self.rows.any(Row::is_pair),
-            intervals: self.rows.any(|row| self.rows.window(row).is_some()),
+            pairs: self.rows.traits().pairs,
+            intervals: self.rows.traits().windows,
         }
     }
 
@@ -468,7 +434,10 @@ impl DataSet {
         let (mut from, mut sum) = (places.start, 0);
         for place in places.clone() {
             // What a row takes beside its bases.
-            sum += 64 + self.length(&self.rows.all()[self.order[place] as usize]);
+            sum += 64
+                + self
+                    .rows
+                    .length(&self.rows.all()[self.order[place] as usize]);
             if sum >= bases || place + 1 - from >= rows {
                 runs.push(from..place + 1);
                 (from, sum) = (place + 1, 0);
@@ -492,10 +461,16 @@ impl Piece {
 
 /// The rows in the order of the output: by split, within a split as they came.
 pub(crate) fn in_order_of_splits(splits: &[Split]) -> Vec<u32> {
-    let mut order = Vec::with_capacity(splits.len());
-    for split in Split::ALL {
-        let of_split = splits.iter().enumerate().filter(|(_, s)| **s == split);
-        order.extend(of_split.map(|(i, _)| i as u32));
+    let mut next = [0usize; 3];
+    for split in splits {
+        next[*split as usize] += 1;
+    }
+    next = [0, next[0], next[0] + next[1]];
+    let mut order = vec![0; splits.len()];
+    for (row, split) in splits.iter().enumerate() {
+        let place = &mut next[*split as usize];
+        order[*place] = row as u32;
+        *place += 1;
     }
     order
 }

@@ -268,7 +268,7 @@ fn check_memory(data: &DataSet) -> Result<()> {
     let genome = data.genome.as_ref().map_or(0, Genome::memory);
     let rows = data.memory();
     let most = data.max_memory.get();
-    let longest = data.longest();
+    let longest = data.rows.traits().longest;
     if genome + rows > most - most / 4 {
         return Err(Error::Data(format!(
             "the {} rows take {} and the genome in memory {}, more than three quarters of max_memory, {}; raise it",
@@ -295,11 +295,10 @@ fn split(
 ) -> Result<([bool; 3], Option<Clusters>)> {
     let mut clusters = None;
     let rows = data.rows.all();
-    let strata = || match data.kind {
-        LabelKind::Regression => Strata::one(rows.len()),
-        LabelKind::Classes(_) | LabelKind::Multilabel(_) => {
-            Strata::by_label(&data.rows, rows.iter())
-        }
+    let strata = || match (&data.kind, &data.labels) {
+        (LabelKind::Regression, _) => Strata::one(rows.len()),
+        (LabelKind::Classes(names), LabelColumn::Classes(of)) => Strata::by_class(names, of),
+        _ => Strata::by_label(&data.rows, rows.iter()),
     };
     let (splits, wanted) = match (&config.split, &data.genome) {
         (None, _) => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use lingo_artifact::{Label, LabelKind, Split};
+use rayon::prelude::*;
 
 use crate::config::LabelKindPlan;
 use crate::dataset::DataSet;
@@ -118,11 +119,17 @@ fn resolve_classes(
             ),
         )
     };
+    let class = |row: &Row| class_of[row.label.number()];
+    if class_of.contains(&None)
+        && let Some(row) = rows.all().iter().find(|row| class(row).is_none())
+    {
+        return Err(outside(row));
+    }
     let labels = rows
         .all()
-        .iter()
-        .map(|row| class_of[row.label.number()].ok_or_else(|| outside(row)))
-        .collect::<Result<_>>()?;
+        .par_iter()
+        .map(|row| class(row).unwrap_or_default())
+        .collect();
     Ok((LabelKind::Classes(names), LabelColumn::Classes(labels)))
 }
 
@@ -145,6 +152,9 @@ fn refuse_measurements(rows: &Rows) -> Result<()> {
 
 /// The labels that make the classes.
 fn found(rows: &Rows) -> BTreeSet<&str> {
+    if !rows.traits().splits {
+        return rows.labels().collect();
+    }
     // Where splits are given, what training never shows cannot be learned: its rows are the measure.
     let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
     let mut there = vec![false; rows.labels().len()];

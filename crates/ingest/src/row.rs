@@ -264,6 +264,29 @@ pub(crate) struct Rows {
     pub(crate) files: Vec<PathBuf>,
     /// What they may take.
     limit: ByteSize,
+    traits: Traits,
+}
+
+/// What is known of all rows without looking at them again: that takes longer than one would think, there are many.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traits {
+    /// Some row has two sequences.
+    pub(crate) pairs: bool,
+    /// Some row lies in a genome.
+    pub(crate) windows: bool,
+    /// Some row's split is given.
+    pub(crate) splits: bool,
+    /// The bases of the longest row.
+    pub(crate) longest: u64,
+}
+
+impl Traits {
+    fn add(&mut self, other: Self) {
+        self.pairs |= other.pairs;
+        self.windows |= other.windows;
+        self.splits |= other.splits;
+        self.longest = self.longest.max(other.longest);
+    }
 }
 
 impl Rows {
@@ -277,6 +300,7 @@ impl Rows {
             paddings: Vec::new(),
             files,
             limit,
+            traits: Traits::default(),
         }
     }
 
@@ -286,6 +310,12 @@ impl Rows {
     /// More than the memory limit.
     pub(crate) fn push(&mut self, row: Row) -> Result<()> {
         self.check_memory()?;
+        self.traits.add(Traits {
+            pairs: row.is_pair(),
+            windows: self.window(&row).is_some(),
+            splits: row.split.is_some(),
+            longest: self.length(&row),
+        });
         self.rows.push(row);
         Ok(())
     }
@@ -319,6 +349,7 @@ impl Rows {
             label: labels[row.label.number()],
             ..*row
         }));
+        self.traits.add(part.traits);
         self.check_memory()
     }
 
@@ -329,6 +360,7 @@ impl Rows {
         self.labels.clear();
         self.edits.clear();
         self.paddings.clear();
+        self.traits = Traits::default();
     }
 
     /// Keeps a label that probably was kept before.
@@ -386,9 +418,38 @@ impl Rows {
         &self.rows
     }
 
-    /// Whether a row is so. Sources do not mix kinds of rows much: a yes nearly always stands at the front.
-    pub(crate) fn any(&self, is_so: impl Fn(&Row) -> bool) -> bool {
-        self.rows.first().is_some_and(&is_so) || self.rows.iter().any(is_so)
+    /// What is known of all rows.
+    pub(crate) fn traits(&self) -> Traits {
+        self.traits
+    }
+
+    /// The lengths of a row's sequences, without looking at their bases.
+    pub(crate) fn lengths_of(&self, row: &Row) -> impl Iterator<Item = u64> {
+        let length = |text| self.texts.length(text);
+        let (first, second) = match row.content {
+            Content::Window(w) => (w.end - w.start, None),
+            Content::Derived { first, .. } => (length(first), None),
+            Content::Padded(number) => {
+                let p = self.padding(number);
+                let beyond = u64::from(p.before) + u64::from(p.behind);
+                (p.window.end - p.window.start + beyond, None)
+            }
+            Content::Edited(number) => {
+                let w = self.edit(number).window;
+                (w.end - w.start, Some(w.end - w.start))
+            }
+            Content::Text { first, second, .. } => (length(first), second.map(length)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// The bases of a row.
+    pub(crate) fn length(&self, row: &Row) -> u64 {
+        match row.content {
+            // What nearly all rows of a large data set are.
+            Content::Window(w) => w.end - w.start,
+            _ => self.lengths_of(row).sum(),
+        }
     }
 
     /// The label of a row as it was written.

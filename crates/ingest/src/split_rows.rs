@@ -1,5 +1,6 @@
 //! Which row goes to train, dev or test.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use lingo_artifact::Split;
@@ -37,7 +38,7 @@ pub(crate) struct Strata<'a> {
     /// What they are called; the same name may stand here more than once.
     names: Vec<&'a str>,
     /// Of each row, the place of its name.
-    of: Vec<u32>,
+    of: Cow<'a, [u32]>,
 }
 
 impl<'a> Strata<'a> {
@@ -49,11 +50,19 @@ impl<'a> Strata<'a> {
         }
     }
 
+    /// Rows of the same class belong together.
+    pub(crate) fn by_class(names: &'a [String], of: &'a [u32]) -> Self {
+        Self {
+            names: names.iter().map(String::as_str).collect(),
+            of: Cow::Borrowed(of),
+        }
+    }
+
     /// All rows belong together.
     pub(crate) fn one(rows: usize) -> Self {
         Self {
             names: vec![""],
-            of: vec![0; rows],
+            of: Cow::Owned(vec![0; rows]),
         }
     }
 
