@@ -14,6 +14,7 @@ pub fn load(text: &[u8]) -> Result<(Tokenizer, Value), String> {
     // Looked at first: `tokenizers` panics over what is no JSON inside its decoder.
     let value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     check_merges(&value)?;
+    check_template(value.get("post_processor").unwrap_or(&Value::Null))?;
     let tokenizer = guarded(|| Tokenizer::from_bytes(text))?.map_err(|e| e.to_string())?;
     Ok((tokenizer, value))
 }
@@ -69,6 +70,26 @@ fn check_merges(value: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// That a template of special tokens says what each of them is: `tokenizers` looks them up without asking.
+fn check_template(processor: &Value) -> Result<(), String> {
+    if let Some(Value::Array(processors)) = processor.get("processors") {
+        return processors.iter().try_for_each(check_template);
+    }
+    let known = processor.get("special_tokens");
+    let pieces = ["single", "pair"].map(|key| processor.get(key).and_then(Value::as_array));
+    for piece in pieces.into_iter().flatten().flatten() {
+        let name = piece.get("SpecialToken").and_then(|token| token.get("id"));
+        if let Some(name) = name.and_then(Value::as_str)
+            && known.and_then(|known| known.get(name)).is_none()
+        {
+            return Err(format!(
+                "`post_processor` puts `{name}` around sequences, which is not in its `special_tokens`"
+            ));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +112,17 @@ mod tests {
             &bpe(r###""continuing_subword_prefix": "##", "merges": ["A A"]"###),
             "merge 1 joins",
         );
+        let template = r#"{"type": "TemplateProcessing", "special_tokens": {},
+            "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}], "pair": []}"#;
+        for processor in [
+            template.to_string(),
+            format!(r#"{{"type": "Sequence", "processors": [{template}]}}"#),
+        ] {
+            t(
+                &format!(r#"{{"post_processor": {processor}}}"#),
+                "`post_processor` puts `[X]` around sequences",
+            );
+        }
         assert_eq!(guarded(|| 7), Ok(7));
     }
 }

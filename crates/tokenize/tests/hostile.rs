@@ -117,3 +117,19 @@ proptest! {
         }
     }
 }
+
+/// Whatever the fuzzer found: `tokenizers` panics over each of these files, so each must be refused before it sees it.
+#[test]
+fn what_fuzzing_found_is_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/tokenizer_json");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let refused = ModelVocabulary::from_bytes(&bytes, &path).err().unwrap();
+        let message = refused.to_string();
+        assert!(!message.contains("it is broken"), "{message}");
+        files += 1;
+    }
+    assert!(files > 0);
+}
