@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 
 use crate::example::{Example, ExamplesMetadata};
@@ -280,11 +280,7 @@ impl<W: Write> ParquetStream<W> {
         let text =
             serde_json::to_string(metadata).map_err(|e| Error::invalid(path, e.to_string()))?;
         let empty = frame(path, &metadata.labels, shape, &[])?;
-        let writer = ParquetWriter::new(out)
-            .with_key_value_metadata(Some(KeyValueMetadata::from_static(vec![(
-                table::METADATA_KEY.to_string(),
-                text,
-            )])))
+        let writer = table::parquet_writer(out, &text)
             .batched(empty.schema())
             .map_err(|e| Error::io("write", path)(table::written(e)))?;
         Ok(Self {

@@ -25,6 +25,7 @@ pub mod digest;
 pub mod error;
 pub mod example;
 pub mod example_stream;
+mod id_lists;
 pub mod label;
 pub mod placed_prediction;
 pub mod prediction;

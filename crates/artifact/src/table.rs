@@ -9,7 +9,7 @@ use std::path::Path;
 use polars::io::parquet::write::KeyValueMetadata;
 use polars::prelude::*;
 
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, id_lists};
 
 /// The key under which lingo-pipe's JSON stands in a Parquet file's metadata.
 pub const METADATA_KEY: &str = "lingo";
@@ -66,17 +66,50 @@ pub struct Table {
 pub fn write(path: &Path, frame: &mut DataFrame, metadata: &str) -> Result<()> {
     let format = Format::of_path(path)?;
     atomic::write(path, |w| match format {
-        Format::Parquet => ParquetWriter::new(w)
-            .with_key_value_metadata(Some(KeyValueMetadata::from_static(vec![(
-                METADATA_KEY.to_string(),
-                metadata.to_string(),
-            )])))
+        Format::Parquet => parquet_writer(w, metadata)
             .finish(frame)
             .map(|_| ())
             .map_err(|e| Error::io("write", path)(written(e))),
         Format::Csv => write_text(w, frame, b',').map_err(Error::io("write", path)),
         Format::Tsv => write_text(w, frame, b'\t').map_err(Error::io("write", path)),
     })
+}
+
+/// As [`write`], with a column of lists of ids behind the first `at` columns.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_with_lists(
+    path: &Path,
+    mut frame: DataFrame,
+    (name, at): (&str, usize),
+    lists: &[&[u32]],
+    metadata: &str,
+) -> Result<()> {
+    if Format::of_path(path)? == Format::Parquet {
+        return atomic::write(path, |w| {
+            id_lists::write(w, path, &frame, (name, at), lists, metadata)
+        });
+    }
+    frame
+        .insert_column(at, u32_list_column(name, lists.iter().copied()))
+        .map_err(|e| Error::invalid(path, e.to_string()))?;
+    write(path, &mut frame, metadata)
+}
+
+/// A Parquet file with our metadata.
+pub(crate) fn parquet_writer<W: Write>(out: W, metadata: &str) -> ParquetWriter<W> {
+    ParquetWriter::new(out)
+        .with_compression(compression())
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(vec![(
+            METADATA_KEY.to_string(),
+            metadata.to_string(),
+        )])))
+}
+
+/// zstd at its fastest level: the next ones take twice as long for a few percent.
+pub(crate) fn compression() -> ParquetCompression {
+    ParquetCompression::Zstd(polars_parquet::write::ZstdLevel::try_new(1).ok())
 }
 
 /// Writes a frame as text with a header line.

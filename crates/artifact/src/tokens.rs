@@ -6,9 +6,12 @@ use polars::prelude::{Column, DataFrame};
 use serde::{Deserialize, Serialize};
 
 use crate::example::parse_all;
-use crate::table::{self, u32_list_column};
+use crate::table;
 use crate::vocabulary::Encoding;
 use crate::{Error, Label, LabelKind, Result, Split, label};
+
+/// The column of ids.
+const INPUT_IDS: &str = "input_ids";
 
 /// One encoded example.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +58,8 @@ impl Tokens {
             .map_err(|e| Error::invalid(path, e.to_string()))?;
         let rows = &self.rows;
         let lengths: Vec<u32> = rows.iter().map(|r| r.input_ids.len() as u32).collect();
-        let mut frame = DataFrame::new_infer_height(vec![
+        let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
+        let frame = DataFrame::new_infer_height(vec![
             Column::new(
                 "id".into(),
                 rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
@@ -65,11 +69,10 @@ impl Tokens {
                 rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),
             ),
             label::column::write(path, &self.metadata.labels, rows.iter().map(|r| &r.label))?,
-            u32_list_column("input_ids", rows.iter().map(|r| r.input_ids.as_slice())),
             Column::new("length".into(), lengths),
         ])
         .map_err(|e| Error::invalid(path, e.to_string()))?;
-        table::write(path, &mut frame, &metadata)
+        table::write_with_lists(path, frame, (INPUT_IDS, 3), &ids, &metadata)
     }
 
     /// Reads a Parquet file that [`Tokens::write`] wrote (text carries no encoding, so it cannot be read back).
@@ -99,7 +102,7 @@ impl Tokens {
             .into_iter()
             .zip(splits)
             .zip(labels)
-            .zip(t.u32_lists("input_ids")?)
+            .zip(t.u32_lists(INPUT_IDS)?)
             .map(|(((id, split), label), input_ids)| TokenRow {
                 id,
                 split,

@@ -1,5 +1,6 @@
 //! One sequence, or a pair, as `input_ids`: scheme, vocabulary map, language prefix and special tokens joined.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -238,55 +239,64 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::encode_pair`].
     pub fn encode_letters(&self, first: &[u8], second: Option<&[u8]>) -> Result<Encoded, Error> {
+        IDS.with_borrow_mut(|[a, b]| {
+            a.clear();
+            b.clear();
+            self.dna.encode(first, a)?;
+            match second {
+                Some(second) => self.dna.encode(second, b)?,
+                None => {}
+            }
+            Ok(self.framed(a, second.map(|_| &b[..])))
+        })
+    }
+
+    /// What the DNA of one sequence or two becomes with all that stands around it.
+    fn framed(&self, a: &[u32], b: Option<&[u32]>) -> Encoded {
         let e = &self.encoding;
-        let mut a = self.dna.encode(first)?;
-        let mut b = second.map(|s| self.dna.encode(s)).transpose()?;
         let between = if b.is_some() { e.between.len() } else { 0 };
         let fixed = e.before.len() + between + e.after.len();
         let room = (e.max_length as usize).saturating_sub(fixed);
-        let whole = a.len() + b.as_ref().map_or(0, Vec::len);
-        match &mut b {
-            None => a.truncate(room),
-            Some(b) => {
-                let (keep_a, keep_b) = shared_room(a.len(), b.len(), room);
-                a.truncate(keep_a);
-                b.truncate(keep_b);
-            }
-        }
-        let unknown = self.dna.unknown();
-        let dna = a.iter().chain(b.iter().flatten());
-        let unknown = dna.filter(|t| Some(**t) == unknown).count() as u32;
-        let kept = a.len() + b.as_ref().map_or(0, Vec::len);
+        let whole = a.len() + b.map_or(0, <[u32]>::len);
+        let (keep_a, keep_b) = match b {
+            None => (a.len().min(room), 0),
+            Some(b) => shared_room(a.len(), b.len(), room),
+        };
+        let (a, b) = (&a[..keep_a], b.map(|b| &b[..keep_b]));
+        let kept = keep_a + keep_b;
         let mut ids = Vec::with_capacity(fixed + kept);
         ids.extend_from_slice(&e.before);
-        ids.extend(a.into_iter().map(|t| self.dna.row(t)));
+        self.dna.append_rows(a, &mut ids);
         if let Some(b) = b {
             ids.extend_from_slice(&e.between);
-            ids.extend(b.into_iter().map(|t| self.dna.row(t)));
+            self.dna.append_rows(b, &mut ids);
         }
         ids.extend_from_slice(&e.after);
-        Ok(Encoded {
+        let unknown = self.dna.unknown();
+        let dna = a.iter().chain(b.into_iter().flatten());
+        Encoded {
             ids,
             full_length: fixed + whole,
             dna_tokens: kept as u32,
-            unknown,
-        })
+            unknown: dna.filter(|t| Some(**t) == unknown).count() as u32,
+        }
     }
 }
 
+thread_local! {
+    /// Ids of the scheme, of one sequence and of its mate: their storage is used again from example to example.
+    static IDS: RefCell<[Vec<u32>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
 impl Dna {
-    /// Ids of the scheme, or of the model's tokenizer.
-    fn encode(&self, sequence: &[u8]) -> Result<Vec<u32>, Error> {
+    /// Appends ids of the scheme, or of the model's tokenizer.
+    fn encode(&self, sequence: &[u8], ids: &mut Vec<u32>) -> Result<(), Error> {
         match self {
-            Self::Scheme(dna, _) => {
-                // Enough for tokens of three bases and more: it need not grow.
-                let mut ids = Vec::with_capacity(sequence.len() / 3 + 8);
-                dna.encode_bytes(sequence, &mut ids)?;
-                Ok(ids)
-            }
+            Self::Scheme(dna, _) => dna.encode_bytes(sequence, ids),
             Self::Text(model) => {
                 let text = String::from_utf8_lossy(sequence).to_ascii_uppercase();
-                model.encode(&text.replace('U', "T"))
+                ids.extend(model.encode(&text.replace('U', "T"))?);
+                Ok(())
             }
         }
     }
@@ -298,10 +308,11 @@ impl Dna {
         }
     }
 
-    fn row(&self, id: u32) -> u32 {
+    /// Appends the rows of ids.
+    fn append_rows(&self, ids: &[u32], to: &mut Vec<u32>) {
         match self {
-            Self::Scheme(_, rows) => rows[id as usize],
-            Self::Text(_) => id,
+            Self::Scheme(_, rows) => to.extend(ids.iter().map(|id| rows[*id as usize])),
+            Self::Text(_) => to.extend_from_slice(ids),
         }
     }
 }

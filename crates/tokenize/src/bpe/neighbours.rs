@@ -87,19 +87,42 @@ impl Bits {
                 *distinct.entry(row).or_insert(next)
             })
             .collect();
-        // A column is the rows that have it set; in the order of the rows, so that equal ones are equal lists.
-        let mut of_column: Vec<Vec<u32>> = vec![Vec::new(); columns.len()];
         let mut ordered: Vec<(Vec<(u32, u32)>, u32)> = distinct.into_iter().collect();
         ordered.sort_unstable_by_key(|(_, class)| *class);
+        // Between two ends of intervals all columns are equal: one stands for them.
+        let mut begins = vec![0u32; columns.len() + 1];
+        let ends = ordered.iter().flat_map(|(row, _)| row);
+        for (from, to) in ends {
+            begins[*from as usize] = 1;
+            begins[*to as usize] = 1;
+        }
+        let mut stretches = 0;
+        let stretch_of: Vec<u32> = begins
+            .into_iter()
+            .map(|begin| {
+                stretches += begin;
+                stretches
+            })
+            .collect();
+        // A column is the rows that have it set; in the order of the rows, so that equal ones are equal lists.
+        let mut of_stretch: Vec<Vec<u32>> = vec![Vec::new(); stretches as usize + 1];
         for (row, class) in &ordered {
-            for column in row.iter().flat_map(|(from, to)| *from..*to) {
-                of_column[column as usize].push(*class);
+            for (from, to) in row {
+                for stretch in stretch_of[*from as usize]..stretch_of[*to as usize] {
+                    of_stretch[stretch as usize].push(*class);
+                }
             }
         }
         let mut distinct: HashMap<&[u32], u32> = HashMap::new();
+        let numbers: Vec<u32> = of_stretch
+            .iter()
+            .map(|set| {
+                let next = distinct.len() as u32;
+                *distinct.entry(set).or_insert(next)
+            })
+            .collect();
         for column in columns.iter_mut() {
-            let next = distinct.len() as u32;
-            *column = *distinct.entry(&of_column[*column as usize]).or_insert(next);
+            *column = numbers[stretch_of[*column as usize] as usize];
         }
         let words = distinct.len().div_ceil(64);
         let mut bits = vec![0; words * ordered.len()];
