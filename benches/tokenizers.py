@@ -116,7 +116,8 @@ def row(name, ours, peer, bases=None, peer_bases=None, check=None):
              f"{m(one, 'wall') / m(two, 'wall'):.2f}", f"{m(one, 'peak_mib'):.0f}",
              f"{m(peers, 'peak_mib'):.0f}" if peer else "", equal]
     if "memcpy" in one[0]:
-        cells[0] += f" ({m(one, 'memcpy') / m(one, 'cpu'):.2f} of memcpy)"
+        copied = m(one, "memcpy_wall") / m(two, "memcpy_wall")
+        cells[0] += f" ({m(one, 'memcpy') / m(one, 'cpu'):.2f} of memcpy, which two threads make {copied:.2f} times as fast)"
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
