@@ -3,8 +3,8 @@
 
     python tests/oracles/tokenize_dna.py
 
-Writes crates/tokenize/tests/fixtures: two tiny model folders (a WordPiece BERT with padding and
-truncation switched on, a byte-level BPE OPT), and golden.json:
+Writes crates/tokenize/tests/fixtures: tiny model folders (a WordPiece BERT with padding and truncation
+switched on; byte-level BPE as OPT, GPT-2 and Llama 3 have it; Llama 2's BPE), and golden.json:
   texts    ids of texts under each model's tokenizer, without and with special tokens, and of pairs
   peer     input_ids of benches/peers/train_gue.py itself, for `base` and `kmer:3:3`
   nt       tokens of transformers' EsmTokenizer with a Nucleotide-Transformer-like vocabulary
@@ -70,6 +70,60 @@ def opt():
         single="</s> $A", pair="</s> $A </s>:1 $B:1", special_tokens=[("</s>", t.token_to_id("</s>"))])
     config = {"model_type": "opt", "vocab_size": t.get_vocab_size() + 8, "max_position_embeddings": 128, "pad_token_id": 1}
     return t, config
+
+
+ENGLISH = ["Domain: DNA Promoter\nSequence: the histone mark\nAnnotation:", "Task: H3. Is it a promoter?"] * 3
+
+
+def gpt2():
+    """GPT-2's: bytes, no special tokens around a text."""
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=330, special_tokens=["<|endoftext|>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False)
+    t.train_from_iterator(ENGLISH, trainer)
+    t.post_processor = processors.ByteLevel(trim_offsets=False)
+    return t, {"model_type": "gpt2", "vocab_size": t.get_vocab_size(), "max_position_embeddings": 1024}
+
+
+def llama2():
+    """Llama 1's and 2's: SentencePiece's BPE, `▁` for a space and before each text, bytes for what is unknown."""
+    fallback = [f"<0x{b:02X}>" for b in range(256)]
+    t = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
+    t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    trainer = trainers.BpeTrainer(
+        vocab_size=380, special_tokens=["<unk>", "<s>", "</s>"] + fallback, show_progress=False)
+    t.train_from_iterator(ENGLISH, trainer)
+    # The bytes are tokens of the model there, and none of the special ones.
+    saved = json.loads(t.to_str())
+    saved["added_tokens"] = saved["added_tokens"][:3]
+    t = Tokenizer.from_str(json.dumps(saved))
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    t.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)])
+    return t, {"model_type": "llama", "vocab_size": t.get_vocab_size(), "max_position_embeddings": 4096}
+
+
+def llama3():
+    """Llama 3's: bytes behind a split by a pattern, and words of the vocabulary taken whole."""
+    t = Tokenizer(models.BPE(ignore_merges=True))
+    pattern = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    t.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(pattern), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    t.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=330, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False)
+    t.train_from_iterator(ENGLISH, trainer)
+    t.add_special_tokens([AddedToken("<|begin_of_text|>", special=True)])
+    begin = ("<|begin_of_text|>", t.token_to_id("<|begin_of_text|>"))
+    t.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=True),
+        processors.TemplateProcessing(
+            single="<|begin_of_text|> $A", pair="<|begin_of_text|> $A <|begin_of_text|>:1 $B:1", special_tokens=[begin])])
+    return t, {"model_type": "llama", "vocab_size": t.get_vocab_size(), "max_position_embeddings": 8192}
 
 
 def write_model(name, tokenizer, config, padded):
@@ -153,8 +207,9 @@ def main():
     os.makedirs(FIXTURES, exist_ok=True)
     b = write_model("bert", *bert(), padded=True)
     o = write_model("opt", *opt(), padded=False)
+    others = {f.__name__: write_model(f.__name__, *f(), padded=False) for f in (gpt2, llama2, llama3)}
     golden = {
-        "texts": {"bert": texts(b), "opt": texts(o)},
+        "texts": {"bert": texts(b), "opt": texts(o)} | {name: texts(t) for name, t in others.items()},
         "peer": peer(b),
         "nt": {str(k): nucleotide_transformer(k) for k in (2, 3, 6)},
         "dnabert": {str(k): dnabert(k) for k in (3, 6)},

@@ -175,8 +175,10 @@ fn merges_do_not_depend_on_threads_or_on_the_run() {
 
 #[test]
 fn dna_through_byte_level_and_wordpiece_tokenizers_is_their_text() {
-    // OPT's byte-level pieces come back whole, lower case as upper case; WordPiece keeps its words below 100 letters.
-    for (name, sequence) in [("opt", "ACGTNacgtu"), ("bert", "ACGGT")] {
+    // Pieces of bytes come back whole, lower case as upper case; WordPiece keeps its words below 100 letters.
+    let byte_level = ["opt", "gpt2", "llama2", "llama3"];
+    let cases = byte_level.map(|name| (name, "ACGTNacgtu"));
+    for (name, sequence) in cases.into_iter().chain([("bert", "ACGGT")]) {
         let model = model(name);
         let mut config = TokenizeConfig::new(Scheme::Model);
         config.prefix = Some("Task: {task}. Sequence: {sequence}".to_string());
@@ -190,7 +192,7 @@ fn dna_through_byte_level_and_wordpiece_tokenizers_is_their_text() {
         let expected = [&frame.before[..], &prefix, &dna, &frame.after].concat();
         assert_eq!(found.ids, expected, "{name}");
         let decoded = lingo_tokenize::Decoder::new(&encoder).sequences(&found.ids);
-        if name == "opt" {
+        if byte_level.contains(&name) {
             assert_eq!(decoded.unwrap(), (upper, None));
         }
     }

@@ -155,7 +155,12 @@ mod tests {
             let mut ids = vec![9];
             encoder.encode(run.as_bytes(), &mut ids, &mut Scratch::default());
             prop_assert_eq!(ids.remove(0), 9);
-            prop_assert_eq!(ids, expected, "{:?}", vocabulary.merges);
+            prop_assert_eq!(&ids, &expected, "{:?}", vocabulary.merges);
+            // The crate whose method this is.
+            let tokens = || vocabulary.texts.iter().map(|text| text.as_bytes().to_vec());
+            let factor = bpe::byte_pair_encoding::find_hash_factor_for_dictionary(tokens());
+            let peer = bpe::byte_pair_encoding::BytePairEncoding::from_dictionary(tokens(), Some(factor));
+            prop_assert_eq!(ids, peer.encode_via_backtracking(run.as_bytes()), "{:?}", vocabulary.merges);
         }
     }
 }
