@@ -262,11 +262,17 @@ impl DataSet {
         let mut empty = |slots: &[(Piece, T)]| slots.iter().try_for_each(|(_, made)| take(made));
         let (mut ready, mut next) = (Vec::new(), Vec::new());
         let mut filled = 0;
-        // One thread takes a group while the others make the next.
-        for group in self.cut(0..self.len(), most, usize::MAX) {
-            let (taken, made) = rayon::join(|| empty(&ready[..filled]), || fill(group, &mut next));
+        // One thread takes a group, and looks where the one after the next ends, while the others make the next.
+        let mut groups = self.cut(0..self.len(), most, usize::MAX);
+        let mut group = groups.next();
+        while let Some(places) = group {
+            let ((taken, following), made) = rayon::join(
+                || (empty(&ready[..filled]), groups.next()),
+                || fill(places, &mut next),
+            );
             taken?;
             filled = made?;
+            group = following;
             std::mem::swap(&mut ready, &mut next);
         }
         empty(&ready[..filled])
@@ -425,28 +431,32 @@ impl DataSet {
     }
 
     fn pieces(&self, places: Range<usize>) -> Vec<Range<usize>> {
-        self.cut(places, PIECE, PIECE_ROWS)
+        self.cut(places, PIECE, PIECE_ROWS).collect()
     }
 
     /// Cuts places into runs of about so many bases, and at most so many rows.
-    fn cut(&self, places: Range<usize>, bases: u64, rows: usize) -> Vec<Range<usize>> {
-        let mut runs = Vec::new();
-        let (mut from, mut sum) = (places.start, 0);
-        for place in places.clone() {
-            // What a row takes beside its bases.
-            sum += 64
-                + self
-                    .rows
-                    .length(&self.rows.all()[self.order[place] as usize]);
-            if sum >= bases || place + 1 - from >= rows {
-                runs.push(from..place + 1);
-                (from, sum) = (place + 1, 0);
+    fn cut(
+        &self,
+        places: Range<usize>,
+        bases: u64,
+        rows: usize,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let mut from = places.start;
+        std::iter::from_fn(move || {
+            let mut sum = 0;
+            let mut past = from;
+            while past < places.end && sum < bases && past - from < rows {
+                // What a row takes beside its bases.
+                sum += 64
+                    + self
+                        .rows
+                        .length(&self.rows.all()[self.order[past] as usize]);
+                past += 1;
             }
-        }
-        if from < places.end {
-            runs.push(from..places.end);
-        }
-        runs
+            let run = from..past;
+            from = past;
+            (!run.is_empty()).then_some(run)
+        })
     }
 }
 
