@@ -213,6 +213,13 @@ fn a_byte_pair_encoding_is_learned_and_used() {
         "t.csv",
     ]);
     assert_eq!(toy.read("t.csv").lines().count(), 121);
+    // From the training rows of a data set: what the scheme does by itself.
+    let run = |line: &str| toy.ok(&line.split(' ').collect::<Vec<_>>());
+    run("tokenize train-bpe --input e.parquet --vocab-size 24 --out own.json");
+    run("tokenize encode --tokenizer own.json --input e.parquet --out own.csv");
+    run("tokenize encode --scheme bpe:24 --input e.parquet --out scheme.csv");
+    assert_eq!(toy.read("own.csv"), toy.read("scheme.csv"));
+    assert_ne!(toy.read("own.csv"), toy.read("t.csv"));
 }
 
 #[test]

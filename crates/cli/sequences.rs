@@ -11,7 +11,7 @@ use lingo_tokenize::encode_slices::UNLABELLED;
 use lingo_workflow::Error;
 
 /// Whether a path names FASTA: `.fa`, `.fasta`, `.fna`, also with `.gz` or `.bgz` behind it.
-fn is_fasta(path: &Path) -> bool {
+pub fn is_fasta(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.trim_end_matches(".gz").trim_end_matches(".bgz");
     [".fa", ".fasta", ".fna"].iter().any(|e| name.ends_with(e))

@@ -194,9 +194,9 @@ pub enum NegativesChoice {
 pub enum Tokenize {
     /// Encode examples.
     Encode(Encode),
-    /// Learn a byte-pair encoding from a FASTA, into a tokenizer.json.
+    /// Learn a byte-pair encoding from a FASTA or from the training rows of a data set, into a tokenizer.json.
     #[command(
-        after_help = "Example:\n  lingo-pipe tokenize train-bpe --input g.fa --vocab-size 4096 --out tokenizer.json"
+        after_help = "Examples:\n  lingo-pipe tokenize train-bpe --input g.fa --vocab-size 4096 --out tokenizer.json\n  lingo-pipe tokenize train-bpe --input examples.parquet --vocab-size 512 --out tokenizer.json"
     )]
     TrainBpe(TrainBpe),
     /// Turn tokens back into sequences.
@@ -274,7 +274,7 @@ pub struct Encode {
 /// `tokenize train-bpe`.
 #[derive(Debug, Args)]
 pub struct TrainBpe {
-    /// The FASTA to learn from.
+    /// What to learn from: a FASTA (.fa, .fasta, .fna, also .gz), or a table of examples, of which dev and test are left alone.
     #[arg(long, short)]
     pub input: PathBuf,
     /// Tokens in the vocabulary.

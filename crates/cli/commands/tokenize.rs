@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lingo_artifact::atomic;
 use lingo_artifact::example::{Example, Examples, ExamplesMetadata, Interval};
 use lingo_artifact::tokens::Tokens;
+use lingo_artifact::{Split, atomic};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_ingest::{BedOptions, Genome, read_bed};
 use lingo_tokenize::bpe::Bpe;
@@ -102,12 +102,15 @@ fn decode(arguments: &Decode, terminal: &Terminal) -> Result<(), Error> {
 
 fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
     atomic::check_writable(&arguments.out)?;
-    let genome = Genome::open(&arguments.input, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    let dna = lingo_tokenize::train_bpe_from(
-        &genome,
-        arguments.vocab_size.get(),
-        terminal.part("merges").as_ref(),
-    )?;
+    let (size, progress) = (arguments.vocab_size.get(), terminal.part("merges"));
+    let dna = if sequences::is_fasta(&arguments.input) {
+        let genome = Genome::open(&arguments.input, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
+        lingo_tokenize::train_bpe_from(&genome, size, progress.as_ref())?
+    } else {
+        let examples = Examples::read(&arguments.input)?;
+        let bpe = Bpe::train(training_sequences(&examples), size, progress.as_ref())?;
+        DnaTokenizer::Bpe(bpe)
+    };
     dna.write(&arguments.out)?;
     let (tokens, asked) = (
         ModelVocabulary::of_scheme(&dna)?.vocab_size,
@@ -119,6 +122,12 @@ fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
         format!("{tokens} tokens, 5 of them special")
     });
     Ok(())
+}
+
+/// What of a data set may be learned from.
+fn training_sequences(examples: &Examples) -> impl Iterator<Item = &str> {
+    let rows = examples.rows.iter().filter(|row| row.split == Split::Train);
+    rows.flat_map(|row| std::iter::once(row.sequence.as_str()).chain(row.sequence2.as_deref()))
 }
 
 fn inspect(arguments: &Inspect, terminal: &Terminal) -> Result<(), Error> {
@@ -191,12 +200,7 @@ fn tokens(
     arguments: &SchemeArguments,
     terminal: &Terminal,
 ) -> Result<(Tokens, Encoder), Error> {
-    let train = || {
-        let rows = examples.rows.iter();
-        let rows = rows.filter(|row| row.split == lingo_artifact::Split::Train);
-        rows.map(|row| row.sequence.as_str())
-    };
-    let way = Way::new(arguments, train, terminal)?;
+    let way = Way::new(arguments, || training_sequences(examples), terminal)?;
     let encoder = Encoder::new(&way.model, &way.config, &way.keys, way.dna.clone())?;
     let progress = terminal.part("tokenize");
     let tokens = lingo_tokenize::encode_with(

@@ -20,7 +20,7 @@ use crate::labels::LabelColumn;
 use crate::leakage::{self, Dropped};
 use crate::row::{self, Rows};
 use crate::similarity::UnionFind;
-use crate::sources::DevFromTrain;
+use crate::sources::{DevFromTrain, VariantLabel};
 use crate::split_rows::Strata;
 use crate::{
     Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, read_sources,
@@ -62,7 +62,10 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     };
     let (kind, labels) = match read.labels {
         Some(made) => made,
-        None => labels::resolve(&rows, config.label_kind, config.classes.as_deref())?,
+        None => {
+            let classes = config.classes.as_deref();
+            labels::resolve(&rows, config.label_kind, classes, more_classes(config))?
+        }
     };
     let mut data = DataSet {
         order: (0..rows.all().len() as u32).collect(),
@@ -98,6 +101,20 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         progress.say(&format!("left out: {rows} {what}"));
     }
     Ok(data)
+}
+
+/// Where a source gets its other classes from.
+fn more_classes(config: &IngestConfig) -> &'static str {
+    match &config.source {
+        _ if config.negatives.is_some() => "",
+        Source::Vcf(source) if matches!(source.label, VariantLabel::PerFile(_)) => {
+            "; give a file for each, or take the label from the records (`label: { info: KEY }`, --info KEY)"
+        }
+        Source::Bed(_) | Source::Gff(_) | Source::IntervalCsv(_) => {
+            "; `negatives` makes one where only positives are given"
+        }
+        Source::Vcf(_) | Source::Csv(_) | Source::LabelledFasta(_) | Source::PeakMatrix(_) => "",
+    }
 }
 
 /// Audits, and does what is to be done about leaks.

@@ -62,7 +62,7 @@ impl LabelColumn {
     }
 }
 
-/// Makes a label of every row's text. Rows of given splits fix the classes by their training rows.
+/// Makes a label of every row's text; `more_classes` goes behind the message that there is one only. Rows of given splits fix the classes by their training rows.
 ///
 /// # Errors
 /// With file and line: a label outside the classes, no number where one is needed, a list of another length.
@@ -71,9 +71,12 @@ pub(crate) fn resolve(
     rows: &Rows,
     plan: LabelKindPlan,
     classes: Option<&[String]>,
+    more_classes: &str,
 ) -> Result<(LabelKind, LabelColumn)> {
     match plan {
-        LabelKindPlan::Auto | LabelKindPlan::Classes => resolve_classes(rows, plan, classes),
+        LabelKindPlan::Auto | LabelKindPlan::Classes => {
+            resolve_classes(rows, plan, classes, more_classes)
+        }
         LabelKindPlan::Regression => resolve_values(rows),
         LabelKindPlan::Multilabel => resolve_lists(rows, classes),
     }
@@ -83,6 +86,7 @@ fn resolve_classes(
     rows: &Rows,
     plan: LabelKindPlan,
     classes: Option<&[String]>,
+    more_classes: &str,
 ) -> Result<(LabelKind, LabelColumn)> {
     let names = match classes {
         Some(names) => names.to_vec(),
@@ -103,7 +107,7 @@ fn resolve_classes(
     }
     if names.len() < 2 {
         return Err(Error::Data(format!(
-            "all rows have the same label ({}); at least two classes are needed",
+            "all rows have the same label ({}); at least two classes are needed{more_classes}",
             names.join(", ")
         )));
     }

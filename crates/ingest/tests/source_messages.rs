@@ -146,6 +146,22 @@ fn vcf() {
 }
 
 #[test]
+fn one_class_is_told_with_a_way_to_more() {
+    let vcf = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t3\t.\tG\tA\t.\t.\t.\n";
+    let source = json!({ "vcf": { "fasta": "g.fa", "files": ["v.vcf"], "label": { "per_file": ["a"] }, "width": 4 } });
+    assert_eq!(
+        message("v.vcf", vcf.as_bytes(), source, json!({})),
+        "all rows have the same label (a); at least two classes are needed; give a file for each, or take the label from the records (`label: { info: KEY }`, --info KEY)"
+    );
+    let source =
+        json!({ "bed": { "fasta": "g.fa", "beds": ["r.bed"], "label": { "per_file": ["a"] } } });
+    assert_eq!(
+        message("r.bed", b"chr1\t3\t9\n", source, json!({})),
+        "all rows have the same label (a); at least two classes are needed; `negatives` makes one where only positives are given"
+    );
+}
+
+#[test]
 fn gff() {
     fn t(text: &str, expected: &str) {
         let source = json!({ "gff": { "fasta": "g.fa", "files": ["a.gff"], "windows": [{ "promoter": { "up": 2, "down": 1 } }, { "donor": { "up": 1, "down": 1 } }] } });
