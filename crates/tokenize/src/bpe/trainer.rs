@@ -12,17 +12,22 @@ use std::collections::{BinaryHeap, HashMap};
 use lingo_artifact::progress::Progress;
 use rayon::prelude::*;
 
-use super::corpus::{Cell, Corpus, Pair, Part};
+use super::corpus::{Beside, Cell, Corpus, Pair, Part};
 use super::vocabulary::ALPHABET;
 
 /// Places below which a merge is not worth waking other threads for.
-const WORTH_THREADS: usize = 1 << 14;
+const WORTH_THREADS: usize = 1 << 11;
 
 /// Merges between two pieces of news.
 const NEWS: usize = 64;
 
 /// Learns up to `most` merges, as pairs of ids: the letters' are 0 to 4, each merge makes the next.
 pub fn learn<C: Cell>(corpus: Corpus<C>, most: usize, progress: &dyn Progress) -> Vec<Pair> {
+    // From outside of the pool each merge would wake it and wait for it.
+    rayon::scope(|_| learn_in_pool(corpus, most, progress))
+}
+
+fn learn_in_pool<C: Cell>(corpus: Corpus<C>, most: usize, progress: &dyn Progress) -> Vec<Pair> {
     let most = most.min(C::MOST as usize - ALPHABET.len());
     let mut trainer = Trainer::new(corpus.into_parts(rayon::current_num_threads()), most);
     let mut merges = Vec::new();
@@ -53,6 +58,8 @@ struct Trainer<C> {
     /// Those pairs by counts that may have fallen since.
     queue: BinaryHeap<(u64, Reverse<Pair>)>,
     threshold: u64,
+    /// What was found before and behind the new token; the storage is used again from merge to merge.
+    beside: [Sums; 2],
 }
 
 impl<C: Cell> Trainer<C> {
@@ -68,6 +75,7 @@ impl<C: Cell> Trainer<C> {
             queue: BinaryHeap::new(),
             // On the yeast genome the last of 4,096 merges joins about twice as many places.
             threshold: (cells / (64 * most.max(1))).max(1) as u64,
+            beside: Default::default(),
         };
         trainer.count_anew();
         trainer
@@ -134,45 +142,33 @@ impl<C: Cell> Trainer<C> {
         let places: usize = self.parts.iter().map(|part| part.places(pair)).sum();
         on_all(&mut self.parts, places, |part| part.merge(pair, widths));
 
-        let (before, behind) = self.beside();
+        let [mut before, mut behind] = std::mem::take(&mut self.beside);
+        before.fill(&self.parts, made, |part| part.beside().0);
+        behind.fill(&self.parts, made, |part| part.beside().1);
         // A token c before the new one: (c, left) is one less, (c, made) one more; in the same way behind it.
-        for (c, count) in before.iter().enumerate().filter(|(_, n)| **n > 0) {
-            self.track((c as u32, made), *count);
+        for c in &before.seen {
+            self.track((*c, made), before.of(*c));
         }
         // The new token beside itself was counted from the right one of the two.
-        let others = behind.iter().enumerate().take(made as usize);
-        for (c, count) in others.filter(|(_, n)| **n > 0) {
-            self.track((made, c as u32), *count);
+        for c in behind.seen.iter().filter(|c| **c != made) {
+            self.track((made, *c), behind.of(*c));
         }
         for c in &self.before[pair.0 as usize] {
             if let Some(count) = self.counts.get_mut(&(*c, pair.0)) {
-                *count = count.saturating_sub(before[*c as usize]);
+                *count = count.saturating_sub(before.of(*c));
             }
         }
         for c in &self.behind[pair.1 as usize] {
             if let Some(count) = self.counts.get_mut(&(pair.1, *c)) {
-                *count = count.saturating_sub(behind[*c as usize]);
+                *count = count.saturating_sub(behind.of(*c));
             }
         }
         self.counts.remove(&pair);
+        self.beside = [before, behind];
         let counts = &self.counts;
         on_all(&mut self.parts, places, |part| {
             part.note(made, |pair| counts.contains_key(&pair));
         });
-    }
-
-    /// How often each token was found before and behind the new one, in all parts.
-    fn beside(&self) -> (Vec<u64>, Vec<u64>) {
-        let mut sums = (vec![0; self.widths.len()], vec![0; self.widths.len()]);
-        for part in &self.parts {
-            let (before, behind) = part.beside();
-            for (sum, found) in [(&mut sums.0, before), (&mut sums.1, behind)] {
-                for (id, count) in found.counts() {
-                    sum[id as usize] += u64::from(count);
-                }
-            }
-        }
-        sums
     }
 
     /// A new pair, if it is frequent enough ever to be merged under this threshold.
@@ -183,6 +179,35 @@ impl<C: Cell> Trainer<C> {
             self.before[pair.1 as usize].push(pair.0);
             self.queue.push((count, Reverse(pair)));
         }
+    }
+}
+
+/// How often each token was found on one side of the new one, in all parts.
+#[derive(Default)]
+struct Sums {
+    counts: Vec<u64>,
+    /// Those that were found at all: a few of thousands.
+    seen: Vec<u32>,
+}
+
+impl Sums {
+    /// Counts anew, tokens up to `made`.
+    fn fill<C: Cell>(&mut self, parts: &[Part<C>], made: u32, side: impl Fn(&Part<C>) -> &Beside) {
+        for id in self.seen.drain(..) {
+            self.counts[id as usize] = 0;
+        }
+        self.counts.resize(made as usize + 1, 0);
+        for (id, count) in parts.iter().flat_map(|part| side(part).counts()) {
+            let sum = &mut self.counts[id as usize];
+            if *sum == 0 {
+                self.seen.push(id);
+            }
+            *sum += u64::from(count);
+        }
+    }
+
+    fn of(&self, id: u32) -> u64 {
+        self.counts[id as usize]
     }
 }
 
