@@ -243,9 +243,8 @@ impl Encoder {
             a.clear();
             b.clear();
             self.dna.encode(first, a)?;
-            match second {
-                Some(second) => self.dna.encode(second, b)?,
-                None => {}
+            if let Some(second) = second {
+                self.dna.encode(second, b)?;
             }
             Ok(self.framed(a, second.map(|_| &b[..])))
         })
