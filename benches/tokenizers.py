@@ -157,7 +157,8 @@ e, t = path("e.parquet"), path("t.parquet")
 stages = [[LINGO, "ingest", "--fasta", a.genome, "--bed", a.bed, "--label-column", "5", "--out", e],
           [LINGO, "tokenize", "encode", "--tokenizer", vocabulary, "--input", e, "--out", t]]
 table = lambda n: run(PEER + ["table", vocabulary, a.genome, a.bed, path("peer.parquet")], n)
-fused = [[LINGO, "tokenize", "encode", "--tokenizer", vocabulary, "--fasta", a.genome, "--bed", a.bed, "--out", t]]
+fused = [[LINGO, "tokenize", "encode", "--tokenizer", vocabulary, "--fasta", a.genome, "--bed", a.bed,
+          "--label-column", "5", "--out", t]]
 row("FASTA + BED to tokens.parquet: tokenize encode --fasta --bed", lambda n: timed(fused, n), table)
 row("the same by ingest (with labels, splits, audit), then tokenize encode", lambda n: timed(stages, n), table)
 row("of it, tokenize encode alone", lambda n: timed(stages[1:], n), None)

@@ -258,6 +258,24 @@ fn tokens_are_decoded_to_what_was_encoded() {
     let decoded = toy.read("d.fa");
     let sequences: Vec<&str> = decoded.lines().filter(|l| !l.starts_with('>')).collect();
     assert_eq!(sequences, ["ACGT", "ACG"]);
+    // With classes, numbered by value.
+    toy.write("c.bed", "two\t0\t4\tx\t10\t-\none\t8\t11\ty\t9\t+\n");
+    let line =
+        "tokenize encode --scheme base --fasta two.fa --bed c.bed --label-column 5 --out c.tsv";
+    toy.ok(&line.split(' ').collect::<Vec<_>>());
+    let labelled = toy.read("c.tsv");
+    let rows: Vec<Vec<&str>> = labelled
+        .lines()
+        .map(|l| l.split('\t').take(3).collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["id", "split", "label"],
+            ["x", "test", "1"],
+            ["y", "test", "0"]
+        ]
+    );
     toy.write("far.bed", "one\t8\t12\n");
     let line = "tokenize encode --scheme base --fasta two.fa --bed far.bed --out -";
     let ran = toy.lingo(&line.split(' ').collect::<Vec<_>>());

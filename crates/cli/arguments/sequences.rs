@@ -257,12 +257,15 @@ pub struct Encode {
     /// Examples: .parquet, .csv, .tsv, FASTA (.fa, .fasta, .fna, .gz of these), or - for stdin.
     #[arg(long, short, required_unless_present = "fasta")]
     pub input: Option<PathBuf>,
-    /// A genome whose intervals are encoded straight from the file, without labels and splits.
+    /// A genome whose intervals are encoded straight from the file, without splits.
     #[arg(long, requires = "bed", conflicts_with = "input")]
     pub fasta: Option<PathBuf>,
     /// The intervals: BED3 to BED12 or narrowPeak; the strand is taken from column 6.
     #[arg(long, requires = "fasta")]
     pub bed: Option<PathBuf>,
+    /// The column of the BED that holds the class, from 1.
+    #[arg(long, value_name = "N", requires = "bed")]
+    pub label_column: Option<NonZeroU32>,
     /// Where the tokens go: .parquet, .csv, .tsv, or - for stdout.
     #[arg(long, short)]
     pub out: PathBuf,

@@ -1,17 +1,18 @@
 //! `tokenize encode`, `tokenize decode`, `tokenize train-bpe`, `tokenize inspect`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use lingo_artifact::example::{Example, Examples, ExamplesMetadata, Interval};
 use lingo_artifact::tokens::Tokens;
-use lingo_artifact::{Split, atomic};
+use lingo_artifact::{Label, LabelKind, Split, atomic};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
-use lingo_ingest::{BedOptions, Genome, read_bed};
+use lingo_ingest::{BedOptions, BedRow, Genome, read_bed};
 use lingo_tokenize::bpe::Bpe;
+use lingo_tokenize::encode_slices::UNLABELLED;
 use lingo_tokenize::{
-    Decoder, DnaTokenizer, Encoder, ModelVocabulary, Scheme, TokenUse, TokenizeConfig,
-    VocabularyMap,
+    Decoder, DnaTokenizer, Encoder, ModelVocabulary, Scheme, Slice, Slices, TokenUse,
+    TokenizeConfig, VocabularyMap,
 };
 use lingo_workflow::{Error, Kind, Observer as _};
 
@@ -38,7 +39,7 @@ fn encode(arguments: &Encode, terminal: &Terminal) -> Result<(), Error> {
             let examples = sequences::read(input.path())?;
             tokens(&examples, &arguments.scheme, terminal)?.0
         }
-        (None, Some(fasta), Some(bed)) => slices(fasta, bed, &arguments.scheme, terminal)?,
+        (None, Some(fasta), Some(bed)) => slices(fasta, bed, arguments, terminal)?,
         _ => {
             return Err(Error::stage(
                 Kind::Usage,
@@ -218,26 +219,48 @@ fn tokens(
 fn slices(
     fasta: &Path,
     bed: &Path,
-    arguments: &SchemeArguments,
+    arguments: &Encode,
     terminal: &Terminal,
 ) -> Result<Tokens, Error> {
-    let way = Way::new(arguments, std::iter::empty::<&str>, terminal)?;
+    let way = Way::new(&arguments.scheme, std::iter::empty::<&str>, terminal)?;
     let genome = Genome::open(fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    let rows = read_bed(bed, &BedOptions::default())?;
-    let named = rows.into_iter().map(|row| {
-        let place = format!("{}:{}-{}({})", row.chrom, row.start, row.end, row.strand);
-        let interval = Interval {
-            chrom: row.chrom,
+    let options = BedOptions {
+        label_column: arguments.label_column,
+        ..BedOptions::default()
+    };
+    let rows = read_bed(bed, &options)?;
+    let labels: BTreeSet<&str> = rows.iter().filter_map(|row| row.label.as_deref()).collect();
+    let classes = match labels.is_empty() {
+        true => vec![UNLABELLED.to_string()],
+        false => lingo_ingest::class_names(labels)?,
+    };
+    let ids: HashMap<&str, u32> = (0..).zip(&classes).map(|(i, n)| (n.as_str(), i)).collect();
+    let slice = |row: &BedRow| Slice {
+        id: row
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{}:{}-{}({})", row.chrom, row.start, row.end, row.strand)),
+        interval: Interval {
+            chrom: row.chrom.clone(),
             start: row.start,
             end: row.end,
             strand: row.strand,
-        };
-        (row.name.unwrap_or(place), interval)
-    });
+        },
+        label: Label::Class(
+            row.label
+                .as_deref()
+                .and_then(|l| ids.get(l).copied())
+                .unwrap_or(0),
+        ),
+    };
+    let slices = Slices {
+        rows: rows.iter().map(slice).collect(),
+        labels: LabelKind::Classes(classes.clone()),
+    };
     let progress = terminal.part("tokenize");
     Ok(lingo_tokenize::encode_slices(
         &genome,
-        &named.collect::<Vec<_>>(),
+        &slices,
         &way.model,
         &way.config,
         &way.keys,

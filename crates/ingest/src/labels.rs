@@ -94,7 +94,7 @@ fn resolve_classes(
             if plan == LabelKindPlan::Auto {
                 refuse_measurements(rows)?;
             }
-            in_order(found(rows))?
+            class_names(found(rows))?
         }
     };
     let ids: HashMap<&str, u32> = names
@@ -171,8 +171,11 @@ fn found(rows: &Rows) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Numbers by value, anything else by name.
-fn in_order(found: BTreeSet<&str>) -> Result<Vec<String>> {
+/// The classes that labels make, in the order in which they are numbered: numbers by value, anything else by name.
+///
+/// # Errors
+/// Two labels that are the same number.
+pub fn class_names(found: BTreeSet<&str>) -> Result<Vec<String>> {
     let numbers: Option<Vec<(f64, &str)>> = found
         .iter()
         .map(|text| {

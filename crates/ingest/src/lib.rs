@@ -69,3 +69,4 @@ pub use error::{Error, Result};
 pub use extract::{Extraction, Places, Window, extract, places};
 pub use genome::Genome;
 pub use ingest::{ingest, prepare};
+pub use labels::class_names;

@@ -20,15 +20,38 @@ use crate::nucleotide::reverse_complement;
 /// The class of what has no label.
 pub const UNLABELLED: &str = "unlabelled";
 
-/// Encodes named intervals of a genome, in their order; each sequence of the genome is read once, and one is held at
-/// a time. Nothing is known of labels and splits: all is test, of the class [`UNLABELLED`].
+/// A slice of a genome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice {
+    /// What it is called.
+    pub id: String,
+    /// Where it lies.
+    pub interval: Interval,
+    /// Its label; without one class 0 of [`UNLABELLED`].
+    pub label: Label,
+}
+
+/// Slices of a genome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slices {
+    /// In the order in which they are encoded.
+    pub rows: Vec<Slice>,
+    /// What their labels are.
+    pub labels: LabelKind,
+}
+
+/// Encodes slices of a genome; each sequence of the genome is read once, and one is held at a time. Nothing is known of splits: all is
+/// test.
 ///
 /// # Errors
 /// As [`crate::encode_with`]; [`Error::Source`] when the genome cannot be read, an interval is not within it among
 /// these cases.
 pub fn encode_slices(
     source: &dyn SequenceSource,
-    intervals: &[(String, Interval)],
+    Slices {
+        rows: slices,
+        labels,
+    }: &Slices,
     model: &ModelVocabulary,
     config: &TokenizeConfig,
     keys: &BTreeMap<String, String>,
@@ -37,11 +60,12 @@ pub fn encode_slices(
 ) -> Result<Tokens, Error> {
     let encoder = Encoder::new(model, config, keys, dna)?;
     let mut of_sequence: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (i, (_, interval)) in intervals.iter().enumerate() {
-        of_sequence.entry(&interval.chrom).or_default().push(i);
+    for (i, slice) in slices.iter().enumerate() {
+        let chrom = &slice.interval.chrom;
+        of_sequence.entry(chrom).or_default().push(i);
     }
-    progress.begin("tokenize", intervals.len() as u64);
-    let mut encoded: Vec<Option<Encoded>> = vec![None; intervals.len()];
+    progress.begin("tokenize", slices.len() as u64);
+    let mut encoded: Vec<Option<Encoded>> = vec![None; slices.len()];
     let mut done = 0;
     for (name, length) in source.sequences() {
         let Some(rows) = of_sequence.remove(name.as_str()) else {
@@ -51,7 +75,7 @@ pub fn encode_slices(
         let part: Result<Vec<Encoded>, Error> = rows
             .par_iter()
             .with_min_len(64)
-            .map(|i| encode_slice(&encoder, &bases, &intervals[*i]))
+            .map(|i| encode_slice(&encoder, &bases, &slices[*i]))
             .collect();
         done += rows.len() as u64;
         for (i, one) in rows.into_iter().zip(part?) {
@@ -67,20 +91,20 @@ pub fn encode_slices(
             source.fetch(chrom, 0, 0).err().unwrap_or(message.into()),
         ));
     }
-    let named = intervals.iter().map(|(id, _)| Named {
-        id,
+    let named = slices.iter().map(|slice| Named {
+        id: &slice.id,
         split: Split::Test,
-        label: &Label::Class(0),
+        label: &slice.label,
     });
-    let labels = LabelKind::Classes(vec![UNLABELLED.to_string()]);
     let encoded = encoded.into_iter().flatten().collect();
-    collect(named.collect(), labels, encoded, config, &encoder, progress)
+    let (named, labels) = (named.collect(), labels.clone());
+    collect(named, labels, encoded, config, &encoder, progress)
 }
 
 fn encode_slice(
     encoder: &Encoder,
     bases: &[u8],
-    (id, interval): &(String, Interval),
+    Slice { id, interval, .. }: &Slice,
 ) -> Result<Encoded, Error> {
     let (start, end) = (interval.start as usize, interval.end as usize);
     let slice = bases.get(start..end).ok_or_else(|| {

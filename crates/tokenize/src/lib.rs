@@ -45,7 +45,7 @@ pub use config::{TokenizeConfig, VocabularyMap};
 pub use decode::Decoder;
 pub use dna_tokenizer::DnaTokenizer;
 pub use encode::{encode, encode_with};
-pub use encode_slices::encode_slices;
+pub use encode_slices::{Slice, Slices, encode_slices};
 pub use encoder::{Encoded, Encoder};
 pub use error::Error;
 pub use inspect::{Inspection, TokenUse, inspect};
