@@ -536,3 +536,95 @@ pub(crate) fn coordinate(
         "column {column} ({what}) is `{text}`, not a whole number{hint}"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Several blocks of lines, with what is passed over among them; `change` may put something else on a line.
+    fn file(change: impl Fn(u64) -> Option<Vec<u8>>) -> tempfile::NamedTempFile {
+        let mut bytes = Vec::new();
+        for line in 1..=60_000u64 {
+            match (change(line), line % 97) {
+                (Some(other), _) => bytes.extend(other),
+                (None, 0) => bytes.extend(b"# a comment"),
+                (None, 1) => {}
+                _ => {
+                    bytes.extend(format!("chr{}\t{line}\t{}\tr{line}", line % 7, line + 9).bytes())
+                }
+            }
+            bytes.extend(if line % 3 == 0 { &b"\r\n"[..] } else { b"\n" });
+        }
+        assert!(bytes.len() > 4 * BLOCK);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    }
+
+    fn by_blocks(path: &Path, threads: usize) -> Result<Vec<BedRow>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let mut rows = Vec::new();
+            let make = |lines: &mut Lines, part: &mut Vec<BedRow>| {
+                part.clear();
+                lines.try_for_each(|row| {
+                    part.push(row?.into());
+                    Ok(())
+                })
+            };
+            in_blocks(path, &BedOptions::default(), make, |part| {
+                rows.extend_from_slice(part);
+                Ok(())
+            })?;
+            Ok(rows)
+        })
+    }
+
+    #[test]
+    fn blocks_give_the_rows_that_lines_give() {
+        let file = file(|_| None);
+        let rows = read_bed(file.path(), &BedOptions::default()).unwrap();
+        assert_eq!(
+            rows.len(),
+            (1..=60_000).filter(|line| line % 97 > 1).count()
+        );
+        assert!(rows.iter().all(|row| row.start == row.line));
+        for threads in 1..=3 {
+            assert_eq!(by_blocks(file.path(), threads).unwrap(), rows);
+        }
+    }
+
+    #[test]
+    fn the_first_mistake_is_told_with_its_line() {
+        // Each in another block, the worst last.
+        let file = file(|line| match line {
+            20_001 => Some(b"chr1\t5".to_vec()),
+            40_000 => Some(b"chr1\t\xff\t7".to_vec()),
+            50_000 => Some(b"chr1\t9\t7".to_vec()),
+            _ => None,
+        });
+        let expected = told(read_bed(file.path(), &BedOptions::default()));
+        assert!(expected.contains(":20001: 2 columns"), "{expected}");
+        for threads in 1..=3 {
+            assert_eq!(told(by_blocks(file.path(), threads)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_its_line() {
+        let file = file(|line| (line == 40_000).then(|| b"chr1\t\xff\t7".to_vec()));
+        for message in [
+            told(read_bed(file.path(), &BedOptions::default())),
+            told(by_blocks(file.path(), 2)),
+        ] {
+            assert!(
+                message.contains(":40000: this line is not UTF-8"),
+                "{message}"
+            );
+        }
+    }
+
+    fn told(rows: Result<Vec<BedRow>>) -> String {
+        rows.unwrap_err().to_string()
+    }
+}
