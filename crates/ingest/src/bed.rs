@@ -1,4 +1,4 @@
-//! BED files, line by line: BED3 to BED12 and narrowPeak.
+//! BED files: BED3 to BED12 and narrowPeak.
 //!
 //! Read are the columns 1 to 3 (chromosome, start, end), 4 (name), 6 (strand) and the one that holds the label. An interval is read
 //! whole: the blocks of BED12 are not spliced. Comments (`#`), `track` and `browser` lines and blank lines are passed over.

@@ -287,8 +287,8 @@ impl Genome {
         }
     }
 
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     /// Asks the processor for what [`Genome::append`] will read soon: places drawn at random lie in no cache.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     pub(crate) fn expect(&self, sequence: usize, start: u64, end: u64) {
         #[cfg(target_arch = "x86_64")]
         if let Bases::Indexed {

@@ -230,7 +230,10 @@ fn read_intervals(
             }
             Ok(())
         };
-        in_blocks(path, &options, of_block, |part: &Part| all.append(part))?;
+        let memory = config.max_memory;
+        in_blocks(path, &options, memory, of_block, |part: &Part| {
+            all.append(part)
+        })?;
         progress.advance(number as u64 + 2, "");
     }
     all.check_left(source.width)?;

@@ -26,7 +26,7 @@ pub(crate) enum Packing {
     Bgzf,
 }
 
-/// An open input file that is read line by line.
+/// An open input file that is read by lines.
 pub(crate) struct Input {
     path: PathBuf,
     packing: Packing,
@@ -114,11 +114,11 @@ impl Input {
                 Some(last) if n == size && *last != b'\n' => self.reader.read_until(b'\n', bytes),
                 _ => Ok(0),
             });
+        block.first_line = self.line + 1;
+        self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
         if let Err(e) = read {
             return Err(self.explain(e));
         }
-        block.first_line = self.line + 1;
-        self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
         Ok(!bytes.is_empty())
     }
 

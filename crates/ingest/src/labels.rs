@@ -94,7 +94,7 @@ fn resolve_classes(
             if plan == LabelKindPlan::Auto {
                 refuse_measurements(rows)?;
             }
-            class_names(found(rows))?
+            class_names(found(rows)?)?
         }
     };
     let ids: HashMap<&str, u32> = names
@@ -154,21 +154,34 @@ fn refuse_measurements(rows: &Rows) -> Result<()> {
     })
 }
 
+/// More classes than this are an id, or measurements, in the wrong column.
+const MOST_CLASSES: usize = 1 << 16;
+
 /// The labels that make the classes.
-fn found(rows: &Rows) -> BTreeSet<&str> {
-    if !rows.traits().splits {
-        return rows.labels().collect();
-    }
+///
+/// # Errors
+/// Too many.
+fn found(rows: &Rows) -> Result<BTreeSet<&str>> {
     // Where splits are given, what training never shows cannot be learned: its rows are the measure.
     let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
-    let mut there = vec![false; rows.labels().len()];
-    for row in rows.all().iter().filter(measure) {
-        there[row.label.number()] = true;
+    let mut there = vec![!rows.traits().splits; rows.labels().len()];
+    if rows.traits().splits {
+        for row in rows.all().iter().filter(measure) {
+            there[row.label.number()] = true;
+        }
     }
-    let texts = rows.labels().zip(there);
-    texts
-        .filter_map(|(text, there)| there.then_some(text))
-        .collect()
+    let mut found = BTreeSet::new();
+    for (text, _) in rows.labels().zip(there).filter(|(_, there)| *there) {
+        found.insert(text);
+        if found.len() > MOST_CLASSES {
+            let some: Vec<&str> = found.iter().take(3).copied().collect();
+            return Err(Error::Data(format!(
+                "there are more than {MOST_CLASSES} different labels (`{}`, ...); is this the column of the label? Say `label_kind: regression` when these are measurements",
+                some.join("`, `")
+            )));
+        }
+    }
+    Ok(found)
 }
 
 /// The classes that labels make, in the order in which they are numbered: numbers by value, anything else by name.

@@ -485,6 +485,13 @@ fn labels() {
         None,
         "all rows have the same label (x); at least two classes are needed",
     );
+    let ids: String = (0..=1 << 16).map(|i| format!("A,read{i:05}\n")).collect();
+    t(
+        format!("sequence,label\n{ids}").as_bytes(),
+        Auto,
+        None,
+        "there are more than 65536 different labels (`read00000`, `read00001`, `read00002`, ...); is this the column of the label? Say `label_kind: regression` when these are measurements",
+    );
     t(
         b"sequence,label\nA,1\nC,1.0\n",
         Auto,

@@ -246,7 +246,11 @@ impl Encoder {
             if let Some(second) = second {
                 self.dna.encode(second, b)?;
             }
-            Ok(self.framed(a, second.map(|_| &b[..])))
+            let encoded = self.framed(a, second.map(|_| &b[..]));
+            // A chromosome once in a while must not hold memory for good.
+            a.shrink_to(MOST_KEPT);
+            b.shrink_to(MOST_KEPT);
+            Ok(encoded)
         })
     }
 
@@ -281,6 +285,9 @@ impl Encoder {
         }
     }
 }
+
+/// Ids whose storage a thread keeps.
+const MOST_KEPT: usize = 1 << 18;
 
 thread_local! {
     /// Ids of the scheme, of one sequence and of its mate: their storage is used again from example to example.

@@ -73,7 +73,7 @@ fn check_merges(value: &Value) -> Result<(), String> {
 /// That a template of special tokens says what each of them is: `tokenizers` looks them up without asking.
 fn check_template(processor: &Value) -> Result<(), String> {
     if let Some(Value::Array(processors)) = processor.get("processors") {
-        return processors.iter().try_for_each(check_template);
+        processors.iter().try_for_each(check_template)?;
     }
     let known = processor.get("special_tokens");
     let pieces = ["single", "pair"].map(|key| processor.get(key).and_then(Value::as_array));
@@ -117,6 +117,7 @@ mod tests {
         for processor in [
             template.to_string(),
             format!(r#"{{"type": "Sequence", "processors": [{template}]}}"#),
+            template.replace("\"pair\"", "\"processors\": [], \"pair\""),
         ] {
             t(
                 &format!(r#"{{"post_processor": {processor}}}"#),

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use lingo_artifact::ByteSize;
 use rayon::prelude::*;
 
 use super::{BedLine, BedOptions, parse_row};
 use crate::input::{Block, Input, without_byte_order_mark};
 use crate::{Error, Result};
 
-/// Reads a BED file without keeping it: `take` gets every row.
+/// Reads a BED file on this thread: `take` gets every row.
 ///
 /// # Errors
 /// As [`super::read_bed`]; what `take` says.
@@ -29,18 +30,20 @@ pub(super) fn each_row(
 }
 
 /// Reads a BED file in blocks of lines, which many threads do at once: `make` makes something of the rows of a block, `take` gets what was
-/// made in the order of the file. `make` gets what it made of an earlier block, so that its memory is used again.
+/// made in the order of the file. `make` gets what it made of an earlier block, so that its memory is used again. The blocks that wait take
+/// a sixteenth of `memory`, or two blocks.
 ///
 /// # Errors
 /// As [`super::read_bed`]; what `make` and `take` say; of many the one that stands first in the file.
 pub(crate) fn in_blocks<T: Default + Send>(
     path: &Path,
     options: &BedOptions,
+    memory: ByteSize,
     make: impl Fn(&mut Lines, &mut T) -> Result<()> + Send + Sync,
     take: impl FnMut(&T) -> Result<()> + Send,
 ) -> Result<()> {
     // From outside of the pool each step would wake it and wait for it.
-    rayon::scope(|_| in_blocks_of_pool(path, options, make, take))
+    rayon::scope(|_| in_blocks_of_pool(path, options, memory, make, take))
 }
 
 struct Slot<T> {
@@ -52,28 +55,45 @@ struct Slot<T> {
 fn in_blocks_of_pool<T: Default + Send>(
     path: &Path,
     options: &BedOptions,
+    memory: ByteSize,
     make: impl Fn(&mut Lines, &mut T) -> Result<()> + Sync,
     mut take: impl FnMut(&T) -> Result<()> + Send,
 ) -> Result<()> {
     let mut input = Input::open(path, options.limit)?;
+    // Two such groups wait: one is parsed while the other is taken.
+    let most = (memory.get() / 16) as usize / (2 * SLOT);
+    let most = most.clamp(1, 2 * rayon::current_num_threads());
     let slots = || -> Vec<Slot<T>> {
         let slot = |_| Slot {
             block: Block::default(),
             made: T::default(),
             seen: Ok(Seen::default()),
         };
-        (0..2 * rayon::current_num_threads()).map(slot).collect()
+        (0..most).map(slot).collect()
     };
     let (mut ready, mut next) = (slots(), slots());
     let mut all = Seen::default();
+    let mut take = |slots: &mut [Slot<T>]| {
+        slots.iter_mut().try_for_each(|slot| {
+            all.add(std::mem::replace(&mut slot.seen, Ok(Seen::default()))?);
+            take(&slot.made)
+        })
+    };
+    // What is wrong with the first lines of a slow pipe is told at once.
+    let mut wanted = 1;
     let mut waiting = 0;
     loop {
         let mut read = 0;
-        for slot in &mut next {
-            if !input.next_block(BLOCK, &mut slot.block)? {
-                break;
+        let mut failed = None;
+        for slot in &mut next[..wanted] {
+            match input.next_block(BLOCK, &mut slot.block) {
+                Ok(true) => read += 1,
+                Ok(false) => break,
+                Err(e) => {
+                    failed = Some(e);
+                    break;
+                }
             }
-            read += 1;
         }
         let parse = |slot: &mut Slot<T>| {
             let mut lines = Lines::new(path, options, &slot.block);
@@ -81,25 +101,27 @@ fn in_blocks_of_pool<T: Default + Send>(
         };
         // One thread takes what was made of the blocks before.
         let (taken, ()) = rayon::join(
-            || {
-                ready[..waiting].iter_mut().try_for_each(|slot| {
-                    all.add(std::mem::replace(&mut slot.seen, Ok(Seen::default()))?);
-                    take(&slot.made)
-                })
-            },
+            || take(&mut ready[..waiting]),
             || next[..read].par_iter_mut().for_each(parse),
         );
         taken?;
+        (wanted, waiting) = (most, read);
+        std::mem::swap(&mut ready, &mut next);
+        if let Some(e) = failed {
+            // What stands before the place that cannot be read comes first.
+            take(&mut ready[..waiting])?;
+            return Err(e);
+        }
         if read == 0 {
             return all.check(path, options);
         }
-        waiting = read;
-        std::mem::swap(&mut ready, &mut next);
     }
 }
 
 /// Bytes that are parsed at a time.
 const BLOCK: usize = 1 << 18;
+/// Bytes that a block and what is made of it may take: its rows are a few times as large where lines are short.
+const SLOT: usize = 10 * BLOCK;
 
 /// What a file was found to hold.
 #[derive(Default)]
@@ -327,6 +349,7 @@ mod tests {
     }
 
     fn by_blocks(path: &Path, threads: usize) -> Result<Vec<BedRow>> {
+        let memory = [ByteSize::LEAST, ByteSize::DEFAULT][threads % 2];
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| {
             let mut rows = Vec::new();
@@ -337,7 +360,7 @@ mod tests {
                     Ok(())
                 })
             };
-            in_blocks(path, &BedOptions::default(), make, |part| {
+            in_blocks(path, &BedOptions::default(), memory, make, |part| {
                 rows.extend_from_slice(part);
                 Ok(())
             })?;
@@ -372,6 +395,21 @@ mod tests {
         assert!(expected.contains(":20001: 2 columns"), "{expected}");
         for threads in 1..=3 {
             assert_eq!(told(by_blocks(file.path(), threads)), expected);
+        }
+    }
+
+    #[test]
+    fn a_mistake_before_the_end_of_a_cut_file_comes_first() {
+        let file = file(|line| (line == 30_000).then(|| b"chr1\t5".to_vec()));
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::copy(&mut std::fs::File::open(file.path()).unwrap(), &mut packed).unwrap();
+        let bytes = packed.finish().unwrap();
+        for (kept, expected) in [(10, ":30000: 2 columns"), (3, "the file is truncated")] {
+            std::fs::write(file.path(), &bytes[..bytes.len() / 12 * kept]).unwrap();
+            for threads in 1..=4 {
+                let message = told(by_blocks(file.path(), threads));
+                assert!(message.contains(expected), "{message}");
+            }
         }
     }
 
