@@ -10,6 +10,7 @@ use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_ingest::{BedOptions, BedRow, Genome, read_bed};
 use lingo_tokenize::bpe::Bpe;
 use lingo_tokenize::encode_slices::UNLABELLED;
+use lingo_tokenize::scheme::BpeScheme;
 use lingo_tokenize::{
     Decoder, DnaTokenizer, Encoder, ModelVocabulary, Scheme, Slice, Slices, TokenUse,
     TokenizeConfig, VocabularyMap,
@@ -103,7 +104,8 @@ fn decode(arguments: &Decode, terminal: &Terminal) -> Result<(), Error> {
 
 fn train_bpe(arguments: &TrainBpe, terminal: &Terminal) -> Result<(), Error> {
     atomic::check_writable(&arguments.out)?;
-    let (size, progress) = (arguments.vocab_size.get(), terminal.part("merges"));
+    let size = BpeScheme::new(arguments.vocab_size.get(), None)?.vocab_size();
+    let progress = terminal.part("merges");
     let dna = if sequences::is_fasta(&arguments.input) {
         let genome = Genome::open(&arguments.input, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
         lingo_tokenize::train_bpe_from(&genome, size, progress.as_ref())?

@@ -132,8 +132,15 @@ fn parse_row<'a>(
     if chrom.is_empty() {
         return Err("column 1 (chromosome) is empty".into());
     }
-    let start = coordinate(columns.get(1).unwrap_or_default(), 2, "start")?;
-    let end = coordinate(columns.get(2).unwrap_or_default(), 3, "end")?;
+    let place = |column: usize, what: &str| {
+        coordinate(columns.get(column).unwrap_or_default(), column + 1, what).map_err(|problem| {
+            match chrom.contains(' ') {
+                true => format!("{problem}; a space stands in column 1 (`{chrom}`): write a tab"),
+                false => problem,
+            }
+        })
+    };
+    let (start, end) = (place(1, "start")?, place(2, "end")?);
     holds_bases(start, end)?;
     let label_column = options.label_column.map(|c| c.get() as usize);
     let strand = match columns.get(5) {

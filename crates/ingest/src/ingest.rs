@@ -81,7 +81,7 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     };
     check_memory(&data)?;
     let (wanted, clusters) = split(config, &mut data, read.dev_from_train.as_ref())?;
-    split_rows::check_filled(data.counts(), wanted)?;
+    split_rows::check_filled(data.counts(), wanted).map_err(|e| few_rows_a_label(e, &data))?;
     labels::check_train(&data)?;
     data.audit = match &config.leakage {
         Leakage::Unexamined => None,
@@ -114,6 +114,18 @@ fn more_classes(config: &IngestConfig) -> &'static str {
             "; `negatives` makes one where only positives are given"
         }
         Source::Vcf(_) | Source::Csv(_) | Source::LabelledFasta(_) | Source::PeakMatrix(_) => "",
+    }
+}
+
+/// A split that gives each label its share leaves nothing for dev and test when labels have a row or two.
+fn few_rows_a_label(error: Error, data: &DataSet) -> Error {
+    match &data.kind {
+        LabelKind::Classes(names) if names.len() > 20.max(data.len() / 4) => Error::Data(format!(
+            "{error}; the rows have {} different labels (`{}`, ...): is this the column of the label?",
+            names.len(),
+            names.first().map_or("", String::as_str)
+        )),
+        _ => error,
     }
 }
 

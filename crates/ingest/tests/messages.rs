@@ -260,6 +260,10 @@ fn bed() {
         "r.bed:1: column 2 (start) is `+1`, not a whole number",
     );
     t(
+        b"a 1\t5\tname\n",
+        "r.bed:1: column 3 (end) is `name`, not a whole number; is this a header line? begin it with `#`; a space stands in column 1 (`a 1`): write a tab",
+    );
+    t(
         b"a\t1\t 5\n",
         "r.bed:1: column 3 (end) is ` 5`, not a whole number; there is a space beside it",
     );

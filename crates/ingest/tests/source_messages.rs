@@ -162,6 +162,20 @@ fn one_class_is_told_with_a_way_to_more() {
 }
 
 #[test]
+fn names_in_the_place_of_labels_are_told() {
+    let rows: String = (0..20)
+        .map(|i| format!("chr1\t{i}\t20\tread{i}\n"))
+        .collect();
+    let rows = rows + "chr2\t0\t5\tx\nchr2\t1\t5\ty\n";
+    let source = json!({ "bed": { "fasta": "g.fa", "beds": ["r.bed"], "label": { "column": 4 } } });
+    let split = json!({ "split": { "ratios": { "train": 0.8, "dev": 0.1, "test": 0.1 } } });
+    assert_eq!(
+        message("r.bed", rows.as_bytes(), source, split),
+        "dev has no row (22 rows in all); split in another way; the rows have 22 different labels (`read0`, ...): is this the column of the label?"
+    );
+}
+
+#[test]
 fn gff() {
     fn t(text: &str, expected: &str) {
         let source = json!({ "gff": { "fasta": "g.fa", "files": ["a.gff"], "windows": [{ "promoter": { "up": 2, "down": 1 } }, { "donor": { "up": 1, "down": 1 } }] } });
