@@ -13,7 +13,9 @@ fuzz_target!(|bytes: &[u8]| {
     // What is no gzip is read as plain text, and leaves an index that the next input must not find.
     let _ = std::fs::remove_file(folder.join("g.fa.gz.fai"));
     // A head of bgzf in front of whatever comes finds the reader's inside sooner.
-    let head = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, b'B', b'C', 2, 0];
+    let head = [
+        0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, b'B', b'C', 2, 0,
+    ];
     let text = match bytes.split_first() {
         Some((1, rest)) => [&head, rest].concat(),
         _ => bytes.to_vec(),
@@ -24,8 +26,13 @@ fuzz_target!(|bytes: &[u8]| {
     if let (Ok(whole), Ok(blocks)) = (&whole, &blocks) {
         assert_eq!(whole.sequences(), blocks.sequences());
         for (name, length) in whole.sequences() {
-            let expected = whole.bases(name, 0, *length).expect("a sequence that was counted");
-            assert_eq!(blocks.bases(name, 0, *length).expect("the same sequence"), expected);
+            let expected = whole
+                .bases(name, 0, *length)
+                .expect("a sequence that was counted");
+            assert_eq!(
+                blocks.bases(name, 0, *length).expect("the same sequence"),
+                expected
+            );
         }
     }
     let _ = Genome::open_within(&path, 1 << 22, ByteSize::LEAST);

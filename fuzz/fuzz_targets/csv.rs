@@ -22,7 +22,11 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(examples) = ingest(&config, &Silent) {
         assert!(!examples.rows.is_empty());
         for row in &examples.rows {
-            assert!(row.sequence.bytes().all(|b| b"ACGTRYSWKMBDHVN".contains(&b)));
+            assert!(
+                row.sequence
+                    .bytes()
+                    .all(|b| b"ACGTRYSWKMBDHVN".contains(&b))
+            );
         }
     }
 });

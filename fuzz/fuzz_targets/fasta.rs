@@ -20,7 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
         };
         let mut all = Vec::new();
         for (name, length) in genome.sequences() {
-            let bases = genome.bases(name, 0, *length).expect("a sequence that was counted");
+            let bases = genome
+                .bases(name, 0, *length)
+                .expect("a sequence that was counted");
             assert_eq!(bases.len() as u64, *length);
             assert!(bases.iter().all(|b| b"ACGTRYSWKMBDHVN".contains(b)));
             let half = genome.bases(name, length / 2, *length).expect("a part");

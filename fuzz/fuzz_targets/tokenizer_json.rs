@@ -10,7 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
         && let Ok(dna) = DnaTokenizer::from_json(text)
     {
         let bases = "ACGTTGCANNACGUacgtryAAAAAAAAAAC";
-        let ids = dna.encode(bases).expect("a scheme encodes what it is given");
+        let ids = dna
+            .encode(bases)
+            .expect("a scheme encodes what it is given");
         let decoded = dna.decode(&ids);
         assert!(decoded.is_empty() || decoded.starts_with('A'));
     }

@@ -36,8 +36,8 @@ impl Workplace {
         path
     }
 
-    /// The whole stage; an error is a fine answer.
-    pub fn ingest(&self, kind: &str, mut source: Value) {
+    /// The whole stage: how many examples it made. An error is a fine answer.
+    pub fn ingest(&self, kind: &str, mut source: Value) -> Option<usize> {
         source["fasta"] = json!(self.folder.path().join("g.fa"));
         let config = json!({
             "source": { kind: source },
@@ -47,12 +47,16 @@ impl Workplace {
             "max_uncompressed_bytes": LIMIT,
         });
         let config: IngestConfig = serde_json::from_value(config).expect("a configuration");
-        if let Ok(examples) = ingest(&config, &Silent) {
-            for row in &examples.rows {
-                assert!(!row.sequence.is_empty());
-                assert!(row.sequence2.as_ref().is_none_or(|s| s.len() == row.sequence.len()));
-            }
+        let examples = ingest(&config, &Silent).ok()?;
+        for row in &examples.rows {
+            assert!(!row.sequence.is_empty());
+            assert!(
+                row.sequence2
+                    .as_ref()
+                    .is_none_or(|s| s.len() == row.sequence.len())
+            );
         }
+        Some(examples.rows.len())
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use lingo_ingest::sources::VariantLabel;
-use lingo_ingest::{Result, gff, interval_table, vcf};
+use lingo_ingest::{BedOptions, Result, gff, interval_table, read_bed, vcf};
 
 const LIMIT: u64 = 1 << 22;
 
@@ -41,6 +41,9 @@ fn seeds_are_read_or_refused() {
     let tables = read("interval_csv", |path| {
         interval_table::read(path, true, LIMIT).map(|_| ())
     });
+    let intervals = read("bed", |path| {
+        read_bed(path, &BedOptions::default()).map(|_| ())
+    });
     // Quotation marks within a value of GTF are the one thing refused.
-    assert_eq!([variants, annotations, tables], [2, 2, 2]);
+    assert_eq!([variants, annotations, tables, intervals], [2, 2, 2, 2]);
 }
