@@ -79,6 +79,13 @@ fn vcf() {
         "##fileformat=VCFv4.2\n##INFO=<ID=CLASS,Number=Q,Type=String,Description=\"x\">\n",
         "v.vcf:2: the definition of `CLASS` cannot be read: invalid record",
     );
+    let halves = b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t3\t\xef\t\xbd\xbfA\tC\t.\t.\t.\n";
+    let source =
+        json!({ "vcf": { "fasta": "g.fa", "files": ["v.vcf"], "label": "id", "width": 4 } });
+    assert_eq!(
+        message("v.vcf", halves, source, json!({})),
+        "v.vcf:3: this record is not UTF-8 text"
+    );
     t(
         "BCF\x02\x02",
         "v.vcf: this is BCF, which is not read here; write VCF (`bcftools view -O z`)",
