@@ -25,9 +25,11 @@ fn columns(stdout: &str, names: &[&str]) -> Vec<Vec<String>> {
 
 const ALL: [&str; 4] = ["--ratios", "1,0,0", "--out", "-"];
 
-fn ingest(toy: &Toy, arguments: &[&str], names: &[&str]) -> Vec<Vec<String>> {
-    let ran = toy.ok(&[&["ingest"], arguments, &ALL[..]].concat());
-    columns(&ran.stdout, names)
+/// The named columns of what `ingest` makes of its arguments; words between spaces, both.
+fn ingest(toy: &Toy, arguments: &str, names: &str) -> Vec<Vec<String>> {
+    let words: Vec<&str> = arguments.split(' ').collect();
+    let ran = toy.ok(&[&["ingest"], &words[..], &ALL[..]].concat());
+    columns(&ran.stdout, &names.split(' ').collect::<Vec<_>>())
 }
 
 fn genome() -> Toy {
@@ -46,18 +48,23 @@ fn every_source_has_its_command() {
         "v.vcf",
         "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nI\t9\tx\tT\tA\t.\t.\tKIND=good\nI\t9\ty\tA\tG\t.\t.\tKIND=bad\nI\t10\tz\tG\tGA,<DEL>\t.\t.\tKIND=bad\n",
     );
-    let variants = [
-        "--fasta", "g.fa", "--vcf", "v.vcf", "--info", "KIND", "--width", "6",
-    ];
+    let variants = "--fasta g.fa --vcf v.vcf --info KIND --width 6";
     assert_eq!(
         ingest(
             &toy,
-            &[&variants[..], &["--skip-ref-mismatch"]].concat(),
-            &["id", "sequence", "sequence2"]
+            &format!("{variants} --skip-ref-mismatch"),
+            "id sequence sequence2"
         ),
         [["x", "GTTGCA", "GTAGCA"], ["z", "TTGCAA", "TTGACA"]]
     );
-    let refused = toy.lingo(&[&["ingest"], &variants[..], &ALL[..]].concat());
+    let refused = toy.lingo(
+        &[
+            &["ingest"],
+            &variants.split(' ').collect::<Vec<_>>()[..],
+            &ALL[..],
+        ]
+        .concat(),
+    );
     assert_eq!(refused.code, 3);
     assert!(
         refused
@@ -73,17 +80,8 @@ fn every_source_has_its_command() {
     assert_eq!(
         ingest(
             &toy,
-            &[
-                "--fasta",
-                "g.fa",
-                "--gff",
-                "a.gtf",
-                "--donor",
-                "2,2",
-                "--acceptor",
-                "2,1"
-            ],
-            &["id", "sequence", "start"]
+            "--fasta g.fa --gff a.gtf --donor 2,2 --acceptor 2,1",
+            "id sequence start"
         ),
         [["t:donor:1", "GTTG", "6"], ["t:acceptor:1", "AGC", "12"]]
     );
@@ -92,15 +90,8 @@ fn every_source_has_its_command() {
     assert_eq!(
         ingest(
             &toy,
-            &[
-                "--fasta",
-                "g.fa",
-                "--intervals",
-                "yes.csv",
-                "--intervals",
-                "no.csv"
-            ],
-            &["sequence", "label"]
+            "--fasta g.fa --intervals yes.csv --intervals no.csv",
+            "sequence label"
         ),
         [["TGTAATC", "1"], ["ACGT", "0"]]
     );
@@ -108,15 +99,8 @@ fn every_source_has_its_command() {
     assert_eq!(
         ingest(
             &toy,
-            &[
-                "--labelled-fasta",
-                "s.fa",
-                "--separator",
-                ";",
-                "--label-field",
-                "2"
-            ],
-            &["id", "sequence", "label"]
+            "--labelled-fasta s.fa --separator ; --label-field 2",
+            "id sequence label"
         ),
         [["a", "AC", "0"], ["b", "GG", "1"]]
     );
@@ -125,20 +109,8 @@ fn every_source_has_its_command() {
     assert_eq!(
         ingest(
             &toy,
-            &[
-                "--fasta",
-                "g.fa",
-                "--peaks",
-                "one.bed",
-                "--peaks",
-                "two.narrowPeak",
-                "--bin",
-                "5",
-                "--context",
-                "7",
-                "--pad"
-            ],
-            &["sequence", "label"]
+            "--fasta g.fa --peaks one.bed --peaks two.narrowPeak --bin 5 --context 7 --pad",
+            "sequence label"
         ),
         [
             ["NACGTAC", "1 0"],

@@ -341,7 +341,7 @@ impl DataSet {
                 (&self.genome, self.order[..places.end].get(place + AHEAD))
                 && let Content::Window(w) = self.rows.all()[*number as usize].content
             {
-                genome.expect(w.sequence as usize, w.start, w.end);
+                genome.prefetch(w.sequence as usize, w.start, w.end);
             }
             let number = self.order[place] as usize;
             self.append(&self.rows.all()[number], piece)?;

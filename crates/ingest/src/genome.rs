@@ -40,7 +40,7 @@ pub struct Genome {
 
 /// Of longer windows only the beginning is asked for ahead: behind it the processor foresees by itself what comes.
 #[cfg(target_arch = "x86_64")]
-const LONGEST_EXPECTED: u64 = 1 << 10;
+const LONGEST_PREFETCHED: u64 = 1 << 10;
 
 #[derive(Debug)]
 enum Bases {
@@ -289,7 +289,7 @@ impl Genome {
 
     /// Asks the processor for what [`Genome::append`] will read soon: places drawn at random lie in no cache.
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-    pub(crate) fn expect(&self, sequence: usize, start: u64, end: u64) {
+    pub(crate) fn prefetch(&self, sequence: usize, start: u64, end: u64) {
         #[cfg(target_arch = "x86_64")]
         if let Bases::Indexed {
             bytes: Bytes::Mapped { map, .. },
@@ -299,7 +299,7 @@ impl Genome {
         {
             let from = crate::fai::offset(record, start) as usize;
             // Line ends are left out: they are few, and the next window's bytes are worth no division.
-            let past = from.saturating_add((end - start).min(LONGEST_EXPECTED) as usize);
+            let past = from.saturating_add((end - start).min(LONGEST_PREFETCHED) as usize);
             for line in map.get(from..past).unwrap_or_default().chunks(64) {
                 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
                 // SAFETY: it is a hint; it reads nothing that the program sees and fails for no address.

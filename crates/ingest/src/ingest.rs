@@ -1,7 +1,5 @@
 //! The stage: configuration and input files to labelled, split and audited examples.
 
-use std::path::PathBuf;
-
 use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
 use lingo_artifact::example::Examples;
@@ -255,15 +253,8 @@ fn read_intervals(
 }
 
 fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progress) -> Result<Read> {
-    let tables: Vec<(&PathBuf, Option<Split>)> = [
-        (&source.train, Some(Split::Train)),
-        (&source.dev, Some(Split::Dev)),
-        (&source.test, Some(Split::Test)),
-        (&source.file, None),
-    ]
-    .into_iter()
-    .filter_map(|(path, split)| Some((path.as_ref()?, split)))
-    .collect();
+    let tables =
+        read_sources::given_files([&source.train, &source.dev, &source.test], &source.file);
     let files = tables.iter().map(|(path, _)| (*path).clone()).collect();
     let mut rows = Rows::new(files, config.max_memory);
     for (number, (path, split)) in tables.iter().enumerate() {

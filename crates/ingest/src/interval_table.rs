@@ -8,8 +8,8 @@ use std::path::Path;
 use lingo_artifact::Strand;
 
 use crate::bed::{BedLine, BedRow, coordinate, holds_bases};
-use crate::input::{Input, without_byte_order_mark};
-use crate::labelled_table::{explain, is_tsv, line_of, shortened};
+use crate::input::without_byte_order_mark;
+use crate::labelled_table::{explain, line_of, shortened, whole_table};
 use crate::{Error, Result};
 
 const COLUMNS: [&str; 5] = ["id", "region", "start", "end", "strand"];
@@ -39,18 +39,7 @@ pub(crate) fn each_row(
     most: u64,
     mut take: impl FnMut(BedLine) -> Result<()>,
 ) -> Result<()> {
-    let bytes = Input::open(path, limit)?.read_all(most)?;
-    if bytes.is_empty() {
-        return Err(Error::file(
-            path,
-            "the file is empty; it needs a header (`id,region,start,end,strand`) and rows",
-        ));
-    }
-    let (delimiter, separated) = if is_tsv(path) {
-        (b'\t', "tabs")
-    } else {
-        (b',', "commas")
-    };
+    let (bytes, delimiter, separated) = whole_table(path, limit, most, &COLUMNS.join(","))?;
     let text = without_byte_order_mark(&bytes);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)

@@ -23,18 +23,8 @@ pub(crate) fn read(
     limit: u64,
     rows: &mut Rows,
 ) -> Result<()> {
-    let bytes = Input::open(path, limit)?.read_all(rows.limit().get() / 2)?;
-    if bytes.is_empty() {
-        return Err(Error::file(
-            path,
-            "the file is empty; it needs a header (`sequence,label`) and rows",
-        ));
-    }
-    let (delimiter, separated) = if is_tsv(path) {
-        (b'\t', "tabs")
-    } else {
-        (b',', "commas")
-    };
+    let (bytes, delimiter, separated) =
+        whole_table(path, limit, rows.limit().get() / 2, "sequence,label")?;
     let text = crate::input::without_byte_order_mark(&bytes);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
@@ -159,6 +149,29 @@ fn sequence(text: &str) -> std::result::Result<String, String> {
         )
     })?;
     String::from_utf8(bases).map_err(|_| " is no text".into())
+}
+
+/// The bytes of a table with a header, which may be `most`, its delimiter and what that is called.
+///
+/// # Errors
+/// As [`Input::read_all`]; an empty file.
+pub(crate) fn whole_table(
+    path: &Path,
+    limit: u64,
+    most: u64,
+    header: &str,
+) -> Result<(Vec<u8>, u8, &'static str)> {
+    let bytes = Input::open(path, limit)?.read_all(most)?;
+    if bytes.is_empty() {
+        return Err(Error::file(
+            path,
+            format!("the file is empty; it needs a header (`{header}`) and rows"),
+        ));
+    }
+    Ok(match is_tsv(path) {
+        true => (bytes, b'\t', "tabs"),
+        false => (bytes, b',', "commas"),
+    })
 }
 
 pub(crate) fn is_tsv(path: &Path) -> bool {

@@ -255,21 +255,27 @@ pub(crate) fn interval_tables(
     Ok(read)
 }
 
+/// The files of a source that has one for each split, or one in all, with the split that each gives.
+pub(crate) fn given_files<'a>(
+    of_splits: [&'a Option<PathBuf>; 3],
+    whole: &'a Option<PathBuf>,
+) -> Vec<(&'a PathBuf, Option<Split>)> {
+    let splits = Split::ALL.map(Some);
+    of_splits
+        .into_iter()
+        .zip(splits)
+        .chain([(whole, None)])
+        .filter_map(|(path, split)| Some((path.as_ref()?, split)))
+        .collect()
+}
+
 /// FASTA with labels in its headers.
 pub(crate) fn labelled_fasta(
     config: &IngestConfig,
     source: &LabelledFastaSource,
     progress: &dyn Progress,
 ) -> Result<Read> {
-    let all: Vec<(&PathBuf, Option<Split>)> = [
-        (&source.train, Some(Split::Train)),
-        (&source.dev, Some(Split::Dev)),
-        (&source.test, Some(Split::Test)),
-        (&source.file, None),
-    ]
-    .into_iter()
-    .filter_map(|(path, split)| Some((path.as_ref()?, split)))
-    .collect();
+    let all = given_files([&source.train, &source.dev, &source.test], &source.file);
     let files = all.iter().map(|(path, _)| (*path).clone()).collect();
     let mut rows = Rows::new(files, config.max_memory);
     let layout = HeaderLayout {
