@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// The result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
 /// Why an artifact could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

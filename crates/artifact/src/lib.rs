@@ -18,32 +18,21 @@
 //! | [`sequence_source`] | the trait through which a stage reads a genome |
 //! | [`progress`] | how a stage tells how far it is, and hears that it must stop |
 
-pub mod atomic;
-pub mod bounded;
-pub mod byte_size;
-pub mod digest;
 pub mod error;
-pub mod example;
-pub mod example_stream;
-mod id_lists;
-pub mod label;
-pub mod placed_prediction;
-pub mod prediction;
+mod files;
 pub mod progress;
 pub mod random;
+mod records;
 pub mod sequence_source;
-pub mod split;
-pub mod strand;
-pub mod table;
-pub mod tokens;
-pub mod train_log;
-pub mod vocabulary;
+mod tables;
+mod value;
 
-pub use byte_size::ByteSize;
-pub use error::Error;
-pub use label::{Label, LabelKind};
-pub use split::Split;
-pub use strand::Strand;
-
-/// The result of everything in this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub use error::{Error, Result};
+pub use files::{atomic, digest};
+pub use records::{train_log, vocabulary};
+pub use tables::{example, example_stream, placed_prediction, prediction, table, tokens};
+pub use value::byte_size::ByteSize;
+pub use value::label::{Label, LabelKind};
+pub use value::split::Split;
+pub use value::strand::Strand;
+pub use value::{bounded, byte_size, label, split, strand};

@@ -3,7 +3,7 @@
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::digest::Digest;
+use crate::files::digest::Digest;
 
 /// A reproducible stream of random numbers. Its whole state is (seed, purpose, position).
 pub struct Stream {

@@ -1,65 +1,21 @@
-//! Labelled sequences: `examples.parquet`, made by `ingest`.
+//! A whole data set as one table: `examples.parquet`, or text.
 
 use std::io::Write as _;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use crate::digest::Digest;
-use crate::example_stream::{ExampleFormat, ExampleRef, ParquetStream, Shape, TextEncoder};
-use crate::{Error, Label, LabelKind, Result, Split, Strand, atomic, label, table};
-
-/// One labelled sequence.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Example {
-    /// BED name, else `chrom:start-end(strand)`; for CSV `split:row`.
-    pub id: String,
-    /// Train, dev or test.
-    pub split: Split,
-    /// The bases, upper case, U as T.
-    pub sequence: String,
-    /// The second sequence of a pair.
-    pub sequence2: Option<String>,
-    /// What is to be predicted.
-    pub label: Label,
-    /// Where it lies, when it came from a genome.
-    pub interval: Option<Interval>,
-}
-
-/// A piece of a genome, counted from 0, end not included.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Interval {
-    /// Name of the sequence in the FASTA.
-    pub chrom: String,
-    /// First base.
-    pub start: u64,
-    /// One behind the last base.
-    pub end: u64,
-    /// The strand that was read.
-    pub strand: Strand,
-}
-
-/// The hash of a file that examples were made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SourceHash {
-    /// The path as it was given.
-    pub path: String,
-    /// Its sha256.
-    pub sha256: Digest,
-    /// Its size in bytes.
-    pub bytes: u64,
-}
-
-/// What stands beside the rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ExamplesMetadata {
-    /// What the labels are, with the class names in order.
-    pub labels: LabelKind,
-    /// The files that the examples were made from.
-    pub sources: Vec<SourceHash>,
-    /// Counts, balance, lengths, leakage: what `ingest` found.
-    pub audit: serde_json::Value,
-}
+use crate::error::{Error, Result};
+use crate::files::atomic;
+use crate::tables::example::metadata::ExamplesMetadata;
+use crate::tables::example::row::{Example, Interval};
+use crate::tables::example_stream::format::ExampleFormat;
+use crate::tables::example_stream::parquet::ParquetStream;
+use crate::tables::example_stream::row::{ExampleRef, Shape};
+use crate::tables::example_stream::text::TextEncoder;
+use crate::tables::label_column;
+use crate::tables::table::columns::Table;
+use crate::tables::table::read;
+use crate::value::split::Split;
+use crate::value::strand::Strand;
 
 /// A whole data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +59,7 @@ impl Examples {
     /// # Errors
     /// [`Error::Io`], [`Error::Format`], [`Error::Column`], [`Error::Invalid`].
     pub fn read(path: &Path) -> Result<Self> {
-        let t = table::read(path)?;
+        let t = read::read(path)?;
         let metadata: Option<ExamplesMetadata> = match &t.metadata {
             None => None,
             Some(text) => Some(serde_json::from_str(text).map_err(|e| {
@@ -114,7 +70,7 @@ impl Examples {
             })?),
         };
         let splits = if t.has("split") {
-            parse_all(path, "split", t.strings("split")?)?
+            t.parsed("split", "")?
         } else {
             vec![Split::Test; t.height()]
         };
@@ -134,8 +90,8 @@ impl Examples {
             vec![None; t.height()]
         };
         let (labels, label_values) =
-            label::column::read(path, &t, metadata.as_ref().map(|m| m.labels.clone()))?;
-        let intervals = read_intervals(path, &t)?;
+            label_column::read(path, &t, metadata.as_ref().map(|m| m.labels.clone()))?;
+        let intervals = read_intervals(&t)?;
         let rows = ids
             .into_iter()
             .zip(splits)
@@ -163,40 +119,14 @@ impl Examples {
     }
 }
 
-/// Parses every string of a column, naming the row of the first that is bad.
-pub(crate) fn parse_all<T: std::str::FromStr<Err = String>>(
-    path: &Path,
-    column: &str,
-    texts: Vec<String>,
-) -> Result<Vec<T>> {
-    texts
-        .iter()
-        .enumerate()
-        .map(|(i, s)| {
-            s.parse().map_err(|e: String| Error::Column {
-                path: path.to_path_buf(),
-                column: column.to_string(),
-                problem: format!("row {}: {e}", i + 1),
-            })
-        })
-        .collect()
-}
-
-fn read_intervals(path: &Path, t: &table::Table) -> Result<Vec<Option<Interval>>> {
+fn read_intervals(t: &Table) -> Result<Vec<Option<Interval>>> {
     if !t.has("chrom") {
         return Ok(vec![None; t.height()]);
     }
     let chroms = t.optional_strings("chrom")?;
     let starts = t.optional_u64s("start")?;
     let ends = t.optional_u64s("end")?;
-    let strands: Vec<Strand> = parse_all(
-        path,
-        "strand",
-        t.optional_strings("strand")?
-            .into_iter()
-            .map(|s| s.unwrap_or_else(|| ".".into()))
-            .collect(),
-    )?;
+    let strands: Vec<Strand> = t.parsed("strand", Strand::Unknown.as_str())?;
     Ok(chroms
         .into_iter()
         .zip(starts)
@@ -216,6 +146,9 @@ fn read_intervals(path: &Path, t: &table::Table) -> Result<Vec<Option<Interval>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::digest::Digest;
+    use crate::tables::example::metadata::SourceHash;
+    use crate::value::label::{Label, LabelKind};
 
     fn examples(labels: LabelKind, values: [Label; 2]) -> Examples {
         let [a, b] = values;

@@ -5,10 +5,12 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame};
 use serde::{Deserialize, Serialize};
 
-use crate::example::parse_all;
-use crate::table;
-use crate::vocabulary::Encoding;
-use crate::{Error, Label, LabelKind, Result, Split, label};
+use crate::error::{Error, Result};
+use crate::records::vocabulary::Encoding;
+use crate::tables::label_column;
+use crate::tables::table::{read, write};
+use crate::value::label::{Label, LabelKind};
+use crate::value::split::Split;
 
 /// The column of ids.
 const INPUT_IDS: &str = "input_ids";
@@ -68,11 +70,11 @@ impl Tokens {
                 "split".into(),
                 rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),
             ),
-            label::column::write(path, &self.metadata.labels, rows.iter().map(|r| &r.label))?,
+            label_column::write(path, &self.metadata.labels, rows.iter().map(|r| &r.label))?,
             Column::new("length".into(), lengths),
         ])
         .map_err(|e| Error::invalid(path, e.to_string()))?;
-        table::write_with_lists(path, frame, (INPUT_IDS, 3), &ids, &metadata)
+        write::write_with_lists(path, frame, (INPUT_IDS, 3), &ids, &metadata)
     }
 
     /// Reads a Parquet file that [`Tokens::write`] wrote (text carries no encoding, so it cannot be read back).
@@ -80,7 +82,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::Io`], [`Error::Format`], [`Error::Column`], [`Error::Invalid`].
     pub fn read(path: &Path) -> Result<Self> {
-        let t = table::read(path)?;
+        let t = read::read(path)?;
         let metadata: TokensMetadata = t
             .metadata
             .as_deref()
@@ -95,8 +97,8 @@ impl Tokens {
                     Error::invalid(path, format!("its metadata is not of a tokens table: {e}"))
                 })
             })?;
-        let splits: Vec<Split> = parse_all(path, "split", t.strings("split")?)?;
-        let (_, labels) = label::column::read(path, &t, Some(metadata.labels.clone()))?;
+        let splits: Vec<Split> = t.parsed("split", "")?;
+        let (_, labels) = label_column::read(path, &t, Some(metadata.labels.clone()))?;
         let rows = t
             .strings("id")?
             .into_iter()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// One line of `train.jsonl`; absent fields are left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

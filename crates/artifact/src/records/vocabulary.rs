@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::files::digest::Digest;
 
 /// New embedding rows behind the model's own `vocab_size` rows.
 ///

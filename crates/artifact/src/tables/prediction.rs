@@ -5,9 +5,12 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame};
 use serde::{Deserialize, Serialize};
 
-use crate::example::parse_all;
-use crate::table::{self, f32_list_column};
-use crate::{Error, Label, LabelKind, Result, Split, label};
+use crate::error::{Error, Result};
+use crate::tables::label_column;
+use crate::tables::table::list_column::f32_list_column;
+use crate::tables::table::{read, write};
+use crate::value::label::{Label, LabelKind};
+use crate::value::split::Split;
 
 /// One prediction.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,11 +59,11 @@ impl Predictions {
                 "split".into(),
                 rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),
             ),
-            label::column::write(path, &self.labels, rows.iter().map(|r| &r.label))?,
+            label_column::write(path, &self.labels, rows.iter().map(|r| &r.label))?,
             f32_list_column("logits", rows.iter().map(|r| r.logits.as_slice())),
         ])
         .map_err(|e| Error::invalid(path, e.to_string()))?;
-        table::write(path, &mut frame, &metadata)
+        write::write(path, &mut frame, &metadata)
     }
 
     /// Reads what [`Predictions::write`] wrote, or a text table of any tool with `label` and `logits`
@@ -69,7 +72,7 @@ impl Predictions {
     /// # Errors
     /// [`Error::Io`], [`Error::Format`], [`Error::Column`], [`Error::Invalid`].
     pub fn read(path: &Path) -> Result<Self> {
-        let t = table::read(path)?;
+        let t = read::read(path)?;
         let logits = t.f32_lists("logits")?;
         let kind = match &t.metadata {
             None => None,
@@ -85,7 +88,7 @@ impl Predictions {
             ),
         };
         let splits = if t.has("split") {
-            parse_all(path, "split", t.strings("split")?)?
+            t.parsed("split", "")?
         } else {
             vec![Split::Test; t.height()]
         };
@@ -95,7 +98,7 @@ impl Predictions {
             (1..=t.height()).map(|i| i.to_string()).collect()
         };
         // In a text table a class that no row has still has its logit.
-        let (mut labels, values) = label::column::read(path, &t, kind)?;
+        let (mut labels, values) = label_column::read(path, &t, kind)?;
         if let LabelKind::Classes(names) = &mut labels {
             let width = logits.iter().map(Vec::len).max().unwrap_or(0);
             names.extend((names.len()..width).map(|i| i.to_string()));

@@ -21,7 +21,9 @@ use polars_parquet::write::{
 };
 use rayon::prelude::*;
 
-use crate::{Error, Result, table};
+use crate::error::{Error, Result};
+use crate::tables::table::list_column::u32_list_column;
+use crate::tables::table::parquet::{compression, parquet_writer, write_failure};
 
 /// Rows of a row group, as polars has it.
 const GROUP: usize = 1 << 18;
@@ -47,16 +49,16 @@ pub(crate) fn write<W: Write>(
     lists: &[&[u32]],
     metadata: &str,
 ) -> Result<()> {
-    let failed = |e: PolarsError| Error::io("write", path)(table::written(e));
+    let failed = |e: PolarsError| Error::io("write", path)(write_failure(e));
     let with = |mut frame: DataFrame, lists: &[&[u32]]| {
-        let column = table::u32_list_column(name, lists.iter().copied());
+        let column = u32_list_column(name, lists.iter().copied());
         frame.insert_column(at, column).map_err(failed)?;
         Ok::<DataFrame, Error>(frame)
     };
     let dictionary = Dictionary::of(lists);
     let schema = with(frame.head(Some(0)), &[])?;
     // polars wants them of all columns or of none, and nobody looks for the least id.
-    let mut writer = table::parquet_writer(out, metadata)
+    let mut writer = parquet_writer(out, metadata)
         .with_statistics(StatisticsOptions::empty())
         .batched(schema.schema())
         .map_err(failed)?;
@@ -84,7 +86,7 @@ fn write_group<W: Write>(
 ) -> std::result::Result<(), ParquetError> {
     let options = WriteOptions {
         statistics: StatisticsOptions::empty(),
-        compression: table::compression().into(),
+        compression: compression().into(),
         version: Version::V1,
         data_page_size: None,
     };
@@ -283,7 +285,7 @@ mod tests {
         .unwrap();
         let out = std::fs::File::create(&path).unwrap();
         write(out, &path, &frame, ("ids", 1), &slices, "{}").unwrap();
-        let table = table::read(&path).unwrap();
+        let table = crate::tables::table::read::read(&path).unwrap();
         assert_eq!(table.metadata.as_deref(), Some("{}"));
         (
             table.strings("id").unwrap(),

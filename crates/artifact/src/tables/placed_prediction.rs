@@ -6,8 +6,9 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame};
 
-use crate::example::Interval;
-use crate::{Error, Result, table};
+use crate::error::{Error, Result};
+use crate::tables::example::row::Interval;
+use crate::tables::table::write as table;
 
 /// What a model says of one interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +86,9 @@ pub fn write(path: &Path, classes: &[String], rows: &[PlacedPrediction]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Strand;
-    use crate::prediction::Predictions;
+    use crate::tables::prediction::Predictions;
+    use crate::tables::table::read;
+    use crate::value::strand::Strand;
 
     fn row(id: &str, told: Told, probabilities: &[f32]) -> PlacedPrediction {
         PlacedPrediction {
@@ -131,7 +133,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.parquet");
         write(&path, &[], &[row("a", Told::Value(1.5), &[])]).unwrap();
-        let read = table::read(&path).unwrap();
+        let read = read::read(&path).unwrap();
         assert_eq!(read.f32s("prediction").unwrap(), [1.5]);
         assert!(write(&path, &[], &[row("a", Told::Value(1.5), &[0.5])]).is_err());
     }

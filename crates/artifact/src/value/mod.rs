@@ -1,0 +1,7 @@
+//! Small types that carry the rules of the field: a bad value does not parse.
+
+pub mod bounded;
+pub mod byte_size;
+pub mod label;
+pub mod split;
+pub mod strand;
