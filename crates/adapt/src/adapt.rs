@@ -9,13 +9,14 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
+use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::{Split, atomic};
 use lingo_lm::{DeviceChoice, Model, Packing, Precision, device_name, open_device};
 use serde::{Deserialize, Serialize};
 
 use crate::adapter_folder::{Description, write_adapter};
-use crate::checkpoint::{self, Progressed};
+use crate::checkpoint::Progressed;
 use crate::dropout::Dropout;
 use crate::model_shape::model_digest;
 use crate::network::{Network, NetworkPlan};
@@ -105,6 +106,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     };
     let (train, dev, test) = (rows(Split::Train), rows(Split::Dev), rows(Split::Test));
     let planned = check(request, &train, &dev)?;
+    let out = CellFolder::new(request.out);
 
     let device = open_device(request.device)?;
     let digest = model_digest(request.model)?;
@@ -154,8 +156,8 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         dev,
         states: None,
         pad: encoding.pad,
-        log: TrainLog::create(&request.out.join("train.jsonl"))?,
-        checkpoint: request.out.join(checkpoint::FILE),
+        log: TrainLog::create(&out.train_log())?,
+        checkpoint: out.checkpoint(),
         progress: request.progress,
         stop: request.stop,
         state: Progressed {
@@ -213,7 +215,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
     let model = network.model;
     if trained.rows.is_some() || !trained.of_model.is_empty() {
         let base = Model::load(request.model, &device)?;
-        write_model(base, &trained, request.model, &request.out.join("model"))?;
+        write_model(base, &trained, request.model, &out.model())?;
     }
     let outcome = Outcome {
         trainable_parameters: trained.parameters(
@@ -236,12 +238,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
         peak_memory_bytes: peak_memory(),
     };
     let description = Description::new(request, family, digest, pooling, &outcome);
-    write_adapter(
-        &request.out.join("adapter"),
-        &trained,
-        &description,
-        &planned,
-    )?;
+    write_adapter(&out.adapter(), &trained, &description, &planned)?;
 
     let predicted: Vec<&TokenRow> = dev.into_iter().chain(test).collect();
     let predictions = predict_rows(
@@ -255,8 +252,8 @@ pub fn adapt(request: &AdaptRequest) -> Result<Outcome, Error> {
             .map(|states| (states, train.len())),
         &Silent,
     )?;
-    predictions.write(&request.out.join("predictions.parquet"))?;
-    atomic::write_json(&request.out.join("training.json"), &outcome)?;
+    predictions.write(&out.predictions())?;
+    atomic::write_json(&out.training(), &outcome)?;
     if checkpoint.is_file() {
         std::fs::remove_file(&checkpoint)
             .map_err(lingo_artifact::Error::io("remove", &checkpoint))?;

@@ -8,8 +8,6 @@ use crate::Error;
 use crate::rank::allocator::AllocatorState;
 use crate::tensor_file::TensorFile;
 
-/// The file's name in the folder of the cell.
-pub(crate) const FILE: &str = "checkpoint.safetensors";
 const KEY: &str = "state";
 
 /// The numbers of a checkpoint.
@@ -155,7 +153,7 @@ mod tests {
     #[test]
     fn a_checkpoint_reads_back_and_another_runs_is_not_taken_up() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
+        let path = folder.path().join("checkpoint.safetensors");
         let progressed = Progressed {
             run: "a".into(),
             step: 7,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::Progress;
+use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
 use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 
@@ -119,9 +120,8 @@ pub fn base_folder(
     description: &Description,
     model: Option<&Path>,
 ) -> Result<PathBuf, Error> {
-    let beside = adapter
-        .parent()
-        .map(|p| p.join("model"))
+    let beside = CellFolder::of_adapter(adapter)
+        .map(|cell| cell.model())
         .filter(|p| p.is_dir());
     match (has_own_model(description), beside, model) {
         (true, Some(beside), _) => Ok(beside),

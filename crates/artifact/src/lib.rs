@@ -11,6 +11,7 @@
 //! | [`tokens`] | encoded examples: `tokens.parquet` |
 //! | [`prediction`] | logits: `predictions.parquet` |
 //! | [`placed_prediction`] | predictions on intervals without a known label |
+//! | [`run_folder`] | the folder of a run: the name and the place of everything in it |
 //! | [`train_log`] | `train.jsonl`, one event a line |
 //! | [`vocabulary`] | how DNA tokens become rows of a model's embedding: part of `lingo.json` |
 //! | [`table`] | data frames in and out of Parquet, CSV and TSV |
@@ -20,6 +21,7 @@
 
 pub mod error;
 mod files;
+mod folders;
 pub mod progress;
 pub mod random;
 mod records;
@@ -29,6 +31,7 @@ mod value;
 
 pub use error::{Error, Result};
 pub use files::{atomic, digest};
+pub use folders::run_folder;
 pub use records::{train_log, vocabulary};
 pub use tables::{example, example_stream, placed_prediction, prediction, table, tokens};
 pub use value::byte_size::ByteSize;

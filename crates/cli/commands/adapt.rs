@@ -1,8 +1,9 @@
 //! `adapt`.
 
 use lingo_adapt::{AdaptRequest, Models};
+use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::Tokens;
-use lingo_workflow::{Error, Kind, Observer as _, STATES, settings};
+use lingo_workflow::{Error, Kind, Observer as _, settings};
 
 use super::{device, stop_on_signals};
 use crate::arguments::Adapt;
@@ -17,7 +18,7 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
     let stop = stop_on_signals()?;
     let progress = terminal.part("adapt");
     let models = Models::default();
-    let states = arguments.out.join(STATES);
+    let states = CellFolder::new(&arguments.out).own_states();
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &arguments.model,
         tokens: &tokens,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lingo_artifact::run_folder::RunFolder;
 use lingo_workflow::run::Settings;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, State, lock, report as reports};
 
@@ -59,12 +60,15 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
                 "{} cells run, {} finished before{skipped}",
                 summary.run, summary.cached
             ));
-            print(&format!("{}\n", plan.run.join("report.html").display()))?;
+            print(&format!(
+                "{}\n",
+                RunFolder::new(&plan.run).report().display()
+            ))?;
         }
         Err(Error::Cells { .. }) => {
             say(&format!(
                 "the report shows what there is: {}",
-                plan.run.join("report.html").display()
+                RunFolder::new(&plan.run).report().display()
             ));
         }
         Err(Error::Interrupted { checkpoint: true }) if plan.fresh => {
@@ -105,7 +109,7 @@ pub fn table(plan: &Plan) -> String {
 /// `report`.
 pub fn report(run: &Path) -> Result<(), Error> {
     reports::build(run)?;
-    print(&format!("{}\n", run.join("report.html").display()))
+    print(&format!("{}\n", RunFolder::new(run).report().display()))
 }
 
 /// `verify`.

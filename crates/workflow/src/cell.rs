@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::CellFolder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,12 +14,6 @@ use crate::inputs::FileHash;
 
 /// What `schema` says in every `cell.json` of this version.
 pub const SCHEMA: &str = "lingo-pipe/cell/1";
-
-/// The record of a finished cell.
-pub const FINISHED: &str = "cell.json";
-
-/// The record of a cell at work; it goes when the cell is finished.
-pub const STARTED: &str = "started.json";
 
 /// One (task, method, seed), and everything that its result depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,18 +39,19 @@ pub struct CellRecord {
 }
 
 impl CellRecord {
-    /// The record in a folder; nothing where there is none that can be read: then the cell is run again.
-    pub fn read(folder: &Path, name: &str) -> Option<Self> {
-        let record: Self = atomic::read_json(&folder.join(name)).ok()?;
+    /// The record at `path` ([`CellFolder::finished`] or [`CellFolder::started`]); nothing where there is none that
+    /// can be read: then the cell is run again.
+    pub fn read(path: &Path) -> Option<Self> {
+        let record: Self = atomic::read_json(path).ok()?;
         (record.schema == SCHEMA).then_some(record)
     }
 
-    /// Writes the record into the cell's folder.
+    /// Writes the record.
     ///
     /// # Errors
     /// The folder cannot be written to.
-    pub fn write(&self, folder: &Path, name: &str) -> Result<(), Error> {
-        Ok(atomic::write_json(&folder.join(name), self)?)
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        Ok(atomic::write_json(path, self)?)
     }
 }
 
@@ -106,7 +102,7 @@ pub fn hash_outputs(folder: &Path) -> Result<BTreeMap<String, FileHash>, Error> 
     let mut outputs = BTreeMap::new();
     for path in files_below(folder)? {
         let name = relative(folder, &path);
-        if name != FINISHED && name != STARTED {
+        if !CellFolder::RECORDS.contains(&name.as_str()) {
             let (sha256, bytes) = Digest::of_file(&path)?;
             outputs.insert(name, FileHash { sha256, bytes });
         }
@@ -162,9 +158,15 @@ mod tests {
     #[test]
     fn outputs_are_all_files_but_the_records() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("adapter")).unwrap();
-        for name in ["adapter/lingo.json", "train.jsonl", FINISHED, STARTED] {
-            std::fs::write(folder.path().join(name), name).unwrap();
+        let cell = CellFolder::new(folder.path());
+        std::fs::create_dir(cell.adapter()).unwrap();
+        for path in [
+            cell.adapter().join("lingo.json"),
+            cell.train_log(),
+            cell.finished(),
+            cell.started(),
+        ] {
+            std::fs::write(path, "eleven byte").unwrap();
         }
         let outputs = hash_outputs(folder.path()).unwrap();
         assert_eq!(

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::RunFolder;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Error;
@@ -40,7 +41,7 @@ pub struct Hashes {
 impl Hashes {
     /// With what an earlier run in the folder `run` remembered.
     pub fn of_run(run: &Path) -> Self {
-        let kept_in = run.join(".digests.json");
+        let kept_in = RunFolder::new(run).digests();
         // A cache that cannot be read is no cache: everything is hashed again.
         let known = atomic::read_json(&kept_in).unwrap_or_default();
         Self {

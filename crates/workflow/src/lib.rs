@@ -41,4 +41,3 @@ pub use failure::{Error, Kind};
 pub use observer::Observer;
 pub use pipeline::Pipeline;
 pub use plan::{Plan, Request, State};
-pub use run::STATES;

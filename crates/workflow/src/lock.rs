@@ -5,21 +5,19 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::{CellFolder, RunFolder, TaskFolder};
 use lingo_evaluate::Published;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cell::{CellRecord, FINISHED};
+use crate::cell::CellRecord;
 use crate::failure::{Error, Kind};
 use crate::inputs::FileHash;
 use crate::plan::{CellPlan, Plan, State, VERSION};
-use crate::{date, prepare, published};
+use crate::{date, published};
 
 /// What `schema` says in every `lingo.lock` of this version.
 pub const SCHEMA: &str = "lingo-pipe/lock/1";
-
-/// The files that a report is made of.
-pub const REPORT_FILES: [&str; 3] = ["report.html", "metrics.csv", "metrics.parquet"];
 
 /// Everything about a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,17 +88,12 @@ pub struct LockedCell {
 }
 
 impl Lock {
-    /// Where the lock of a run is.
-    pub fn path(run: &Path) -> PathBuf {
-        run.join("lingo.lock")
-    }
-
     /// Reads the lock of a run.
     ///
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn read(run: &Path) -> Result<Self, Error> {
-        let path = Self::path(run);
+        let path = RunFolder::new(run).lock();
         if !path.is_file() {
             let message = format!(
                 "{} holds no lingo.lock; is it the folder of a run, such as runs/demo?",
@@ -112,7 +105,7 @@ impl Lock {
     }
 
     fn write(&self, run: &Path) -> Result<(), Error> {
-        Ok(atomic::write_json(&Self::path(run), self)?)
+        Ok(atomic::write_json(&RunFolder::new(run).lock(), self)?)
     }
 }
 
@@ -228,7 +221,7 @@ fn finished_cells(plan: &Plan, before: Option<&Lock>) -> BTreeMap<String, Locked
     earlier
         .chain(planned)
         .filter_map(|label| {
-            let record = CellRecord::read(&plan.run.join(&label), FINISHED)
+            let record = CellRecord::read(&CellFolder::new(plan.run.join(&label)).finished())
                 .filter(|record| !stale(&label, record.id))?;
             let cell = LockedCell {
                 id: record.id,
@@ -246,14 +239,17 @@ fn finished_cells(plan: &Plan, before: Option<&Lock>) -> BTreeMap<String, Locked
 /// # Errors
 /// A file cannot be read, the lock cannot be written.
 pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
-    let mut names: Vec<String> = REPORT_FILES.iter().map(ToString::to_string).collect();
+    let mut names: Vec<String> = RunFolder::REPORT_FILES
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     for task in &lock.tasks {
-        for file in ["examples.parquet", "tokens.parquet", prepare::TASK_RECORD] {
+        for file in TaskFolder::FILES {
             names.push(format!("{}/{file}", task.name));
         }
     }
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
-        names.push(format!("{}/{file}", crate::pipeline::check::MODEL_FOLDER));
+        names.push(format!("{}/{file}", RunFolder::MODEL));
     }
     lock.artifacts.clear();
     for name in names {
@@ -286,8 +282,8 @@ pub fn verify(run: &Path) -> Result<Verification, Error> {
         compare(&mut found, "input", path, hash);
     }
     for (label, cell) in &lock.cells {
-        let folder = run.join(label);
-        match CellRecord::read(&folder, FINISHED) {
+        let folder = CellFolder::new(run.join(label));
+        match CellRecord::read(&folder.finished()) {
             Some(record) if record.id == cell.id => {}
             Some(_) => found.differences.push(format!(
                 "{label}: its cell.json is of another cell than the lock says"
@@ -297,7 +293,7 @@ pub fn verify(run: &Path) -> Result<Verification, Error> {
                 .push(format!("{label}: its cell.json is gone or cannot be read")),
         }
         for (name, hash) in &cell.outputs {
-            compare(&mut found, "result", &folder.join(name), hash);
+            compare(&mut found, "result", &folder.path().join(name), hash);
         }
     }
     for (name, hash) in &lock.artifacts {

@@ -9,13 +9,14 @@
 //!   difference shown, unless `--fresh` or another `--out` is given.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 mod model_identity;
 mod selection;
 mod state;
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::{CellFolder, RunFolder, TaskFolder};
 use lingo_lm::DeviceChoice;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ pub struct TaskPlan {
     /// Its name.
     pub name: String,
     /// Its folder.
-    pub folder: PathBuf,
+    pub folder: TaskFolder,
     /// The id of `examples.parquet`.
     pub examples: Digest,
     /// The id of `tokens.parquet`.
@@ -89,7 +90,7 @@ pub struct CellPlan {
     /// The seed.
     pub seed: u64,
     /// Its folder.
-    pub folder: PathBuf,
+    pub folder: CellFolder,
     /// Its id.
     pub id: Digest,
     /// Every setting.
@@ -103,7 +104,7 @@ pub struct CellPlan {
 impl CellPlan {
     /// `task/method/seed-n`.
     pub fn label(&self) -> String {
-        format!("{}/{}/seed-{}", self.task, self.method, self.seed)
+        CellFolder::label(&self.task, &self.method, self.seed)
     }
 }
 
@@ -150,7 +151,7 @@ impl Plan {
         let run = request
             .out
             .clone()
-            .unwrap_or_else(|| Path::new("runs").join(&pipeline.name));
+            .unwrap_or_else(|| RunFolder::of_pipeline(&pipeline.name).path().to_path_buf());
         let device = lingo_lm::device_name(&lingo_lm::open_device(request.device)?);
         let hashes = Hashes::of_run(&run);
         let mut inputs = BTreeMap::new();
@@ -187,7 +188,7 @@ impl Plan {
         let Some(task) = self.pipeline.task(name).cloned() else {
             return Ok(());
         };
-        let folder = self.run.join(name);
+        let folder = RunFolder::new(&self.run).task(name);
         let mut task_inputs = BTreeMap::new();
         let mut missing = Vec::new();
         for (role, path) in task.inputs() {
@@ -249,7 +250,7 @@ impl Plan {
                 ]));
                 let mut all_inputs = task_inputs.clone();
                 all_inputs.extend(self.model.hashes.clone());
-                let folder = folder.join(&method).join(format!("seed-{seed}"));
+                let folder = folder.cell(&method, seed);
                 let state = if missing.is_empty() {
                     state_of(&folder, &id, &parameters, &all_inputs, self.fresh)
                 } else {
@@ -283,7 +284,7 @@ impl Plan {
             .iter()
             .filter_map(|cell| match &cell.state {
                 State::Refused(differences) => Some(Refusal {
-                    folder: cell.folder.clone(),
+                    folder: cell.folder.path().to_path_buf(),
                     differences: differences.clone(),
                 }),
                 _ => None,
@@ -309,7 +310,7 @@ impl Plan {
             .map(|c| {
                 json!({
                     "task": c.task, "method": c.method, "seed": c.seed, "id": c.id,
-                    "folder": c.folder, "state": c.state, "parameters": c.parameters, "inputs": c.inputs,
+                    "folder": c.folder.path(), "state": c.state, "parameters": c.parameters, "inputs": c.inputs,
                 })
             })
             .collect();

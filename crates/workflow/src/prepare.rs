@@ -3,12 +3,11 @@
 
 mod every_task;
 
-use std::path::{Path, PathBuf};
-
 use lingo_adapt::Lengths;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::StopFlag;
+use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_artifact::tokens::Tokens;
 use lingo_artifact::{LabelKind, Split, atomic};
 use lingo_evaluate::Floor;
@@ -23,9 +22,6 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::{ModelPlan, Pipeline, Task};
 use crate::plan::{Plan, TaskPlan};
-
-/// The record of a task's shared artifacts.
-pub const TASK_RECORD: &str = "task.json";
 
 /// What is known of a task's shared artifacts: `task.json` in the task's folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,19 +54,9 @@ pub struct TaskRecord {
 
 impl TaskRecord {
     /// The record in a task's folder; an empty one where there is none that can be read.
-    pub fn read(folder: &Path) -> Self {
-        atomic::read_json(&folder.join(TASK_RECORD)).unwrap_or_default()
+    pub fn read(folder: &TaskFolder) -> Self {
+        atomic::read_json(&folder.record()).unwrap_or_default()
     }
-}
-
-/// `examples.parquet` of a task.
-pub fn examples_path(folder: &Path) -> PathBuf {
-    folder.join("examples.parquet")
-}
-
-/// `tokens.parquet` of a task.
-pub fn tokens_path(folder: &Path) -> PathBuf {
-    folder.join("tokens.parquet")
 }
 
 /// Makes a task's examples, if they are not there.
@@ -90,7 +76,7 @@ pub fn prepare_examples(
 
 fn examples(task: &Task, task_plan: &TaskPlan, observer: &dyn Observer) -> Result<(), Error> {
     let folder = &task_plan.folder;
-    let file = examples_path(folder);
+    let file = folder.examples();
     if TaskRecord::read(folder).examples == Some(task_plan.examples) && file.is_file() {
         return Ok(());
     }
@@ -132,7 +118,7 @@ fn tokens_and_floor(
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let folder = &task_plan.folder;
-    let file = tokens_path(folder);
+    let file = folder.tokens();
     let mut record = TaskRecord::read(folder);
     let tokens_there =
         record.tokens == Some(task_plan.tokens) && file.is_file() && !record.lengths.is_empty();
@@ -140,7 +126,7 @@ fn tokens_and_floor(
     if tokens_there && floor_there {
         return Ok(());
     }
-    let examples = Examples::read(&examples_path(folder))?;
+    let examples = Examples::read(&folder.examples())?;
     if !tokens_there {
         let tokens = tokenize(plan, task, &examples, observer)?;
         record.tokens = None;
@@ -179,8 +165,8 @@ fn tokens_and_floor(
 }
 
 impl TaskRecord {
-    fn write(&self, folder: &Path) -> Result<(), Error> {
-        Ok(atomic::write_json(&folder.join(TASK_RECORD), self)?)
+    fn write(&self, folder: &TaskFolder) -> Result<(), Error> {
+        Ok(atomic::write_json(&folder.record(), self)?)
     }
 }
 
@@ -227,11 +213,6 @@ pub struct ModelRecord {
     pub outcome: Value,
 }
 
-/// Where the record of a run's pretrained model is.
-pub fn model_record_path(run: &Path) -> PathBuf {
-    run.join("model.json")
-}
-
 /// Pretrains the model of a run, if it is to be pretrained and is not there.
 ///
 /// # Errors
@@ -253,7 +234,7 @@ pub fn prepare_model(
     else {
         return Ok(());
     };
-    let record_path = model_record_path(&plan.run);
+    let record_path = RunFolder::new(&plan.run).model_record();
     let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
     if found.id == Some(id) && plan.model.folder.join("config.json").is_file() {
         return Ok(());

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use lingo_artifact::atomic;
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::{ReportPlan, TaskInfo};
 
-use crate::cell::FINISHED;
 use crate::failure::Error;
 use crate::lock::{self, Lock, LockedTask};
-use crate::prepare::{ModelRecord, TaskRecord, model_record_path};
+use crate::prepare::{ModelRecord, TaskRecord};
 
 /// Writes `report.html`, `metrics.parquet` and `metrics.csv` of a run; cells that are not there are holes.
 ///
@@ -43,7 +43,8 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
     if !lock.description.is_empty() {
         facts.insert(0, ("about".into(), lock.description.clone()));
     }
-    if let Ok(ModelRecord { outcome, .. }) = atomic::read_json(&model_record_path(run)) {
+    if let Ok(ModelRecord { outcome, .. }) = atomic::read_json(&RunFolder::new(run).model_record())
+    {
         let number = |key: &str| outcome.get(key).and_then(serde_json::Value::as_f64);
         if let (Some(own), Some(markov)) =
             (number("loss_per_base"), number("markov3_loss_per_base"))
@@ -72,8 +73,9 @@ fn stale(lock: &Lock, run: &Path) -> Vec<String> {
     for task in &lock.tasks {
         for method in &lock.methods {
             for seed in &lock.seeds {
-                let label = format!("{}/{method}/seed-{seed}", task.name);
-                if !lock.cells.contains_key(&label) && run.join(&label).join(FINISHED).is_file() {
+                let label = CellFolder::label(&task.name, method, *seed);
+                let cell = CellFolder::new(run.join(&label));
+                if !lock.cells.contains_key(&label) && cell.finished().is_file() {
                     labels.push(format!(
                         "{label}: this result was made before its input changed; it is not of what lies there now"
                     ));
@@ -100,7 +102,7 @@ fn model_fact(lock: &Lock) -> String {
 }
 
 fn task_info(task: &LockedTask, run: &Path, warnings: &mut Vec<String>) -> TaskInfo {
-    let record = TaskRecord::read(&run.join(&task.name));
+    let record = TaskRecord::read(&RunFolder::new(run).task(&task.name));
     let truncated: u64 = record.truncated.iter().sum();
     let rows: u64 = record.counts.iter().sum();
     if truncated > 0 {

@@ -9,19 +9,16 @@ use lingo_adapt::{AdaptRequest, Models};
 use lingo_artifact::atomic;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_artifact::vocabulary::NewRows;
 
-use crate::cell::{CellRecord, FINISHED, SCHEMA, STARTED, hash_outputs};
+use crate::cell::{CellRecord, SCHEMA, hash_outputs};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
 use crate::plan::{CellPlan, Plan, State};
 use crate::shared_tokens::SharedTokens;
 use crate::{date, lock, prepare, report};
-
-/// The folder of a task (or of `adapt`) in which the output of frozen blocks is kept while cells
-/// need it. No method can be called so: names do not begin with a dot.
-pub const STATES: &str = ".states";
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,7 +130,7 @@ pub fn run(
 
 /// Two runs in one folder would overwrite each other's files: the second is refused.
 fn only_run(run: &Path) -> Result<File, Error> {
-    let path = run.join(".running");
+    let path = RunFolder::new(run).running();
     let file = File::create(&path).map_err(lingo_artifact::Error::io("write", &path))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Error::stage(
@@ -162,7 +159,7 @@ fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
 }
 
 fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
-    let record = prepare::TaskRecord::read(&plan.run.join(&cell.task));
+    let record = prepare::TaskRecord::read(&RunFolder::new(&plan.run).task(&cell.task));
     let (Some(task), Some(method), Some(labels)) = (
         plan.pipeline.task(&cell.task),
         plan.pipeline.method(&cell.method),
@@ -194,6 +191,7 @@ fn run_cells(
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> (usize, Vec<(String, Error)>) {
+    let run = RunFolder::new(&plan.run);
     let tokens = SharedTokens::of(todo);
     let models = Models::default();
     let done = Mutex::new(0);
@@ -206,7 +204,7 @@ fn run_cells(
         let result = guarded(|| run_cell(plan, cell, &tokens, &models, progress.as_ref(), stop));
         if tokens.release(&cell.task, result.is_ok()) {
             // A rest that stays does no harm: the next run of the task clears it away.
-            if let Err(e) = models.remove_states(&plan.run.join(&cell.task).join(STATES)) {
+            if let Err(e) = models.remove_states(&run.task(&cell.task).states()) {
                 observer.say(&e.to_string());
             }
         }
@@ -256,13 +254,14 @@ fn run_cell(
         finished: String::new(),
     };
     // What another cell left here, finished or half-done, must not be gone on with.
-    let ours = CellRecord::read(folder, STARTED).is_some_and(|started| started.id == cell.id);
+    let ours = CellRecord::read(&folder.started()).is_some_and(|started| started.id == cell.id);
     if !ours {
         empty(folder)?;
     }
-    record.write(folder, STARTED)?;
+    record.write(&folder.started())?;
 
-    let tokens = tokens.get(&plan.run, &cell.task)?;
+    let run = RunFolder::new(&plan.run);
+    let tokens = tokens.get(&run, &cell.task)?;
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &plan.model.folder,
         tokens: &tokens,
@@ -270,35 +269,36 @@ fn run_cell(
         train: &task.train,
         seed: cell.seed,
         device: plan.choice,
-        out: folder,
-        states: Some(&plan.run.join(&cell.task).join(STATES)),
+        out: folder.path(),
+        states: Some(&run.task(&cell.task).states()),
         models,
         progress,
         stop,
     })?;
-    let predictions = Predictions::read(&folder.join("predictions.parquet"))?;
+    let predictions = Predictions::read(&folder.predictions())?;
     let mut metrics = lingo_evaluate::score(&predictions, &plan.pipeline.evaluate, cell.seed)?;
     // Counted at the initial rank: what training really had to hold.
     metrics.trainable_parameters = Some(outcome.trained_initially);
     metrics.total_parameters = Some(outcome.total_parameters);
-    atomic::write_json(&folder.join("metrics.json"), &metrics)?;
+    atomic::write_json(&folder.metrics(), &metrics)?;
 
-    record.outputs = hash_outputs(folder)?;
+    record.outputs = hash_outputs(folder.path())?;
     record.finished = date::now();
-    record.write(folder, FINISHED)?;
-    fs::remove_file(folder.join(STARTED))
-        .map_err(lingo_artifact::Error::io("remove", &folder.join(STARTED)))?;
+    record.write(&folder.finished())?;
+    let started = folder.started();
+    fs::remove_file(&started).map_err(lingo_artifact::Error::io("remove", &started))?;
     Ok(())
 }
 
 /// Removes what a cell left; its record first, so that half a removal never looks like a result.
-fn empty(folder: &Path) -> Result<(), Error> {
-    if folder.exists() {
-        let record = folder.join(FINISHED);
+fn empty(folder: &CellFolder) -> Result<(), Error> {
+    let path = folder.path();
+    if path.exists() {
+        let record = folder.finished();
         if record.exists() {
             fs::remove_file(&record).map_err(lingo_artifact::Error::io("remove", &record))?;
         }
-        fs::remove_dir_all(folder).map_err(lingo_artifact::Error::io("empty", folder))?;
+        fs::remove_dir_all(path).map_err(lingo_artifact::Error::io("empty", path))?;
     }
     Ok(())
 }

@@ -1,14 +1,13 @@
 //! Tokens that several cells train on are held once.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::tokens::Tokens;
 
 use crate::failure::Error;
 use crate::plan::CellPlan;
-use crate::prepare;
 
 /// Tokens of the tasks at work: read once, given back when the task's last cell is done.
 pub(crate) struct SharedTokens {
@@ -33,13 +32,13 @@ impl SharedTokens {
         }
     }
 
-    pub(crate) fn get(&self, run: &Path, task: &str) -> Result<Arc<Tokens>, Error> {
+    pub(crate) fn get(&self, run: &RunFolder, task: &str) -> Result<Arc<Tokens>, Error> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let known = tasks.entry(task.to_string()).or_default();
         if let Some(tokens) = &known.tokens {
             return Ok(tokens.clone());
         }
-        let tokens = Arc::new(Tokens::read(&prepare::tokens_path(&run.join(task)))?);
+        let tokens = Arc::new(Tokens::read(&run.task(task).tokens())?);
         known.tokens = Some(tokens.clone());
         Ok(tokens)
     }

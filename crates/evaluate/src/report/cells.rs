@@ -1,7 +1,8 @@
 //! What lies in the folders of the cells.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::train_log::{self, TrainEvent};
 use serde::Deserialize;
 
@@ -49,15 +50,10 @@ pub struct Training {
 }
 
 impl Cell {
-    /// The folder of a cell.
-    pub fn folder(run: &Path, task: &str, method: &str, seed: u64) -> PathBuf {
-        run.join(task).join(method).join(format!("seed-{seed}"))
-    }
-
-    fn read(run: &Path, task: &str, method: &str, seed: u64) -> Result<Self> {
-        let folder = Self::folder(run, task, method, seed);
-        let metrics: Option<CellMetrics> = read_if_there(&folder.join("metrics.json"))?;
-        let log_path = folder.join("train.jsonl");
+    fn read(run: &RunFolder, task: &str, method: &str, seed: u64) -> Result<Self> {
+        let folder = run.cell(task, method, seed);
+        let metrics: Option<CellMetrics> = read_if_there(&folder.metrics())?;
+        let log_path = folder.train_log();
         let log = match train_log::read(&log_path) {
             Ok(log) => log,
             // A cell that is still running, or was killed, may end in half a line: its curve can wait.
@@ -70,8 +66,8 @@ impl Cell {
             seed,
             metrics,
             log,
-            training: read_if_there(&folder.join("training.json"))?.unwrap_or_default(),
-            rank_pattern: super::heat::read_pattern(&folder.join("adapter")),
+            training: read_if_there(&folder.training())?.unwrap_or_default(),
+            rank_pattern: super::heat::read_pattern(&folder.adapter()),
         })
     }
 
@@ -104,11 +100,12 @@ impl Cell {
 /// # Errors
 /// A file that is there but cannot be read.
 pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
+    let run = RunFolder::new(&plan.run);
     let mut cells = Vec::new();
     for task in &plan.tasks {
         for method in &plan.methods {
             for seed in &plan.seeds {
-                cells.push(Cell::read(&plan.run, &task.name, method, *seed)?);
+                cells.push(Cell::read(&run, &task.name, method, *seed)?);
             }
         }
     }

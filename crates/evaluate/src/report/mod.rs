@@ -38,6 +38,8 @@ pub mod task;
 
 pub use plan::{Published, ReportPlan, TaskInfo};
 
+use lingo_artifact::run_folder::RunFolder;
+
 use crate::Result;
 
 /// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet` and `metrics.csv` there.
@@ -48,8 +50,9 @@ use crate::Result;
 /// A file of a cell that is there but cannot be read; a file that cannot be written.
 pub fn report(plan: &ReportPlan) -> Result<()> {
     let cells = cells::read(plan)?;
-    table::write(&plan.run, &plan.name, &cells)?;
+    let run = RunFolder::new(&plan.run);
+    table::write(&run, &plan.name, &cells)?;
     let page = page::page(plan, &cells);
-    lingo_artifact::atomic::write_bytes(&plan.run.join("report.html"), page.as_bytes())?;
+    lingo_artifact::atomic::write_bytes(&run.report(), page.as_bytes())?;
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! `metrics.parquet` and `metrics.csv`: one row for each finished cell and split.
 
-use std::path::Path;
-
 use lingo_artifact::Split;
+use lingo_artifact::run_folder::RunFolder;
 use polars::prelude::{Column, DataFrame};
 
 use super::cells::Cell;
@@ -67,11 +66,11 @@ pub fn frame(pipeline: &str, cells: &[Cell]) -> Result<DataFrame> {
 ///
 /// # Errors
 /// As [`frame`]; a file that cannot be written.
-pub fn write(run: &Path, pipeline: &str, cells: &[Cell]) -> Result<()> {
+pub fn write(run: &RunFolder, pipeline: &str, cells: &[Cell]) -> Result<()> {
     let mut frame = frame(pipeline, cells)?;
-    for name in ["metrics.parquet", "metrics.csv"] {
+    for path in [run.metrics_parquet(), run.metrics_csv()] {
         lingo_artifact::table::write(
-            &run.join(name),
+            &path,
             &mut frame,
             r#"{"schema":"lingo-pipe/metrics-table/1"}"#,
         )?;

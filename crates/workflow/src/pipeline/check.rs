@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use lingo_adapt::Method;
+use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
 use super::{Pipeline, Task};
-use crate::prepare::TASK_RECORD;
 use crate::yaml::document::top;
 use crate::yaml::fault::{Fault, Step, keys};
 
@@ -49,7 +49,7 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
         }
         if let Some(why) = bad_name(name) {
             faults.push(name_fault("methods", name, why));
-        } else if TAKEN_IN_TASK.contains(&name.as_str()) {
+        } else if TaskFolder::FILES.contains(&name.as_str()) {
             let why = "is taken: each task keeps a file of its own under it";
             faults.push(name_fault("methods", name, why).help("give the method another name"));
         }
@@ -81,7 +81,7 @@ fn ranks(method: &Method) -> Option<(NonZeroU32, NonZeroU32)> {
 fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
     if let Some(why) = bad_name(&task.section) {
         faults.push(name_fault("tasks", &task.section, why));
-    } else if TAKEN.contains(&task.section.as_str()) {
+    } else if RunFolder::TAKEN.contains(&task.section.as_str()) {
         let why = "is taken: the run keeps a file of its own under it";
         faults.push(name_fault("tasks", &task.section, why).help("give the task another name"));
     }
@@ -117,22 +117,6 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
         }
     }
 }
-
-/// The folder of a run that holds the pretrained model.
-pub const MODEL_FOLDER: &str = "model";
-
-/// What a run's folder holds beside the folders of its tasks.
-const TAKEN: [&str; 6] = [
-    MODEL_FOLDER,
-    "model.json",
-    "lingo.lock",
-    "report.html",
-    "metrics.csv",
-    "metrics.parquet",
-];
-
-/// What a task's folder holds beside the folders of the methods.
-const TAKEN_IN_TASK: [&str; 3] = ["examples.parquet", "tokens.parquet", TASK_RECORD];
 
 /// Where a key of a task's `tokenize` stands: in the task, or in the file's own section.
 fn place(task: &Task, pipeline: &Pipeline, key: &str) -> Vec<Step> {

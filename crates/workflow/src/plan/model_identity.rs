@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::RunFolder;
 use serde_json::{Value, json};
 
 use super::{VERSION, to_json};
@@ -102,7 +103,7 @@ pub(super) fn model_identity(
             let id = id_of(&json!([VERSION, "pretrain", config, seed, genome, device]));
             found.insert("model/pretrained".into(), id);
             Ok(ModelIdentity {
-                folder: run.join(crate::pipeline::check::MODEL_FOLDER),
+                folder: RunFolder::new(run).model(),
                 hashes: found,
                 pretrain: Some(id),
                 parameters: json!({ "pretrain": { "fasta": fasta, "seed": seed, "config": config } }),

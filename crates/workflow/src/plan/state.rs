@@ -1,13 +1,14 @@
 //! What is to be done with a cell: the rule that the module above states.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::CellFolder;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cell::{CellRecord, FINISHED, STARTED, differences};
+use crate::cell::{CellRecord, differences};
 use crate::failure::Difference;
 
 /// What is to be done with a cell.
@@ -26,15 +27,15 @@ pub enum State {
 
 /// What is to be done with the cell `id` whose folder is `folder`.
 pub(super) fn state_of(
-    folder: &Path,
+    folder: &CellFolder,
     id: &Digest,
     parameters: &Value,
     inputs: &BTreeMap<String, Digest>,
     fresh: bool,
 ) -> State {
     let run = |why: &str| State::Run(why.to_string());
-    let Some(found) = CellRecord::read(folder, FINISHED) else {
-        return match CellRecord::read(folder, STARTED) {
+    let Some(found) = CellRecord::read(&folder.finished()) else {
+        return match CellRecord::read(&folder.started()) {
             Some(started) if started.id == *id => run("was begun and not finished"),
             Some(_) => run("another cell was begun here and not finished"),
             None => run("not run yet"),
@@ -45,7 +46,8 @@ pub(super) fn state_of(
     }
     if found.id == *id {
         let changed = found.outputs.iter().find(|(name, hash)| {
-            std::fs::metadata(folder.join(name)).map_or(true, |file| file.len() != hash.bytes)
+            let file = std::fs::metadata(folder.path().join(name));
+            file.map_or(true, |file| file.len() != hash.bytes)
         });
         return match changed {
             None => State::Cached,

@@ -1,0 +1,3 @@
+//! Folders whose layout several crates have to agree on.
+
+pub mod run_folder;
