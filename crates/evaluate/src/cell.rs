@@ -6,11 +6,14 @@ use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::{Label, LabelKind, Split};
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap;
+use crate::config::EvaluateConfig;
+use crate::error::{Error, Result};
 use crate::metrics::classes::Classes;
 use crate::metrics::labels::Labels;
-use crate::metrics::{Metrics, values};
+use crate::metrics::numbers::Metrics;
+use crate::metrics::values;
 use crate::probability::{sigmoid, softmax};
-use crate::{Error, EvaluateConfig, Result, bootstrap};
 
 /// What `schema` says in every `metrics.json` of this version.
 pub const SCHEMA: &str = "lingo-pipe/metrics/1";

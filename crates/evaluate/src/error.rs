@@ -1,5 +1,8 @@
 //! The error type: every variant says which row, which value, and what would do.
 
+/// The result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
 /// Why something could not be evaluated or reported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -22,10 +22,7 @@ pub mod report;
 
 pub use cell::{CellMetrics, score};
 pub use config::EvaluateConfig;
-pub use error::Error;
+pub use error::{Error, Result};
 pub use floor::{Floor, dinucleotide_floor};
 pub use metrics::Metrics;
 pub use report::{Published, ReportPlan, TaskInfo, report};
-
-/// The result of everything in this crate.
-pub type Result<T> = std::result::Result<T, Error>;

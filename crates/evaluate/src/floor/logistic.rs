@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::newton::{Design, Local, linear, minimise};
+use crate::floor::newton::{Design, Local, linear, minimise};
 use crate::probability::sigmoid;
 
 /// A fitted model.

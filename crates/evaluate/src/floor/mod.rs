@@ -15,10 +15,10 @@ use lingo_artifact::{LabelKind, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{Scored, class, multi, value};
-use crate::metrics::Metrics;
+use crate::error::{Error, Result};
 use crate::metrics::classes::Classes;
 use crate::metrics::labels::Labels;
-use crate::{Error, Result};
+use crate::metrics::numbers::Metrics;
 use dinucleotide::Standardiser;
 use logistic::Logistic;
 use newton::Design;

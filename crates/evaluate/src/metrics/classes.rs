@@ -1,8 +1,9 @@
 //! One of several classes.
 
-use super::confusion::Confusion;
-use super::ranking::Ranking;
-use super::{Classification, mean};
+use crate::metrics::confusion::Confusion;
+use crate::metrics::mean::mean;
+use crate::metrics::numbers::Classification;
+use crate::metrics::ranking::Ranking;
 use crate::probability::argmax;
 
 /// Truth and predicted probabilities, sorted once for any number of resamples.

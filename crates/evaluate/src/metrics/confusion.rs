@@ -1,6 +1,7 @@
 //! Counts of truth against prediction, and what follows from them.
 
-use super::PerClass;
+use crate::metrics::mean::mean;
+use crate::metrics::numbers::PerClass;
 
 /// `counts[truth][prediction]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Confusion {
                 })
             })
             .collect();
-        [0, 1, 2].map(|i| super::mean(seen.iter().map(|m| Some(m[i]))))
+        [0, 1, 2].map(|i| mean(seen.iter().map(|m| Some(m[i]))))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Several labels at once, each there or not.
 
-use super::confusion::{Confusion, ratio};
-use super::ranking::Ranking;
-use super::{Classification, mean};
+use crate::metrics::confusion::{Confusion, ratio};
+use crate::metrics::mean::mean;
+use crate::metrics::numbers::Classification;
+use crate::metrics::ranking::Ranking;
 
 /// Truth and predicted probabilities of every label.
 pub struct Labels {

@@ -1,6 +1,7 @@
 //! Measured values against predicted ones.
 
-use super::{Regression, mean};
+use crate::metrics::mean::mean;
+use crate::metrics::numbers::Regression;
 
 /// Metrics of `predicted` against `truth`, row by row.
 pub fn metrics(truth: &[f64], predicted: &[f64]) -> Regression {

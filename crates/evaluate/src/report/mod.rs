@@ -4,43 +4,25 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`plan`] | what the report is about |
-//! | [`cells`] | what lies in the folders of the cells |
-//! | [`summary`] | cells of one method over the seeds |
+//! | [`data`] | what the report is about: plan, cells, their summaries |
 //! | [`table`] | `metrics.parquet` and `metrics.csv` |
-//! | [`page`] | the whole page |
-//! | [`task`] | the section of one task |
-//! | [`results_table`] | its table: method by metric |
-//! | [`audit`] | the data of a task |
-//! | [`figures`] | the figures of a task |
-//! | [`curves`] | training logs as lines |
-//! | [`chart`], [`dots`], [`heat`] | the three kinds of figures, as SVG |
-//! | [`style`] | a method's colour, dashes and marker |
-//! | [`scale`] | axes and ticks |
+//! | [`page`] | the page |
+//! | [`figures`] | its figures, as SVG |
 //! | [`html`] | text and numbers as HTML |
 
-pub mod audit;
-pub mod cells;
-pub mod chart;
-pub mod curves;
-pub mod dots;
+pub mod data;
 pub mod figures;
-pub mod heat;
 pub mod html;
 pub mod page;
-pub mod plan;
-pub mod results_table;
-pub mod scale;
-pub mod style;
-pub mod summary;
 pub mod table;
-pub mod task;
-
-pub use plan::{Published, ReportPlan, TaskInfo};
 
 use lingo_artifact::run_folder::RunFolder;
 
-use crate::Result;
+use crate::error::Result;
+use data::cells;
+use page::whole::page;
+
+pub use data::plan::{Published, ReportPlan, TaskInfo};
 
 /// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet` and `metrics.csv` there.
 ///
@@ -52,7 +34,7 @@ pub fn report(plan: &ReportPlan) -> Result<()> {
     let cells = cells::read(plan)?;
     let run = RunFolder::new(&plan.run);
     table::write(&run, &plan.name, &cells)?;
-    let page = page::page(plan, &cells);
+    let page = page(plan, &cells);
     lingo_artifact::atomic::write_bytes(&run.report(), page.as_bytes())?;
     Ok(())
 }

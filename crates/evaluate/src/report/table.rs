@@ -4,10 +4,10 @@ use lingo_artifact::Split;
 use lingo_artifact::run_folder::RunFolder;
 use polars::prelude::{Column, DataFrame};
 
-use super::cells::Cell;
-use crate::Result;
 use crate::cell::WITH_INTERVALS;
-use crate::metrics::Metrics;
+use crate::error::Result;
+use crate::metrics::numbers::Metrics;
+use crate::report::data::cells::Cell;
 
 /// The table, in the order of the cells, dev before test.
 ///
@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 /// total_parameters, trainable_share, seconds, steps, best_step, device.
 ///
 /// # Errors
-/// [`crate::Error::Table`].
+/// [`crate::error::Error::Table`].
 pub fn frame(pipeline: &str, cells: &[Cell]) -> Result<DataFrame> {
     let rows: Vec<Row> = cells.iter().flat_map(Row::of_cell).collect();
     let texts = |name: &str, of: &dyn Fn(&Row) -> String| {

@@ -6,8 +6,10 @@ use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::train_log::{self, TrainEvent};
 use serde::Deserialize;
 
-use super::plan::ReportPlan;
-use crate::{CellMetrics, Result};
+use crate::cell::CellMetrics;
+use crate::error::Result;
+use crate::report::data::plan::ReportPlan;
+use crate::report::data::rank_pattern;
 
 /// One (task, method, seed) and what is there of it.
 pub struct Cell {
@@ -67,7 +69,7 @@ impl Cell {
             metrics,
             log,
             training: read_if_there(&folder.training())?.unwrap_or_default(),
-            rank_pattern: super::heat::read_pattern(&folder.adapter()),
+            rank_pattern: rank_pattern::read(&folder.adapter()),
         })
     }
 

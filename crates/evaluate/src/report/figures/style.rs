@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::report::html::escape;
+
 /// Colours in the style sheet, `.c0` to `.c5`.
 const COLOURS: usize = 6;
 const DASHES: [&str; 5] = ["", "7 3", "2 3", "9 3 2 3", "4 2"];
@@ -44,7 +46,7 @@ pub fn legend(methods: &[(usize, &str)]) -> String {
             colour(*style),
             dashes(*style),
             marker(*style, 20.0, 7.0),
-            super::html::escape(name)
+            escape(name)
         );
     }
     out.push_str("</ul>");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-use super::html::{NONE, count, escape, fixed};
+use crate::report::html::{NONE, count, escape, fixed};
 
 /// The audit as it stands in the metadata of `examples.parquet`; whatever is absent is not shown.
 #[derive(Debug, Default, Deserialize)]

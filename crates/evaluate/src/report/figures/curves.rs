@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use lingo_artifact::train_log::TrainEvent;
 
-use super::cells::Cell;
-use super::chart::{Line, Weight};
-use super::summary::MethodSummary;
+use crate::report::data::cells::Cell;
+use crate::report::data::summary::MethodSummary;
+use crate::report::figures::chart::{Line, Weight};
 
 /// Windows that the training loss is averaged in.
 pub const WINDOWS: usize = 40;

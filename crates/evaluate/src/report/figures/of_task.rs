@@ -1,15 +1,15 @@
 //! The figures of a task.
 
-use super::chart::{Chart, Line, Weight};
-use super::curves;
-use super::dots::{self, Row};
-use super::heat;
-use super::html::{escape, fixed};
-use super::style::legend;
-use super::task::TaskReport;
+use crate::report::data::task::TaskResults;
+use crate::report::figures::chart::{Chart, Line, Weight};
+use crate::report::figures::dots::{self, Row};
+use crate::report::figures::figure::figure;
+use crate::report::figures::style::legend;
+use crate::report::figures::{curves, heat};
+use crate::report::html::fixed;
 
 /// All figures that the logs and results of a task allow.
-pub fn of_task(task: &TaskReport) -> String {
+pub fn of_task(task: &TaskResults) -> String {
     let figures: String = [
         results(task),
         dev(task),
@@ -33,15 +33,7 @@ pub fn of_task(task: &TaskReport) -> String {
     format!("{}<div class=\"figures\">{figures}</div>", legend(&names))
 }
 
-/// A figure with its heading and a caption (HTML).
-pub(super) fn figure(title: &str, svg: &str, caption: &str) -> String {
-    format!(
-        "<figure><h3>{}</h3>{svg}<figcaption>{caption}</figcaption></figure>",
-        escape(title)
-    )
-}
-
-fn results(task: &TaskReport) -> Option<String> {
+fn results(task: &TaskResults) -> Option<String> {
     let mut rows: Vec<Row> = task
         .methods
         .iter()
@@ -87,7 +79,7 @@ fn results(task: &TaskReport) -> Option<String> {
     ))
 }
 
-fn dev(task: &TaskReport) -> Option<String> {
+fn dev(task: &TaskResults) -> Option<String> {
     if task.metric != "mcc" {
         return None;
     }
@@ -110,7 +102,7 @@ fn dev(task: &TaskReport) -> Option<String> {
     )
 }
 
-fn loss(task: &TaskReport) -> Option<String> {
+fn loss(task: &TaskResults) -> Option<String> {
     let caption = format!(
         "Smoothed: each point is the mean of what all seeds logged in one of {} equal windows of steps.",
         curves::WINDOWS
@@ -126,7 +118,7 @@ fn loss(task: &TaskReport) -> Option<String> {
     )
 }
 
-fn budget(task: &TaskReport) -> Option<String> {
+fn budget(task: &TaskResults) -> Option<String> {
     let mut lines = curves::means(&task.methods, Weight::Band, |e| {
         e.rank_budget.map(|n| n as f64)
     });
@@ -144,7 +136,7 @@ fn budget(task: &TaskReport) -> Option<String> {
     )
 }
 
-fn reintroduced(task: &TaskReport) -> Option<String> {
+fn reintroduced(task: &TaskResults) -> Option<String> {
     let lines = curves::means(&task.methods, Weight::Main, |e| {
         e.reintroduced.map(|n| n as f64)
     });
@@ -164,7 +156,7 @@ fn reintroduced(task: &TaskReport) -> Option<String> {
 }
 
 fn chart(
-    task: &TaskReport,
+    task: &TaskResults,
     kind: &str,
     title: &str,
     lines: &[Line],

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::chart::{open, range};
-use super::html::{escape, fixed};
-use super::scale::{Scale, decimals, ticks};
-use super::style::{colour, marker};
+use crate::report::figures::figure::open;
+use crate::report::figures::scale::{Scale, decimals, range, ticks};
+use crate::report::figures::style::{colour, marker};
+use crate::report::html::{escape, fixed};
 
 const WIDTH: f64 = 460.0;
 const ROW: f64 = 43.0;

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::html::{count, escape, fixed};
-use super::scale::{Scale, decimals, ticks};
-use super::style::{colour, dashes, marker};
+use crate::report::figures::figure::open;
+use crate::report::figures::scale::{Scale, decimals, range, ticks};
+use crate::report::figures::style::{colour, dashes, marker};
+use crate::report::html::{count, escape, fixed};
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 270.0;
@@ -149,25 +150,6 @@ fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
             }
         }
     }
-}
-
-/// The opening of an accessible `<svg>`.
-pub fn open(id: &str, title: &str, description: &str, width: f64, height: f64) -> String {
-    format!(
-        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{}</title><desc id=\"{id}-d\">{}</desc>",
-        escape(title),
-        escape(description)
-    )
-}
-
-/// The smallest and the largest; 0 and 1 when there is nothing.
-pub fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (low, high) = values
-        .filter(|v| v.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
-            (l.min(v), h.max(v))
-        });
-    if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 
 fn ends(ticks: &[f64]) -> (f64, f64) {

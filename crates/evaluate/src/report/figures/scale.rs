@@ -50,6 +50,16 @@ pub fn decimals(ticks: &[f64]) -> usize {
     }
 }
 
+/// The smallest and the largest; 0 and 1 when there is nothing.
+pub fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values
+        .filter(|v| v.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
+    if low <= high { (low, high) } else { (0.0, 1.0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

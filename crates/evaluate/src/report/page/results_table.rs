@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::cells::Cell;
-use super::html::{NONE, count, duration, escape, fixed, percent};
-use super::plan::ReportPlan;
-use super::summary::{MethodSummary, Spread, best_on_dev};
-use super::task::{TaskReport, plain, spread};
+use crate::report::data::cells::Cell;
+use crate::report::data::plan::ReportPlan;
+use crate::report::data::summary::{MethodSummary, Spread, best_on_dev};
+use crate::report::data::task::TaskResults;
+use crate::report::html::{NONE, count, duration, escape, fixed, percent};
+use crate::report::page::parts::{plain, spread};
 
 /// The share of trained parameters that is flagged.
 pub const SHARE_LIMIT: f64 = 0.02;
 
 /// The table as HTML.
-pub fn table(task: &TaskReport, plan: &ReportPlan) -> String {
+pub fn table(task: &TaskResults, plan: &ReportPlan) -> String {
     let secondary: &[(&str, &str, usize)] = match task.metric {
         "mcc" => &[
             ("accuracy", "Accuracy", 3),
@@ -87,7 +88,7 @@ pub fn table(task: &TaskReport, plan: &ReportPlan) -> String {
 }
 
 fn method_row(
-    task: &TaskReport,
+    task: &TaskResults,
     out: &mut String,
     plan: &ReportPlan,
     summary: &MethodSummary,
@@ -161,7 +162,7 @@ fn method_row(
 }
 
 /// The command that fills a hole.
-fn fill(task: &TaskReport, plan: &ReportPlan, method: &str, seeds: &[u64]) -> String {
+fn fill(task: &TaskResults, plan: &ReportPlan, method: &str, seeds: &[u64]) -> String {
     if let Some(why) = &task.info.missing {
         return escape(why);
     }

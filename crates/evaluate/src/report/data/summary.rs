@@ -1,7 +1,8 @@
 //! Cells of one method on one task, over the seeds.
 
-use super::cells::Cell;
-use crate::metrics::Metrics;
+use crate::cell::CellMetrics;
+use crate::metrics::numbers::Metrics;
+use crate::report::data::cells::Cell;
 
 /// Mean and spread of a number over seeds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,7 +61,7 @@ impl<'a> MethodSummary<'a> {
     }
 
     /// The finished cells' numbers.
-    pub fn done(&self) -> impl Iterator<Item = &crate::CellMetrics> {
+    pub fn done(&self) -> impl Iterator<Item = &CellMetrics> {
         self.cells.iter().filter_map(|c| c.metrics.as_ref())
     }
 
@@ -93,7 +94,7 @@ impl<'a> MethodSummary<'a> {
 
 /// What a task is judged by: MCC, or Pearson's correlation where values are predicted.
 pub fn judged_by(summaries: &[MethodSummary]) -> &'static str {
-    let regression = |m: &crate::CellMetrics| matches!(m.test, Metrics::Regression(_));
+    let regression = |m: &CellMetrics| matches!(m.test, Metrics::Regression(_));
     if summaries
         .iter()
         .flat_map(MethodSummary::done)

@@ -1,0 +1,131 @@
+//! Every number that is measured of one split.
+
+use serde::{Deserialize, Serialize};
+
+/// What can be said about the predictions of one split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Metrics {
+    /// Of classes, or of several labels at once.
+    Classification(Classification),
+    /// Of measured values.
+    Regression(Regression),
+}
+
+/// Metrics of predicted classes or labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// Rows.
+    pub n: u64,
+    /// Matthews correlation coefficient (Gorodkin's for more than two classes; several labels: mean over the
+    /// labels). 0 when all predictions, or all labels, are the same, as in scikit-learn.
+    pub mcc: Option<f64>,
+    /// Share of rows that are right (several labels: right in every one).
+    pub accuracy: Option<f64>,
+    /// Mean of the classes' F1.
+    pub f1_macro: Option<f64>,
+    /// Mean of the classes' precision.
+    pub precision: Option<f64>,
+    /// Mean of the classes' recall.
+    pub recall: Option<f64>,
+    /// Area under the ROC curve: of the second of two classes, else the mean of one-vs-rest over the classes.
+    pub auroc: Option<f64>,
+    /// Average precision, averaged as `auroc`.
+    pub auprc: Option<f64>,
+    /// Brier score: mean squared distance to the truth; for more than two classes summed over the classes (0 to 2).
+    pub brier: Option<f64>,
+    /// Counts, truth in rows and predictions in columns; empty for several labels at once.
+    pub confusion_matrix: Vec<Vec<u64>>,
+    /// Each class or label against the rest.
+    pub per_class: Vec<PerClass>,
+}
+
+/// One class or label against the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PerClass {
+    /// Its name.
+    pub name: String,
+    /// Of this class, and said so.
+    pub true_positives: u64,
+    /// Not of this class, but said so.
+    pub false_positives: u64,
+    /// Of this class, but not said so.
+    pub false_negatives: u64,
+    /// Not of this class, and not said so.
+    pub true_negatives: u64,
+    /// Undefined when nothing was said to be of this class.
+    pub precision: Option<f64>,
+    /// Undefined when nothing is of this class.
+    pub recall: Option<f64>,
+    /// Undefined when nothing is, and nothing was said to be, of this class.
+    pub f1: Option<f64>,
+}
+
+/// Metrics of predicted values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Regression {
+    /// Rows.
+    pub n: u64,
+    /// Mean squared error.
+    pub mse: Option<f64>,
+    /// Mean absolute error.
+    pub mae: Option<f64>,
+    /// Coefficient of determination.
+    pub r2: Option<f64>,
+    /// Pearson's correlation; undefined when truth or prediction is constant.
+    pub pearson: Option<f64>,
+    /// Spearman's rank correlation, ties at their mean rank; undefined as `pearson`.
+    pub spearman: Option<f64>,
+}
+
+impl Metrics {
+    /// Every metric's name, in the order of the tables.
+    pub const NAMES: [&'static str; 13] = [
+        "mcc",
+        "accuracy",
+        "f1_macro",
+        "precision",
+        "recall",
+        "auroc",
+        "auprc",
+        "brier",
+        "mse",
+        "mae",
+        "r2",
+        "pearson",
+        "spearman",
+    ];
+
+    /// A metric by its name; `None` where it is undefined or of the other kind.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        match self {
+            Self::Classification(m) => match name {
+                "mcc" => m.mcc,
+                "accuracy" => m.accuracy,
+                "f1_macro" => m.f1_macro,
+                "precision" => m.precision,
+                "recall" => m.recall,
+                "auroc" => m.auroc,
+                "auprc" => m.auprc,
+                "brier" => m.brier,
+                _ => None,
+            },
+            Self::Regression(m) => match name {
+                "mse" => m.mse,
+                "mae" => m.mae,
+                "r2" => m.r2,
+                "pearson" => m.pearson,
+                "spearman" => m.spearman,
+                _ => None,
+            },
+        }
+    }
+
+    /// Rows.
+    pub fn n(&self) -> u64 {
+        match self {
+            Self::Classification(m) => m.n,
+            Self::Regression(m) => m.n,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What a report is made from: the plan of the run, the cells as they lie in its folder, and their summaries.
+
+pub mod cells;
+pub mod folds;
+pub mod plan;
+pub mod rank_pattern;
+pub mod summary;
+pub mod task;

@@ -1,0 +1,38 @@
+//! The result of a task in one sentence.
+
+use crate::report::data::summary::best_on_dev;
+use crate::report::data::task::TaskResults;
+use crate::report::html::{escape, fixed};
+use crate::report::page::parts::spread;
+
+/// The best method on dev and its test result, in one sentence.
+pub fn headline(task: &TaskResults) -> String {
+    let Some(best) = best_on_dev(&task.methods, task.metric) else {
+        return match &task.info.missing {
+            Some(why) => format!("Not run: {}.", escape(why)),
+            None => "No cell has finished yet.".to_string(),
+        };
+    };
+    let Some(test) = best.test(task.metric) else {
+        return "No test rows were scored.".to_string();
+    };
+    let among = task
+        .methods
+        .iter()
+        .filter(|m| m.dev(task.metric).is_some())
+        .count();
+    let chosen = if among > 1 { "the best on dev, " } else { "" };
+    let floor = task.floor().map_or(String::new(), |floor| {
+        format!("; dinucleotide counts alone reach {}", fixed(floor, 3))
+    });
+    format!(
+        "<strong>{}</strong>, {chosen}reaches a test {} of <strong>{}</strong>{}{floor}.",
+        escape(best.method),
+        task.metric_name(),
+        spread(&test, 3),
+        match test.n {
+            1 => " with one seed".to_string(),
+            n => format!(" over {n} seeds"),
+        }
+    )
+}

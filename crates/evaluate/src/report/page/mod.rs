@@ -1,0 +1,11 @@
+//! The page: what the data look like as HTML.
+
+pub mod audit;
+pub mod findings;
+pub mod headline;
+pub mod overview;
+pub mod parts;
+pub mod results_table;
+pub mod section;
+pub mod seeds_table;
+pub mod whole;

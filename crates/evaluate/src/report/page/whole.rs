@@ -1,0 +1,102 @@
+//! The whole page.
+
+use std::fmt::Write as _;
+
+use crate::report::data::cells::Cell;
+use crate::report::data::plan::ReportPlan;
+use crate::report::data::task::TaskResults;
+use crate::report::html::{escape, fixed};
+use crate::report::page::findings::findings;
+use crate::report::page::overview::overview;
+use crate::report::page::parts::items;
+use crate::report::page::results_table::SHARE_LIMIT;
+use crate::report::page::section::section;
+
+const STYLE: &str = include_str!("report.css");
+const DEFINITIONS: &str = include_str!("definitions.html");
+
+/// The page as HTML.
+pub fn page(plan: &ReportPlan, cells: &[Cell]) -> String {
+    let tasks: Vec<TaskResults> = plan
+        .tasks
+        .iter()
+        .enumerate()
+        .map(|(number, info)| TaskResults::new(plan, info, cells, number))
+        .collect();
+    let done = cells.iter().filter(|c| c.metrics.is_some()).count();
+    let name = escape(&plan.name);
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
+        progress(plan, done, cells.len())
+    );
+    if !plan.warnings.is_empty() {
+        let _ = write!(
+            out,
+            "<aside class=\"warnings\" aria-label=\"Warnings\"><h2>Read this first</h2>{}</aside>",
+            items(&plan.warnings)
+        );
+    }
+    out.push_str(&findings(&tasks));
+    if tasks.len() > 1 {
+        out.push_str(&overview(plan, &tasks));
+    }
+    for task in &tasks {
+        out.push_str(&section(task, plan));
+        out.push('\n');
+    }
+    out.push_str(&facts(plan));
+    out.push_str(DEFINITIONS);
+    out.push_str(&reproduce(plan));
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
+}
+
+fn progress(plan: &ReportPlan, done: usize, all: usize) -> String {
+    let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    let matrix = format!(
+        "{} \u{d7} {} \u{d7} {}",
+        count(plan.tasks.len(), "task"),
+        count(plan.methods.len(), "method"),
+        count(plan.seeds.len(), "seed")
+    );
+    if done == all {
+        format!("{matrix}: all {} finished.", count(all, "cell"))
+    } else {
+        format!(
+            "{matrix}: {done} of {} finished. The holes are marked below.",
+            count(all, "cell")
+        )
+    }
+}
+
+fn facts(plan: &ReportPlan) -> String {
+    let mut out = String::from("<section><h2>How it was run</h2><dl class=\"facts\">");
+    let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
+    let known = [
+        ("Pipeline file", plan.pipeline.clone()),
+        ("Seeds", seeds.join(", ")),
+    ];
+    let rows = known
+        .iter()
+        .map(|(k, v)| (*k, v))
+        .chain(plan.facts.iter().map(|(k, v)| (k.as_str(), v)));
+    for (name, value) in rows {
+        let _ = write!(
+            out,
+            "<div><dt>{}</dt><dd>{}</dd></div>",
+            escape(name),
+            escape(value)
+        );
+    }
+    out.push_str("</dl></section>\n");
+    out
+}
+
+fn reproduce(plan: &ReportPlan) -> String {
+    let run = escape(&plan.run.display().to_string());
+    let limit = fixed(100.0 * SHARE_LIMIT, 0);
+    format!(
+        "<section><h2>How to repeat it</h2><pre>lingo-pipe run {0}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
+        escape(&plan.pipeline)
+    )
+}
