@@ -8,6 +8,8 @@
 //! | [`kmer`] | k-mers, overlapping (DNABERT) and not (Nucleotide Transformer) |
 //! | [`bpe`] | byte-pair encoding: training, applying |
 //! | [`dna_tokenizer`] | a scheme ready for use: sequence -> ids of the scheme -> sequence |
+//! | [`train_bpe`], [`train_bpe_from`] | byte-pair encodings learned from sequences or a genome |
+//! | [`special_tokens`] | the special tokens of the tokenizers that this program makes |
 //! | [`tokenizer_json`] | a scheme as a `tokenizer.json` that other tools load, and back |
 //! | [`model_vocabulary`] | the vocabulary, special tokens and limits of a language model |
 //! | [`foreign`] | `tokenizer.json` files of others, through the crate `tokenizers` |
@@ -23,31 +25,26 @@
 
 pub mod bpe;
 pub mod config;
-pub mod decode;
-pub mod dna_tokenizer;
-pub mod embedding_rows;
-pub mod encode;
-pub mod encode_slices;
-pub mod encoder;
+mod dna;
+mod encoding;
 pub mod error;
-pub mod foreign;
-pub mod inspect;
 pub mod kmer;
-pub mod language_prefix;
-pub mod model_vocabulary;
 pub mod nucleotide;
 pub mod scheme;
-pub mod tokenizer_json;
-pub mod vocabulary_file;
+pub mod special_tokens;
+mod vocabulary;
 
-pub use bpe::{train_bpe, train_bpe_from};
 pub use config::{TokenizeConfig, VocabularyMap};
-pub use decode::Decoder;
-pub use dna_tokenizer::DnaTokenizer;
-pub use encode::{encode, encode_with};
-pub use encode_slices::{Slice, Slices, encode_slices};
-pub use encoder::{Encoded, Encoder};
+pub use dna::dna_tokenizer::DnaTokenizer;
+pub use dna::train_bpe::{train_bpe, train_bpe_from};
+pub use dna::{dna_tokenizer, tokenizer_json};
+pub use encoding::decode::Decoder;
+pub use encoding::encode::{encode, encode_with};
+pub use encoding::encode_slices::{Slice, Slices, encode_slices};
+pub use encoding::encoder::{Encoded, Encoder};
+pub use encoding::inspect::{Inspection, TokenUse, inspect};
+pub use encoding::{decode, encode, encode_slices, encoder, inspect, language_prefix};
 pub use error::Error;
-pub use inspect::{Inspection, TokenUse, inspect};
-pub use model_vocabulary::ModelVocabulary;
 pub use scheme::Scheme;
+pub use vocabulary::model_vocabulary::ModelVocabulary;
+pub use vocabulary::{embedding_rows, foreign, model_vocabulary, vocabulary_file};

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::vocabulary::N;
+use crate::bpe::vocabulary::N;
 use crate::nucleotide::base_index;
 
 /// Two tokens side by side.

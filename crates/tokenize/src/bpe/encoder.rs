@@ -6,10 +6,10 @@
 //! was given up once is never tried again, which bounds the work by the length of the run. (The method of the crate
 //! `bpe` by van Antwerpen and Neubeck, with tables for the alphabet of DNA.)
 
-use super::longest_match::LongestMatch;
-use super::neighbours::Neighbours;
-use super::packed::Packed;
-use super::vocabulary::{N, Vocabulary};
+use crate::bpe::longest_match::LongestMatch;
+use crate::bpe::neighbours::Neighbours;
+use crate::bpe::packed::Packed;
+use crate::bpe::vocabulary::{N, Vocabulary};
 
 /// No token is shorter.
 const NONE: u32 = u32::MAX;
@@ -136,7 +136,7 @@ mod tests {
     use tokenizers::Model as _;
 
     use super::*;
-    use crate::bpe::merging;
+    use crate::bpe::merging::merging;
     use crate::bpe::vocabulary::tests::regular;
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The longest token at a place of a run: a table over the next eight bases, and a tree for what is longer.
 
-use super::packed::{Packed, code};
-use super::vocabulary::Vocabulary;
+use crate::bpe::packed::{Packed, code};
+use crate::bpe::vocabulary::Vocabulary;
 
 /// Bases that the table looks at.
 const DEPTH: usize = 8;
@@ -32,7 +32,7 @@ impl LongestMatch {
         let bases = |text: &str| text.bytes().map(code).collect::<Vec<_>>();
         let tokens = (0..)
             .zip(&vocabulary.texts)
-            .filter(|(id, _)| *id != super::vocabulary::N);
+            .filter(|(id, _)| *id != crate::bpe::vocabulary::N);
         let mut ends = Vec::new();
         for (id, text) in tokens {
             let mut at = 0;

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::vocabulary::{ALPHABET, Vocabulary};
+use crate::bpe::vocabulary::{ALPHABET, Vocabulary};
 
 /// Above so many tokens (8 MiB of bits) the forbidden neighbours stay intervals.
 const MOST_FOR_BITS: usize = 1 << 13;

@@ -12,8 +12,8 @@ use std::collections::{BinaryHeap, HashMap};
 use lingo_artifact::progress::Progress;
 use rayon::prelude::*;
 
-use super::corpus::{Beside, Cell, Corpus, Pair, Part};
-use super::vocabulary::ALPHABET;
+use crate::bpe::corpus::{Beside, Cell, Corpus, Pair, Part};
+use crate::bpe::vocabulary::ALPHABET;
 
 /// Places below which a merge is not worth waking other threads for.
 const WORTH_THREADS: usize = 1 << 11;

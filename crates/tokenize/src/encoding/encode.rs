@@ -10,12 +10,12 @@ use rayon::prelude::*;
 
 use crate::bpe::Bpe;
 use crate::config::TokenizeConfig;
-use crate::dna_tokenizer::DnaTokenizer;
-use crate::encoder::{Encoded, Encoder};
+use crate::dna::dna_tokenizer::DnaTokenizer;
+use crate::encoding::encoder::{Encoded, Encoder};
 use crate::error::Error;
-use crate::model_vocabulary::ModelVocabulary;
 use crate::scheme::Scheme;
-use crate::tokenizer_json::SPECIAL_COUNT;
+use crate::special_tokens::SPECIAL_COUNT;
+use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
 /// Examples between two pieces of news.
 const BATCH: usize = 8192;

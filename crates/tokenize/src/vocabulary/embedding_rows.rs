@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use lingo_artifact::vocabulary::NewRows;
 
 use crate::config::VocabularyMap;
-use crate::dna_tokenizer::DnaTokenizer;
+use crate::dna::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
-use crate::model_vocabulary::ModelVocabulary;
 use crate::nucleotide::base_index;
-use crate::tokenizer_json::SPECIAL_COUNT;
+use crate::special_tokens::SPECIAL_COUNT;
+use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
 /// The row of each id of a scheme, and the rows that the model does not have yet.
 #[derive(Clone, Debug, PartialEq)]

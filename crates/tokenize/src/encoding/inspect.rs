@@ -7,7 +7,7 @@ use lingo_artifact::example::Examples;
 use lingo_artifact::tokens::Tokens;
 use serde::Serialize;
 
-use crate::decode::Decoder;
+use crate::encoding::decode::Decoder;
 
 /// How many tokens are listed as the longest and as the most frequent.
 const LISTED: usize = 10;

@@ -5,9 +5,9 @@
 
 mod windows;
 
+use crate::kmer::windows::{BLOCK, indices_of_block};
 use crate::nucleotide::{BASES, base_index};
 use crate::scheme::KmerScheme;
-use windows::{BLOCK, indices_of_block};
 
 impl KmerScheme {
     /// How many k-mers there are: 4^k.

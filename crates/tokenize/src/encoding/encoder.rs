@@ -8,13 +8,13 @@ use lingo_artifact::vocabulary::Encoding;
 
 use crate::bpe::Bpe;
 use crate::config::{TokenizeConfig, VocabularyMap};
-use crate::dna_tokenizer::DnaTokenizer;
-use crate::embedding_rows::EmbeddingRows;
+use crate::dna::dna_tokenizer::DnaTokenizer;
+use crate::encoding::language_prefix::LanguagePrefix;
 use crate::error::Error;
-use crate::language_prefix::LanguagePrefix;
-use crate::model_vocabulary::ModelVocabulary;
 use crate::nucleotide::letters;
 use crate::scheme::Scheme;
+use crate::vocabulary::embedding_rows::EmbeddingRows;
+use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
 /// The family whose pairs are one text under a language prefix: nothing stands between the sequences.
 const CAUSAL_FAMILY: &str = "opt";

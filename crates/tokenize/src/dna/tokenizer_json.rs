@@ -9,15 +9,10 @@ use lingo_artifact::atomic;
 use serde_json::{Map, Value, json};
 
 use crate::bpe::Bpe;
-use crate::dna_tokenizer::DnaTokenizer;
+use crate::dna::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
 use crate::scheme::KmerScheme;
-
-/// The special tokens, ids 0 to 4.
-pub const SPECIAL_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-
-/// How many ids of the exported tokenizer come before those of the scheme.
-pub const SPECIAL_COUNT: u32 = SPECIAL_TOKENS.len() as u32;
+use crate::special_tokens::SPECIAL_TOKENS;
 
 impl DnaTokenizer {
     /// The text of a `tokenizer.json`.

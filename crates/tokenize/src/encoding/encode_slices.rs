@@ -10,12 +10,12 @@ use lingo_artifact::{Label, LabelKind, Split, Strand};
 use rayon::prelude::*;
 
 use crate::config::TokenizeConfig;
-use crate::dna_tokenizer::DnaTokenizer;
-use crate::encode::{Named, collect};
-use crate::encoder::{Encoded, Encoder};
+use crate::dna::dna_tokenizer::DnaTokenizer;
+use crate::encoding::encode::{Named, collect};
+use crate::encoding::encoder::{Encoded, Encoder};
 use crate::error::Error;
-use crate::model_vocabulary::ModelVocabulary;
 use crate::nucleotide::reverse_complement;
+use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
 /// The class of what has no label.
 pub const UNLABELLED: &str = "unlabelled";

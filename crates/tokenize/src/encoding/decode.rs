@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::dna_tokenizer::DnaTokenizer;
-use crate::encoder::{Dna, Encoder};
+use crate::dna::dna_tokenizer::DnaTokenizer;
+use crate::encoding::encoder::{Dna, Encoder};
 use crate::error::Error;
-use crate::model_vocabulary::ModelVocabulary;
+use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
 /// Undoes an [`Encoder`]: special tokens and prefix off, rows of the embedding back to DNA.
 pub struct Decoder<'a> {

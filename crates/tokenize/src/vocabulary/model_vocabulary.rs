@@ -7,12 +7,12 @@ use lingo_artifact::digest::Digest;
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
-use crate::dna_tokenizer::DnaTokenizer;
+use crate::dna::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
-use crate::foreign;
 use crate::scheme::KmerScheme;
-use crate::tokenizer_json::SPECIAL_COUNT;
-use crate::vocabulary_file::VocabularyFile;
+use crate::special_tokens::SPECIAL_COUNT;
+use crate::vocabulary::foreign;
+use crate::vocabulary::vocabulary_file::VocabularyFile;
 
 /// What `tokenizer.json` and `config.json` of a model say about its tokens.
 #[derive(Clone)]
