@@ -46,7 +46,8 @@ impl Stream {
         if bound == 0 {
             return 0;
         }
-        // Values under it would make some remainders more likely than others; it is less than `bound`, so it is seldom asked for.
+        // Values below this are skipped, because with them some remainders would be more likely than others. It is less
+        // than `bound`, so it has to be worked out only for the few values that are below `bound` themselves.
         let skip = || bound.wrapping_neg() % bound;
         loop {
             let x = self.next_u64();

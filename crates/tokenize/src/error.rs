@@ -22,7 +22,7 @@ pub enum Error {
     Scheme {
         /// As it was given.
         scheme: String,
-        /// What is wrong, and what would do.
+        /// What is wrong, and what would be right.
         message: String,
     },
     /// The language prefix cannot be filled in.

@@ -116,7 +116,7 @@ impl BpeScheme {
             _ => Err(Error::Scheme {
                 scheme: format!("bpe:{vocab_size}"),
                 message: format!(
-                    "the vocabulary must have {MIN_BPE_VOCABULARY} tokens or more: five special ones, A, C, G, T, N, and what is merged"
+                    "the vocabulary must have {MIN_BPE_VOCABULARY} tokens or more: five special tokens, A, C, G, T, N, and at least one merged token"
                 ),
             }),
         }

@@ -437,7 +437,7 @@ fn a_stored_encoding_that_contradicts_itself_is_refused() {
     t(&|e| e.scheme = "codons".into(), "scheme `codons`");
     t(
         &|e| e.tokens[1].1 = ROWS,
-        "id 2104 is outside its 2104 rows",
+        "it uses id 2104, but model and new rows together have 2104 rows",
     );
     t(&|e| e.before[0] = u32::MAX, "id 4294967295");
     let new = |v: u32| {
@@ -446,7 +446,7 @@ fn a_stored_encoding_that_contradicts_itself_is_refused() {
             composition: vec![vec![v]],
         })
     };
-    t(&|e| e.new_rows = new(1), "beyond the 1 trained ones");
+    t(&|e| e.new_rows = new(1), "beyond the 1 that there are");
     t(
         &|e| {
             e.scheme = "model".into();
@@ -523,7 +523,7 @@ fn a_model_folder_that_is_not_whole_is_refused_by_name() {
     );
     t(
         write("tokenizer.json", "{\"model\":{}}"),
-        &["tokenizer.json", "no tokenizer.json"],
+        &["tokenizer.json", "cannot be used as a tokenizer.json"],
     );
     t(write("config.json", "{"), &["config.json"]);
     t(

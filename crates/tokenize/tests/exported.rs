@@ -93,8 +93,8 @@ fn a_foreign_tokenizer_is_refused() {
         let message = DnaTokenizer::from_json(text).unwrap_err();
         assert!(message.contains(expected), "{message}");
     }
-    let foreign = "not of a DNA scheme";
-    t("{", "no JSON");
+    let foreign = "lingo-pipe did not write it";
+    t("{", "not JSON");
     t("{}", foreign);
     t(r#"{"model":{"vocab":[]}}"#, foreign);
     t(r#"{"model":{"vocab":{}}}"#, foreign);

@@ -113,7 +113,7 @@ fn another_vocabulary_is_refused_with_its_file() {
         Ok(_) => String::new(),
     };
     assert!(
-        message.contains("vocab.txt: it is no vocabulary of k-mers"),
+        message.contains("vocab.txt: it is not a vocabulary of k-mers"),
         "{message}"
     );
 }

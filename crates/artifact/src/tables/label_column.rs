@@ -72,7 +72,7 @@ pub(crate) fn read(
         Some(row) => Err(Error::invalid(
             path,
             format!(
-                "row {}: the label {} is outside what its metadata says: {kind}",
+                "row {}: the label {} does not fit the file's metadata, which says that labels are {kind}",
                 row + 1,
                 labels[row],
             ),
@@ -80,7 +80,7 @@ pub(crate) fn read(
     }
 }
 
-/// More classes than this nobody names by number; without a bound, one wrong cell would fill the memory.
+/// The most classes of a table that numbers them; without a bound, one wrong cell would fill the memory.
 const MOST_CLASSES: u64 = 1 << 16;
 
 fn infer(path: &Path, table: &Table) -> Result<LabelKind> {
@@ -90,7 +90,7 @@ fn infer(path: &Path, table: &Table) -> Result<LabelKind> {
             return Err(Error::invalid(
                 path,
                 format!(
-                    "row {}: the label {} is no class, which are counted from 0 (at most {MOST_CLASSES} of them); write measured values with a decimal point",
+                    "row {}: the label {} is too large for a class number (classes are counted from 0, and there are at most {MOST_CLASSES}); if labels are measured values, write them with a decimal point",
                     row + 1,
                     classes[row]
                 ),
@@ -122,7 +122,7 @@ mod tests {
             let text = format!("label,logits\n0,0.5 0.5\n{label},0.5 0.5\n");
             std::fs::write(&path, text).unwrap();
             let message = Predictions::read(&path).unwrap_err().to_string();
-            let told = format!("row 2: the label {label} is no class");
+            let told = format!("row 2: the label {label} is too large for a class number");
             assert!(message.contains(&told), "{message}");
         }
     }

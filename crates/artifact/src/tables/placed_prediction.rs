@@ -1,4 +1,4 @@
-//! Predictions on intervals whose truth nobody knows: a table of places and probabilities, made by `predict`.
+//! Predictions on intervals whose true label nobody knows: a table of places and probabilities, made by `predict`.
 //!
 //! It has no `label` and no `logits`, so that it cannot be scored by mistake.
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::tables::example::row::Interval;
 use crate::tables::table::write as table;
 
-/// What a model says of one interval.
+/// What a model predicts for one interval.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
     /// The name of a class, or of several.

@@ -97,7 +97,7 @@ impl Predictions {
         } else {
             (1..=t.height()).map(|i| i.to_string()).collect()
         };
-        // In a text table a class that no row has still has its logit.
+        // In a text table, a class that no row is labelled with still has a logit in every row.
         let (mut labels, values) = label_column::read(path, &t, kind)?;
         if let LabelKind::Classes(names) = &mut labels {
             let width = logits.iter().map(Vec::len).max().unwrap_or(0);

@@ -25,9 +25,9 @@ const UNITS: [(&str, u64); 11] = [
 ];
 
 impl ByteSize {
-    /// Under this nothing works: buffers alone take as much.
+    /// The least that works: buffers alone take as much.
     pub const LEAST: Self = Self(32_000_000);
-    /// Where nothing is said: a human genome in plain text fits.
+    /// The default: a human genome in plain text fits.
     pub const DEFAULT: Self = Self(4_000_000_000);
 
     /// The bytes.
@@ -57,14 +57,15 @@ impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is no amount of memory; write it as 500MB, 2GB or 1.5GiB");
+        let bad =
+            || format!("`{text}` is not an amount of memory; write it as 500MB, 2GB or 1.5GiB");
         let (number, unit) = UNITS
             .iter()
             .find_map(|(name, unit)| Some((text.trim().strip_suffix(name)?, *unit)))
             .ok_or_else(bad)?;
         let number: f64 = number.trim().parse().map_err(|_| bad())?;
         let bytes = number * unit as f64;
-        // Beyond 2^63 no machine follows, and a float no longer counts bytes.
+        // No machine has more than 2^63 bytes, and a float that large cannot count single ones.
         if !bytes.is_finite() || !(0.0..9e18).contains(&bytes) {
             return Err(bad());
         }
@@ -167,10 +168,10 @@ mod tests {
             let message = text.parse::<ByteSize>().unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
-        t("2 gigs", "`2 gigs` is no amount of memory");
-        t("", "is no amount of memory");
-        t("-2GB", "is no amount of memory");
-        t("1e300GB", "is no amount of memory");
+        t("2 gigs", "`2 gigs` is not an amount of memory");
+        t("", "is not an amount of memory");
+        t("-2GB", "is not an amount of memory");
+        t("1e300GB", "is not an amount of memory");
         t("2MB", "at least 32MB");
         assert!(serde_json::from_str::<ByteSize>("17").is_err());
     }

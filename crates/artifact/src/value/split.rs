@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// What is learned from.
+    /// The rows that are learned from.
     Train,
-    /// What selects the checkpoint.
+    /// The rows on which the checkpoint is chosen.
     Dev,
-    /// What the report shows.
+    /// The rows that the reported results are measured on.
     Test,
 }
 

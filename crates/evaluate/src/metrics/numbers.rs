@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What can be said about the predictions of one split.
+/// All metrics of one split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Metrics {
@@ -45,19 +45,19 @@ pub struct Classification {
 pub struct PerClass {
     /// Its name.
     pub name: String,
-    /// Of this class, and said so.
+    /// Rows of this class that were predicted as it.
     pub true_positives: u64,
-    /// Not of this class, but said so.
+    /// Rows of other classes that were predicted as this one.
     pub false_positives: u64,
-    /// Of this class, but not said so.
+    /// Rows of this class that were predicted as another.
     pub false_negatives: u64,
-    /// Not of this class, and not said so.
+    /// Rows of other classes that were predicted as another.
     pub true_negatives: u64,
-    /// Undefined when nothing was said to be of this class.
+    /// Undefined when no row was predicted as this class.
     pub precision: Option<f64>,
-    /// Undefined when nothing is of this class.
+    /// Undefined when no row is of this class.
     pub recall: Option<f64>,
-    /// Undefined when nothing is, and nothing was said to be, of this class.
+    /// Undefined when no row is of this class and none was predicted as it.
     pub f1: Option<f64>,
 }
 

@@ -16,7 +16,7 @@ pub type Pair = (u32, u32);
 pub trait Cell: Copy + Eq + Send + Sync + 'static {
     /// Between two runs.
     const BREAK: Self;
-    /// The first cell of what became the right part of a token.
+    /// Marks the cell where a token began that is now the right part of a longer one.
     const INSIDE: Self;
     /// Ids are below this.
     const MOST: u32;
@@ -150,14 +150,14 @@ pub struct Part<C> {
     right: Beside,
 }
 
-/// What was found beside the places of a merge.
+/// The tokens that stand on one side of the places where a pair was merged.
 #[derive(Default)]
 pub struct Beside {
     /// How often each token was there, by id.
     counts: Vec<u32>,
     /// The ids that were there at all.
     seen: Vec<u32>,
-    /// Each with the place of the new pair.
+    /// Each token that was there, with the place of the pair that it now forms with the new token.
     places: Vec<(u32, u32)>,
 }
 
@@ -305,7 +305,7 @@ impl<C: Cell> Part<C> {
         }
     }
 
-    /// What the last merge found before and behind the new token.
+    /// The tokens that the last merge found before and behind the new one.
     pub fn beside(&self) -> (&Beside, &Beside) {
         (&self.left, &self.right)
     }

@@ -11,7 +11,7 @@ use crate::bpe::neighbours::Neighbours;
 use crate::bpe::packed::Packed;
 use crate::bpe::vocabulary::{N, Vocabulary};
 
-/// No token is shorter.
+/// Stands for "there is no shorter token".
 const NONE: u32 = u32::MAX;
 
 /// Tables for one vocabulary.
@@ -31,12 +31,12 @@ struct Token {
 #[derive(Default)]
 pub struct Scratch {
     run: Packed,
-    /// One bit a place: set where no row of tokens goes on from.
+    /// One bit for each place of the run: set once no sequence of tokens leads from there to the end.
     given_up: Vec<u64>,
 }
 
 impl Encoder {
-    /// `None` for a vocabulary that is not regular: merging takes other ways there.
+    /// `None` for a vocabulary that is not regular ([`Vocabulary::is_regular`]): its texts have to be merged.
     pub fn new(vocabulary: &Vocabulary) -> Option<Self> {
         if !vocabulary.is_regular() {
             return None;
@@ -94,7 +94,7 @@ impl Encoder {
                     }
                     None => {
                         given_up[place / 64] |= 1 << (place % 64);
-                        // There is a row of tokens for each run, so something is left to take back.
+                        // Every run can be encoded, so there is a token left to take back.
                         let Some(last) = ids.pop() else { return };
                         let last = &self.tokens[last as usize];
                         place -= last.bases as usize;
@@ -105,7 +105,8 @@ impl Encoder {
         }
     }
 
-    /// The longest of a token and those it begins with that fits between `last` and a place that was not given up.
+    /// Of `candidate` and the shorter tokens that it begins with, the longest that may follow `last` and does not end at a
+    /// place that was given up.
     #[inline]
     fn fitting(
         &self,

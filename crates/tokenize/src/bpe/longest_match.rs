@@ -6,7 +6,8 @@ use crate::bpe::vocabulary::Vocabulary;
 /// Bases that the table looks at.
 const DEPTH: usize = 8;
 
-/// Set in an entry of the table where tokens longer than [`DEPTH`] begin so: the rest is a node.
+/// Set in a table entry when some token begins with these [`DEPTH`] bases and is longer: the other bits are the node of
+/// the tree where the search goes on.
 const DEEPER: u32 = 1 << 31;
 
 /// Finds the longest token that the bases of a run begin with, from any place on.
@@ -19,7 +20,7 @@ pub struct LongestMatch {
 
 #[derive(Clone, Copy, Default)]
 struct Node {
-    /// The node of each base behind this prefix; 0, the root, where no token goes on so.
+    /// For each base, the node of this prefix with the base added; 0 (the root) when no token begins like that.
     children: [u32; 4],
     /// The longest token that this prefix begins with.
     token: u32,
@@ -82,7 +83,8 @@ impl LongestMatch {
         Self { table, nodes }
     }
 
-    /// The longest token from `start` on; behind the end of the run there seem to be As.
+    /// The longest token from `start` on. Places behind the end of the run look like As, so the token found may run past
+    /// the end; the caller checks.
     #[inline]
     pub fn at(&self, run: &Packed, start: usize) -> u32 {
         let entry = self.table[(run.window(start) & ((1 << (2 * DEPTH)) - 1)) as usize];

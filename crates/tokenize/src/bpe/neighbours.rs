@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::bpe::vocabulary::{ALPHABET, Vocabulary};
 
-/// Above so many tokens (8 MiB of bits) the forbidden neighbours stay intervals.
+/// Vocabularies with more tokens keep the forbidden neighbours as intervals: the square of bits would take over 8 MiB.
 const MOST_FOR_BITS: usize = 1 << 13;
 
 /// For each token on the left, which tokens may not follow it.
@@ -20,7 +20,7 @@ pub struct Neighbours {
 }
 
 enum Forbidden {
-    /// For few enough tokens.
+    /// A square of bits, for up to [`MOST_FOR_BITS`] tokens.
     Bits(Bits),
     /// Sorted, disjoint intervals of columns for each token, ends excluded; where those of each token begin.
     Intervals {
@@ -70,7 +70,7 @@ impl Neighbours {
 }
 
 /// A square of bits without equal rows and columns: many tokens have the same neighbours, and the smaller the square,
-/// the more of it stays near the core.
+/// the more of it stays in the processor's cache.
 struct Bits {
     /// For each token on the left, where its row begins.
     starts: Vec<u32>,

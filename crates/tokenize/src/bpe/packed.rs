@@ -28,7 +28,7 @@ impl Packed {
         self.len = 0;
         let (chunks, rest) = sequence.as_chunks::<PER_WORD>();
         for chunk in chunks {
-            // Without a branch a letter, so that the compiler compares many at once.
+            // No branch for each letter, so that the compiler can compare many at once.
             if !chunk.iter().fold(true, |all, b| all & is_base(*b)) {
                 return self.finish(chunk);
             }
@@ -67,7 +67,7 @@ impl Packed {
         let shift = 2 * (start % PER_WORD);
         let at = start / PER_WORD;
         let low = self.words[at] >> shift;
-        // Shifted twice: a shift by 64 would be none.
+        // Shifted in two steps, because a shift by 64 at once would overflow.
         low | self.words[at + 1] << 1 << (63 - shift)
     }
 }

@@ -15,15 +15,15 @@ use rayon::prelude::*;
 use crate::bpe::corpus::{Beside, Cell, Corpus, Pair, Part};
 use crate::bpe::vocabulary::ALPHABET;
 
-/// Places below which a merge is not worth waking other threads for.
+/// A merge at fewer places than this is done by one thread: waking the others would take longer.
 const WORTH_THREADS: usize = 1 << 11;
 
-/// Merges between two pieces of news.
+/// How many merges are learned between two reports of progress.
 const NEWS: usize = 64;
 
 /// Learns up to `most` merges, as pairs of ids: the letters' are 0 to 4, each merge makes the next.
 pub fn learn<C: Cell>(corpus: Corpus<C>, most: usize, progress: &dyn Progress) -> Vec<Pair> {
-    // From outside of the pool each merge would wake it and wait for it.
+    // Inside the pool from the start; called from outside, every merge would have to wake the pool and wait for it.
     rayon::scope(|_| learn_in_pool(corpus, most, progress))
 }
 
@@ -48,14 +48,14 @@ fn learn_in_pool<C: Cell>(corpus: Corpus<C>, most: usize, progress: &dyn Progres
 
 struct Trainer<C> {
     parts: Vec<Part<C>>,
-    /// The cells of each id.
+    /// How many cells a token of each id covers.
     widths: Vec<u32>,
     /// How often each pair stands side by side, of those that reached the threshold.
     counts: HashMap<Pair, u64>,
     /// For each token, what stands before it and behind it in those pairs.
     before: Vec<Vec<u32>>,
     behind: Vec<Vec<u32>>,
-    /// Those pairs by counts that may have fallen since.
+    /// Those pairs, the most frequent first, by a count that may have fallen since it was noted.
     queue: BinaryHeap<(u64, Reverse<Pair>)>,
     threshold: u64,
     /// What was found before and behind the new token; the storage is used again from merge to merge.

@@ -46,7 +46,7 @@ impl Vocabulary {
             let id = |part: &String| {
                 ids.get(part).copied().ok_or_else(|| {
                     Error::Encoding(format!(
-                        "the merge `{left} {right}` joins `{part}`, which is no token"
+                        "the merge `{left} {right}` joins `{part}`, which is not a token"
                     ))
                 })
             };
@@ -70,8 +70,9 @@ impl Vocabulary {
         })
     }
 
-    /// Whether each token but the letters is made by one merge only, none holds an N, and each text alone becomes its
-    /// token: what the fast encoder takes for granted. Every vocabulary that a trainer learned is so.
+    /// Whether the fast encoder may be used. It relies on three things: every token but the letters is made by exactly
+    /// one merge, no token holds an N, and encoding the text of a token gives that token. This is true of every
+    /// vocabulary that a trainer learned.
     pub fn is_regular(&self) -> bool {
         let first = ALPHABET.len() as u32;
         let ordered = (first..).zip(&self.steps);
@@ -90,7 +91,8 @@ impl Vocabulary {
     }
 }
 
-/// What merges make of a text of bases when each token is made by one of them only: the order is that of the ids.
+/// Encodes a text of bases by merging, for vocabularies in which one merge makes each token: then the merges' order is
+/// that of the ids they make.
 pub fn merge(text: &str, pairs: &HashMap<(u32, u32), Step>) -> Vec<u32> {
     let letters = text.bytes();
     let mut symbols: Vec<u32> = letters
@@ -188,6 +190,6 @@ pub(super) mod tests {
     #[test]
     fn a_merge_joins_tokens() {
         let message = vocabulary(&[("AA", "A")]).unwrap_err().to_string();
-        assert!(message.contains("`AA`, which is no token"), "{message}");
+        assert!(message.contains("`AA`, which is not a token"), "{message}");
     }
 }

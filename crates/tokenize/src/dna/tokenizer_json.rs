@@ -105,8 +105,9 @@ impl DnaTokenizer {
     /// # Errors
     /// What is wrong with the text.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))?;
-        let foreign = || "it is not of a DNA scheme of lingo-pipe; use it as a model's own tokenizer (scheme `model`)";
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| format!("it is not JSON: {e}"))?;
+        let foreign = || "lingo-pipe did not write it: it belongs to none of the DNA schemes; to use it, take it as a model's own tokenizer (scheme `model`)";
         let model = value.get("model").ok_or_else(foreign)?;
         let vocabulary = model
             .get("vocab")

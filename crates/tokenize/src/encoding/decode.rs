@@ -14,7 +14,7 @@ pub struct Decoder<'a> {
 }
 
 enum Tokens<'a> {
-    /// The id of the scheme that each row stands for, and the texts of those.
+    /// The scheme, which of its ids each row of the embedding stands for, and the text of each id.
     Scheme(&'a DnaTokenizer, HashMap<u32, u32>, Vec<String>),
     Text(&'a ModelVocabulary),
 }

@@ -17,7 +17,7 @@ use crate::scheme::Scheme;
 use crate::special_tokens::SPECIAL_COUNT;
 use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
-/// Examples between two pieces of news.
+/// How many examples are encoded between two reports of progress.
 const BATCH: usize = 8192;
 
 /// Encodes a data set; under scheme `bpe` without a FASTA the merges are learned from its training split first.
@@ -68,7 +68,7 @@ fn train_on(
     Ok(DnaTokenizer::Bpe(bpe))
 }
 
-/// Encodes a data set with a tokenizer that is there already (`None`: what the scheme says).
+/// Encodes a data set with a tokenizer that was trained before; `None` for schemes that need no training.
 ///
 /// # Errors
 /// [`Error::TooLong`] when sequences do not fit and `truncate` is off; [`Error::Unknown`] when the model's own
@@ -169,7 +169,7 @@ pub(crate) fn collect(
     })
 }
 
-/// Under scheme `model`: that the tokenizer knows what it reads.
+/// Refuses, under scheme `model`, what the model's tokenizer mostly does not know.
 fn check_unknown(config: &TokenizeConfig, encoded: &[Encoded]) -> Result<(), Error> {
     if config.scheme != Scheme::Model {
         return Ok(());

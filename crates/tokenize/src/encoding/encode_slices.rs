@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::nucleotide::reverse_complement;
 use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
-/// The class of what has no label.
+/// The name of the one class of slices whose label nobody knows.
 pub const UNLABELLED: &str = "unlabelled";
 
 /// A slice of a genome.
@@ -40,12 +40,11 @@ pub struct Slices {
     pub labels: LabelKind,
 }
 
-/// Encodes slices of a genome; each sequence of the genome is read once, and one is held at a time. Nothing is known of splits: all is
-/// test.
+/// Encodes slices of a genome. Each sequence of the genome is read once, and only one is in memory at a time. Slices
+/// have no split of their own; all are written as test.
 ///
 /// # Errors
-/// As [`crate::encode_with`]; [`Error::Source`] when the genome cannot be read, an interval is not within it among
-/// these cases.
+/// As [`crate::encode_with`]; [`Error::Source`] when the genome cannot be read, or an interval runs past its sequence.
 pub fn encode_slices(
     source: &dyn SequenceSource,
     Slices {
@@ -85,7 +84,7 @@ pub fn encode_slices(
     }
     progress.end("");
     if let Some(chrom) = of_sequence.keys().min() {
-        // The source says what is there.
+        // The source's own error lists the sequences that it has.
         let message = format!("the genome has no sequence `{chrom}`");
         return Err(Error::Source(
             source.fetch(chrom, 0, 0).err().unwrap_or(message.into()),

@@ -19,7 +19,7 @@ use crate::vocabulary::model_vocabulary::ModelVocabulary;
 /// The family whose pairs are one text under a language prefix: nothing stands between the sequences.
 const CAUSAL_FAMILY: &str = "opt";
 
-/// What one example became.
+/// One encoded example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
     /// Rows of the embedding, special tokens and prefix included.
@@ -166,7 +166,7 @@ impl Encoder {
                 let model = ModelVocabulary::load(model_folder)?;
                 if encoding.tokenizer != Some(model.digest) {
                     return Err(Error::Encoding(format!(
-                        "it was made with another tokenizer.json than that of {}",
+                        "it was made with another tokenizer.json than the one in {}",
                         model_folder.display()
                     )));
                 }
@@ -196,8 +196,9 @@ impl Encoder {
             }
             scheme => {
                 rows = encoding.tokens.iter().map(|(_, row)| *row).collect();
-                DnaTokenizer::of(&scheme)
-                    .ok_or_else(|| Error::Encoding(format!("scheme `{scheme}`")))?
+                DnaTokenizer::of(&scheme).ok_or_else(|| {
+                    Error::Encoding(format!("scheme `{scheme}` needs a trained tokenizer"))
+                })?
             }
         };
         let same =
@@ -214,7 +215,7 @@ impl Encoder {
         })
     }
 
-    /// What goes along with the tokens.
+    /// The encoding that is stored beside the tokens, so that others can be encoded in the same way.
     pub fn encoding(&self) -> &Encoding {
         &self.encoding
     }
@@ -254,7 +255,7 @@ impl Encoder {
         })
     }
 
-    /// What the DNA of one sequence or two becomes with all that stands around it.
+    /// The DNA of one sequence or two, cut to fit, with prefix and special tokens around it.
     fn framed(&self, a: &[u32], b: Option<&[u32]>) -> Encoded {
         let e = &self.encoding;
         let between = if b.is_some() { e.between.len() } else { 0 };
@@ -363,7 +364,7 @@ fn written_tokens(dna: &DnaTokenizer, rows: &[u32]) -> Vec<(String, u32)> {
         .collect()
 }
 
-/// That every id of a stored encoding is a row of the model or a new one.
+/// Refuses a stored encoding that uses an id beyond the rows of the model and the new ones.
 fn check_ids(e: &Encoding) -> Result<(), Error> {
     let new = e.new_rows.as_ref();
     let rows = u64::from(e.model_vocab_size) + new.map_or(0, |n| n.composition.len() as u64);
@@ -376,13 +377,13 @@ fn check_ids(e: &Encoding) -> Result<(), Error> {
         .chain(tokens);
     if let Some(id) = ids.find(|id| u64::from(**id) >= rows) {
         return Err(Error::Encoding(format!(
-            "id {id} is outside its {rows} rows"
+            "it uses id {id}, but model and new rows together have {rows} rows"
         )));
     }
     match new {
         Some(n) if n.composition.iter().flatten().any(|v| *v >= n.trained) => {
             Err(Error::Encoding(format!(
-                "a new row is composed of a vector beyond the {} trained ones",
+                "a new row is the sum of trained vectors, and one of these is beyond the {} that there are",
                 n.trained
             )))
         }

@@ -15,7 +15,8 @@ impl KmerScheme {
         4u32.pow(self.k() as u32)
     }
 
-    /// Whether tails and the neighbourhood of an N are written base by base.
+    /// Whether the scheme has single bases as tokens too: they stand at the end of a sequence and beside an N, where no
+    /// whole k-mer fits.
     pub fn has_single_bases(self) -> bool {
         self.stride() > 1
     }
@@ -103,7 +104,7 @@ impl KmerScheme {
         }
     }
 
-    /// Overlapping windows of letters some of which may be no base.
+    /// Overlapping windows of a stretch in which some letters may not be bases.
     fn windows_with_n(self, letters: &[u8], ids: &mut Vec<u32>) {
         let (mut index, mut bases) = (0, 0);
         for (i, letter) in letters.iter().enumerate() {

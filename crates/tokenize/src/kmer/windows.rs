@@ -6,7 +6,7 @@ pub const BLOCK: usize = 256;
 /// The longest k-mer.
 const MOST: usize = crate::scheme::MAX_K as usize;
 
-/// Bases that a block of windows looks at.
+/// How many letters the windows of one block cover.
 const BASES: usize = BLOCK + MOST - 1;
 
 /// Indices of the windows of `K` bases that begin at the first [`BLOCK`] letters, in the order A < C < G < T, and how
@@ -32,7 +32,7 @@ pub fn indices_of_block<const K: usize>(letters: &[u8], indices: &mut [u16; BLOC
     if !all_bases {
         return 0;
     }
-    // Two bases, then four, in a byte; then what is missing to K.
+    // Codes of two bases in a byte, then of four; K is put together from these.
     let twos = joined::<2, 1>(&ones);
     let fours = joined::<4, 2>(&twos);
     let at = |codes: &[u8; BASES], i: usize| u16::from(codes[i]);

@@ -11,7 +11,7 @@ use tokenizers::Tokenizer;
 /// # Errors
 /// What is wrong with it.
 pub fn load(text: &[u8]) -> Result<(Tokenizer, Value), String> {
-    // Looked at first: `tokenizers` panics over what is no JSON inside its decoder.
+    // Parsed here first, because `tokenizers` panics over some texts that are not valid JSON.
     let value: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     check_merges(&value)?;
     check_template(value.get("post_processor").unwrap_or(&Value::Null))?;
@@ -27,11 +27,15 @@ pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-        format!("it is broken ({})", said.unwrap_or("no more is known"))
+        format!(
+            "the file is broken ({})",
+            said.unwrap_or("the reason is not known")
+        )
     })
 }
 
-/// That merges join tokens to tokens: `tokenizers` writes past its buffer where a part is longer than every token.
+/// Refuses merges whose parts, or whose result, are not in the vocabulary: where a part is longer than every token,
+/// `tokenizers` writes past the end of its buffer.
 fn check_merges(value: &Value) -> Result<(), String> {
     let model = |key: &str| value.get("model").and_then(|model| model.get(key));
     let (Some(Value::Object(vocabulary)), Some(Value::Array(merges))) =
@@ -53,7 +57,7 @@ fn check_merges(value: &Value) -> Result<(), String> {
             _ => None,
         };
         let Some((left, right)) = parts else {
-            return Err(format!("merge {} is no pair of tokens: {merge}", i + 1));
+            return Err(format!("merge {} is not a pair of tokens: {merge}", i + 1));
         };
         let prefix = prefix.unwrap_or_default();
         let joined = right
@@ -62,7 +66,7 @@ fn check_merges(value: &Value) -> Result<(), String> {
         let known = joined.is_some_and(|joined| tokens.contains(joined.as_str()));
         if !known || !tokens.contains(left) || !tokens.contains(right) {
             return Err(format!(
-                "merge {} joins `{left}` and `{right}`, but one of them, or what they make, is not in `vocab`",
+                "merge {} joins `{left}` and `{right}`, but one of the two, or the token that they make together, is not in `vocab`",
                 i + 1
             ));
         }
@@ -70,7 +74,7 @@ fn check_merges(value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// That a template of special tokens says what each of them is: `tokenizers` looks them up without asking.
+/// Refuses a template that uses a special token without defining it: `tokenizers` panics on the missing entry.
 fn check_template(processor: &Value) -> Result<(), String> {
     if let Some(Value::Array(processors)) = processor.get("processors") {
         processors.iter().try_for_each(check_template)?;
@@ -83,7 +87,7 @@ fn check_template(processor: &Value) -> Result<(), String> {
             && known.and_then(|known| known.get(name)).is_none()
         {
             return Err(format!(
-                "`post_processor` puts `{name}` around sequences, which is not in its `special_tokens`"
+                "`post_processor` puts the token `{name}` around sequences, but its `special_tokens` do not define it"
             ));
         }
     }
@@ -107,7 +111,7 @@ mod tests {
             &bpe(r#""merges": [["A", "A"]]"#),
             "merge 1 joins `A` and `A`",
         );
-        t(&bpe(r#""merges": ["AA"]"#), "merge 1 is no pair");
+        t(&bpe(r#""merges": ["AA"]"#), "merge 1 is not a pair");
         t(
             &bpe(r###""continuing_subword_prefix": "##", "merges": ["A A"]"###),
             "merge 1 joins",
@@ -121,7 +125,7 @@ mod tests {
         ] {
             t(
                 &format!(r#"{{"post_processor": {processor}}}"#),
-                "`post_processor` puts `[X]` around sequences",
+                "`post_processor` puts the token `[X]` around sequences",
             );
         }
         assert_eq!(guarded(|| 7), Ok(7));

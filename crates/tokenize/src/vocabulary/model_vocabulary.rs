@@ -36,7 +36,8 @@ pub struct ModelVocabulary {
     pub frame: Frame,
     /// The k-mers of a model that knows nothing else: DNA goes to it as those.
     pub kmers: Option<KmerScheme>,
-    /// Set where the vocabulary is that of a DNA scheme: its ids are the rows, without a map.
+    /// True when the tokenizer is one that this program made from a DNA scheme: its ids are rows of the embedding as
+    /// they are, and no vocabulary map is needed.
     pub(crate) own: bool,
 }
 
@@ -144,8 +145,8 @@ impl ModelVocabulary {
             path: path.to_path_buf(),
             message,
         };
-        let (mut tokenizer, value) =
-            foreign::load(text).map_err(|e| bad(format!("it is no tokenizer.json: {e}")))?;
+        let (mut tokenizer, value) = foreign::load(text)
+            .map_err(|e| bad(format!("it cannot be used as a tokenizer.json: {e}")))?;
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
@@ -209,7 +210,7 @@ impl ModelVocabulary {
         self.tokenizer.id_to_token(id)
     }
 
-    /// That the model has a row for each id.
+    /// Refuses ids for which the model's embedding has no row.
     ///
     /// # Errors
     /// [`Error::OutsideVocabulary`].
@@ -276,7 +277,7 @@ fn ids(
 }
 
 impl Frame {
-    /// What the post-processor puts around one text and between two.
+    /// The special tokens that the tokenizer's post-processor puts around one text, and between two.
     fn of(tokenizer: &Tokenizer) -> Result<Self, Error> {
         // Any text will do that becomes at least one token.
         let text = "a";

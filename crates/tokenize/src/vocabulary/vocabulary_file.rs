@@ -97,7 +97,7 @@ fn kmers(ids: &HashMap<&str, usize>) -> Result<KmerScheme, String> {
     let k = ids.keys().filter(is_dna).map(|t| t.len()).max();
     let Some(k) = k.filter(|k| *k <= usize::from(MAX_K)) else {
         return Err(format!(
-            "it is no vocabulary of k-mers of up to {MAX_K} bases, and other vocabularies need a tokenizer.json: \
+            "it is not a vocabulary of k-mers of up to {MAX_K} bases; any other vocabulary needs a tokenizer.json: \
              load the model in transformers with a fast tokenizer and save it with `save_pretrained`"
         ));
     };
@@ -126,7 +126,7 @@ mod tests {
             assert!(found.contains(expected), "{found}");
         }
         let bases = "A\nC\nG\nT\n";
-        t("", "no vocabulary of k-mers");
+        t("", "not a vocabulary of k-mers");
         t("the\nof\n", "tokenizer.json");
         t("ACGTACGTA", "up to 8 bases");
         t("A\nC\nG", "3 of the 4 1-mers");

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::tables::table::format::Format;
 
-/// What a file of examples can be.
+/// The formats that a file of examples can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExampleFormat {
     /// A table.

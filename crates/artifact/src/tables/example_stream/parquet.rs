@@ -29,7 +29,7 @@ pub fn frame(
             .map(|e| of(e).map(std::str::from_utf8).transpose())
             .collect::<std::result::Result<Vec<Option<&str>>, _>>()
             .map(|texts| Column::new(name.into(), texts))
-            .map_err(|e| Error::invalid(path, format!("a {name} is no text: {e}")))
+            .map_err(|e| Error::invalid(path, format!("a {name} is not text: {e}")))
     };
     let mut columns = vec![
         Column::new("id".into(), rows.iter().map(|e| &*e.id).collect::<Vec<_>>()),

@@ -16,12 +16,12 @@ pub struct TextEncoder {
     path: PathBuf,
     labels: LabelKind,
     shape: Shape,
-    /// Nothing for FASTA.
+    /// `None` for FASTA.
     delimiter: Option<u8>,
 }
 
 impl TextEncoder {
-    /// Of a format; nothing for Parquet, which is no text. `path` is what errors name.
+    /// For a format; `None` for Parquet, which is not text. `path` is what errors name.
     pub fn new(
         path: &Path,
         format: ExampleFormat,

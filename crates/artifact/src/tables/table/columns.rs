@@ -54,7 +54,7 @@ impl Table {
     fn cast(&self, name: &str, to: &DataType, what: &str) -> Result<Column> {
         self.column(name)?
             .strict_cast(to)
-            .map_err(|e| self.problem(name, format!("holds what is not {what}: {e}")))
+            .map_err(|e| self.problem(name, format!("holds something that is not {what}: {e}")))
     }
 
     fn full<T>(&self, name: &str, values: Vec<Option<T>>) -> Result<Vec<T>> {

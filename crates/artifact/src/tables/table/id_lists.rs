@@ -25,16 +25,16 @@ use crate::error::{Error, Result};
 use crate::tables::table::list_column::u32_list_column;
 use crate::tables::table::parquet::{compression, parquet_writer, write_failure};
 
-/// Rows of a row group, as polars has it.
+/// Rows of a row group: the number that polars takes too.
 const GROUP: usize = 1 << 18;
-/// Ids of a page, about: what one thread compresses at a time.
+/// About how many ids a page holds; one thread compresses a page at a time.
 const PAGE: usize = 1 << 17;
-/// Ids from here on are written by polars: no vocabulary is so large, and the dictionary's index would be.
+/// Columns with an id from here on are left to polars: no vocabulary is so large, and the table of places would be.
 const MOST: u32 = 1 << 24;
 
-/// Definition level of an id that is there, of three optional things one within another: list, item, id.
+/// Definition level of an id that is present: list, item and id are optional, one within another, and all three exist.
 const PRESENT: u8 = 3;
-/// Definition level of a list that is there and empty.
+/// Definition level of a list that exists and is empty.
 const EMPTY: u8 = 1;
 
 /// Writes a frame with a column of lists as Parquet. The column `name` stands behind the first `at` columns of `frame`.
@@ -57,7 +57,7 @@ pub(crate) fn write<W: Write>(
     };
     let dictionary = Dictionary::of(lists);
     let schema = with(frame.head(Some(0)), &[])?;
-    // polars wants them of all columns or of none, and nobody looks for the least id.
+    // polars wants statistics of all columns or of none, and nobody searches a file by its smallest id.
     let mut writer = parquet_writer(out, metadata)
         .with_statistics(StatisticsOptions::empty())
         .batched(schema.schema())
@@ -127,7 +127,7 @@ struct Dictionary {
 }
 
 impl Dictionary {
-    /// Nothing when an id is too large.
+    /// `None` when an id is [`MOST`] or more.
     fn of(lists: &[&[u32]]) -> Option<Self> {
         let ids = || lists.iter().copied().flatten();
         let largest = ids().max().copied().unwrap_or(0);
@@ -207,7 +207,7 @@ impl Dictionary {
     }
 }
 
-/// What `write` appends, with the number of its bytes before it.
+/// Lets `write` append its bytes, and puts their number before them.
 fn behind_its_length(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let at = bytes.len();
     bytes.extend([0; 4]);

@@ -23,8 +23,8 @@ pub(crate) fn compression() -> ParquetCompression {
     ParquetCompression::Zstd(polars_parquet::write::ZstdLevel::try_new(1).ok())
 }
 
-/// Why a Parquet file could not be written. A full disk comes wrapped in several ways, as a bad file
-/// among them; a frame of ours can fail for no other reason.
+/// The I/O error behind a Parquet file that could not be written. polars reports a full disk in several ways, one of
+/// them as if the file were bad; the frames written here fail for no other reason, so all of these count as I/O.
 pub(crate) fn write_failure(e: PolarsError) -> std::io::Error {
     match e {
         PolarsError::IO { error, .. } => std::io::Error::new(error.kind(), error.to_string()),

@@ -6,7 +6,7 @@ use crate::report::data::summary::{MethodSummary, judged_by};
 
 /// A task with its cells.
 pub struct TaskResults<'a> {
-    /// What the task is.
+    /// The task as the plan describes it.
     pub info: &'a TaskInfo,
     /// Its methods.
     pub methods: Vec<MethodSummary<'a>>,

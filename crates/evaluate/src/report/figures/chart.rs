@@ -39,9 +39,9 @@ pub struct Line {
 pub struct Chart<'a> {
     /// Unique on the page.
     pub id: &'a str,
-    /// What is seen, in a few words.
+    /// What the chart shows, in a few words.
     pub title: &'a str,
-    /// The same in sentences, with the numbers that matter, for those who do not see it.
+    /// The same in sentences, with the numbers that matter, for readers who cannot see the chart.
     pub description: &'a str,
     /// Name of the x axis.
     pub x_label: &'a str,

@@ -14,9 +14,9 @@ const VALUE: f64 = 56.0;
 
 /// One row.
 pub struct Row {
-    /// What it is.
+    /// The name that stands above the row.
     pub name: String,
-    /// A method's style; `None` for what was not trained here.
+    /// The method's style; `None` for the floor and published results.
     pub style: Option<usize>,
     /// One value a seed.
     pub values: Vec<f64>,

@@ -15,7 +15,7 @@ pub fn items(lines: &[String]) -> String {
     format!("<ul>{items}</ul>")
 }
 
-/// Mean and deviation.
+/// Mean ± standard deviation.
 pub fn spread(spread: &Spread, decimals: usize) -> String {
     let mean = fixed(spread.mean, decimals);
     match spread.deviation {
@@ -27,7 +27,7 @@ pub fn spread(spread: &Spread, decimals: usize) -> String {
     }
 }
 
-/// A number, or the sign for none.
+/// A number, or the dash that stands for an undefined one.
 pub fn plain(value: Option<f64>, decimals: usize) -> String {
     value.map_or(NONE.to_string(), |v| fixed(v, decimals))
 }
