@@ -9,7 +9,8 @@
 //! | [`prepare`] | what cells share: model, examples, tokens, floor |
 //! | [`mod@cell`] | the record of a finished cell |
 //! | [`mod@run`] | running a plan |
-//! | `parallel`, `shared_tokens` | several cells at a time |
+//! | `parallel` | several things at a time |
+//! | `folder_names` | names in a run's folder that no task may take |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
@@ -22,6 +23,7 @@
 pub mod cell;
 mod date;
 pub mod failure;
+mod folder_names;
 pub mod graph;
 pub mod inputs;
 pub mod lock;
@@ -34,7 +36,6 @@ pub mod published;
 pub mod report;
 pub mod run;
 pub mod settings;
-mod shared_tokens;
 pub mod yaml;
 
 pub use failure::{Error, Kind};

@@ -11,9 +11,12 @@ use serde_json::Value;
 
 use crate::cell::{CellRecord, FINISHED};
 use crate::failure::{Error, Kind};
+use crate::folder_names::{MODEL_FOLDER, TASK_RECORD};
 use crate::inputs::FileHash;
-use crate::plan::{CellPlan, Plan, State, VERSION};
-use crate::{date, prepare, published};
+use crate::plan::cell_id::VERSION;
+use crate::plan::planned::{CellPlan, Plan};
+use crate::plan::state::State;
+use crate::{date, published};
 
 /// What `schema` says in every `lingo.lock` of this version.
 pub const SCHEMA: &str = "lingo-pipe/lock/1";
@@ -248,12 +251,12 @@ fn finished_cells(plan: &Plan, before: Option<&Lock>) -> BTreeMap<String, Locked
 pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
     let mut names: Vec<String> = REPORT_FILES.iter().map(ToString::to_string).collect();
     for task in &lock.tasks {
-        for file in ["examples.parquet", "tokens.parquet", prepare::TASK_RECORD] {
+        for file in ["examples.parquet", "tokens.parquet", TASK_RECORD] {
             names.push(format!("{}/{file}", task.name));
         }
     }
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
-        names.push(format!("{}/{file}", crate::pipeline::check::MODEL_FOLDER));
+        names.push(format!("{}/{file}", MODEL_FOLDER));
     }
     lock.artifacts.clear();
     for name in names {

@@ -8,7 +8,8 @@ use lingo_evaluate::{ReportPlan, TaskInfo};
 use crate::cell::FINISHED;
 use crate::failure::Error;
 use crate::lock::{self, Lock, LockedTask};
-use crate::prepare::{ModelRecord, TaskRecord, model_record_path};
+use crate::prepare::model::{ModelRecord, model_record_path};
+use crate::prepare::task_record::TaskRecord;
 
 /// Writes `report.html`, `metrics.parquet` and `metrics.csv` of a run; cells that are not there are holes.
 ///

@@ -6,8 +6,9 @@ use std::num::NonZeroU32;
 use lingo_adapt::Method;
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
-use super::{Pipeline, Task};
-use crate::prepare::TASK_RECORD;
+use super::name::bad_name;
+use super::resolved::{Pipeline, Task};
+use crate::folder_names::{TAKEN_IN_RUN, TAKEN_IN_TASK};
 use crate::yaml::document::top;
 use crate::yaml::fault::{Fault, Step, keys};
 
@@ -81,7 +82,7 @@ fn ranks(method: &Method) -> Option<(NonZeroU32, NonZeroU32)> {
 fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
     if let Some(why) = bad_name(&task.section) {
         faults.push(name_fault("tasks", &task.section, why));
-    } else if TAKEN.contains(&task.section.as_str()) {
+    } else if TAKEN_IN_RUN.contains(&task.section.as_str()) {
         let why = "is taken: the run keeps a file of its own under it";
         faults.push(name_fault("tasks", &task.section, why).help("give the task another name"));
     }
@@ -118,22 +119,6 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
     }
 }
 
-/// The folder of a run that holds the pretrained model.
-pub const MODEL_FOLDER: &str = "model";
-
-/// What a run's folder holds beside the folders of its tasks.
-const TAKEN: [&str; 6] = [
-    MODEL_FOLDER,
-    "model.json",
-    "lingo.lock",
-    "report.html",
-    "metrics.csv",
-    "metrics.parquet",
-];
-
-/// What a task's folder holds beside the folders of the methods.
-const TAKEN_IN_TASK: [&str; 3] = ["examples.parquet", "tokens.parquet", TASK_RECORD];
-
 /// Where a key of a task's `tokenize` stands: in the task, or in the file's own section.
 fn place(task: &Task, pipeline: &Pipeline, key: &str) -> Vec<Step> {
     let own = ["tasks", &task.section, "tokenize", key];
@@ -153,50 +138,4 @@ fn name_fault(section: &str, name: &str, why: &str) -> Fault {
     Fault::new(keys(&[section, name]), format!("the name `{name}` {why}"))
         .key()
         .help("names become folders: letters, digits, `_`, `.` and `-`")
-}
-
-/// How many characters a name may have.
-pub const LONGEST_NAME: usize = 100;
-
-/// Why a name cannot be that of a folder.
-pub fn bad_name(name: &str) -> Option<&'static str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if name.is_empty() {
-        Some("is empty")
-    } else if !name.chars().all(allowed) {
-        Some("has a character that cannot stand in a name")
-    } else if name.starts_with('.') {
-        Some("begins with a dot")
-    } else if name.starts_with('-') {
-        Some("begins with a dash")
-    } else if name.len() > LONGEST_NAME {
-        Some("is longer than 100 characters")
-    } else {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_folders() {
-        for good in ["H3", "prom_core_tata", "tf_4", "a.b-c", "1"] {
-            assert_eq!(bad_name(good), None, "{good}");
-        }
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a b",
-            "é",
-            "-x",
-            ".hidden",
-            &"x".repeat(101),
-        ] {
-            assert!(bad_name(bad).is_some(), "{bad}");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::de::DeserializeOwned;
 
 use super::file::{ModelSection, PipelineFile, PretrainSection, TaskSection};
-use super::{ModelPlan, Pipeline, Task};
+use super::resolved::{ModelPlan, Pipeline, Task};
 use crate::yaml::deserialize::from_node;
 use crate::yaml::document::{Document, top};
 use crate::yaml::fault::{Fault, Path, Step, keys};

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use lingo_artifact::digest::Digest;
 use serde_json::{Value, json};
 
-use super::{VERSION, to_json};
+use super::cell_id::{VERSION, to_json};
 use crate::failure::{Error, MissingFile};
+use crate::folder_names::MODEL_FOLDER;
 use crate::inputs::{FileHash, Hashes, id_of};
-use crate::pipeline::{ModelPlan, Pipeline};
+use crate::pipeline::resolved::{ModelPlan, Pipeline};
 
 /// Files of a model folder that its results depend on; those that are there are hashed.
 const MODEL_FILES: [&str; 4] = [
@@ -102,7 +103,7 @@ pub(super) fn model_identity(
             let id = id_of(&json!([VERSION, "pretrain", config, seed, genome, device]));
             found.insert("model/pretrained".into(), id);
             Ok(ModelIdentity {
-                folder: run.join(crate::pipeline::check::MODEL_FOLDER),
+                folder: run.join(MODEL_FOLDER),
                 hashes: found,
                 pretrain: Some(id),
                 parameters: json!({ "pretrain": { "fasta": fasta, "seed": seed, "config": config } }),

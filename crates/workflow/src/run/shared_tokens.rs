@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lingo_artifact::tokens::Tokens;
 
 use crate::failure::Error;
-use crate::plan::CellPlan;
-use crate::prepare;
+use crate::plan::planned::CellPlan;
+use crate::prepare::task_record::tokens_path;
 
 /// Tokens of the tasks at work: read once, given back when the task's last cell is done.
 pub(crate) struct SharedTokens {
@@ -39,7 +39,7 @@ impl SharedTokens {
         if let Some(tokens) = &known.tokens {
             return Ok(tokens.clone());
         }
-        let tokens = Arc::new(Tokens::read(&prepare::tokens_path(&run.join(task)))?);
+        let tokens = Arc::new(Tokens::read(&tokens_path(&run.join(task)))?);
         known.tokens = Some(tokens.clone());
         Ok(tokens)
     }
