@@ -224,11 +224,39 @@ fn a_write_that_fails_is_told_with_its_path_and_leaves_nothing_half_written() {
             }
         }
         assert!(checked < 2 || kibibytes > 1);
-        let left = std::process::Command::new("find")
-            .arg(toy.path(&out))
-            .args(["-name", "*.tmp*"])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{kibibytes}");
+        let left = temporary_files(&toy.path(&out));
+        assert_eq!(left, Vec::<String>::new(), "{kibibytes}");
     }
+}
+
+/// What was being written and did not get its name: files and folders called `.NAME.XXXXXX`.
+#[cfg(unix)]
+fn temporary_files(folder: &std::path::Path) -> Vec<String> {
+    let stays = [".running", ".digests.json", ".states"];
+    toy::contents(folder, &[""])
+        .into_keys()
+        .filter(|path| {
+            let mut names = path.split('/');
+            names.any(|name| name.starts_with('.') && !stays.contains(&name))
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn temporary_files_are_found_by_the_name_that_they_have() {
+    let toy = Toy::new();
+    let folder = toy.path("run/left");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("task.json"), "").unwrap();
+    let path = folder.join("tokens.parquet");
+    let mut seen = Vec::new();
+    lingo_artifact::atomic::write(&path, |_| {
+        seen = temporary_files(&toy.path("run"));
+        Ok::<(), lingo_artifact::Error>(())
+    })
+    .unwrap();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen[0].starts_with("left/.tokens.parquet."), "{seen:?}");
+    assert!(temporary_files(&toy.path("run")).is_empty());
 }

@@ -85,10 +85,13 @@ fn gue_has_its_28_tasks() {
         );
     }
     let table = lingo_workflow::published::read(pipeline.published.as_ref().unwrap()).unwrap();
-    for (task, rows) in &table {
-        assert!(pipeline.task(task).is_some(), "{task}");
-        assert!(!rows.is_empty());
-    }
+    // Of each task but covid, of which the benchmark reports no Matthews correlation, and of none beside them.
+    let published: Vec<&str> = table.keys().map(String::as_str).collect();
+    let mut tasks: Vec<&str> = pipeline.tasks.iter().map(|t| t.name.as_str()).collect();
+    tasks.retain(|task| *task != "covid");
+    tasks.sort_unstable();
+    assert_eq!(published, tasks);
+    assert!(table.values().all(|rows| !rows.is_empty()));
 }
 
 /// all-MiniLM-L6-v2: six blocks of width 384, as its config.json says.

@@ -336,6 +336,14 @@ fn a_result_that_lost_a_file_is_made_again_and_data_may_move() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {
+    // HUP is what a closed terminal sends.
+    for signal in ["-TERM", "-HUP"] {
+        interrupt_and_go_on(signal);
+    }
+}
+
+#[cfg(unix)]
+fn interrupt_and_go_on(signal: &str) {
     let toy = Toy::new();
     let run = [
         "run",
@@ -373,13 +381,13 @@ fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {
     let pid = child.id().to_string();
     assert!(
         std::process::Command::new("kill")
-            .args(["-TERM", &pid])
+            .args([signal, &pid])
             .status()
             .unwrap()
             .success()
     );
     let stopped = toy::Ran::of(child.wait_with_output().unwrap());
-    assert_eq!(stopped.code, 75, "{}", stopped.stderr);
+    assert_eq!(stopped.code, 75, "{signal}: {}", stopped.stderr);
     assert!(
         stopped.stderr.contains("run the same command again"),
         "{}",

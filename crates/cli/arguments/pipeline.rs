@@ -42,8 +42,8 @@ Examples:
 
 A cell is run again when the content of its inputs changed. A folder with a result of other
 settings is refused, with the difference shown: take another --out, or --fresh.
-Ctrl-C finishes the step, writes a checkpoint and exits 75; the same command (without --fresh)
-goes on. Bad data of one task stops that task; the others are run.")]
+Ctrl-C, SIGTERM or a closed terminal: the step is finished, a checkpoint written, and the exit
+code is 75; the same command (without --fresh) goes on. Bad data of one task stops that task; the others are run.")]
 pub struct Run {
     /// The pipeline file. Without it: the built-in demo.
     pub pipeline: Option<PathBuf>,
