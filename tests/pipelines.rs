@@ -111,3 +111,17 @@ fn adaptive_rank_sampling_stays_under_two_percent() {
         assert!(share < 0.02, "{name}: {share}");
     }
 }
+
+#[test]
+fn a_setting_on_the_command_line_wins_over_every_task_and_method() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/gue.yaml");
+    let sets = ["train.epochs=1", "train.learning_rate=0.5"].map(String::from);
+    let pipeline = Pipeline::read(&path, &sets).unwrap();
+    for task in &pipeline.tasks {
+        assert_eq!(task.train.epochs.get(), 1, "{}", task.name);
+    }
+    let Some(lingo_adapt::Method::Adalora(adalora)) = pipeline.method("adalora") else {
+        panic!("gue has no adalora");
+    };
+    assert_eq!(adalora.learning_rate.map(|rate| rate.get()), Some(0.5));
+}

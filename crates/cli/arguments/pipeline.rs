@@ -17,7 +17,8 @@ pub struct Selection {
     /// These seeds, whatever the file says.
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
-    /// Override a key of the file; the value is YAML. May be given several times.
+    /// Override a key of the file; the value is YAML. May be given several times. It wins everywhere: train.X and
+    /// tokenize.X also over what a task says of its own, train.learning_rate also over a method's.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// The run's folder. Default: runs/NAME in the working folder.
@@ -67,7 +68,7 @@ pub struct Run {
 pub struct Validate {
     /// The pipeline file.
     pub pipeline: PathBuf,
-    /// Override a key of the file.
+    /// Override a key of the file, as in `run`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
@@ -94,7 +95,7 @@ pub struct PlanArguments {
 pub struct Graph {
     /// The pipeline file.
     pub pipeline: PathBuf,
-    /// Override a key of the file.
+    /// Override a key of the file, as in `run`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// What is printed.
