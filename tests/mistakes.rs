@@ -58,6 +58,44 @@ fn missing_files_are_told_all_at_once() {
 }
 
 #[test]
+fn missing_files_are_told_by_the_variable_of_their_paths() {
+    let gue = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/gue.yaml");
+    let toy = Toy::new();
+    let model = toy.path("model");
+    for (value, state) in [
+        (None, "$GUE is not set"),
+        (Some("/nowhere"), "$GUE is `/nowhere`"),
+    ] {
+        // Whatever lies beside this checkout, this default holds nothing.
+        let copy = toy.path("pipelines");
+        fs::create_dir_all(&copy).unwrap();
+        let text = fs::read_to_string(gue).unwrap();
+        fs::write(
+            copy.join("gue.yaml"),
+            text.replace("published: ../data/published/gue.csv\n", ""),
+        )
+        .unwrap();
+        let mut command = toy.command(&["validate", "pipelines/gue.yaml"]);
+        command.env("MINILM", &model);
+        if let Some(value) = value {
+            command.env("GUE", value);
+        }
+        let ran = toy::Ran::of(command.output().unwrap());
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        for told in [
+            "84 input files are missing",
+            state,
+            "(pipelines/gue.yaml:15): 84 missing, the first is ",
+            "/EMP/H3/train.csv",
+            "export NAME=FOLDER",
+        ] {
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        }
+        assert!(ran.stderr.lines().count() < 6, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn tasks_without_their_files_are_skipped_on_request() {
     let toy = Toy::new();
     fs::remove_file(toy.path("left.fa")).unwrap();

@@ -8,6 +8,7 @@
 
 mod toy;
 
+use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -472,7 +473,7 @@ fn quiet_is_quiet_and_ratios_are_one_word() {
 #[test]
 fn an_adapter_in_the_folder_of_its_run_finds_its_base_model() {
     let toy = Toy::new();
-    let pretrain = "model: { pretrain: { fasta: left.fa, steps: 2, batch: 2, hidden: 16, heads: 2, layers: 1, feed_forward: 16 } }";
+    let pretrain = "model: { pretrain: { fasta: left.fa, scheme: base, window: 16, steps: 2, batch: 2, hidden: 16, heads: 2, layers: 1, feed_forward: 16 } }";
     toy.write(
         "pretrained.yaml",
         &toy::PIPELINE.replace("model: { path: model }", pretrain),

@@ -10,10 +10,7 @@ use crate::output::{print, print_json, say};
 pub fn validate(arguments: &Validate) -> Result<(), Error> {
     let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
     let plan = Plan::new(pipeline, &Request::default())?;
-    let missing = plan.blocking(false);
-    if !missing.is_empty() {
-        return Err(Error::Missing(missing));
-    }
+    plan.check_missing(false)?;
     say(&format!(
         "{} is valid: {} tasks x {} methods x {} seeds = {} cells",
         arguments.pipeline.display(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::model_identity::ModelIdentity;
 use super::state::State;
-use crate::failure::{MissingFile, Refusal};
+use crate::failure::{Error, MissingFile, MissingVariable, Refusal};
 use crate::inputs::{FileHash, Hashes};
 use crate::pipeline::resolved::Pipeline;
 
@@ -109,6 +109,35 @@ impl Plan {
             .filter(|m| !skip_missing || m.task.is_empty() || nothing_left)
             .cloned()
             .collect()
+    }
+
+    /// The failure that missing files are, if they stop the run: files whose paths were written with a variable are
+    /// told by variable.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub fn check_missing(&self, skip_missing: bool) -> Result<(), Error> {
+        let (mut files, mut variables) = (Vec::new(), Vec::<MissingVariable>::new());
+        for file in self.blocking(skip_missing) {
+            let Some((used, place)) = self.pipeline.document.variable_of(&file.path) else {
+                files.push(file);
+                continue;
+            };
+            match variables.iter_mut().find(|v| v.name == used.name) {
+                Some(known) => known.files += 1,
+                None => variables.push(MissingVariable {
+                    name: used.name.clone(),
+                    value: used.value.clone(),
+                    place,
+                    files: 1,
+                    first: file.path,
+                }),
+            }
+        }
+        if files.is_empty() && variables.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Missing { files, variables })
     }
 
     /// The plan as one JSON object, for `plan --json`.

@@ -95,10 +95,7 @@ pub fn run(
 
 /// What stops a run before anything is written.
 fn refuse(plan: &Plan, settings: Settings) -> Result<(), Error> {
-    let missing = plan.blocking(settings.skip_missing);
-    if !missing.is_empty() {
-        return Err(Error::Missing(missing));
-    }
+    plan.check_missing(settings.skip_missing)?;
     let refused = plan.refusals();
     if !refused.is_empty() {
         return Err(Error::Refused(refused));

@@ -9,6 +9,7 @@ use super::locate::{locate, range};
 use super::mistakes::{Mistake, Mistakes};
 use super::node::Node;
 use super::overrides::{put, same_setting, split_key};
+use super::variable_use::{VariableUse, uses};
 use super::variables;
 
 /// A parsed file: the tree with variables expanded and overrides in place.
@@ -23,6 +24,7 @@ pub struct Document {
     /// What the text says.
     pub node: Node,
     overrides: Vec<Override>,
+    variables: Vec<VariableUse>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,10 +72,12 @@ impl Document {
             text,
             node,
             overrides: Vec::new(),
+            variables: Vec::new(),
         };
         for set in sets {
             document.set(set)?;
         }
+        document.variables = uses(&document.node, lookup);
         let mut node = std::mem::take(&mut document.node);
         let expanded = variables::expand(&mut node, lookup);
         document.node = node;
@@ -102,7 +106,7 @@ impl Document {
         }
         let path = split_key(&self.node, key);
         // `train={epochs: 1}` says what `train.epochs=1` says.
-        let settings = match (&value, path.as_slice()) {
+        let settings: Vec<(Path, Node)> = match (&value, path.as_slice()) {
             (Node::Map(entries), [section]) => entries
                 .iter()
                 .map(|(key, value)| (vec![section.clone(), Step::Key(key.clone())], value.clone()))
@@ -184,6 +188,22 @@ impl Document {
             label,
             source: Some(NamedSource::new(&self.name, self.text.clone())),
         }
+    }
+
+    /// The variable that the path of a file was written with, and where: `pipelines/gue.yaml:15`.
+    pub(crate) fn variable_of(&self, file: &FilePath) -> Option<(&VariableUse, String)> {
+        let found = self.variables.iter().find(|used| {
+            let text = used.in_tree(&self.node);
+            text.is_some_and(|text| self.resolve(FilePath::new(text)) == file)
+        })?;
+        let place = match locate(&self.text, &found.place, false) {
+            Some(span) => {
+                let above = self.text.get(..span.start).unwrap_or_default();
+                format!("{}:{}", self.name, 1 + above.matches('\n').count())
+            }
+            None => "--set".to_string(),
+        };
+        Some((found, place))
     }
 
     /// A path of the file, seen from the working folder.

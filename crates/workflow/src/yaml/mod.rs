@@ -7,6 +7,7 @@
 //! | [`fault`] | a mistake at a place of the tree |
 //! | [`locate`] | the place in the text |
 //! | [`variables`] | `${VAR}` and `${VAR:-default}` |
+//! | `variable_use` | which variables a value is written with |
 //! | `overrides` | where `--set` goes in the tree |
 //! | [`document`] | the file with its overrides |
 //! | [`mistakes`] | mistakes as diagnostics |
@@ -18,4 +19,5 @@ pub mod locate;
 pub mod mistakes;
 pub mod node;
 mod overrides;
+pub(crate) mod variable_use;
 pub mod variables;
