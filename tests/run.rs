@@ -34,6 +34,28 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
         first.stderr
     );
     assert_eq!(first.stdout, "runs/toy/report.html\n");
+    // The scores are the last thing that a person sees; data on stdout stays data.
+    let row = |task: &str, method: &str| {
+        let mut lines = first.stderr.lines();
+        lines
+            .find(|line| line.split_whitespace().take(3).eq([task, method, "mcc"]))
+            .map(ToString::to_string)
+    };
+    for (task, method) in [
+        ("left", "lora"),
+        ("left", "ars"),
+        ("right", "lora"),
+        ("right", "ars"),
+    ] {
+        let line = row(task, method).unwrap_or_else(|| panic!("{}", first.stderr));
+        let metrics: serde_json::Value = serde_json::from_str(
+            &toy.read(&format!("runs/toy/{task}/{method}/seed-1/metrics.json")),
+        )
+        .unwrap();
+        let mcc = format!("{:.3}", metrics["test"]["mcc"].as_f64().unwrap());
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(cells[3..], [mcc.as_str(), "-", "1"], "{line}");
+    }
     for file in [
         "left/examples.parquet",
         "left/tokens.parquet",
@@ -82,6 +104,32 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
     let redone = toy.cells("runs/toy");
     let changed: Vec<_> = cells.keys().filter(|c| cells[*c] != redone[*c]).collect();
     assert_eq!(changed, ["left/lora/seed-1"]);
+}
+
+#[test]
+fn a_plan_ends_with_totals_and_a_long_one_has_a_line_for_each_task() {
+    let toy = Toy::new();
+    let plan = |seeds: &str| {
+        toy.ok(&["plan", "toy.yaml", "--device", "cpu", "--seeds", seeds])
+            .stdout
+    };
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_string)
+            .collect::<Vec<_>>()
+    };
+    let short = plan("1");
+    assert_eq!(short.matches("not run yet").count(), 4, "{short}");
+    let total: Vec<String> = words(short.lines().last().unwrap());
+    assert_eq!(total, ["total", "4", "0", "4", "0", "0"], "{short}");
+
+    let long = plan("1,2,3,4,5,6,7");
+    assert_eq!(long.matches("not run yet").count(), 2, "{long}");
+    assert!(long.contains("2 tasks x 2 methods x 7 seeds"), "{long}");
+    let left = long.lines().find(|line| line.starts_with("left")).unwrap();
+    assert_eq!(words(left)[..3], ["left", "lora,ars", "14"], "{long}");
+    let lora = long.lines().find(|line| line.starts_with("lora")).unwrap();
+    assert_eq!(words(lora), ["lora", "14", "0", "14", "0", "0"], "{long}");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use lingo_workflow::{Error, Pipeline, Plan, Request, graph as graphs};
 
-use super::run::{request, table};
+use super::run::request;
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
 use crate::output::{print, print_json, say};
+use crate::tables;
 
 /// `validate`.
 pub fn validate(arguments: &Validate) -> Result<(), Error> {
@@ -29,7 +30,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
     if arguments.json {
         print_json(&plan.json())
     } else {
-        print(&table(&plan))
+        print(&tables::of_plan(&plan))
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use lingo_workflow::run::Settings;
-use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, State, lock, report as reports};
+use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, lock, report as reports};
 
 use super::{device, stop_on_signals, typed};
 use crate::arguments::{Run, Selection, VerifyArguments};
 use crate::output::{print, print_json, say};
 use crate::terminal::Terminal;
-use crate::{demo, output};
+use crate::{demo, tables};
 
 /// What part of a pipeline a command line asks for.
 pub fn request(selection: &Selection, skip_missing: bool) -> Result<Request, Error> {
@@ -40,7 +40,7 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         &request(&arguments.selection, arguments.skip_missing)?,
     )?;
     if arguments.dry_run {
-        return print(&table(&plan));
+        return print(&tables::of_plan(&plan));
     }
     let settings = Settings {
         jobs: arguments.jobs.get() as usize,
@@ -49,6 +49,12 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     let stop = stop_on_signals()?;
     let result = lingo_workflow::run::run(&plan, settings, &typed(), terminal, &stop);
     terminal.finish();
+    if matches!(
+        &result,
+        Ok(_) | Err(Error::Cells { .. } | Error::Interrupted { .. })
+    ) {
+        terminal.note(tables::of_scores(&plan).trim_end());
+    }
     match &result {
         Ok(summary) => {
             let skipped = match summary.skipped.len() {
@@ -73,33 +79,6 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         Err(_) => {}
     }
     result.map(|_| ())
-}
-
-/// The cells as a table.
-pub fn table(plan: &Plan) -> String {
-    let mut rows = vec![["task", "method", "seed", "state", "why"].map(String::from)];
-    for cell in &plan.cells {
-        let (state, why) = match &cell.state {
-            State::Cached => ("cached", format!("id {}", cell.id.short())),
-            State::Run(why) => ("to run", why.clone()),
-            State::Refused(differences) => {
-                let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                (
-                    "refused",
-                    format!("holds another cell: {}", told.join("; ")),
-                )
-            }
-            State::Missing(files) => ("missing", files[0].display().to_string()),
-        };
-        rows.push([
-            cell.task.clone(),
-            cell.method.clone(),
-            cell.seed.to_string(),
-            state.to_string(),
-            why,
-        ]);
-    }
-    output::columns(&rows)
 }
 
 /// `report`.

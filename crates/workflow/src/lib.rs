@@ -11,6 +11,7 @@
 //! | [`mod@run`] | running a plan |
 //! | `parallel` | several things at a time |
 //! | `folder_names` | names in a run's folder that no task may take |
+//! | [`scores`] | the scores of a run, for its last lines |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
@@ -35,6 +36,7 @@ pub mod prepare;
 pub mod published;
 pub mod report;
 pub mod run;
+pub mod scores;
 pub mod settings;
 pub mod yaml;
 
