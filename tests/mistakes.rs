@@ -35,6 +35,33 @@ fn a_mistake_in_the_file_is_shown_where_it_stands() {
 }
 
 #[test]
+fn all_mistakes_in_the_file_are_told_at_once() {
+    let toy = Toy::new();
+    let text = toy::PIPELINE
+        .replace("epochs: 4", "epoch: 4")
+        .replace("lora: { rank: 2 }", "lora: { rank: 0 }")
+        .replace("scheme: base", "scheme: bass")
+        .replace("target_rank: 2", "target_rank: two");
+    toy.write("bad.yaml", &text);
+    let ran = toy.lingo(&["validate", "bad.yaml"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for told in [
+        "unknown key `epoch`",
+        "a whole number above 0 is needed here, found the number `0`",
+        "unknown name `bass`",
+        "found the text `two`",
+    ] {
+        assert_eq!(
+            ran.stderr.matches(told).count(),
+            1,
+            "{told}: {}",
+            ran.stderr
+        );
+    }
+    assert!(!ran.stderr.contains("is missing"), "{}", ran.stderr);
+}
+
+#[test]
 fn missing_files_are_told_all_at_once() {
     let toy = Toy::new();
     fs::remove_file(toy.path("left.fa")).unwrap();

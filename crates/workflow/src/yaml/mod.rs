@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`node`] | the tree of a document |
 //! | [`deserialize`] | from the tree to typed configuration, errors with their path |
+//! | `every_fault` | all mistakes of a tree at once |
 //! | [`fault`] | a mistake at a place of the tree |
 //! | [`locate`] | the place in the text |
 //! | [`variables`] | `${VAR}` and `${VAR:-default}` |
@@ -14,6 +15,7 @@
 
 pub mod deserialize;
 pub mod document;
+pub(crate) mod every_fault;
 pub mod fault;
 pub mod locate;
 pub mod mistakes;
