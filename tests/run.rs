@@ -133,6 +133,42 @@ fn a_plan_ends_with_totals_and_a_long_one_has_a_line_for_each_task() {
 }
 
 #[test]
+fn the_command_in_the_report_repeats_the_run() {
+    let toy = Toy::new();
+    toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--out",
+        "a run",
+        "--set",
+        "train.epochs=2",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+        "--seeds",
+        "5,6",
+    ]);
+    let report = toy.read("a run/report.html");
+    let (_, commands) = report.split_once("<pre>lingo-pipe run ").unwrap();
+    let (command, _) = commands.split_once('\n').unwrap();
+    let command = command.replace("&#39;", "'").replace("&quot;", "\"");
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &format!("\"$0\" run {command}")])
+        .arg(toy::lingo().get_program())
+        .current_dir(toy.path(""))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        told.contains("0 cells run, 2 finished before"),
+        "{command}: {told}"
+    );
+}
+
+#[test]
 fn one_changed_byte_reruns_exactly_the_cells_that_read_it() {
     let toy = Toy::new();
     toy.ok(&["run", "toy.yaml", "--device", "cpu"]);

@@ -61,6 +61,9 @@ pub struct Ingest {
     /// One table of all rows, to be split at random.
     #[arg(help_heading = "Tables of sequences", long, conflicts_with_all = ["fasta", "train"])]
     pub file: Option<PathBuf>,
+    /// Sources beside BED and tables.
+    #[command(flatten)]
+    pub other: OtherSources,
     /// Chromosomes of dev.
     #[arg(
         help_heading = "Split",
@@ -155,9 +158,6 @@ pub struct Ingest {
     /// Print the audit as one JSON object on stdout.
     #[arg(help_heading = "Output", long)]
     pub json: bool,
-    /// Sources beside BED and tables.
-    #[command(flatten)]
-    pub other: OtherSources,
 }
 
 /// `locate`.

@@ -92,19 +92,21 @@ fn stop_on_signals() -> Result<StopFlag, Error> {
     Ok(stop)
 }
 
+/// An argument as a shell takes it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_string()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
+}
+
 /// The command as it was typed, for the record.
 fn typed() -> String {
-    let quoted = |argument: String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument
-        } else {
-            format!("'{}'", argument.replace('\'', "'\\''"))
-        }
-    };
     let arguments = std::env::args_os()
         .skip(1)
-        .map(|a| quoted(a.to_string_lossy().into_owned()));
+        .map(|a| quoted(&a.to_string_lossy()));
     std::iter::once("lingo-pipe".to_string())
         .chain(arguments)
         .collect::<Vec<_>>()

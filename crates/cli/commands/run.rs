@@ -5,7 +5,7 @@ use std::path::Path;
 use lingo_workflow::run::Settings;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, lock, report as reports};
 
-use super::{device, stop_on_signals, typed};
+use super::{device, quoted, stop_on_signals, typed};
 use crate::arguments::{Run, Selection, VerifyArguments};
 use crate::output::{print, print_json, say};
 use crate::terminal::Terminal;
@@ -35,10 +35,11 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         // What a reader would type: the demo needs no file.
         pipeline.file = "demo".to_string();
     }
-    let plan = Plan::new(
+    let mut plan = Plan::new(
         pipeline,
         &request(&arguments.selection, arguments.skip_missing)?,
     )?;
+    plan.arguments = repeatable(&arguments);
     if arguments.dry_run {
         return print(&tables::of_plan(&plan));
     }
@@ -79,6 +80,32 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         Err(_) => {}
     }
     result.map(|_| ())
+}
+
+/// The arguments of `run` that change its results, but for the selection of cells: the report prints commands with
+/// them. `--fresh`, `--jobs` and the like change nothing.
+fn repeatable(arguments: &Run) -> String {
+    let selection = &arguments.selection;
+    let file = arguments
+        .pipeline
+        .iter()
+        .map(|file| file.display().to_string());
+    let sets = selection
+        .set
+        .iter()
+        .flat_map(|set| ["--set".to_string(), set.clone()]);
+    let mut words: Vec<String> = file.chain(sets).collect();
+    if let Some(out) = &selection.out {
+        words.extend(["--out".to_string(), out.display().to_string()]);
+    }
+    if selection.device != "auto" {
+        words.extend(["--device".to_string(), selection.device.clone()]);
+    }
+    if arguments.skip_missing {
+        words.push("--skip-missing".to_string());
+    }
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    quoted.join(" ")
 }
 
 /// `report`.

@@ -35,6 +35,9 @@ pub struct Lock {
     pub date: String,
     /// The command as it was typed.
     pub command: String,
+    /// What is typed behind `lingo-pipe run` to get these settings; which cells is not among it.
+    #[serde(default)]
+    pub arguments: Option<String>,
     /// The device's name.
     pub device: String,
     /// The pipeline's name.
@@ -176,6 +179,7 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
         version: VERSION.to_string(),
         date: date::now(),
         command: command.to_string(),
+        arguments: Some(plan.arguments.clone()),
         device: plan.device.clone(),
         name: pipeline.name.clone(),
         description: pipeline.description.clone(),

@@ -57,7 +57,10 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
     }
     ReportPlan {
         name: lock.name.clone(),
-        pipeline: lock.pipeline.clone(),
+        pipeline: lock
+            .arguments
+            .clone()
+            .unwrap_or_else(|| lock.pipeline.clone()),
         run: run.to_path_buf(),
         tasks,
         methods: lock.methods.clone(),

@@ -77,6 +77,7 @@ impl Plan {
             tasks: Vec::new(),
             methods,
             seeds,
+            arguments: pipeline.file.clone(),
             fresh: request.fresh,
             cells: Vec::new(),
             inputs,

@@ -31,6 +31,9 @@ pub struct Plan {
     pub methods: Vec<String>,
     /// The seeds.
     pub seeds: Vec<u64>,
+    /// What is typed behind `lingo-pipe run`, without the selection of cells: for the commands that the report prints.
+    /// The pipeline file, unless the caller knows more.
+    pub arguments: String,
     /// Whether what is there is replaced.
     pub fresh: bool,
     /// The cells, task by task, method by method, seed by seed.
