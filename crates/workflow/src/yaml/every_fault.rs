@@ -28,7 +28,7 @@ pub(crate) fn every_fault<T>(
         // An item that is taken out would shift those behind it: the whole list goes.
         let whole = fault.path.iter().take_while(|s| matches!(s, Step::Key(_)));
         let path: Path = whole.cloned().collect();
-        if !ours(&fault, &taken) {
+        if !ours(&fault, &taken) && !misspelt(&fault, &faults) {
             faults.push(fault);
         }
         if faults.len() == MOST || !take_out(&mut node, &path) {
@@ -48,6 +48,16 @@ fn ours(fault: &Fault, taken: &[Path]) -> bool {
         fault.message == format!("the key `{key}` is missing")
             || fault.message == "exactly one key is needed here, found 0"
     })
+}
+
+/// Whether a key is missing where a key that nobody knows stood, or below: it may be the one, misspelt.
+fn misspelt(fault: &Fault, told: &[Fault]) -> bool {
+    let missing = fault.message.starts_with("the key `") && fault.message.ends_with("` is missing");
+    let unknown = |told: &Fault| {
+        let above = told.path.split_last().map(|(_, above)| above);
+        told.at_key && above.is_some_and(|above| fault.path.starts_with(above))
+    };
+    missing && told.iter().any(unknown)
 }
 
 /// Takes out what stands at a path; whether there was anything.
@@ -109,6 +119,8 @@ mod tests {
                 "more: unknown key `more`",
             ],
         );
+        // The one key that is missing is the other, misspelt.
+        t("part: {}", &["part: unknown key `part`"]);
         t("numbers: [1]", &[": the key `parts` is missing"]);
         t(
             "parts: {a: {}}",
