@@ -53,6 +53,44 @@ fn the_help_of_every_command() {
 }
 
 #[test]
+fn the_short_help_of_ingest_fits_and_is_grouped_by_source() {
+    let ran = run(&["ingest", "-h"]);
+    assert_eq!(ran.code, 0);
+    let mut places = Vec::new();
+    for heading in [
+        "Genome:",
+        "BED intervals:",
+        "Tables of sequences:",
+        "Variants (VCF):",
+        "Annotation (GFF3, GTF):",
+        "Tables of intervals:",
+        "Peaks, a label for each file:",
+        "FASTA with labels:",
+        "Split:",
+        "Leakage:",
+        "Negatives:",
+        "Output:",
+    ] {
+        assert_eq!(
+            ran.stdout.matches(heading).count(),
+            1,
+            "{heading}: {}",
+            ran.stdout
+        );
+        places.push(ran.stdout.find(heading));
+    }
+    assert!(places.is_sorted(), "{}", ran.stdout);
+    let option = |line: &&str| line.trim_start().starts_with("--");
+    let options = ran.stdout.lines().filter(option).count();
+    assert!(options >= 45, "every option is there: {options}");
+    assert!(
+        !ran.stdout.contains("lingo-pipe ingest --fasta"),
+        "examples are for --help"
+    );
+    insta::assert_snapshot!("ingest_short_help", ran.stdout);
+}
+
+#[test]
 fn a_bad_command_line_exits_2() {
     for arguments in [
         &["frobnicate"][..],

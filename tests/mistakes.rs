@@ -35,6 +35,33 @@ fn a_mistake_in_the_file_is_shown_where_it_stands() {
 }
 
 #[test]
+fn all_mistakes_in_the_file_are_told_at_once() {
+    let toy = Toy::new();
+    let text = toy::PIPELINE
+        .replace("epochs: 4", "epoch: 4")
+        .replace("lora: { rank: 2 }", "lora: { rank: 0 }")
+        .replace("scheme: base", "scheme: bass")
+        .replace("target_rank: 2", "target_rank: two");
+    toy.write("bad.yaml", &text);
+    let ran = toy.lingo(&["validate", "bad.yaml"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for told in [
+        "unknown key `epoch`",
+        "a whole number above 0 is needed here, found the number `0`",
+        "unknown name `bass`",
+        "found the text `two`",
+    ] {
+        assert_eq!(
+            ran.stderr.matches(told).count(),
+            1,
+            "{told}: {}",
+            ran.stderr
+        );
+    }
+    assert!(!ran.stderr.contains("is missing"), "{}", ran.stderr);
+}
+
+#[test]
 fn missing_files_are_told_all_at_once() {
     let toy = Toy::new();
     fs::remove_file(toy.path("left.fa")).unwrap();
@@ -55,6 +82,44 @@ fn missing_files_are_told_all_at_once() {
         );
     }
     assert!(!toy.path("runs").exists());
+}
+
+#[test]
+fn missing_files_are_told_by_the_variable_of_their_paths() {
+    let gue = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/gue.yaml");
+    let toy = Toy::new();
+    let model = toy.path("model");
+    for (value, state) in [
+        (None, "$GUE is not set"),
+        (Some("/nowhere"), "$GUE is `/nowhere`"),
+    ] {
+        // Whatever lies beside this checkout, this default holds nothing.
+        let copy = toy.path("pipelines");
+        fs::create_dir_all(&copy).unwrap();
+        let text = fs::read_to_string(gue).unwrap();
+        fs::write(
+            copy.join("gue.yaml"),
+            text.replace("published: ../data/published/gue.csv\n", ""),
+        )
+        .unwrap();
+        let mut command = toy.command(&["validate", "pipelines/gue.yaml"]);
+        command.env("MINILM", &model);
+        if let Some(value) = value {
+            command.env("GUE", value);
+        }
+        let ran = toy::Ran::of(command.output().unwrap());
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        for told in [
+            "84 input files are missing",
+            state,
+            "(pipelines/gue.yaml:15): 84 missing, the first is ",
+            "/EMP/H3/train.csv",
+            "export NAME=FOLDER",
+        ] {
+            assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        }
+        assert!(ran.stderr.lines().count() < 6, "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -224,11 +289,39 @@ fn a_write_that_fails_is_told_with_its_path_and_leaves_nothing_half_written() {
             }
         }
         assert!(checked < 2 || kibibytes > 1);
-        let left = std::process::Command::new("find")
-            .arg(toy.path(&out))
-            .args(["-name", "*.tmp*"])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{kibibytes}");
+        let left = temporary_files(&toy.path(&out));
+        assert_eq!(left, Vec::<String>::new(), "{kibibytes}");
     }
+}
+
+/// What was being written and did not get its name: files and folders called `.NAME.XXXXXX`.
+#[cfg(unix)]
+fn temporary_files(folder: &std::path::Path) -> Vec<String> {
+    let stays = [".running", ".digests.json", ".states"];
+    toy::contents(folder, &[""])
+        .into_keys()
+        .filter(|path| {
+            let mut names = path.split('/');
+            names.any(|name| name.starts_with('.') && !stays.contains(&name))
+        })
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn temporary_files_are_found_by_the_name_that_they_have() {
+    let toy = Toy::new();
+    let folder = toy.path("run/left");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("task.json"), "").unwrap();
+    let path = folder.join("tokens.parquet");
+    let mut seen = Vec::new();
+    lingo_artifact::atomic::write(&path, |_| {
+        seen = temporary_files(&toy.path("run"));
+        Ok::<(), lingo_artifact::Error>(())
+    })
+    .unwrap();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen[0].starts_with("left/.tokens.parquet."), "{seen:?}");
+    assert!(temporary_files(&toy.path("run")).is_empty());
 }

@@ -34,6 +34,28 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
         first.stderr
     );
     assert_eq!(first.stdout, "runs/toy/report.html\n");
+    // The scores are the last thing that a person sees; data on stdout stays data.
+    let row = |task: &str, method: &str| {
+        let mut lines = first.stderr.lines();
+        lines
+            .find(|line| line.split_whitespace().take(3).eq([task, method, "mcc"]))
+            .map(ToString::to_string)
+    };
+    for (task, method) in [
+        ("left", "lora"),
+        ("left", "ars"),
+        ("right", "lora"),
+        ("right", "ars"),
+    ] {
+        let line = row(task, method).unwrap_or_else(|| panic!("{}", first.stderr));
+        let metrics: serde_json::Value = serde_json::from_str(
+            &toy.read(&format!("runs/toy/{task}/{method}/seed-1/metrics.json")),
+        )
+        .unwrap();
+        let mcc = format!("{:.3}", metrics["test"]["mcc"].as_f64().unwrap());
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(cells[3..], [mcc.as_str(), "-", "1"], "{line}");
+    }
     for file in [
         "left/examples.parquet",
         "left/tokens.parquet",
@@ -82,6 +104,68 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
     let redone = toy.cells("runs/toy");
     let changed: Vec<_> = cells.keys().filter(|c| cells[*c] != redone[*c]).collect();
     assert_eq!(changed, ["left/lora/seed-1"]);
+}
+
+#[test]
+fn a_plan_ends_with_totals_and_a_long_one_has_a_line_for_each_task() {
+    let toy = Toy::new();
+    let plan = |seeds: &str| {
+        toy.ok(&["plan", "toy.yaml", "--device", "cpu", "--seeds", seeds])
+            .stdout
+    };
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_string)
+            .collect::<Vec<_>>()
+    };
+    let short = plan("1");
+    assert_eq!(short.matches("not run yet").count(), 4, "{short}");
+    let total: Vec<String> = words(short.lines().last().unwrap());
+    assert_eq!(total, ["total", "4", "0", "4", "0", "0"], "{short}");
+
+    let long = plan("1,2,3,4,5,6,7");
+    assert_eq!(long.matches("not run yet").count(), 2, "{long}");
+    assert!(long.contains("2 tasks x 2 methods x 7 seeds"), "{long}");
+    let left = long.lines().find(|line| line.starts_with("left")).unwrap();
+    assert_eq!(words(left)[..3], ["left", "lora,ars", "14"], "{long}");
+    let lora = long.lines().find(|line| line.starts_with("lora")).unwrap();
+    assert_eq!(words(lora), ["lora", "14", "0", "14", "0", "0"], "{long}");
+}
+
+#[test]
+fn the_command_in_the_report_repeats_the_run() {
+    let toy = Toy::new();
+    toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--out",
+        "a run",
+        "--set",
+        "train.epochs=2",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+        "--seeds",
+        "5,6",
+    ]);
+    let report = toy.read("a run/report.html");
+    let (_, commands) = report.split_once("<pre>lingo-pipe run ").unwrap();
+    let (command, _) = commands.split_once('\n').unwrap();
+    let command = command.replace("&#39;", "'").replace("&quot;", "\"");
+    let ran = std::process::Command::new("sh")
+        .args(["-c", &format!("\"$0\" run {command}")])
+        .arg(toy::lingo().get_program())
+        .current_dir(toy.path(""))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        told.contains("0 cells run, 2 finished before"),
+        "{command}: {told}"
+    );
 }
 
 #[test]
@@ -336,6 +420,14 @@ fn a_result_that_lost_a_file_is_made_again_and_data_may_move() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {
+    // HUP is what a closed terminal sends.
+    for signal in ["-TERM", "-HUP"] {
+        interrupt_and_go_on(signal);
+    }
+}
+
+#[cfg(unix)]
+fn interrupt_and_go_on(signal: &str) {
     let toy = Toy::new();
     let run = [
         "run",
@@ -373,13 +465,13 @@ fn an_interrupted_run_exits_75_and_the_same_command_goes_on() {
     let pid = child.id().to_string();
     assert!(
         std::process::Command::new("kill")
-            .args(["-TERM", &pid])
+            .args([signal, &pid])
             .status()
             .unwrap()
             .success()
     );
     let stopped = toy::Ran::of(child.wait_with_output().unwrap());
-    assert_eq!(stopped.code, 75, "{}", stopped.stderr);
+    assert_eq!(stopped.code, 75, "{signal}: {}", stopped.stderr);
     assert!(
         stopped.stderr.contains("run the same command again"),
         "{}",

@@ -8,6 +8,7 @@
 
 mod toy;
 
+use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -467,4 +468,48 @@ fn quiet_is_quiet_and_ratios_are_one_word() {
     let ran = ingest("0.5,0.5");
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("3 shares are needed"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_adapter_in_the_folder_of_its_run_finds_its_base_model() {
+    let toy = Toy::new();
+    let pretrain = "model: { pretrain: { fasta: left.fa, scheme: base, window: 16, steps: 2, batch: 2, hidden: 16, heads: 2, layers: 1, feed_forward: 16 } }";
+    toy.write(
+        "pretrained.yaml",
+        &toy::PIPELINE.replace("model: { path: model }", pretrain),
+    );
+    for (pipeline, out) in [("pretrained.yaml", "made"), ("toy.yaml", "given")] {
+        toy.ok(&[
+            "run",
+            pipeline,
+            "--device",
+            "cpu",
+            "--only",
+            "left",
+            "--methods",
+            "lora",
+            "--out",
+            out,
+        ]);
+        let adapter = format!("{out}/left/lora/seed-1/adapter");
+        let ran = toy.ok(&[
+            "predict",
+            "--device",
+            "cpu",
+            "--adapter",
+            &adapter,
+            "--fasta",
+            "left.fa",
+            "--bed",
+            "left.bed",
+        ]);
+        // A header, and a row for each of the windows.
+        assert_eq!(ran.stdout.lines().count(), 121, "{out}");
+    }
+    // Away from its run, the message names the option that helps.
+    fs::remove_file(toy.path("made/lingo.lock")).unwrap();
+    let adapter = "made/left/lora/seed-1/adapter";
+    let ran = toy.lingo(&["predict", "--adapter", adapter, "--fasta", "left.fa"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("(--model)"), "{}", ran.stderr);
 }

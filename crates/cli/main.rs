@@ -5,6 +5,8 @@
 //! | `arguments` | the command line, as data |
 //! | `commands` | one file for each command |
 //! | `output` | stdout, stdin, stderr |
+//! | `tables` | plans and scores, for a person to read |
+//! | `sequences` | examples from files that may be FASTA |
 //! | `terminal` | progress |
 //! | `errors` | failures as a user sees them |
 //! | `demo` | the built-in pipeline |
@@ -15,6 +17,7 @@ mod demo;
 mod errors;
 mod output;
 mod sequences;
+mod tables;
 mod terminal;
 
 use std::process::ExitCode;

@@ -105,7 +105,8 @@ pub struct Predict {
     /// The adapter folder.
     #[arg(long, value_name = "DIR")]
     pub adapter: PathBuf,
-    /// The folder of the language model. Default: `model` beside the adapter, where its run made one.
+    /// The folder of the language model. Default: `model` beside the adapter, or the model of the run in whose folder
+    /// the adapter lies.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// The genome: FASTA, plain, gzip or bgzf.

@@ -17,7 +17,8 @@ pub struct Selection {
     /// These seeds, whatever the file says.
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
-    /// Override a key of the file; the value is YAML. May be given several times.
+    /// Override a key of the file; the value is YAML. May be given several times. It wins everywhere: train.X and
+    /// tokenize.X also over what a task says of its own, train.learning_rate also over a method's.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// The run's folder. Default: runs/NAME in the working folder.
@@ -42,8 +43,8 @@ Examples:
 
 A cell is run again when the content of its inputs changed. A folder with a result of other
 settings is refused, with the difference shown: take another --out, or --fresh.
-Ctrl-C finishes the step, writes a checkpoint and exits 75; the same command (without --fresh)
-goes on. Bad data of one task stops that task; the others are run.")]
+Ctrl-C, SIGTERM or a closed terminal: the step is finished, a checkpoint written, and the exit
+code is 75; the same command (without --fresh) goes on. Bad data of one task stops that task; the others are run.")]
 pub struct Run {
     /// The pipeline file. Without it: the built-in demo.
     pub pipeline: Option<PathBuf>,
@@ -67,7 +68,7 @@ pub struct Run {
 pub struct Validate {
     /// The pipeline file.
     pub pipeline: PathBuf,
-    /// Override a key of the file.
+    /// Override a key of the file, as in `run`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
@@ -94,7 +95,7 @@ pub struct PlanArguments {
 pub struct Graph {
     /// The pipeline file.
     pub pipeline: PathBuf,
-    /// Override a key of the file.
+    /// Override a key of the file, as in `run`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// What is printed.

@@ -11,7 +11,9 @@ use super::{OtherSources, TableFormat};
 /// `ingest`.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("on_genome").args(["bed", "vcf", "gff", "intervals", "peaks"])))]
-#[command(after_help = "\
+#[command(
+    after_help = "Examples: lingo-pipe ingest --help",
+    after_long_help = "\
 Examples:
   lingo-pipe ingest --fasta g.fa --bed r.bed --label-column 5 --dev-chromosomes XV --test-chromosomes XVI --out e.parquet
   lingo-pipe ingest --fasta g.fa.gz --bed promoters.bed --bed other.bed --width 200 --out e.parquet
@@ -26,40 +28,45 @@ Examples:
   lingo-pipe ingest --labelled-fasta promoters.fa --out e.parquet
 
 Without --label-column each BED file is a class, named after the file. Columns count from 1.
-Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test.")]
+Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test."
+)]
 pub struct Ingest {
     /// The genome: FASTA, plain, gzip or bgzf.
-    #[arg(long, requires = "on_genome")]
+    #[arg(help_heading = "Genome", long, requires = "on_genome")]
     pub fasta: Option<PathBuf>,
     /// Intervals: BED3 to BED12 or narrowPeak. May be given several times.
-    #[arg(long, requires = "fasta")]
+    #[arg(help_heading = "BED intervals", long, requires = "fasta")]
     pub bed: Vec<PathBuf>,
     /// The BED column of the label, from 1.
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = "BED intervals", long, value_name = "N")]
     pub label_column: Option<NonZeroU32>,
     /// Only BED rows whose name begins so.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(help_heading = "BED intervals", long, value_name = "TEXT")]
     pub name_prefix: Option<String>,
     /// Resize each interval to so many bases around its centre.
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = "Genome", long, value_name = "N")]
     pub width: Option<NonZeroU32>,
     /// Read every interval on the forward strand.
-    #[arg(long)]
+    #[arg(help_heading = "Genome", long)]
     pub unstranded: bool,
     /// Table of training rows: `sequence,label` or `sequence1,sequence2,label`.
-    #[arg(long, conflicts_with = "fasta", requires_all = ["dev", "test"])]
+    #[arg(help_heading = "Tables of sequences", long, conflicts_with = "fasta", requires_all = ["dev", "test"])]
     pub train: Option<PathBuf>,
     /// Table of dev rows.
-    #[arg(long, requires = "train")]
+    #[arg(help_heading = "Tables of sequences", long, requires = "train")]
     pub dev: Option<PathBuf>,
     /// Table of test rows.
-    #[arg(long, requires = "train")]
+    #[arg(help_heading = "Tables of sequences", long, requires = "train")]
     pub test: Option<PathBuf>,
     /// One table of all rows, to be split at random.
-    #[arg(long, conflicts_with_all = ["fasta", "train"])]
+    #[arg(help_heading = "Tables of sequences", long, conflicts_with_all = ["fasta", "train"])]
     pub file: Option<PathBuf>,
+    /// Sources beside BED and tables.
+    #[command(flatten)]
+    pub other: OtherSources,
     /// Chromosomes of dev.
     #[arg(
+        help_heading = "Split",
         long,
         value_delimiter = ',',
         value_name = "NAME,NAME",
@@ -68,6 +75,7 @@ pub struct Ingest {
     pub dev_chromosomes: Vec<String>,
     /// Chromosomes of test.
     #[arg(
+        help_heading = "Split",
         long,
         value_delimiter = ',',
         value_name = "NAME,NAME",
@@ -75,59 +83,81 @@ pub struct Ingest {
     )]
     pub test_chromosomes: Vec<String>,
     /// Shares of train, dev and test of a random split, such as 0.8,0.1,0.1.
-    #[arg(long, value_delimiter = ',', value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
+    #[arg(help_heading = "Split", long, value_delimiter = ',', value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
     pub ratios: Option<Vec<f64>>,
     /// Seed of a random split, and of negatives.
-    #[arg(long, default_value = "0", value_name = "N")]
+    #[arg(help_heading = "Split", long, default_value = "0", value_name = "N")]
     pub split_seed: u64,
     /// Cross-validation: so many parts, of which --fold is test and the next one dev.
-    #[arg(long, value_name = "K", requires = "fold", conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "ratios", "train"])]
+    #[arg(help_heading = "Split", long, value_name = "K", requires = "fold", conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "ratios", "train"])]
     pub folds: Option<u32>,
     /// Which fold, from 1.
-    #[arg(long, value_name = "I", requires = "folds")]
+    #[arg(help_heading = "Split", long, value_name = "I", requires = "folds")]
     pub fold: Option<NonZeroU32>,
     /// Folds of whole chromosomes; otherwise each class is dealt out evenly.
-    #[arg(long, requires_all = ["folds", "fasta"])]
+    #[arg(help_heading = "Split", long, requires_all = ["folds", "fasta"])]
     pub by_chromosome: bool,
     /// Split whole clusters of similar sequences, by the shares of --ratios.
-    #[arg(long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "folds", "train"])]
+    #[arg(help_heading = "Split", long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "folds", "train"])]
     pub clusters: bool,
     /// From which Jaccard index of their 15-mers on sequences are similar: for --clusters and --leakage near.
-    #[arg(long, value_name = "SHARE", default_value = "0.5")]
+    #[arg(
+        help_heading = "Leakage",
+        long,
+        value_name = "SHARE",
+        default_value = "0.5"
+    )]
     pub jaccard: f64,
     /// What is looked for in more than one split; `unexamined` makes no audit, and is the fastest.
-    #[arg(long, value_enum, default_value = "near")]
+    #[arg(help_heading = "Leakage", long, value_enum, default_value = "near")]
     pub leakage: LeakageChoice,
     /// What happens to a sequence that stands in two splits: it is told, its rows are dropped from train (or dev), or it is an error.
-    #[arg(long, value_enum, default_value = "warn")]
+    #[arg(help_heading = "Leakage", long, value_enum, default_value = "warn")]
     pub on_leak: OnLeakChoice,
     /// Make negatives: windows of the genome like the positives, or the positives shuffled.
-    #[arg(long, value_enum, requires = "fasta")]
+    #[arg(help_heading = "Negatives", long, value_enum, requires = "fasta")]
     pub negatives: Option<NegativesChoice>,
     /// How many negatives for each positive.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(
+        help_heading = "Negatives",
+        long,
+        value_name = "N",
+        default_value = "1"
+    )]
     pub per_positive: NonZeroU32,
     /// By how much the GC of a genomic negative may differ.
-    #[arg(long, value_name = "SHARE", default_value = "0.02")]
+    #[arg(
+        help_heading = "Negatives",
+        long,
+        value_name = "SHARE",
+        default_value = "0.02"
+    )]
     pub gc_tolerance: f64,
     /// Bases between a genomic negative and any positive.
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(
+        help_heading = "Negatives",
+        long,
+        value_name = "N",
+        default_value = "0"
+    )]
     pub margin: u64,
     /// The most memory to take, such as 500MB or 2GB: a FASTA larger than the half is read window by window, not mapped.
-    #[arg(long, default_value = "4GB", value_name = "SIZE")]
+    #[arg(
+        help_heading = "Output",
+        long,
+        default_value = "4GB",
+        value_name = "SIZE"
+    )]
     pub max_memory: ByteSize,
     /// Where the examples go: .parquet, .csv, .tsv, .fa, or - for stdout.
-    #[arg(long, short)]
+    #[arg(help_heading = "Output", long, short)]
     pub out: PathBuf,
     /// The format of stdout.
-    #[arg(long, value_enum, default_value = "tsv")]
+    #[arg(help_heading = "Output", long, value_enum, default_value = "tsv")]
     pub format: TableFormat,
     /// Print the audit as one JSON object on stdout.
-    #[arg(long)]
+    #[arg(help_heading = "Output", long)]
     pub json: bool,
-    /// Sources beside BED and tables.
-    #[command(flatten)]
-    pub other: OtherSources,
 }
 
 /// `locate`.

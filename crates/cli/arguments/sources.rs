@@ -9,16 +9,21 @@ use clap::Args;
 /// Other sources on a genome, and FASTA with labels. What has no option here (transcript types, attribute filters, thresholds)
 /// stands in the `ingest` section of a pipeline file: `lingo-pipe schema`.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Other sources")]
 pub struct OtherSources {
     /// Variants, each a pair of sequences (--width bases, REF at the middle). May be given several times, one class a file unless --info.
-    #[arg(long, requires_all = ["fasta", "width"])]
+    #[arg(help_heading = "Variants (VCF)", long, requires_all = ["fasta", "width"])]
     pub vcf: Vec<PathBuf>,
     /// The INFO key that is the label of a variant.
-    #[arg(long, value_name = "KEY", requires = "vcf")]
+    #[arg(
+        help_heading = "Variants (VCF)",
+        long,
+        value_name = "KEY",
+        requires = "vcf"
+    )]
     pub info: Option<String>,
     /// Take only variants with one of these labels.
     #[arg(
+        help_heading = "Variants (VCF)",
         long,
         value_delimiter = ',',
         value_name = "LABEL,LABEL",
@@ -26,52 +31,109 @@ pub struct OtherSources {
     )]
     pub only: Vec<String>,
     /// Leave out variants whose REF is not what the genome has.
-    #[arg(long, requires = "vcf")]
+    #[arg(help_heading = "Variants (VCF)", long, requires = "vcf")]
     pub skip_ref_mismatch: bool,
     /// Annotation, GFF3 or GTF. May be given several times.
-    #[arg(long, requires = "fasta")]
+    #[arg(help_heading = "Annotation (GFF3, GTF)", long, requires = "fasta")]
     pub gff: Vec<PathBuf>,
     /// Windows around transcription start sites: bases before, and behind (249,50 makes 300).
-    #[arg(long, value_name = "UP,DOWN", requires = "gff")]
+    #[arg(
+        help_heading = "Annotation (GFF3, GTF)",
+        long,
+        value_name = "UP,DOWN",
+        requires = "gff"
+    )]
     pub promoter: Option<UpDown>,
     /// Windows around the 5' ends of introns: bases of the exon, and of the intron.
-    #[arg(long, value_name = "UP,DOWN", requires = "gff")]
+    #[arg(
+        help_heading = "Annotation (GFF3, GTF)",
+        long,
+        value_name = "UP,DOWN",
+        requires = "gff"
+    )]
     pub donor: Option<UpDown>,
     /// Windows around the 3' ends of introns: bases of the intron, and of the exon.
-    #[arg(long, value_name = "UP,DOWN", requires = "gff")]
+    #[arg(
+        help_heading = "Annotation (GFF3, GTF)",
+        long,
+        value_name = "UP,DOWN",
+        requires = "gff"
+    )]
     pub acceptor: Option<UpDown>,
     /// Features of this type, such as exon; with --width resized. May be given several times.
-    #[arg(long, value_name = "TYPE", requires = "gff")]
+    #[arg(
+        help_heading = "Annotation (GFF3, GTF)",
+        long,
+        value_name = "TYPE",
+        requires = "gff"
+    )]
     pub feature: Vec<String>,
     /// The attribute that is the label, instead of the kind of window.
-    #[arg(long, value_name = "NAME", requires = "gff")]
+    #[arg(
+        help_heading = "Annotation (GFF3, GTF)",
+        long,
+        value_name = "NAME",
+        requires = "gff"
+    )]
     pub attribute: Option<String>,
     /// Table of intervals as Genomic Benchmarks has it (id,region,start,end,strand). May be given several times, one class a file.
-    #[arg(long, requires = "fasta")]
+    #[arg(help_heading = "Tables of intervals", long, requires = "fasta")]
     pub intervals: Vec<PathBuf>,
     /// Peak file. May be given several times: bins of the genome get a label for each file (DeepSEA).
-    #[arg(long, requires = "fasta")]
+    #[arg(
+        help_heading = "Peaks, a label for each file",
+        long,
+        requires = "fasta"
+    )]
     pub peaks: Vec<PathBuf>,
     /// Bases of a bin.
-    #[arg(long, value_name = "N", requires = "peaks")]
+    #[arg(
+        help_heading = "Peaks, a label for each file",
+        long,
+        value_name = "N",
+        requires = "peaks"
+    )]
     pub bin: Option<NonZeroU32>,
     /// Bases of the sequence around a bin.
-    #[arg(long, value_name = "N", requires = "peaks")]
+    #[arg(
+        help_heading = "Peaks, a label for each file",
+        long,
+        value_name = "N",
+        requires = "peaks"
+    )]
     pub context: Option<NonZeroU32>,
     /// Keep bins without any label.
-    #[arg(long, requires = "peaks")]
+    #[arg(
+        help_heading = "Peaks, a label for each file",
+        long,
+        requires = "peaks"
+    )]
     pub keep_unlabelled: bool,
     /// Write N for what lies beyond a chromosome, instead of leaving the bin out.
-    #[arg(long, requires = "peaks")]
+    #[arg(
+        help_heading = "Peaks, a label for each file",
+        long,
+        requires = "peaks"
+    )]
     pub pad: bool,
     /// FASTA whose headers carry the label: `>id|label`.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["fasta", "train", "file"])]
+    #[arg(help_heading = "FASTA with labels", long, value_name = "FILE", conflicts_with_all = ["fasta", "train", "file"])]
     pub labelled_fasta: Option<PathBuf>,
     /// What stands between the fields of such a header.
-    #[arg(long, value_name = "TEXT", default_value = "|")]
+    #[arg(
+        help_heading = "FASTA with labels",
+        long,
+        value_name = "TEXT",
+        default_value = "|"
+    )]
     pub separator: String,
     /// Which field of such a header is the label, from 1. Default: the last.
-    #[arg(long, value_name = "N", requires = "labelled_fasta")]
+    #[arg(
+        help_heading = "FASTA with labels",
+        long,
+        value_name = "N",
+        requires = "labelled_fasta"
+    )]
     pub label_field: Option<NonZeroU32>,
 }
 

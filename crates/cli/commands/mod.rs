@@ -69,10 +69,18 @@ fn device(name: &str) -> Result<DeviceChoice, Error> {
     Ok(name.parse::<DeviceChoice>()?)
 }
 
-/// A flag that Ctrl-C and SIGTERM raise; a second one ends the program at once.
+/// Ctrl-C, SIGTERM, and on Unix SIGHUP, which a closed terminal sends.
+const STOP_SIGNALS: &[i32] = &[
+    signal_hook::consts::SIGINT,
+    signal_hook::consts::SIGTERM,
+    #[cfg(unix)]
+    signal_hook::consts::SIGHUP,
+];
+
+/// A flag that these signals raise; a second one ends the program at once.
 fn stop_on_signals() -> Result<StopFlag, Error> {
     let stop = StopFlag::default();
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for &signal in STOP_SIGNALS {
         let registered = signal_hook::flag::register_conditional_shutdown(
             signal,
             i32::from(Kind::Interrupted.exit_code()),
@@ -84,19 +92,21 @@ fn stop_on_signals() -> Result<StopFlag, Error> {
     Ok(stop)
 }
 
+/// An argument as a shell takes it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument.to_string()
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
+}
+
 /// The command as it was typed, for the record.
 fn typed() -> String {
-    let quoted = |argument: String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument
-        } else {
-            format!("'{}'", argument.replace('\'', "'\\''"))
-        }
-    };
     let arguments = std::env::args_os()
         .skip(1)
-        .map(|a| quoted(a.to_string_lossy().into_owned()));
+        .map(|a| quoted(&a.to_string_lossy()));
     std::iter::once("lingo-pipe".to_string())
         .chain(arguments)
         .collect::<Vec<_>>()

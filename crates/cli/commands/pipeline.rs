@@ -2,18 +2,16 @@
 
 use lingo_workflow::{Error, Pipeline, Plan, Request, graph as graphs};
 
-use super::run::{request, table};
+use super::run::request;
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
 use crate::output::{print, print_json, say};
+use crate::tables;
 
 /// `validate`.
 pub fn validate(arguments: &Validate) -> Result<(), Error> {
     let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
     let plan = Plan::new(pipeline, &Request::default())?;
-    let missing = plan.blocking(false);
-    if !missing.is_empty() {
-        return Err(Error::Missing(missing));
-    }
+    plan.check_missing(false)?;
     say(&format!(
         "{} is valid: {} tasks x {} methods x {} seeds = {} cells",
         arguments.pipeline.display(),
@@ -32,7 +30,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
     if arguments.json {
         print_json(&plan.json())
     } else {
-        print(&table(&plan))
+        print(&tables::of_plan(&plan))
     }
 }
 

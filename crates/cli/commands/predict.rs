@@ -1,12 +1,13 @@
 //! `predict`.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lingo_adapt::{Description, PredictRequest};
 use lingo_artifact::example::{Examples, Interval};
 use lingo_artifact::placed_prediction::{self, PlacedPrediction, Told};
 use lingo_artifact::prediction::Predictions;
+use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::{Label, LabelKind, Split, Strand, atomic};
@@ -14,6 +15,7 @@ use lingo_evaluate::probability::{sigmoid, softmax};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_ingest::{BedOptions, Genome, places, read_bed};
 use lingo_tokenize::{Encoded, Encoder};
+use lingo_workflow::lock::Lock;
 use lingo_workflow::{Error, Kind, Observer as _};
 use rayon::prelude::*;
 
@@ -34,12 +36,16 @@ struct Row {
 }
 
 /// `predict`.
-pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
+pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
     let device = device(&arguments.device)?;
     no_fasta(arguments.format)?;
     let endings: Vec<&str> = TABLES.iter().copied().chain(["bed"]).collect();
     check_out(&arguments.out, &endings)?;
     let description = Description::read(&arguments.adapter)?;
+    let adapter = &arguments.adapter;
+    if arguments.model.is_none() && lingo_adapt::base_folder(adapter, &description, None).is_err() {
+        arguments.model = model_of_run(adapter, &description.base_model.name);
+    }
     let base =
         lingo_adapt::base_folder(&arguments.adapter, &description, arguments.model.as_deref())?;
     let (genome, rows) = rows(&arguments, terminal)?;
@@ -95,6 +101,22 @@ pub fn predict(arguments: Predict, terminal: &Terminal) -> Result<(), Error> {
     drop(progress);
     to_path_or_stdout(&arguments.out, arguments.format, |path| {
         write(&rows, &predictions, path)
+    })
+}
+
+/// The base model of an adapter that lies in the folder of its run: the model that the run pretrained, or the folder
+/// that its lock names. Whether the weights are the right ones is found out by their hash when they are loaded.
+fn model_of_run(adapter: &Path, name: &str) -> Option<PathBuf> {
+    let adapter = std::path::absolute(adapter).ok()?;
+    let is_model = |folder: &PathBuf| folder.join("config.json").is_file();
+    let run = adapter
+        .ancestors()
+        .find(|above| RunFolder::new(*above).lock().is_file())?;
+    let pretrained = Some(run.join(name)).filter(is_model);
+    pretrained.or_else(|| {
+        let lock = Lock::read(run).ok()?;
+        let named = lock.model.get("path")?.as_str()?;
+        Some(PathBuf::from(named)).filter(is_model)
     })
 }
 

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use lingo_artifact::run_folder::RunFolder;
 use lingo_workflow::run::Settings;
-use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, State, lock, report as reports};
+use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, lock, report as reports};
 
-use super::{device, stop_on_signals, typed};
+use super::{device, quoted, stop_on_signals, typed};
 use crate::arguments::{Run, Selection, VerifyArguments};
 use crate::output::{print, print_json, say};
 use crate::terminal::Terminal;
-use crate::{demo, output};
+use crate::{demo, tables};
 
 /// What part of a pipeline a command line asks for.
 pub fn request(selection: &Selection, skip_missing: bool) -> Result<Request, Error> {
@@ -36,12 +36,13 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         // What a reader would type: the demo needs no file.
         pipeline.file = "demo".to_string();
     }
-    let plan = Plan::new(
+    let mut plan = Plan::new(
         pipeline,
         &request(&arguments.selection, arguments.skip_missing)?,
     )?;
+    plan.arguments = repeatable(&arguments);
     if arguments.dry_run {
-        return print(&table(&plan));
+        return print(&tables::of_plan(&plan));
     }
     let settings = Settings {
         jobs: arguments.jobs.get() as usize,
@@ -50,6 +51,12 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     let stop = stop_on_signals()?;
     let result = lingo_workflow::run::run(&plan, settings, &typed(), terminal, &stop);
     terminal.finish();
+    if matches!(
+        &result,
+        Ok(_) | Err(Error::Cells { .. } | Error::Interrupted { .. })
+    ) {
+        terminal.note(tables::of_scores(&plan).trim_end());
+    }
     match &result {
         Ok(summary) => {
             let skipped = match summary.skipped.len() {
@@ -79,31 +86,30 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     result.map(|_| ())
 }
 
-/// The cells as a table.
-pub fn table(plan: &Plan) -> String {
-    let mut rows = vec![["task", "method", "seed", "state", "why"].map(String::from)];
-    for cell in &plan.cells {
-        let (state, why) = match &cell.state {
-            State::Cached => ("cached", format!("id {}", cell.id.short())),
-            State::Run(why) => ("to run", why.clone()),
-            State::Refused(differences) => {
-                let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                (
-                    "refused",
-                    format!("holds another cell: {}", told.join("; ")),
-                )
-            }
-            State::Missing(files) => ("missing", files[0].display().to_string()),
-        };
-        rows.push([
-            cell.task.clone(),
-            cell.method.clone(),
-            cell.seed.to_string(),
-            state.to_string(),
-            why,
-        ]);
+/// The arguments of `run` that change its results, but for the selection of cells: the report prints commands with
+/// them. `--fresh`, `--jobs` and the like change nothing.
+fn repeatable(arguments: &Run) -> String {
+    let selection = &arguments.selection;
+    let file = arguments
+        .pipeline
+        .iter()
+        .map(|file| file.display().to_string());
+    let sets = selection
+        .set
+        .iter()
+        .flat_map(|set| ["--set".to_string(), set.clone()]);
+    let mut words: Vec<String> = file.chain(sets).collect();
+    if let Some(out) = &selection.out {
+        words.extend(["--out".to_string(), out.display().to_string()]);
     }
-    output::columns(&rows)
+    if selection.device != "auto" {
+        words.extend(["--device".to_string(), selection.device.clone()]);
+    }
+    if arguments.skip_missing {
+        words.push("--skip-missing".to_string());
+    }
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    quoted.join(" ")
 }
 
 /// `report`.

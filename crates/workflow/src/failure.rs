@@ -49,8 +49,13 @@ pub enum Error {
         message: String,
     },
     /// Input files that are not there, all of them.
-    #[error("{}", missing_message(.0))]
-    Missing(Vec<MissingFile>),
+    #[error("{}", missing_message(files, variables))]
+    Missing {
+        /// Those whose path holds no variable.
+        files: Vec<MissingFile>,
+        /// The others, by variable.
+        variables: Vec<MissingVariable>,
+    },
     /// Folders of the run that hold results of other cells.
     #[error("{}", refused_message(.0))]
     Refused(Vec<Refusal>),
@@ -81,6 +86,21 @@ pub struct MissingFile {
     pub path: PathBuf,
 }
 
+/// A variable in whose paths files are missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingVariable {
+    /// Its name.
+    pub name: String,
+    /// Its value, where it is set.
+    pub value: Option<String>,
+    /// Where the first of the paths stands: `pipelines/gue.yaml:15`.
+    pub place: String,
+    /// How many files are missing.
+    pub files: usize,
+    /// The first of them.
+    pub first: PathBuf,
+}
+
 /// A folder that holds the result of another cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
@@ -107,13 +127,25 @@ impl fmt::Display for Difference {
     }
 }
 
-fn missing_message(files: &[MissingFile]) -> String {
-    let mut text = format!(
-        "{} input file{} {} missing:",
-        files.len(),
-        if files.len() == 1 { "" } else { "s" },
-        if files.len() == 1 { "is" } else { "are" }
-    );
+fn missing_message(files: &[MissingFile], variables: &[MissingVariable]) -> String {
+    let count = files.len() + variables.iter().map(|v| v.files).sum::<usize>();
+    let mut text = match count {
+        1 => "1 input file is missing:".to_string(),
+        n => format!("{n} input files are missing:"),
+    };
+    for variable in variables {
+        let state = match &variable.value {
+            Some(value) => format!("is `{value}`"),
+            None => "is not set".to_string(),
+        };
+        text.push_str(&format!(
+            "\n  ${} {state} ({}): {} missing, the first is {}",
+            variable.name,
+            variable.place,
+            variable.files,
+            variable.first.display()
+        ));
+    }
     for file in files {
         text.push_str(&format!("\n  {}", file.path.display()));
         if !file.task.is_empty() {
@@ -182,7 +214,7 @@ impl Error {
         match self {
             Self::Pipeline(_) | Self::Refused(_) => Kind::Usage,
             Self::Stage { kind, .. } | Self::Cells { kind, .. } => *kind,
-            Self::Missing(_) => Kind::Input,
+            Self::Missing { .. } => Kind::Input,
             Self::Interrupted { checkpoint: true } => Kind::Checkpointed,
             Self::Interrupted { checkpoint: false } => Kind::Interrupted,
         }
@@ -191,7 +223,10 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Missing(_) => Some(
+            Self::Missing { variables, .. } if !variables.is_empty() => Some(
+                "set the variables to the folders of the data (`export NAME=FOLDER`), or run what is there with --skip-missing",
+            ),
+            Self::Missing { .. } => Some(
                 "check the paths (they are relative to the pipeline file), or run what is there with --skip-missing",
             ),
             Self::Refused(_) => {

@@ -9,7 +9,8 @@
 //! | [`prepare`] | what cells share: model, examples, tokens, floor |
 //! | [`mod@cell`] | the record of a finished cell |
 //! | [`mod@run`] | running a plan |
-//! | `parallel`, `shared_tokens` | several cells at a time |
+//! | `parallel` | several things at a time |
+//! | [`scores`] | the scores of a run, for its last lines |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
@@ -33,8 +34,8 @@ pub mod prepare;
 pub mod published;
 pub mod report;
 pub mod run;
+pub mod scores;
 pub mod settings;
-mod shared_tokens;
 pub mod yaml;
 
 pub use failure::{Error, Kind};

@@ -13,7 +13,9 @@ use serde_json::Value;
 use crate::cell::CellRecord;
 use crate::failure::{Error, Kind};
 use crate::inputs::FileHash;
-use crate::plan::{CellPlan, Plan, State, VERSION};
+use crate::plan::cell_id::VERSION;
+use crate::plan::planned::{CellPlan, Plan};
+use crate::plan::state::State;
 use crate::{date, published};
 
 /// What `schema` says in every `lingo.lock` of this version.
@@ -30,6 +32,9 @@ pub struct Lock {
     pub date: String,
     /// The command as it was typed.
     pub command: String,
+    /// What is typed behind `lingo-pipe run` to get these settings; which cells is not among it.
+    #[serde(default)]
+    pub arguments: Option<String>,
     /// The device's name.
     pub device: String,
     /// The pipeline's name.
@@ -166,6 +171,7 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
         version: VERSION.to_string(),
         date: date::now(),
         command: command.to_string(),
+        arguments: Some(plan.arguments.clone()),
         device: plan.device.clone(),
         name: pipeline.name.clone(),
         description: pipeline.description.clone(),

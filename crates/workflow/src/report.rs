@@ -8,7 +8,8 @@ use lingo_evaluate::{ReportPlan, TaskInfo};
 
 use crate::failure::Error;
 use crate::lock::{self, Lock, LockedTask};
-use crate::prepare::{ModelRecord, TaskRecord};
+use crate::prepare::model::ModelRecord;
+use crate::prepare::task_record::TaskRecord;
 
 /// Writes `report.html`, `metrics.parquet` and `metrics.csv` of a run; cells that are not there are holes.
 ///
@@ -57,7 +58,10 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
     }
     ReportPlan {
         name: lock.name.clone(),
-        pipeline: lock.pipeline.clone(),
+        pipeline: lock
+            .arguments
+            .clone()
+            .unwrap_or_else(|| lock.pipeline.clone()),
         run: run.to_path_buf(),
         tasks,
         methods: lock.methods.clone(),
@@ -74,8 +78,8 @@ fn stale(lock: &Lock, run: &Path) -> Vec<String> {
         for method in &lock.methods {
             for seed in &lock.seeds {
                 let label = CellFolder::label(&task.name, method, *seed);
-                let cell = CellFolder::new(run.join(&label));
-                if !lock.cells.contains_key(&label) && cell.finished().is_file() {
+                let folder = CellFolder::new(run.join(&label));
+                if !lock.cells.contains_key(&label) && folder.finished().is_file() {
                     labels.push(format!(
                         "{label}: this result was made before its input changed; it is not of what lies there now"
                     ));

@@ -106,7 +106,11 @@ fn overrides_and_variables_reach_the_settings() {
     ];
     let pipeline = parse(GOOD, &sets).unwrap();
     assert_eq!(pipeline.tasks[0].train.epochs.get(), 1);
-    assert_eq!(pipeline.tasks[1].train.epochs.get(), 2);
+    assert_eq!(
+        pipeline.tasks[1].train.epochs.get(),
+        1,
+        "the command line wins over a task's own"
+    );
     assert_eq!(pipeline.tasks[1].train.batch.get(), 8);
     let text = GOOD.replace(
         "model: { path: model }",

@@ -7,7 +7,8 @@ use lingo_adapt::Method;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
-use super::{Pipeline, Task};
+use super::name::bad_name;
+use super::resolved::{Pipeline, Task};
 use crate::yaml::document::top;
 use crate::yaml::fault::{Fault, Step, keys};
 
@@ -137,50 +138,4 @@ fn name_fault(section: &str, name: &str, why: &str) -> Fault {
     Fault::new(keys(&[section, name]), format!("the name `{name}` {why}"))
         .key()
         .help("names become folders: letters, digits, `_`, `.` and `-`")
-}
-
-/// How many characters a name may have.
-pub const LONGEST_NAME: usize = 100;
-
-/// Why a name cannot be that of a folder.
-pub fn bad_name(name: &str) -> Option<&'static str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if name.is_empty() {
-        Some("is empty")
-    } else if !name.chars().all(allowed) {
-        Some("has a character that cannot stand in a name")
-    } else if name.starts_with('.') {
-        Some("begins with a dot")
-    } else if name.starts_with('-') {
-        Some("begins with a dash")
-    } else if name.len() > LONGEST_NAME {
-        Some("is longer than 100 characters")
-    } else {
-        None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_folders() {
-        for good in ["H3", "prom_core_tata", "tf_4", "a.b-c", "1"] {
-            assert_eq!(bad_name(good), None, "{good}");
-        }
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a b",
-            "é",
-            "-x",
-            ".hidden",
-            &"x".repeat(101),
-        ] {
-            assert!(bad_name(bad).is_some(), "{bad}");
-        }
-    }
 }

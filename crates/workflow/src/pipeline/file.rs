@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::name::{LONGEST_NAME, NAME_PATTERN};
 use crate::yaml::node::Node;
 
 /// A pipeline of lingo-pipe: tasks x methods x seeds, each a cell that is trained and scored.
@@ -121,9 +122,6 @@ impl JsonSchema for FormatVersion {
 #[derive(Clone, Debug)]
 pub struct Named<T>(pub Vec<(String, T)>);
 
-/// The pattern of names that become folders.
-pub const NAME_PATTERN: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
-
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InOrder<T>(PhantomData<T>);
@@ -159,7 +157,7 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
         json_schema!({
             "type": "object",
             "minProperties": 1,
-            "propertyNames": { "pattern": NAME_PATTERN, "maxLength": super::check::LONGEST_NAME },
+            "propertyNames": { "pattern": NAME_PATTERN, "maxLength": LONGEST_NAME },
             "additionalProperties": generator.subschema_for::<T>(),
         })
     }

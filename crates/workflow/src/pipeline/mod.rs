@@ -3,142 +3,17 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`mod@file`] | what may stand in a file, and its JSON Schema |
+//! | [`name`] | which names tasks and methods may have |
+//! | [`resolved`] | a pipeline, ready to be planned |
 //! | [`resolve`] | from the file to tasks with settings of their own |
 //! | [`check`] | what the parser cannot see: names, references, contradictions |
+//! | `read` | all of it, from a file on disk |
 
 pub mod check;
 pub mod file;
+pub mod name;
+mod read;
 pub mod resolve;
+pub mod resolved;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use lingo_adapt::{Method, PretrainConfig, TrainConfig};
-use lingo_evaluate::EvaluateConfig;
-use lingo_ingest::IngestConfig;
-use lingo_tokenize::{Scheme, TokenizeConfig};
-
-use crate::yaml::document::Document;
-use crate::yaml::mistakes::Mistakes;
-
-/// A pipeline, ready to be planned: every setting of every task stands in it, every path is resolved.
-#[derive(Clone, Debug)]
-pub struct Pipeline {
-    /// Its name: the run's folder and the report's title.
-    pub name: String,
-    /// What it is for; may be empty.
-    pub description: String,
-    /// The file as it was typed.
-    pub file: String,
-    /// The language model.
-    pub model: ModelPlan,
-    /// The tasks, in the order of the file.
-    pub tasks: Vec<Task>,
-    /// The methods, in the order of the file.
-    pub methods: Vec<(String, Method)>,
-    /// How predictions are scored.
-    pub evaluate: EvaluateConfig,
-    /// The seeds.
-    pub seeds: Vec<u64>,
-    /// A table of published numbers.
-    pub published: Option<PathBuf>,
-    /// The file that all of it came from.
-    pub document: Document,
-}
-
-/// Where the language model comes from.
-#[derive(Clone, Debug)]
-pub enum ModelPlan {
-    /// A model folder.
-    Folder(PathBuf),
-    /// Trained first.
-    Pretrain {
-        /// The genome.
-        fasta: PathBuf,
-        /// The seed.
-        seed: u64,
-        /// Everything else.
-        config: PretrainConfig,
-    },
-}
-
-/// One task with all its settings.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// Its name: a folder of the run.
-    pub name: String,
-    /// Its name in the file: the same, or for a fold of a cross-validation the part before `.fold-1`.
-    pub section: String,
-    /// What is predicted; may be empty.
-    pub description: String,
-    /// Paths are resolved.
-    pub ingest: IngestConfig,
-    /// Paths are resolved.
-    pub tokenize: TokenizeConfig,
-    /// The file's `train` with the task's own laid over it.
-    pub train: TrainConfig,
-    /// For the language prefix; `task` is among them.
-    pub keys: BTreeMap<String, String>,
-}
-
-impl Pipeline {
-    /// Reads and checks a pipeline file; `sets` are the arguments of `--set`.
-    ///
-    /// # Errors
-    /// [`Mistakes`], each with its place in the file.
-    pub fn read(path: &Path, sets: &[String]) -> Result<Self, Mistakes> {
-        Self::of_document(Document::read(path, sets)?)
-    }
-
-    /// As [`Pipeline::read`], from a document.
-    ///
-    /// # Errors
-    /// [`Mistakes`].
-    pub fn of_document(document: Document) -> Result<Self, Mistakes> {
-        let pipeline = resolve::resolve(document)?;
-        let faults = check::check(&pipeline);
-        if faults.is_empty() {
-            Ok(pipeline)
-        } else {
-            Err(pipeline.document.mistakes(faults))
-        }
-    }
-
-    /// The task of that name.
-    pub fn task(&self, name: &str) -> Option<&Task> {
-        self.tasks.iter().find(|t| t.name == name)
-    }
-
-    /// The method of that name.
-    pub fn method(&self, name: &str) -> Option<&Method> {
-        self.methods.iter().find(|(n, _)| n == name).map(|(_, m)| m)
-    }
-}
-
-impl Task {
-    /// Whether it is one fold of a cross-validation.
-    pub fn is_fold(&self) -> bool {
-        self.name != self.section
-    }
-
-    /// The files that its examples and tokens are made from, each with its role in the file.
-    pub fn inputs(&self) -> Vec<(String, PathBuf)> {
-        let mut inputs: Vec<(String, PathBuf)> = lingo_ingest::input_files(&self.ingest)
-            .into_iter()
-            .enumerate()
-            .map(|(i, path)| (format!("ingest[{i}]"), path))
-            .collect();
-        if let Some(fasta) = self.bpe_fasta() {
-            inputs.push(("tokenize.scheme.bpe.fasta".into(), fasta.clone()));
-        }
-        inputs
-    }
-
-    /// The FASTA that byte-pair encoding learns from, where one is named.
-    pub fn bpe_fasta(&self) -> Option<&PathBuf> {
-        match &self.tokenize.scheme {
-            Scheme::Bpe(bpe) => bpe.fasta(),
-            _ => None,
-        }
-    }
-}
+pub use resolved::{ModelPlan, Pipeline, Task};

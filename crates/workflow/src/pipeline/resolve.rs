@@ -3,15 +3,16 @@
 use std::num::NonZeroU32;
 use std::path::Path as FilePath;
 
-use lingo_adapt::PretrainConfig;
+use lingo_adapt::{PretrainConfig, TrainConfig};
 use lingo_ingest::config::{FoldSplit, SplitPlan};
 use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::de::DeserializeOwned;
 
 use super::file::{ModelSection, PipelineFile, PretrainSection, TaskSection};
-use super::{ModelPlan, Pipeline, Task};
+use super::resolved::{ModelPlan, Pipeline, Task};
 use crate::yaml::deserialize::from_node;
 use crate::yaml::document::{Document, top};
+use crate::yaml::every_fault::every_fault;
 use crate::yaml::fault::{Fault, Path, Step, keys};
 use crate::yaml::mistakes::Mistakes;
 use crate::yaml::node::Node;
@@ -19,22 +20,25 @@ use crate::yaml::node::Node;
 /// Parses the file, lays the tasks' settings over the file's, resolves paths.
 ///
 /// # Errors
-/// The first mistake that the parser meets.
+/// Every mistake that the parser meets.
 pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
-    let parsed = from_node::<PipelineFile>(&document.node).and_then(|file| {
-        let model = model(&file.model, &document)?;
+    let parsed = every_fault(&document.node, |node| {
+        let file = from_node::<PipelineFile>(node)?;
+        // The sections that may be empty come first: nothing in them can be missing, so all their mistakes are met.
+        layered::<TrainConfig>("train", &file.train.node, None)?;
+        for (name, section) in &file.tasks.0 {
+            train(name, section, &file)?;
+        }
         let mut tasks = Vec::with_capacity(file.tasks.0.len());
         for (name, section) in &file.tasks.0 {
             tasks.extend(folds(task(name, section, &file, &document)?));
         }
-        if tasks.is_empty() {
-            layered::<lingo_adapt::TrainConfig>("train", &file.train.node, None)?;
-        }
+        let model = model(&file.model, &document)?;
         Ok((file, model, tasks))
     });
     let (file, model, tasks) = match parsed {
         Ok(parsed) => parsed,
-        Err(fault) => return Err(document.mistakes(vec![explain(fault)])),
+        Err(faults) => return Err(document.mistakes(faults.into_iter().map(explain).collect())),
     };
     Ok(Pipeline {
         name: file.name.unwrap_or_else(|| stem(&document.name)),
@@ -144,8 +148,7 @@ fn task(
     for path in ingest.paths_mut() {
         *path = document.resolve(path);
     }
-    let own = |key: &'static str, node| Some((keys(&["tasks", name, key]), node));
-    let tokenize_of_task = own("tokenize", &section.tokenize.node);
+    let tokenize_of_task = Some((keys(&["tasks", name, "tokenize"]), &section.tokenize.node));
     let mut tokenize: TokenizeConfig = layered("tokenize", &file.tokenize.node, tokenize_of_task)
         .map_err(|fault| {
             if fault.message == "the key `scheme` is missing" {
@@ -168,9 +171,15 @@ fn task(
         description: section.description.clone(),
         ingest,
         tokenize,
-        train: layered("train", &file.train.node, own("train", &section.train.node))?,
+        train: train(name, section, file)?,
         keys: words,
     })
+}
+
+/// The file's `train` with the task's own laid over it.
+fn train(name: &str, section: &TaskSection, file: &PipelineFile) -> Result<TrainConfig, Fault> {
+    let own = (keys(&["tasks", name, "train"]), &section.train.node);
+    layered("train", &file.train.node, Some(own))
 }
 
 /// Reads `T` from the file's section with a task's keys laid over it; a fault points to where the key stands.

@@ -7,10 +7,10 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::RunFolder;
 use serde_json::{Value, json};
 
-use super::{VERSION, to_json};
+use super::cell_id::{VERSION, to_json};
 use crate::failure::{Error, MissingFile};
 use crate::inputs::{FileHash, Hashes, id_of};
-use crate::pipeline::{ModelPlan, Pipeline};
+use crate::pipeline::resolved::{ModelPlan, Pipeline};
 
 /// Files of a model folder that its results depend on; those that are there are hashed.
 const MODEL_FILES: [&str; 4] = [

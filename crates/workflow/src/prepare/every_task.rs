@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use lingo_artifact::progress::StopFlag;
 
-use super::{prepare_examples, prepare_model, prepare_tokens};
+use super::model::prepare_model;
+use super::task::{prepare_examples, prepare_tokens};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
-use crate::plan::{CellPlan, Plan, TaskPlan};
+use crate::plan::planned::{CellPlan, Plan, TaskPlan};
 
 /// Makes what the unfinished cells share: all examples first, so that bad data is told before a model is pretrained.
 ///

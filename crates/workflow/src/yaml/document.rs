@@ -8,7 +8,8 @@ use super::fault::{Fault, Path, Step, display, keys, suggest};
 use super::locate::{locate, range};
 use super::mistakes::{Mistake, Mistakes};
 use super::node::Node;
-use super::overrides::{put, split_key};
+use super::overrides::{put, same_setting, split_key};
+use super::variable_use::{VariableUse, uses};
 use super::variables;
 
 /// A parsed file: the tree with variables expanded and overrides in place.
@@ -23,12 +24,15 @@ pub struct Document {
     /// What the text says.
     pub node: Node,
     overrides: Vec<Override>,
+    variables: Vec<VariableUse>,
 }
 
 #[derive(Clone, Debug)]
 struct Override {
     argument: String,
     path: Path,
+    /// Whether the argument named another place, which says the same for all tasks or methods.
+    spread: bool,
 }
 
 impl Document {
@@ -68,10 +72,12 @@ impl Document {
             text,
             node,
             overrides: Vec::new(),
+            variables: Vec::new(),
         };
         for set in sets {
             document.set(set)?;
         }
+        document.variables = uses(&document.node, lookup);
         let mut node = std::mem::take(&mut document.node);
         let expanded = variables::expand(&mut node, lookup);
         document.node = node;
@@ -99,10 +105,41 @@ impl Document {
             return Err(wrong("the key is empty, or a part of it is"));
         }
         let path = split_key(&self.node, key);
-        put(&mut self.node, &path, value).map_err(|why| wrong(&why))?;
+        // `train={epochs: 1}` says what `train.epochs=1` says.
+        let settings: Vec<(Path, Node)> = match (&value, path.as_slice()) {
+            (Node::Map(entries), [section]) => entries
+                .iter()
+                .map(|(key, value)| (vec![section.clone(), Step::Key(key.clone())], value.clone()))
+                .collect(),
+            _ => vec![(path.clone(), value.clone())],
+        };
+        self.put(argument, path, value).map_err(|why| wrong(&why))?;
+        for (path, value) in settings {
+            for place in same_setting(&self.node, &path) {
+                // What was set for this one place before, on the command line too, stays.
+                let own = self
+                    .overrides
+                    .iter()
+                    .any(|o| !o.spread && o.path.starts_with(&place));
+                if !own {
+                    put(&mut self.node, &place, value.clone()).map_err(|why| wrong(&why))?;
+                    self.overrides.push(Override {
+                        argument: argument.to_string(),
+                        path: place,
+                        spread: true,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, argument: &str, path: Path, value: Node) -> Result<(), String> {
+        put(&mut self.node, &path, value)?;
         self.overrides.push(Override {
             argument: argument.to_string(),
             path,
+            spread: false,
         });
         Ok(())
     }
@@ -151,6 +188,22 @@ impl Document {
             label,
             source: Some(NamedSource::new(&self.name, self.text.clone())),
         }
+    }
+
+    /// The variable that the path of a file was written with, and where: `pipelines/gue.yaml:15`.
+    pub(crate) fn variable_of(&self, file: &FilePath) -> Option<(&VariableUse, String)> {
+        let found = self.variables.iter().find(|used| {
+            let text = used.in_tree(&self.node);
+            text.is_some_and(|text| self.resolve(FilePath::new(text)) == file)
+        })?;
+        let place = match locate(&self.text, &found.place, false) {
+            Some(span) => {
+                let above = self.text.get(..span.start).unwrap_or_default();
+                format!("{}:{}", self.name, 1 + above.matches('\n').count())
+            }
+            None => "--set".to_string(),
+        };
+        Some((found, place))
     }
 
     /// A path of the file, seen from the working folder.
@@ -282,7 +335,47 @@ mod tests {
             "m: {a: {lora: {rank: 4}}}",
         );
         t("name: x", "name=", "name: ~");
+        // Over a task's own setting, and a method's own learning rate; other keys of theirs stay.
+        t(
+            "tasks: {a: {train: {epochs: 3, batch: 2}}, b: {train: {batch: 4}}}",
+            "train.epochs=1",
+            "{tasks: {a: {train: {epochs: 1, batch: 2}}, b: {train: {batch: 4}}}, train: {epochs: 1}}",
+        );
+        t(
+            "tasks: {a: {train: {epochs: 3}}}",
+            "train={epochs: 1}",
+            "{tasks: {a: {train: {epochs: 1}}}, train: {epochs: 1}}",
+        );
+        t(
+            "tasks: {a: {tokenize: {scheme: {kmer: {k: 3}}}}}",
+            "tokenize.scheme.kmer.k=4",
+            "{tasks: {a: {tokenize: {scheme: {kmer: {k: 4}}}}}, tokenize: {scheme: {kmer: {k: 4}}}}",
+        );
+        t(
+            "methods: {l: {lora: {rank: 8, learning_rate: 0.1, warmup_steps: 2}}, f: full}",
+            "train.learning_rate=0.5",
+            "{methods: {l: {lora: {rank: 8, learning_rate: 0.5, warmup_steps: 2}}, f: full}, train: {learning_rate: 0.5}}",
+        );
+        t(
+            "methods: {l: {adalora: {warmup_steps: 2}}}",
+            "train.warmup_steps=5",
+            "{methods: {l: {adalora: {warmup_steps: 2}}}, train: {warmup_steps: 5}}",
+        );
         t("a: x", "a={kmer: {k: 3}}", "a: {kmer: {k: 3}}");
+    }
+
+    #[test]
+    fn a_setting_of_one_task_on_the_command_line_stands_beside_one_for_all() {
+        let text = "tasks: {a: {train: {epochs: 3}}, b: {train: {epochs: 3}}}";
+        let want =
+            "{tasks: {a: {train: {epochs: 7}}, b: {train: {epochs: 1}}}, train: {epochs: 1}}";
+        for sets in [
+            ["tasks.a.train.epochs=7", "train.epochs=1"],
+            ["train.epochs=1", "tasks.a.train.epochs=7"],
+        ] {
+            let document = parse(text, &sets).unwrap();
+            assert_eq!(document.node, Node::parse(want).unwrap(), "{sets:?}");
+        }
     }
 
     #[test]

@@ -66,3 +66,41 @@ pub(super) fn put(node: &mut Node, path: &[Step], value: Node) -> Result<(), Str
         (Step::Item(i), _) => Err(format!("`{i}` needs a list")),
     }
 }
+
+/// The places deeper in the file that say the same setting for one task or one method. What is given on the command
+/// line must hold there as well: `train.epochs` also at `tasks.H3.train.epochs`, `train.learning_rate` also in a
+/// method with a learning rate of its own.
+pub(super) fn same_setting(root: &Node, path: &[Step]) -> Vec<Path> {
+    let [Step::Key(section), Step::Key(key), ..] = path else {
+        return Vec::new();
+    };
+    let mut places = Vec::new();
+    if section == "train" || section == "tokenize" {
+        for (task, node) in entries(root.get("tasks")) {
+            if node.get(section).and_then(|own| own.get(key)).is_some() {
+                let above = [Step::Key("tasks".into()), Step::Key(task.clone())];
+                places.push(above.into_iter().chain(path.iter().cloned()).collect());
+            }
+        }
+    }
+    // The other keys that `train` and methods share by name (`warmup_steps`) mean different things.
+    if section == "train" && key == "learning_rate" {
+        for (name, method) in entries(root.get("methods")) {
+            for (variant, node) in entries(Some(method)) {
+                if node.get(key).is_some() {
+                    let above = ["methods", name.as_str(), variant.as_str()];
+                    let above = above.map(|step| Step::Key(step.to_string()));
+                    places.push(above.into_iter().chain(path[1..].iter().cloned()).collect());
+                }
+            }
+        }
+    }
+    places
+}
+
+fn entries(node: Option<&Node>) -> &[(String, Node)] {
+    match node {
+        Some(Node::Map(entries)) => entries,
+        _ => &[],
+    }
+}

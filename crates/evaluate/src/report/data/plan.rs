@@ -11,7 +11,8 @@ use crate::floor::Floor;
 pub struct ReportPlan {
     /// The pipeline's name.
     pub name: String,
-    /// The pipeline file as it was typed, for the commands that the report prints.
+    /// What is typed behind `lingo-pipe run`, without the selection of cells: the pipeline file and the options that
+    /// change results, for the commands that the report prints.
     pub pipeline: String,
     /// The folder of the run; cells are `run/<task>/<method>/seed-<n>/`.
     pub run: PathBuf,

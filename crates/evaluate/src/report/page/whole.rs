@@ -95,8 +95,12 @@ fn facts(plan: &ReportPlan) -> String {
 fn reproduce(plan: &ReportPlan) -> String {
     let run = escape(&plan.run.display().to_string());
     let limit = fixed(100.0 * SHARE_LIMIT, 0);
+    let tasks: Vec<&str> = plan.tasks.iter().map(|t| t.name.as_str()).collect();
+    let (tasks, methods) = (escape(&tasks.join(",")), escape(&plan.methods.join(",")));
+    let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
+    let seeds = seeds.join(",");
     format!(
-        "<section><h2>How to repeat it</h2><pre>lingo-pipe run {0}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
+        "<section><h2>How to repeat it</h2><pre>lingo-pipe run {0} --only {tasks} --methods {methods} --seeds {seeds}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
         escape(&plan.pipeline)
     )
 }

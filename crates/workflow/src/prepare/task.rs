@@ -1,63 +1,17 @@
-//! What cells share: the pretrained model, and each task's examples, tokens and floor. Each is made once and
-//! made again only when what it depends on changed.
-
-mod every_task;
+//! A task's examples, tokens and floor.
 
 use lingo_adapt::Lengths;
-use lingo_artifact::digest::Digest;
+use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
-use lingo_artifact::progress::StopFlag;
-use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_artifact::tokens::Tokens;
-use lingo_artifact::{LabelKind, Split, atomic};
-use lingo_evaluate::Floor;
 use lingo_ingest::Genome;
 use lingo_tokenize::{ModelVocabulary, Scheme};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-pub(crate) use every_task::every_task;
-
-use crate::failure::{Error, Kind};
+use super::task_record::TaskRecord;
+use crate::failure::Error;
 use crate::observer::Observer;
-use crate::pipeline::{ModelPlan, Pipeline, Task};
-use crate::plan::{Plan, TaskPlan};
-
-/// What is known of a task's shared artifacts: `task.json` in the task's folder.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TaskRecord {
-    /// The id of `examples.parquet`.
-    pub examples: Option<Digest>,
-    /// The id of `tokens.parquet`.
-    pub tokens: Option<Digest>,
-    /// What the labels are.
-    pub labels: Option<LabelKind>,
-    /// Rows in train, dev and test.
-    pub counts: [u64; 3],
-    /// What ingest found.
-    pub audit: Value,
-    /// Sequences that lost DNA at their end, by split.
-    pub truncated: [u64; 3],
-    /// Unknown tokens, by split.
-    pub unknown: [u64; 3],
-    /// The longest sequence of tokens.
-    pub longest: u32,
-    /// Training rows by their number of tokens.
-    #[serde(default)]
-    pub lengths: Lengths,
-    /// New embedding vectors that are trained.
-    pub new_vectors: u32,
-    /// The linear model on dinucleotide counts.
-    pub floor: Option<Floor>,
-}
-
-impl TaskRecord {
-    /// The record in a task's folder; an empty one where there is none that can be read.
-    pub fn read(folder: &TaskFolder) -> Self {
-        atomic::read_json(&folder.record()).unwrap_or_default()
-    }
-}
+use crate::pipeline::resolved::Task;
+use crate::plan::planned::{Plan, TaskPlan};
 
 /// Makes a task's examples, if they are not there.
 ///
@@ -164,12 +118,6 @@ fn tokens_and_floor(
     Ok(())
 }
 
-impl TaskRecord {
-    fn write(&self, folder: &TaskFolder) -> Result<(), Error> {
-        Ok(atomic::write_json(&folder.record(), self)?)
-    }
-}
-
 fn tokenize(
     plan: &Plan,
     task: &Task,
@@ -201,62 +149,4 @@ fn tokenize(
         )?,
         None => lingo_tokenize::encode(examples, &model, config, keys, progress.as_ref())?,
     })
-}
-
-/// The record of a pretrained model: `model.json` beside its folder.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ModelRecord {
-    /// The id of the pretraining.
-    pub id: Option<Digest>,
-    /// Its outcome.
-    pub outcome: Value,
-}
-
-/// Pretrains the model of a run, if it is to be pretrained and is not there.
-///
-/// # Errors
-/// What pretraining says.
-pub fn prepare_model(
-    plan: &Plan,
-    pipeline: &Pipeline,
-    observer: &dyn Observer,
-    stop: &StopFlag,
-) -> Result<(), Error> {
-    let (
-        Some(id),
-        ModelPlan::Pretrain {
-            fasta,
-            seed,
-            config,
-        },
-    ) = (plan.model.pretrain, &pipeline.model)
-    else {
-        return Ok(());
-    };
-    let record_path = RunFolder::new(&plan.run).model_record();
-    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
-    if found.id == Some(id) && plan.model.folder.join("config.json").is_file() {
-        return Ok(());
-    }
-    let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    // As above: no record of another model beside this one.
-    atomic::write_json(&record_path, &ModelRecord::default())?;
-    let progress = observer.part("model");
-    let outcome = lingo_adapt::pretrain(
-        &genome,
-        config,
-        *seed,
-        plan.choice,
-        &plan.model.folder,
-        progress.as_ref(),
-        stop,
-    )?;
-    let outcome = serde_json::to_value(&outcome)
-        .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;
-    let record = ModelRecord {
-        id: Some(id),
-        outcome,
-    };
-    Ok(atomic::write_json(&record_path, &record)?)
 }

@@ -7,7 +7,7 @@ use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::tokens::Tokens;
 
 use crate::failure::Error;
-use crate::plan::CellPlan;
+use crate::plan::planned::CellPlan;
 
 /// Tokens of the tasks at work: read once, given back when the task's last cell is done.
 pub(crate) struct SharedTokens {

@@ -1,0 +1,107 @@
+//! Where the ids are made: of a task's examples, of its tokens, of a cell.
+//!
+//! A cell's id is the sha256 over everything that can change its result: the resolved settings of its stages, the
+//! content of its input files, the seed, the device, the program's version. Ids are built on each other: the
+//! examples' id goes into the tokens', the tokens' into the cell's.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use lingo_artifact::digest::Digest;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::failure::{Error, Kind};
+use crate::inputs::id_of;
+use crate::pipeline::resolved::Task;
+
+/// The version of the program: results of another version are not taken for this one's.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The id of a task's `examples.parquet`.
+pub(super) fn examples(settings: &TaskSettings, inputs: &BTreeMap<String, Digest>) -> Digest {
+    id_of(&json!([VERSION, "examples", settings.ingest_id, inputs]))
+}
+
+/// The id of a task's `tokens.parquet`.
+pub(super) fn tokens(
+    examples: Digest,
+    settings: &TaskSettings,
+    keys: &BTreeMap<String, String>,
+    model: &BTreeMap<String, Digest>,
+) -> Digest {
+    id_of(&json!([
+        VERSION,
+        "tokens",
+        examples,
+        settings.tokenize_id,
+        keys,
+        model,
+    ]))
+}
+
+/// What makes a cell the one it is.
+pub(super) struct CellParts<'a> {
+    pub(super) tokens: Digest,
+    pub(super) method: &'a Value,
+    pub(super) train: &'a Value,
+    pub(super) evaluate: &'a Value,
+    pub(super) seed: u64,
+    pub(super) device: &'a str,
+}
+
+/// The id of a cell.
+pub(super) fn cell(parts: &CellParts<'_>) -> Digest {
+    id_of(&json!([
+        VERSION,
+        "cell",
+        parts.tokens,
+        parts.method,
+        parts.train,
+        parts.evaluate,
+        parts.seed,
+        parts.device,
+    ]))
+}
+
+/// A task's settings as JSON: as a reader sees them, and without paths, for ids.
+pub(super) struct TaskSettings {
+    pub(super) ingest: Value,
+    pub(super) ingest_id: Value,
+    pub(super) tokenize: Value,
+    pub(super) tokenize_id: Value,
+    pub(super) train: Value,
+}
+
+impl TaskSettings {
+    pub(super) fn of(task: &Task) -> Result<Self, Error> {
+        // Where a file lies does not change a result: an id takes its content, in the order of the paths.
+        let mut ingest_id = task.ingest.clone();
+        ingest_id
+            .paths_mut()
+            .into_iter()
+            .for_each(|p| *p = PathBuf::new());
+        let mut tokenize_id = task.tokenize.clone();
+        if let lingo_tokenize::Scheme::Bpe(bpe) = tokenize_id.scheme {
+            let fasta = bpe.fasta().map(|_| PathBuf::new());
+            tokenize_id.scheme = lingo_tokenize::Scheme::Bpe(bpe.with_fasta(fasta));
+        }
+        Ok(Self {
+            ingest: to_json(&task.ingest)?,
+            ingest_id: to_json(&ingest_id)?,
+            tokenize: to_json(&task.tokenize)?,
+            tokenize_id: to_json(&tokenize_id)?,
+            train: to_json(&task.train)?,
+        })
+    }
+}
+
+/// Settings as JSON.
+pub(super) fn to_json(value: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value).map_err(|e| {
+        Error::stage(
+            Kind::Failed,
+            format!("settings cannot be written as JSON: {e}"),
+        )
+    })
+}

@@ -1,0 +1,173 @@
+//! From a pipeline and a request to the plan of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lingo_artifact::run_folder::RunFolder;
+use serde_json::json;
+
+use super::cell_id::{self, TaskSettings, VERSION, to_json};
+use super::model_identity::model_identity;
+use super::planned::{CellPlan, Plan, TaskPlan};
+use super::selection::{Request, select};
+use super::state::{State, state_of};
+use crate::failure::{Error, MissingFile};
+use crate::inputs::Hashes;
+use crate::pipeline::resolved::Pipeline;
+
+impl Plan {
+    /// Plans a run; nothing is written.
+    ///
+    /// # Errors
+    /// A selected name that the pipeline has not; a device that this machine has not; an input file that cannot be read.
+    pub fn new(pipeline: Pipeline, request: &Request) -> Result<Self, Error> {
+        // The name of a cross-validated task stands for all of its folds.
+        let wanted = request.only.as_ref().map(|only| -> Vec<String> {
+            let folds = pipeline
+                .tasks
+                .iter()
+                .filter(|t| t.is_fold() && only.contains(&t.section));
+            let named = only.iter().filter(|name| {
+                !pipeline
+                    .tasks
+                    .iter()
+                    .any(|t| t.is_fold() && t.section == **name)
+            });
+            named
+                .cloned()
+                .chain(folds.map(|t| t.name.clone()))
+                .collect()
+        });
+        let tasks = select(
+            "task",
+            pipeline.tasks.iter().map(|t| t.name.as_str()),
+            wanted.as_deref(),
+        )?;
+        let methods = select(
+            "method",
+            pipeline.methods.iter().map(|(name, _)| name.as_str()),
+            request.methods.as_deref(),
+        )?;
+        let mut seeds = request
+            .seeds
+            .clone()
+            .unwrap_or_else(|| pipeline.seeds.clone());
+        // A seed that is given twice is one cell: two at once would write into one folder.
+        let mut seen = BTreeSet::new();
+        seeds.retain(|seed| seen.insert(*seed));
+        let run = request
+            .out
+            .clone()
+            .unwrap_or_else(|| RunFolder::of_pipeline(&pipeline.name).path().to_path_buf());
+        let device = lingo_lm::device_name(&lingo_lm::open_device(request.device)?);
+        let hashes = Hashes::of_run(&run);
+        let mut inputs = BTreeMap::new();
+        let mut missing = Vec::new();
+        let model = model_identity(&pipeline, &run, &device, &hashes, &mut inputs, &mut missing)?;
+        if let Some(path) = pipeline.published.iter().find(|p| !p.exists()) {
+            missing.push(MissingFile {
+                task: String::new(),
+                path: path.clone(),
+            });
+        }
+        let mut plan = Self {
+            run,
+            device,
+            choice: request.device,
+            model,
+            tasks: Vec::new(),
+            methods,
+            seeds,
+            arguments: pipeline.file.clone(),
+            fresh: request.fresh,
+            cells: Vec::new(),
+            inputs,
+            missing,
+            hashes,
+            pipeline,
+        };
+        for name in tasks {
+            plan.add_task(&name)?;
+        }
+        Ok(plan)
+    }
+
+    fn add_task(&mut self, name: &str) -> Result<(), Error> {
+        let Some(task) = self.pipeline.task(name).cloned() else {
+            return Ok(());
+        };
+        let folder = RunFolder::new(&self.run).task(name);
+        let mut task_inputs = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (role, path) in task.inputs() {
+            if path.is_file() {
+                let hash = self.hashes.of_file(&path)?;
+                task_inputs.insert(role, hash.sha256);
+                self.inputs.insert(path, hash);
+            } else if !missing.contains(&path) {
+                missing.push(path);
+            }
+        }
+        self.missing.extend(missing.iter().map(|path| MissingFile {
+            task: name.to_string(),
+            path: path.clone(),
+        }));
+        let settings = TaskSettings::of(&task)?;
+        let examples = cell_id::examples(&settings, &task_inputs);
+        let tokens = cell_id::tokens(examples, &settings, &task.keys, &self.model.hashes);
+        let evaluate = to_json(&self.pipeline.evaluate)?;
+        for method in self.methods.clone() {
+            let Some(settings_of_method) = self.pipeline.method(&method) else {
+                continue;
+            };
+            let settings_of_method = to_json(settings_of_method)?;
+            for seed in self.seeds.clone() {
+                let parameters = json!({
+                    "ingest": settings.ingest,
+                    "tokenize": settings.tokenize,
+                    "keys": task.keys,
+                    "model": self.model.parameters,
+                    "method": settings_of_method,
+                    "train": settings.train,
+                    "evaluate": evaluate,
+                    "seed": seed,
+                    "device": self.device,
+                    "version": VERSION,
+                });
+                let id = cell_id::cell(&cell_id::CellParts {
+                    tokens,
+                    method: &settings_of_method,
+                    train: &settings.train,
+                    evaluate: &evaluate,
+                    seed,
+                    device: &self.device,
+                });
+                let mut all_inputs = task_inputs.clone();
+                all_inputs.extend(self.model.hashes.clone());
+                let folder = folder.cell(&method, seed);
+                let state = if missing.is_empty() {
+                    state_of(&folder, &id, &parameters, &all_inputs, self.fresh)
+                } else {
+                    State::Missing(missing.clone())
+                };
+                self.cells.push(CellPlan {
+                    task: name.to_string(),
+                    method: method.clone(),
+                    seed,
+                    folder,
+                    id,
+                    parameters,
+                    inputs: all_inputs,
+                    state,
+                });
+            }
+        }
+        self.tasks.push(TaskPlan {
+            name: name.to_string(),
+            folder,
+            examples,
+            tokens,
+            missing,
+        });
+        Ok(())
+    }
+}

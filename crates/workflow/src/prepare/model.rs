@@ -1,0 +1,72 @@
+//! The model that a run pretrains first.
+
+use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
+use lingo_artifact::progress::StopFlag;
+use lingo_artifact::run_folder::RunFolder;
+use lingo_ingest::Genome;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::{Error, Kind};
+use crate::observer::Observer;
+use crate::pipeline::resolved::{ModelPlan, Pipeline};
+use crate::plan::planned::Plan;
+
+/// The record of a pretrained model: `model.json` beside its folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelRecord {
+    /// The id of the pretraining.
+    pub id: Option<Digest>,
+    /// Its outcome.
+    pub outcome: Value,
+}
+
+/// Pretrains the model of a run, if it is to be pretrained and is not there.
+///
+/// # Errors
+/// What pretraining says.
+pub fn prepare_model(
+    plan: &Plan,
+    pipeline: &Pipeline,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<(), Error> {
+    let (
+        Some(id),
+        ModelPlan::Pretrain {
+            fasta,
+            seed,
+            config,
+        },
+    ) = (plan.model.pretrain, &pipeline.model)
+    else {
+        return Ok(());
+    };
+    let record_path = RunFolder::new(&plan.run).model_record();
+    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
+    if found.id == Some(id) && plan.model.folder.join("config.json").is_file() {
+        return Ok(());
+    }
+    let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
+    // The record goes first: killed in between, no record of another model stands beside this one.
+    atomic::write_json(&record_path, &ModelRecord::default())?;
+    let progress = observer.part("model");
+    let outcome = lingo_adapt::pretrain(
+        &genome,
+        config,
+        *seed,
+        plan.choice,
+        &plan.model.folder,
+        progress.as_ref(),
+        stop,
+    )?;
+    let outcome = serde_json::to_value(&outcome)
+        .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;
+    let record = ModelRecord {
+        id: Some(id),
+        outcome,
+    };
+    Ok(atomic::write_json(&record_path, &record)?)
+}

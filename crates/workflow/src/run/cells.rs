@@ -1,0 +1,139 @@
+//! Running cells, several at a time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use lingo_adapt::{AdaptRequest, Models};
+use lingo_artifact::atomic;
+use lingo_artifact::prediction::Predictions;
+use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
+
+use super::shared_tokens::SharedTokens;
+use crate::cell::{CellRecord, SCHEMA, hash_outputs};
+use crate::date;
+use crate::failure::{Error, Kind};
+use crate::observer::Observer;
+use crate::parallel::{guarded, in_parallel};
+use crate::plan::planned::{CellPlan, Plan};
+
+/// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
+pub(super) fn run_cells(
+    plan: &Plan,
+    todo: &[&CellPlan],
+    jobs: usize,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> (usize, Vec<(String, Error)>) {
+    let run = RunFolder::new(&plan.run);
+    let tokens = SharedTokens::of(todo);
+    let models = Models::default();
+    let done = Mutex::new(0);
+    observer.cells(0, todo.len());
+    let results = in_parallel(todo, jobs, |cell| {
+        if stop.is_raised() {
+            return Ok(false);
+        }
+        let progress = observer.part(&cell.label());
+        let result = guarded(|| run_cell(plan, cell, &tokens, &models, progress.as_ref(), stop));
+        if tokens.release(&cell.task, result.is_ok()) {
+            // A rest that stays does no harm: the next run of the task clears it away.
+            if let Err(e) = models.remove_states(&run.task(&cell.task).states()) {
+                observer.say(&e.to_string());
+            }
+        }
+        if result.is_ok() {
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done += 1;
+            observer.cells(*done, todo.len());
+        }
+        result.map(|()| true)
+    });
+    let mut finished = 0;
+    let mut failures = Vec::new();
+    for (cell, result) in todo.iter().zip(results) {
+        match result {
+            Ok(true) => finished += 1,
+            Ok(false) => {}
+            Err(e) => failures.push((cell.label(), e)),
+        }
+    }
+    (finished, failures)
+}
+
+fn run_cell(
+    plan: &Plan,
+    cell: &CellPlan,
+    tokens: &SharedTokens,
+    models: &Models,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<(), Error> {
+    let (Some(task), Some(method)) = (
+        plan.pipeline.task(&cell.task),
+        plan.pipeline.method(&cell.method),
+    ) else {
+        return Err(Error::stage(Kind::Failed, "the pipeline has no such cell"));
+    };
+    let folder = &cell.folder;
+    let mut record = CellRecord {
+        schema: SCHEMA.to_string(),
+        id: cell.id,
+        task: cell.task.clone(),
+        method: cell.method.clone(),
+        seed: cell.seed,
+        parameters: cell.parameters.clone(),
+        inputs: cell.inputs.clone(),
+        outputs: BTreeMap::new(),
+        finished: String::new(),
+    };
+    // What another cell left here, finished or half-done, must not be gone on with.
+    let ours = CellRecord::read(&folder.started()).is_some_and(|started| started.id == cell.id);
+    if !ours {
+        empty(folder)?;
+    }
+    record.write(&folder.started())?;
+
+    let run = RunFolder::new(&plan.run);
+    let tokens = tokens.get(&run, &cell.task)?;
+    let outcome = lingo_adapt::adapt(&AdaptRequest {
+        model: &plan.model.folder,
+        tokens: &tokens,
+        method,
+        train: &task.train,
+        seed: cell.seed,
+        device: plan.choice,
+        out: folder.path(),
+        states: Some(&run.task(&cell.task).states()),
+        models,
+        progress,
+        stop,
+    })?;
+    let predictions = Predictions::read(&folder.predictions())?;
+    let mut metrics = lingo_evaluate::score(&predictions, &plan.pipeline.evaluate, cell.seed)?;
+    // Counted at the initial rank: what training really had to hold.
+    metrics.trainable_parameters = Some(outcome.trained_initially);
+    metrics.total_parameters = Some(outcome.total_parameters);
+    atomic::write_json(&folder.metrics(), &metrics)?;
+
+    record.outputs = hash_outputs(folder.path())?;
+    record.finished = date::now();
+    record.write(&folder.finished())?;
+    let started = folder.started();
+    fs::remove_file(&started).map_err(lingo_artifact::Error::io("remove", &started))?;
+    Ok(())
+}
+
+/// Removes what a cell left; its record first, so that half a removal never looks like a result.
+pub(super) fn empty(folder: &CellFolder) -> Result<(), Error> {
+    let path = folder.path();
+    if path.exists() {
+        let record = folder.finished();
+        if record.exists() {
+            fs::remove_file(&record).map_err(lingo_artifact::Error::io("remove", &record))?;
+        }
+        fs::remove_dir_all(path).map_err(lingo_artifact::Error::io("empty", path))?;
+    }
+    Ok(())
+}

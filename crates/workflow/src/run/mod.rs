@@ -1,0 +1,18 @@
+//! Running a plan: first what cells share, then the cells, several at a time; then the lock and the report.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `run` | the order of things |
+//! | `only_run` | one run at a time in a folder |
+//! | `schedules` | what is checked before anything is trained |
+//! | `cells` | running cells, several at a time |
+//! | `shared_tokens` | tokens that several cells train on |
+
+mod cells;
+mod only_run;
+#[allow(clippy::module_inception)]
+mod run;
+mod schedules;
+mod shared_tokens;
+
+pub use run::{Settings, Summary, run};

@@ -1,0 +1,36 @@
+//! One run at a time in a folder.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use lingo_artifact::run_folder::RunFolder;
+
+use crate::failure::{Error, Kind};
+
+/// Two runs in one folder would overwrite each other's files: the second is refused.
+pub(super) fn only_run(run: &Path) -> Result<File, Error> {
+    let path = RunFolder::new(run).running();
+    let file = File::create(&path).map_err(lingo_artifact::Error::io("write", &path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::stage(
+            Kind::Failed,
+            format!("another lingo-pipe is running in {}", run.display()),
+        )),
+        // Some file systems know no locks; there the user has to take care.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_takes_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = only_run(folder.path()).unwrap();
+        assert!(only_run(folder.path()).is_err());
+        drop(first);
+        assert!(only_run(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,141 @@
+//! A run from its beginning to its end: what cells share, then the cells, then the lock and the report.
+
+use std::fs;
+
+use lingo_artifact::progress::StopFlag;
+
+use super::cells::{empty, run_cells};
+use super::only_run::only_run;
+use super::schedules::check_schedules;
+use crate::failure::{Error, Kind};
+use crate::observer::Observer;
+use crate::plan::planned::{CellPlan, Plan};
+use crate::plan::state::State;
+use crate::prepare::every_task::every_task;
+use crate::{lock, report};
+
+/// What came of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Cells that were finished before.
+    pub cached: usize,
+    /// Cells that were run now.
+    pub run: usize,
+    /// Tasks that were left out because files are missing.
+    pub skipped: Vec<String>,
+}
+
+/// How a plan is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Cells at a time.
+    pub jobs: usize,
+    /// Whether tasks whose files are missing are left out.
+    pub skip_missing: bool,
+}
+
+/// Runs every cell of the plan that is not finished.
+///
+/// # Errors
+/// [`Error::Refused`] and [`Error::Missing`] before anything is written; mistakes in the settings before anything is
+/// trained; bad data only where no task is left to run, otherwise [`Error::Cells`] at the end; that and [`Error::Interrupted`] after the lock and the report of what is there were written.
+pub fn run(
+    plan: &Plan,
+    settings: Settings,
+    command: &str,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<Summary, Error> {
+    refuse(plan, settings)?;
+    fs::create_dir_all(&plan.run).map_err(lingo_artifact::Error::io("create folder", &plan.run))?;
+    let _alone = only_run(&plan.run)?;
+    let skipped = tell_skipped(plan, observer);
+    plan.hashes.keep()?;
+    lock::write(plan, command)?;
+    let unfinished: Vec<&CellPlan> = plan
+        .cells
+        .iter()
+        .filter(|c| matches!(c.state, State::Run(_)))
+        .collect();
+    let bad_tasks = every_task(plan, &unfinished, settings.jobs, observer, stop)?;
+    let (lost, todo): (Vec<&CellPlan>, Vec<&CellPlan>) = unfinished
+        .iter()
+        .partition(|c| bad_tasks.iter().any(|(task, _)| *task == c.task));
+    check_schedules(plan, &todo)?;
+    if plan.fresh {
+        // At once, so that the run can be gone on with when it is interrupted: then without --fresh.
+        todo.iter().try_for_each(|cell| empty(&cell.folder))?;
+    }
+    let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);
+
+    lock::write(plan, command)?;
+    report::build(&plan.run)?;
+
+    let stopped_early = stop.is_raised() && done + failures.len() < todo.len();
+    let failed = told_failures(failures, done, stopped_early, observer)?;
+    if failed.is_empty() && bad_tasks.is_empty() {
+        return Ok(Summary {
+            cached: plan
+                .cells
+                .iter()
+                .filter(|c| c.state == State::Cached)
+                .count(),
+            run: done,
+            skipped,
+        });
+    }
+    let mut all = failed.iter().chain(&bad_tasks);
+    let all_input = all.all(|(_, e)| e.kind() == Kind::Input);
+    Err(Error::Cells {
+        failed: failed.len() + lost.len(),
+        total: unfinished.len(),
+        kind: if all_input { Kind::Input } else { Kind::Failed },
+    })
+}
+
+/// What stops a run before anything is written.
+fn refuse(plan: &Plan, settings: Settings) -> Result<(), Error> {
+    plan.check_missing(settings.skip_missing)?;
+    let refused = plan.refusals();
+    if !refused.is_empty() {
+        return Err(Error::Refused(refused));
+    }
+    Ok(())
+}
+
+/// The names of the tasks whose files are missing, each told.
+fn tell_skipped(plan: &Plan, observer: &dyn Observer) -> Vec<String> {
+    let skipped = plan.tasks.iter().filter(|t| !t.missing.is_empty());
+    skipped
+        .map(|task| {
+            observer.say(&format!(
+                "skipping {}: {} of its files missing, such as {}",
+                task.name,
+                task.missing.len(),
+                task.missing[0].display()
+            ));
+            task.name.clone()
+        })
+        .collect()
+}
+
+/// The cells that failed, each told; an interruption is the failure of the whole run.
+fn told_failures(
+    failures: Vec<(String, Error)>,
+    done: usize,
+    stopped_early: bool,
+    observer: &dyn Observer,
+) -> Result<Vec<(String, Error)>, Error> {
+    let (interruptions, failed): (Vec<_>, Vec<_>) = failures
+        .into_iter()
+        .partition(|(_, e)| matches!(e, Error::Interrupted { .. }));
+    for (label, error) in &failed {
+        observer.say(&format!("failed: {label}: {error}"));
+    }
+    if interruptions.is_empty() && !stopped_early {
+        return Ok(failed);
+    }
+    let kept = |(_, e): &(String, Error)| matches!(e, Error::Interrupted { checkpoint: true });
+    let checkpoint = done > 0 || interruptions.iter().any(kept);
+    Err(Error::Interrupted { checkpoint })
+}

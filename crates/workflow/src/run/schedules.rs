@@ -1,0 +1,51 @@
+//! What can be told of the cells' schedules before anything is trained.
+
+use std::collections::BTreeSet;
+
+use lingo_artifact::run_folder::RunFolder;
+use lingo_artifact::vocabulary::NewRows;
+
+use crate::failure::Error;
+use crate::plan::planned::{CellPlan, Plan};
+use crate::prepare::task_record::TaskRecord;
+
+/// Targets that match nothing and schedules that cannot be are told before anything is trained.
+pub(super) fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
+    let mut checked = BTreeSet::new();
+    let mut failures = Vec::new();
+    for cell in todo {
+        if checked.insert((&cell.task, &cell.method)) {
+            let what = format!("{} on {}", cell.method, cell.task);
+            failures.extend(check_schedule(plan, cell).err().map(|e| e.during(&what)));
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(Error::all_of(failures))
+}
+
+fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
+    let record = TaskRecord::read(&RunFolder::new(&plan.run).task(&cell.task));
+    let (Some(task), Some(method), Some(labels)) = (
+        plan.pipeline.task(&cell.task),
+        plan.pipeline.method(&cell.method),
+        &record.labels,
+    ) else {
+        return Ok(());
+    };
+    let new_rows = (record.new_vectors > 0).then(|| NewRows {
+        trained: record.new_vectors,
+        composition: Vec::new(),
+    });
+    let model = &plan.model.folder;
+    lingo_adapt::plan(
+        model,
+        method,
+        &task.train,
+        labels,
+        new_rows.as_ref(),
+        &record.lengths,
+    )?;
+    Ok(())
+}
