@@ -12,6 +12,7 @@
 //! | [`prediction`] | logits: `predictions.parquet` |
 //! | [`placed_prediction`] | predictions on intervals without a known label |
 //! | [`train_log`] | `train.jsonl`, one event a line |
+//! | [`left_out`] | the words for what a source left out and counted |
 //! | [`vocabulary`] | how DNA tokens become rows of a model's embedding: part of `lingo.json` |
 //! | [`table`] | data frames in and out of Parquet, CSV and TSV |
 //! | [`random`] | seeded, counter-based streams, one per purpose |
@@ -27,6 +28,7 @@ pub mod example;
 pub mod example_stream;
 mod id_lists;
 pub mod label;
+pub mod left_out;
 pub mod placed_prediction;
 pub mod prediction;
 pub mod progress;

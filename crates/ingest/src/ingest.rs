@@ -95,7 +95,8 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     for warning in warnings.unwrap_or_default() {
         progress.say(&warning);
     }
-    for LeftOut { what, rows, .. } in data.left_out.iter().filter(|l| l.rows > 0) {
+    for LeftOut { key, rows } in data.left_out.iter().filter(|l| l.rows > 0) {
+        let what = lingo_artifact::left_out::words(key, *rows);
         progress.say(&format!("left out: {rows} {what}"));
     }
     Ok(data)
