@@ -19,7 +19,7 @@
 //! | [`mod@audit`] | counts, balance, composition |
 //! | `leakage`, `fingerprint`, `similarity` | sequences that stand in two splits: exactly, turned around, nearly |
 //! | `preflight` | what the heads of the files show to be wrong, before any work |
-//! | [`mod@ingest`], `read_sources` | the stage; its sources beside BED and CSV |
+//! | [`mod@ingest`], `read_sources`, `read` | the stage; its sources beside BED and CSV; what reading any of them gives |
 //! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
 
@@ -52,6 +52,7 @@ mod negatives;
 mod peak_matrix;
 mod peaks;
 mod preflight;
+mod read;
 mod read_sources;
 mod row;
 mod shuffle;

@@ -8,12 +8,12 @@ use lingo_artifact::{LabelKind, Split};
 use crate::config::IngestConfig;
 use crate::dataset::LeftOut;
 use crate::feature_windows;
-use crate::ingest::Read;
 use crate::interval_rows::{IntervalRows, Part};
 use crate::interval_table;
 use crate::labelled_fasta::{self as fasta, HeaderLayout};
 use crate::labels::LabelColumn;
 use crate::peak_matrix as matrix;
+use crate::read::Read;
 use crate::row::{self, Content, Edit, Padding, Row, Rows, Window};
 use crate::sources::{
     GffSource, IntervalCsvSource, LabelledFastaSource, PeakMatrixSource, RefMismatch, VariantLabel,
