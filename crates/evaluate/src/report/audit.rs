@@ -110,7 +110,7 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
         say(s.near, &nearly);
         if s.near_not_all_compared > 0 {
             lines.push(format!(
-                "{} {} rows have k-mers in common with too many sequences of {} to be compared with all: near-duplicates may be more.",
+                "{} {} rows share 15-mers with so many sequences of {} that not all of those were compared: there may be more near-duplicates than counted.",
                 count(s.near_not_all_compared),
                 s.split,
                 s.found_in
@@ -138,7 +138,7 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
         let cut = match c.not_all_compared {
             0 => String::new(),
             n => format!(
-                "; {} rows were not compared with all that share k-mers",
+                "; {} rows share 15-mers with too many others to compare them all, so that similar rows may stand in separate clusters",
                 count(n)
             ),
         };
