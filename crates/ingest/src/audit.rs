@@ -48,7 +48,8 @@ pub struct Clusters {
     pub clusters: u64,
     /// The rows of the largest.
     pub largest: u64,
-    /// Rows that have all of their hashes in common with so many others that not all were compared: links may be missing.
+    /// Rows that share 15-mers with so many others (repeats do) that they were compared with a part of those only: similar rows may have
+    /// been missed, and stand in separate clusters.
     pub not_all_compared: u64,
 }
 
@@ -111,7 +112,8 @@ pub struct Shared {
     /// Rows that are neither, and nearly the same as a sequence there, on either strand.
     #[serde(default)]
     pub near: u64,
-    /// Rows that have so many k-mers in common with so many others that not all were compared, and none that was is near.
+    /// Rows that share 15-mers with so many sequences there (repeats do) that they were compared with a part of those only, and were not
+    /// nearly the same as any in that part.
     #[serde(default)]
     pub near_not_all_compared: u64,
 }
@@ -452,8 +454,8 @@ impl Audit {
             let cut = match c.not_all_compared {
                 0 => String::new(),
                 n => format!(
-                    "; {} not compared with all that share k-mers: clusters may be larger",
-                    rows(n, "row was", "rows were")
+                    "; {} with too many others to compare them all, so that similar rows may stand in separate clusters",
+                    rows(n, "row shares 15-mers", "rows share 15-mers")
                 ),
             };
             lines.push(format!(
@@ -537,9 +539,9 @@ impl Audit {
             }
             if s.near_not_all_compared > 0 {
                 lines.push(format!(
-                    "{} of {} in common with more than {} sequences of {} and not compared with all of them: near-duplicates may be more",
-                    rows(s.near_not_all_compared, "row has k-mers", "rows have k-mers"),
+                    "{}: {} with more than {} sequences of {}, and not all of those were compared: there may be more near-duplicates than counted",
                     s.split,
+                    rows(s.near_not_all_compared, "row shares 15-mers", "rows share 15-mers"),
                     similarity::MOST,
                     s.found_in,
                 ));

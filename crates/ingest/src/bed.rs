@@ -8,7 +8,7 @@ mod blocks;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-pub(crate) use blocks::{Lines, in_blocks};
+pub(crate) use blocks::{Lines, check_head, in_blocks};
 use lingo_artifact::Strand;
 
 use crate::Result;

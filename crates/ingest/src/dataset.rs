@@ -44,10 +44,8 @@ pub struct DataSet {
 /// What a source left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut {
-    /// Its name in the audit.
+    /// Its name in the audit, for which [`lingo_artifact::left_out`] has words.
     pub(crate) key: &'static str,
-    /// What it is, for people, of many.
-    pub(crate) what: &'static str,
     /// How many.
     pub(crate) rows: u64,
 }

@@ -81,7 +81,8 @@ pub(crate) fn of_records(records: &[Record]) -> Vec<fai::Record> {
         .collect()
 }
 
-/// Writes the index beside the FASTA, or into the cache where that must not be; an index that fits nowhere is only not kept.
+/// Writes the index beside the FASTA, or into the cache where nothing may be written beside it. Where neither can be written, the index is
+/// used for this run and made again by the next.
 pub(crate) fn keep(fasta: &Path, cache: Option<&Path>, records: &[fai::Record]) {
     if may_write_beside(fasta) && write(&beside(fasta), records).is_ok() {
         return;

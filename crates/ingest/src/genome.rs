@@ -16,7 +16,7 @@ use noodles::fasta::fai;
 
 use crate::bgzf_blocks::Blocks;
 use crate::fasta::{self, Scan, foreign};
-use crate::input::{Input, Packing};
+use crate::input::{Input, Packing, without_byte_order_mark};
 use crate::{Error, Result, iupac};
 
 /// A FASTA file: plain, gzip or bgzf.
@@ -186,29 +186,8 @@ impl Genome {
 
     /// Why a name is not among the sequences, with the name that was probably meant.
     pub fn unknown(&self, name: &str) -> String {
-        let file = self.path.display();
-        let other = match name.strip_prefix("chr") {
-            Some(bare) => bare.to_string(),
-            None => format!("chr{name}"),
-        };
-        if self.by_name.contains_key(&other) {
-            return format!(
-                "there is no sequence `{name}` in {file}, but there is `{other}`: only the `chr` prefix differs; use the names of one of the two files in both"
-            );
-        }
-        let mut names: Vec<&str> = self
-            .sequences
-            .iter()
-            .take(5)
-            .map(|(n, _)| n.as_str())
-            .collect();
-        if self.sequences.len() > names.len() {
-            names.push("...");
-        }
-        format!(
-            "there is no sequence `{name}` in {file}; there are: {}",
-            names.join(", ")
-        )
+        let names = self.sequences.iter().map(|(name, _)| name.as_str());
+        unknown_sequence(&self.path, names, name)
     }
 
     /// The bases `start..end` (counted from 0, end not included) of a sequence.
@@ -465,6 +444,60 @@ impl SequenceSource for Genome {
     ) -> std::result::Result<Cow<'_, [u8]>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(self.bases(name, start, end)?)
     }
+}
+
+/// Why `name` is not among the sequences `names` of a file, with the name that was probably meant.
+pub(crate) fn unknown_sequence<'a>(
+    file: &Path,
+    names: impl ExactSizeIterator<Item = &'a str> + Clone,
+    name: &str,
+) -> String {
+    let file = file.display();
+    let other = match name.strip_prefix("chr") {
+        Some(bare) => bare.to_string(),
+        None => format!("chr{name}"),
+    };
+    if names.clone().any(|known| known == other) {
+        return format!(
+            "there is no sequence `{name}` in {file}, but there is `{other}`: only the `chr` prefix differs; use the names of one of the two files in both"
+        );
+    }
+    let all = names.len();
+    let mut shown: Vec<&str> = names.take(5).collect();
+    if all > shown.len() {
+        shown.push("...");
+    }
+    format!(
+        "there is no sequence `{name}` in {file}; there are: {}",
+        shown.join(", ")
+    )
+}
+
+/// A file of so many bytes is read through for its names in well under a second.
+const QUICK: u64 = 32 << 20;
+
+/// The names of the sequences, where an index or a small file gives them quickly; nothing is written.
+///
+/// # Errors
+/// What opening the file says; an index that is not of this file.
+pub(crate) fn quick_names(path: &Path, limit: u64) -> Result<Option<Vec<String>>> {
+    let mut input = Input::open(path, limit)?;
+    if input.packing() == Packing::Plain
+        && let Some(records) = existing_index(path, crate::fai::cache_folder().as_deref())?
+    {
+        return Ok(Some(records.iter().map(|r| r.name().to_string()).collect()));
+    }
+    if fs::metadata(path).map_err(Error::read(path))?.len() > QUICK {
+        return Ok(None);
+    }
+    let mut names = Vec::new();
+    while let Some((_, line)) = input.next_line()? {
+        if let Some(header) = without_byte_order_mark(line).strip_prefix(b">") {
+            let name = header.split(u8::is_ascii_whitespace).next();
+            names.push(String::from_utf8_lossy(name.unwrap_or_default()).into_owned());
+        }
+    }
+    Ok(Some(names))
 }
 
 /// The index beside the file, which must fit; or one in the cache, which is made again when it does not.

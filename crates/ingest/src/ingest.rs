@@ -16,6 +16,7 @@ use crate::dataset::{DataSet, LeftOut, in_order_of_splits};
 use crate::interval_rows::{IntervalRows, Part};
 use crate::labels::LabelColumn;
 use crate::leakage::{self, Dropped};
+use crate::read::Read;
 use crate::row::{self, Rows};
 use crate::similarity::UnionFind;
 use crate::sources::{DevFromTrain, VariantLabel};
@@ -95,7 +96,8 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     for warning in warnings.unwrap_or_default() {
         progress.say(&warning);
     }
-    for LeftOut { what, rows, .. } in data.left_out.iter().filter(|l| l.rows > 0) {
+    for LeftOut { key, rows } in data.left_out.iter().filter(|l| l.rows > 0) {
+        let what = lingo_artifact::left_out::words(key, *rows);
         progress.say(&format!("left out: {rows} {what}"));
     }
     Ok(data)
@@ -172,34 +174,6 @@ fn examine(
         )));
     }
     Ok(audit)
-}
-
-/// What the files of a source hold.
-pub(crate) struct Read {
-    pub(crate) rows: Rows,
-    pub(crate) genome: Option<Genome>,
-    /// Windows that would have left their chromosome.
-    pub(crate) dropped_outside: u64,
-    /// What else did not become a row.
-    pub(crate) left_out: Vec<LeftOut>,
-    /// The labels, when the source makes them itself.
-    pub(crate) labels: Option<(LabelKind, LabelColumn)>,
-    /// Dev is a share of the training rows.
-    pub(crate) dev_from_train: Option<DevFromTrain>,
-}
-
-impl Read {
-    /// Rows whose labels are texts, with nothing left out.
-    pub(crate) fn new(rows: Rows, genome: Option<Genome>) -> Self {
-        Self {
-            rows,
-            genome,
-            dropped_outside: 0,
-            left_out: Vec::new(),
-            labels: None,
-            dev_from_train: None,
-        }
-    }
 }
 
 fn read_intervals(

@@ -9,7 +9,7 @@ use lingo_artifact::Strand;
 
 use crate::bed::{BedLine, BedRow, coordinate, holds_bases};
 use crate::input::without_byte_order_mark;
-use crate::labelled_table::{explain, line_of, shortened, whole_table};
+use crate::labelled_table::{explain, header_of, line_of, shortened, whole_table};
 use crate::{Error, Result};
 
 const COLUMNS: [&str; 5] = ["id", "region", "start", "end", "strand"];
@@ -86,6 +86,15 @@ pub(crate) fn each_row(
         return Err(Error::file(path, "there is a header but no row"));
     }
     Ok(())
+}
+
+/// Makes sure that the header has the columns that [`read`] needs, and reads no further.
+///
+/// # Errors
+/// As [`read`], for the header.
+pub(crate) fn check_header(path: &Path, limit: u64) -> Result<()> {
+    let (header, separated) = header_of(path, limit, &COLUMNS.join(","))?;
+    columns(path, &header, separated).map(|_| ())
 }
 
 fn columns(path: &Path, header: &csv::StringRecord, separated: &str) -> Result<[usize; 5]> {

@@ -76,6 +76,44 @@ pub(crate) fn read(
     Ok(())
 }
 
+/// Makes sure that the header has the columns that [`read`] needs, and reads no further.
+///
+/// # Errors
+/// As [`read`], for the header.
+pub(crate) fn check_header(path: &Path, limit: u64) -> Result<()> {
+    let (header, separated) = header_of(path, limit, "sequence,label")?;
+    Columns::find(path, &header, separated).map(drop)
+}
+
+/// The header of a table, and what its delimiter is called; `wanted` is the header that the table should have.
+///
+/// # Errors
+/// What opening the file says; an empty file; a header that is not text.
+pub(crate) fn header_of(
+    path: &Path,
+    limit: u64,
+    wanted: &str,
+) -> Result<(csv::StringRecord, &'static str)> {
+    let mut input = Input::open(path, limit)?;
+    while let Some((number, line)) = input.next_line()? {
+        let text = match number {
+            1 => crate::input::without_byte_order_mark(line),
+            _ => line,
+        };
+        // The reader of tables passes over blank lines, too.
+        if crate::input::without_terminator(text).is_empty() {
+            continue;
+        }
+        let (delimiter, separated) = delimiter_of(path);
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .from_reader(text);
+        let header = reader.headers().map_err(|e| explain(path, text, &e))?;
+        return Ok((header.clone(), separated));
+    }
+    Err(empty_table(path, wanted))
+}
+
 struct Columns {
     sequence: usize,
     sequence2: Option<usize>,
@@ -163,15 +201,25 @@ pub(crate) fn whole_table(
 ) -> Result<(Vec<u8>, u8, &'static str)> {
     let bytes = Input::open(path, limit)?.read_all(most)?;
     if bytes.is_empty() {
-        return Err(Error::file(
-            path,
-            format!("the file is empty; it needs a header (`{header}`) and rows"),
-        ));
+        return Err(empty_table(path, header));
     }
-    Ok(match is_tsv(path) {
-        true => (bytes, b'\t', "tabs"),
-        false => (bytes, b',', "commas"),
-    })
+    let (delimiter, separated) = delimiter_of(path);
+    Ok((bytes, delimiter, separated))
+}
+
+fn empty_table(path: &Path, header: &str) -> Error {
+    Error::file(
+        path,
+        format!("the file is empty; it needs a header (`{header}`) and rows"),
+    )
+}
+
+/// The delimiter of a table, and what it is called.
+fn delimiter_of(path: &Path) -> (u8, &'static str) {
+    match is_tsv(path) {
+        true => (b'\t', "tabs"),
+        false => (b',', "commas"),
+    }
 }
 
 pub(crate) fn is_tsv(path: &Path) -> bool {

@@ -18,7 +18,8 @@
 //! | [`dataset`] | the rows of a task in order; sequences fetched and written piece by piece |
 //! | [`mod@audit`] | counts, balance, composition |
 //! | `leakage`, `fingerprint`, `similarity` | sequences that stand in two splits: exactly, turned around, nearly |
-//! | [`mod@ingest`], `read_sources` | the stage; its sources beside BED and CSV |
+//! | `preflight` | what the heads of the files show to be wrong, before any work |
+//! | [`mod@ingest`], `read_sources`, `read` | the stage; its sources beside BED and CSV; what reading any of them gives |
 //! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
 
@@ -50,6 +51,8 @@ pub mod locate;
 mod negatives;
 mod peak_matrix;
 mod peaks;
+mod preflight;
+mod read;
 mod read_sources;
 mod row;
 mod shuffle;
@@ -70,3 +73,4 @@ pub use extract::{Extraction, Places, Window, extract, places};
 pub use genome::Genome;
 pub use ingest::{ingest, prepare};
 pub use labels::class_names;
+pub use preflight::preflight;

@@ -8,12 +8,12 @@ use lingo_artifact::{LabelKind, Split};
 use crate::config::IngestConfig;
 use crate::dataset::LeftOut;
 use crate::feature_windows;
-use crate::ingest::Read;
 use crate::interval_rows::{IntervalRows, Part};
 use crate::interval_table;
 use crate::labelled_fasta::{self as fasta, HeaderLayout};
 use crate::labels::LabelColumn;
 use crate::peak_matrix as matrix;
+use crate::read::Read;
 use crate::row::{self, Content, Edit, Padding, Row, Rows, Window};
 use crate::sources::{
     GffSource, IntervalCsvSource, LabelledFastaSource, PeakMatrixSource, RefMismatch, VariantLabel,
@@ -108,49 +108,27 @@ pub(crate) fn variants(
         progress.advance(number as u64 + 2, "");
     }
     let left_out = [
-        (
-            "symbolic_alleles",
-            "symbolic alleles (such as <DEL>)",
-            refused.symbolic,
-        ),
-        ("breakends", "breakends", refused.breakends),
-        (
-            "overlapped_alleles",
-            "alleles `*` (missing because of a deletion further up)",
-            refused.overlapped,
-        ),
-        (
-            "without_alternate",
-            "records without an ALT allele",
-            refused.without_alternate,
-        ),
-        (
-            "ref_mismatches",
-            "variants whose REF is not what the genome has",
-            mismatches,
-        ),
-        (
-            "longer_than_window",
-            "variants that reach beyond their window",
-            too_long,
-        ),
-        (
-            "other_labels",
-            "variants without one of the labels in `only`",
-            other_labels,
-        ),
+        ("symbolic_alleles", refused.symbolic),
+        ("breakends", refused.breakends),
+        ("overlapped_alleles", refused.overlapped),
+        ("without_alternate", refused.without_alternate),
+        ("ref_mismatches", mismatches),
+        ("longer_than_window", too_long),
+        ("other_labels", other_labels),
     ];
     if rows.all().is_empty() {
-        let all: Vec<String> = left_out
+        let mut all: Vec<String> = left_out
             .iter()
-            .chain(&[(
-                "",
-                "variants whose window would leave the chromosome",
-                outside,
-            )])
-            .filter(|(_, _, n)| *n > 0)
-            .map(|(_, what, n)| format!("{n} {what}"))
+            .filter(|(_, n)| *n > 0)
+            .map(|(key, n)| format!("{n} {}", lingo_artifact::left_out::words(key, *n)))
             .collect();
+        match outside {
+            0 => {}
+            1 => all.push("1 variant whose window would leave the chromosome".into()),
+            n => all.push(format!(
+                "{n} variants whose window would leave the chromosome"
+            )),
+        }
         return Err(Error::Data(format!(
             "no variant is left; left out: {}",
             all.join(", ")
@@ -162,9 +140,8 @@ pub(crate) fn variants(
     Ok(read)
 }
 
-fn counts<const N: usize>(all: [(&'static str, &'static str, u64); N]) -> Vec<LeftOut> {
-    all.map(|(key, what, rows)| LeftOut { key, what, rows })
-        .to_vec()
+fn counts<const N: usize>(all: [(&'static str, u64); N]) -> Vec<LeftOut> {
+    all.map(|(key, rows)| LeftOut { key, rows }).to_vec()
 }
 
 impl VariantLabel {
@@ -210,16 +187,8 @@ pub(crate) fn features(
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = all.outside;
     read.left_out = counts([
-        (
-            "repeated_windows",
-            "windows that were there before (transcripts that share a site)",
-            all.repeated,
-        ),
-        (
-            "strandless_transcripts",
-            "transcripts without a strand",
-            all.strandless,
-        ),
+        ("repeated_windows", all.repeated),
+        ("strandless_transcripts", all.strandless),
     ]);
     Ok(read)
 }
@@ -352,11 +321,7 @@ pub(crate) fn peak_matrix(
     })?;
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = left_out.outside;
-    read.left_out = counts([(
-        "unlabelled_bins",
-        "bins that no file covers enough (`keep_unlabelled` keeps them)",
-        left_out.unlabelled,
-    )]);
+    read.left_out = counts([("unlabelled_bins", left_out.unlabelled)]);
     read.labels = Some((
         LabelKind::Multilabel(source.class_names()),
         LabelColumn::Lists {

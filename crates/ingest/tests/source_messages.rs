@@ -144,7 +144,7 @@ fn vcf() {
     );
     record(
         "chr1 1 . A C,<DEL> . . CLASS=a,b",
-        "no variant is left; left out: 1 symbolic alleles (such as <DEL>), 1 variants whose window would leave the chromosome",
+        "no variant is left; left out: 1 symbolic allele (such as <DEL>), 1 variant whose window would leave the chromosome",
     );
     record(
         "chr1 3 . G A . . CLASS=a",

@@ -1,4 +1,5 @@
 //! JSON that one stage writes and another reads.
 
+pub mod left_out;
 pub mod train_log;
 pub mod vocabulary;

@@ -29,6 +29,22 @@ pub(super) fn each_row(
     seen.check(path, options)
 }
 
+/// Parses the first row of a BED file, as long as it stands within the first block of lines.
+///
+/// # Errors
+/// As [`super::read_bed`], for that row; an empty file.
+pub(crate) fn check_head(path: &Path, options: &BedOptions) -> Result<()> {
+    let mut input = Input::open(path, options.limit)?;
+    let mut block = Block::default();
+    if !input.next_block(BLOCK, &mut block)? {
+        return Seen::default().check(path, options);
+    }
+    match Lines::new(path, options, &block).next() {
+        Some(row) => row.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// Reads a BED file in blocks of lines, which many threads do at once: `make` makes something of the rows of a block, `take` gets what was
 /// made in the order of the file. `make` gets what it made of an earlier block, so that its memory is used again. The blocks that wait take
 /// a sixteenth of `memory`, or two blocks.

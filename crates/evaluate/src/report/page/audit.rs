@@ -1,7 +1,9 @@
 //! What `ingest` found in the data of a task, as tables and sentences.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use lingo_artifact::left_out;
 use serde::Deserialize;
 
 use crate::report::html::{NONE, count, escape, fixed};
@@ -19,6 +21,7 @@ struct Audit {
     dropped_dev: u64,
     negatives: u64,
     clusters: Option<Clusters>,
+    left_out: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,7 +110,7 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
         say(s.near, &nearly);
         if s.near_not_all_compared > 0 {
             lines.push(format!(
-                "{} {} rows have k-mers in common with too many sequences of {} to be compared with all: near-duplicates may be more.",
+                "{} {} rows share 15-mers with so many sequences of {} that not all of those were compared: there may be more near-duplicates than counted.",
                 count(s.near_not_all_compared),
                 s.split,
                 s.found_in
@@ -135,7 +138,7 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
         let cut = match c.not_all_compared {
             0 => String::new(),
             n => format!(
-                "; {} rows were not compared with all that share k-mers",
+                "; {} rows share 15-mers with too many others to compare them all, so that similar rows may stand in separate clusters",
                 count(n)
             ),
         };
@@ -156,6 +159,13 @@ pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
         lines.push(format!(
             "{} intervals were left out: their window would leave the chromosome.",
             count(audit.dropped_outside)
+        ));
+    }
+    for (key, rows) in audit.left_out.iter().filter(|(_, rows)| **rows > 0) {
+        lines.push(format!(
+            "Left out: {} {}.",
+            count(*rows),
+            left_out::words(key, *rows)
         ));
     }
     lines
@@ -212,4 +222,24 @@ pub fn table(audit: &serde_json::Value) -> String {
 
 fn parse(audit: &serde_json::Value) -> Option<Audit> {
     audit.is_object().then(|| Audit::deserialize(audit).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_source_left_out_is_told() {
+        let audit = serde_json::json!({
+            "left_out": { "symbolic_alleles": 1, "breakends": 0, "ref_mismatches": 1200 },
+        });
+        let expected = [
+            format!(
+                "Left out: {} variants whose REF is not what the genome has.",
+                count(1200)
+            ),
+            "Left out: 1 symbolic allele (such as <DEL>).".to_string(),
+        ];
+        assert_eq!(warnings(&audit), expected);
+    }
 }
