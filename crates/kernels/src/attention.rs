@@ -1,7 +1,7 @@
 //! Multi-head attention over the real tokens of each sequence, forward and backward. The
 //! probabilities are not kept: the backward pass makes them again.
 
-use crate::buffer::{Buffer, aligned};
+use crate::buffer::{Buffer, aligned, count};
 use crate::dropout::Kept;
 use crate::element::{Element, Matrix};
 use crate::product::Strided;
@@ -70,7 +70,7 @@ impl Attention {
         let rotary = match heads.positions {
             Positions::Rotary { base, longest } => {
                 let half = heads.size / 2;
-                let angles = (0..longest * half).map(|i| {
+                let angles = (0..count(&[longest, half])).map(|i| {
                     let (place, pair) = ((i / half) as f64, (i % half) as f64);
                     place * base.powf(-pair / half as f64)
                 });
@@ -123,15 +123,15 @@ struct Local {
 impl Local {
     fn new(longest: usize, size: usize) -> Self {
         let (narrow, wide) = (aligned(size), aligned(longest));
-        let head = || Buffer::zeros(longest * narrow);
+        let head = || Buffer::zeros(count(&[longest, narrow]));
         Self {
             narrow,
             wide,
             q: head(),
             k: head(),
             v: head(),
-            across: Buffer::zeros(size * wide),
-            scores: Buffer::zeros(longest * wide),
+            across: Buffer::zeros(count(&[size, wide])),
+            scores: Buffer::zeros(count(&[longest, wide])),
         }
     }
 }
@@ -296,7 +296,7 @@ impl<T: Element> Kernel for Attend<'_, T> {
         let Heads { heads, size, .. } = self.attention.heads;
         let longest = self.sequences.iter().map(|s| s.length).max().unwrap_or(0);
         let mut local = Local::new(longest, size);
-        let mut out = Buffer::<f32>::zeros(longest * local.narrow);
+        let mut out = Buffer::<f32>::zeros(count(&[longest, local.narrow]));
         for &sequence in self.sequences {
             for head in 0..heads {
                 unsafe {
@@ -382,10 +382,10 @@ impl<T: Element> Kernel for AttendGradient<'_, T> {
         let longest = self.sequences.iter().map(|s| s.length).max().unwrap_or(0);
         let mut local = Local::new(longest, size);
         let Local { narrow, wide, .. } = local;
-        let mut gradient = Buffer::<f32>::zeros(longest * narrow);
-        let mut slopes = Buffer::<f32>::zeros(longest * wide);
-        let mut dropped = Buffer::<f32>::zeros(longest * wide);
-        let mut out = Buffer::<f32>::zeros(longest * narrow);
+        let mut gradient = Buffer::<f32>::zeros(count(&[longest, narrow]));
+        let mut slopes = Buffer::<f32>::zeros(count(&[longest, wide]));
+        let mut dropped = Buffer::<f32>::zeros(count(&[longest, wide]));
+        let mut out = Buffer::<f32>::zeros(count(&[longest, narrow]));
         let [dq, dk, dv] = self.into;
         for &sequence in self.sequences {
             let n = sequence.length;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::activation::Activation;
 use crate::attention::{Attention, Heads};
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, checked_count, count};
 use crate::element::{Bf16, Element, Matrix};
 use crate::level::Level;
 use crate::norm::{Norm, NormKind};
@@ -199,7 +199,7 @@ impl<E: Element> Parts<E> {
     fn new(values: &BlockValues, lanes: usize, gradients: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let hidden = values.qkv[0].input;
-        let width = values.heads.heads * values.heads.size;
+        let width = count(&[values.heads.heads, values.heads.size]);
         for linear in &values.qkv {
             assert_eq!(
                 (linear.input, linear.output),
@@ -264,7 +264,7 @@ impl<E: Element> Linear<E> {
             input,
             output,
         } = *values;
-        assert_eq!(weight.len(), input * output);
+        assert_eq!(Some(weight.len()), checked_count(&[input, output]));
         if let Some(bias) = bias {
             assert_eq!(bias.len(), output);
         }

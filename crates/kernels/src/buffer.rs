@@ -18,7 +18,36 @@ pub(crate) const ALIGN: usize = 16;
 
 /// `n` rounded up to a multiple of [`ALIGN`].
 pub(crate) fn aligned(n: usize) -> usize {
-    n.next_multiple_of(ALIGN)
+    n.checked_next_multiple_of(ALIGN)
+        .unwrap_or_else(|| capacity_overflow())
+}
+
+/// The number of values that these sizes make together.
+///
+/// This crate is compiled without overflow checks, and a product that wrapped around would give a
+/// buffer that is smaller than what the kernels write: sizes of buffers are multiplied here.
+///
+/// # Panics
+/// If there are more than a `usize` can count, as `Vec` does.
+pub(crate) fn count(sizes: &[usize]) -> usize {
+    checked_count(sizes).unwrap_or_else(|| capacity_overflow())
+}
+
+/// As [`count`]; `None` where a `usize` cannot hold it.
+pub(crate) fn checked_count(sizes: &[usize]) -> Option<usize> {
+    sizes
+        .iter()
+        .try_fold(1usize, |n, &size| n.checked_mul(size))
+}
+
+/// What `Vec` does when it is asked for more than an address can reach.
+#[cold]
+#[allow(
+    clippy::panic,
+    reason = "no memory could ever be had, and an undersized buffer would be written beyond its end"
+)]
+fn capacity_overflow() -> ! {
+    panic!("capacity overflow")
 }
 
 /// Types of which every bit pattern is a value, zero included.
@@ -41,7 +70,7 @@ impl<T: Plain> Buffer<T> {
     /// `length` values: zeros, or what an earlier buffer left.
     pub fn of_any(length: usize) -> Self {
         Self {
-            memory: Memory::take(length * size_of::<T>()),
+            memory: Memory::take(count(&[length, size_of::<T>()])),
             length,
             values: PhantomData,
         }
@@ -85,7 +114,7 @@ impl<T: Plain> Drop for Buffer<T> {
     fn drop(&mut self) {
         Memory {
             at: self.memory.at,
-            bytes: self.memory.bytes,
+            layout: self.memory.layout,
         }
         .give_back();
     }
@@ -94,7 +123,8 @@ impl<T: Plain> Drop for Buffer<T> {
 /// Bytes from the system. Not freed by a drop: see [`Memory::give_back`].
 struct Memory {
     at: NonNull<u8>,
-    bytes: usize,
+    /// What it was allocated with, and is freed with.
+    layout: Layout,
 }
 
 // SAFETY: it owns what it points to.
@@ -108,40 +138,42 @@ static POOL: Mutex<BTreeMap<usize, Vec<Memory>>> = Mutex::new(BTreeMap::new());
 impl Memory {
     /// At least `bytes`: the smallest of the pool that is not much too large, else fresh.
     fn take(bytes: usize) -> Self {
-        let bytes = size_class(bytes);
+        let layout = layout(bytes).unwrap_or_else(|| capacity_overflow());
+        let bytes = layout.size();
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         // Lengths differ from batch to batch: without some room, each would keep its own buffers.
+        // A layout is never larger than half the address space, so the sum does not wrap around.
         for memories in pool.range_mut(bytes..=bytes + bytes / 2).map(|(_, m)| m) {
             if let Some(memory) = memories.pop() {
                 return memory;
             }
         }
         drop(pool);
-        let layout = Self::layout(bytes);
-        // SAFETY: the size is not zero.
+        // SAFETY: the size is not zero: a layout has at least a line.
         let at = unsafe { alloc_zeroed(layout) };
         match NonNull::new(at) {
-            Some(at) => Self { at, bytes },
+            Some(at) => Self { at, layout },
             None => handle_alloc_error(layout),
         }
     }
 
     fn give_back(self) {
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.entry(self.bytes).or_default().push(self);
-    }
-
-    fn layout(bytes: usize) -> Layout {
-        // Fails only for sizes near the address space's end, which no buffer has.
-        Layout::from_size_align(bytes, LINE).unwrap_or(Layout::new::<u8>())
+        pool.entry(self.layout.size()).or_default().push(self);
     }
 }
 
-/// Rounds a size up so that like sizes share memory: at most an eighth is lost.
-fn size_class(bytes: usize) -> usize {
+/// The layout of at least `bytes`, and of at least a line; `None` where no memory can be that large.
+fn layout(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(size_class(bytes)?, LINE).ok()
+}
+
+/// Rounds a size up so that like sizes share memory: at most an eighth is lost. `None` where the
+/// rounded size is no `usize`.
+fn size_class(bytes: usize) -> Option<usize> {
     let bytes = bytes.max(LINE);
-    let step = (bytes.next_power_of_two() / 16).max(LINE);
-    bytes.next_multiple_of(step)
+    let step = (bytes.checked_next_power_of_two()? / 16).max(LINE);
+    bytes.checked_next_multiple_of(step)
 }
 
 /// Frees what the pool holds. Worth it between models, not between steps.
@@ -149,12 +181,14 @@ pub fn release_memory() {
     let pool = std::mem::take(&mut *POOL.lock().unwrap_or_else(PoisonError::into_inner));
     for memory in pool.into_values().flatten() {
         // SAFETY: allocated with this layout, and no buffer holds it any more.
-        unsafe { dealloc(memory.at.as_ptr(), Memory::layout(memory.bytes)) };
+        unsafe { dealloc(memory.at.as_ptr(), memory.layout) };
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use super::*;
 
     #[test]
@@ -163,12 +197,32 @@ mod tests {
         assert_eq!(buffer.as_ptr() as usize % LINE, 0);
         assert!(buffer.len() == 1000 && buffer.iter().all(|&x| x == 0.0));
         for bytes in [1, 64, 65, 4000, 1 << 20, (1 << 20) + 1] {
-            let class = size_class(bytes);
+            let class = size_class(bytes).unwrap();
             assert!(class >= bytes && class.is_multiple_of(LINE));
             assert!(
                 class <= bytes.max(LINE) + (bytes / 8).max(LINE),
                 "{bytes}: {class}"
             );
         }
+    }
+
+    #[test]
+    fn no_buffer_is_smaller_than_what_was_asked_for() {
+        let refused = |make: fn() -> Buffer<f32>| {
+            let panic = catch_unwind(make).err().unwrap();
+            *panic.downcast::<&str>().unwrap()
+        };
+        // Four times the length wraps around to 0 bytes.
+        let wrapped = || Buffer::<f32>::of_any(usize::MAX / 4 + 1);
+        assert_eq!(refused(wrapped), "capacity overflow");
+        // Bytes that a `usize` can count, but no address can reach.
+        let unreachable = || Buffer::<f32>::zeros(isize::MAX as usize / 4 + 1);
+        assert_eq!(refused(unreachable), "capacity overflow");
+        for bytes in [isize::MAX as usize, usize::MAX / 2 + 1, usize::MAX] {
+            assert_eq!(layout(bytes), None, "{bytes}");
+        }
+        assert_eq!(layout(0).unwrap().size(), LINE);
+        assert_eq!(checked_count(&[1 << 40, 1 << 40]), None);
+        assert_eq!(checked_count(&[3, 5, 7]), Some(105));
     }
 }

@@ -1,7 +1,7 @@
 //! How activations and weights are held: `f32`, or `bf16` with sums in `f32`.
 
 use crate::batch::Chunk;
-use crate::buffer::{Buffer, Plain, aligned};
+use crate::buffer::{Buffer, Plain, aligned, count};
 use crate::forward::{Chunks, Saved, call};
 use crate::simd::{Kernel, Simd, from_bf16, to_bf16};
 
@@ -190,7 +190,7 @@ impl<T: Plain> Matrix<T> {
     pub fn of_any(rows: usize, width: usize) -> Self {
         let stride = aligned(width);
         Self {
-            values: Buffer::of_any(rows * stride),
+            values: Buffer::of_any(count(&[rows, stride])),
             rows,
             width,
             stride,
@@ -201,7 +201,7 @@ impl<T: Plain> Matrix<T> {
     pub fn zeros(rows: usize, width: usize) -> Self {
         let stride = aligned(width);
         Self {
-            values: Buffer::zeros(rows * stride),
+            values: Buffer::zeros(count(&[rows, stride])),
             rows,
             width,
             stride,

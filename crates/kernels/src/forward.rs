@@ -6,7 +6,7 @@ use crate::activation::Activate;
 use crate::attention::{Attend, ProbabilityMask};
 use crate::batch::{Chunk, Shape, chunks};
 use crate::block::{Block, Format, NormPlace, Parts, SITES, Site};
-use crate::buffer::{Buffer, aligned};
+use crate::buffer::{Buffer, aligned, checked_count};
 use crate::dropout::Kept;
 use crate::element::{Bf16, Element, Matrix};
 use crate::level::Level;
@@ -98,7 +98,7 @@ impl Block {
         dropouts: Dropouts,
         keep: bool,
     ) -> (Vec<f32>, Option<Record>) {
-        assert_eq!(x.len(), shape.rows() * self.hidden());
+        assert_eq!(Some(x.len()), checked_count(&[shape.rows(), self.hidden()]));
         match &self.format {
             Format::F32(parts) => on_level(
                 self.level(),
@@ -164,19 +164,24 @@ impl<'a, E: Element> Forward<'a, E> {
             assert!(sizes.is_some(), "the block has no site {site}");
             Some(Prepared::new(delta, sizes?, parts.lanes()))
         });
-        let mut lengths = shape.lengths.iter();
-        assert!(lengths.all(|&n| n as usize <= shape.padded), "a length");
         let rows = shape.rows();
-        let enough = |kept: &Option<Kept>, n: usize| {
-            assert!(kept.as_ref().is_none_or(|kept| kept.covers(n)), "dropout");
+        // The kernels read decisions without checks.
+        let enough = |kept: &Option<Kept>, sizes: &[usize]| {
+            let n = checked_count(sizes);
+            let covers = |kept: &Kept| n.is_some_and(|n| kept.covers(n));
+            assert!(
+                kept.as_ref().is_none_or(covers),
+                "too few dropout decisions"
+            );
         };
         for (site, kept) in dropouts.sites.iter().enumerate() {
-            enough(kept, parts.size(site).map_or(0, |(input, _)| rows * input));
+            let input = parts.size(site).map_or(0, |(input, _)| input);
+            enough(kept, &[rows, input]);
         }
         let heads = parts.attention.heads.heads;
-        enough(&dropouts.probabilities, rows * heads * shape.padded);
-        enough(&dropouts.attention, rows * parts.hidden);
-        enough(&dropouts.feed_forward, rows * parts.hidden);
+        enough(&dropouts.probabilities, &[rows, heads, shape.padded()]);
+        enough(&dropouts.attention, &[rows, parts.hidden]);
+        enough(&dropouts.feed_forward, &[rows, parts.hidden]);
         Self {
             parts,
             x,
@@ -209,7 +214,7 @@ impl<E: Element> Work for Forward<'_, E> {
                     parts: self.parts,
                     adapters: &self.adapters,
                     dropouts: &self.dropouts,
-                    padded: self.shape.padded,
+                    padded: self.shape.padded(),
                     keep: self.keep,
                 };
                 let saved = pass.forward::<S>(&chunk, self.x, out);
@@ -220,7 +225,7 @@ impl<E: Element> Work for Forward<'_, E> {
             chunks: E::chunks(kept.into_iter().flatten().collect()),
             adapters: self.adapters,
             dropouts: self.dropouts,
-            padded: self.shape.padded,
+            padded: self.shape.padded(),
             rows: self.shape.rows(),
             block: self.parts.id,
         });
@@ -421,8 +426,8 @@ impl<E: Element> Parts<E> {
 impl Prepared {
     fn new(delta: &LowRank, (input, output): (usize, usize), lanes: usize) -> Self {
         let rank = delta.rank;
-        assert_eq!(delta.down.len(), input * rank);
-        assert_eq!(delta.up.len(), rank * output);
+        assert_eq!(Some(delta.down.len()), checked_count(&[input, rank]));
+        assert_eq!(Some(delta.up.len()), checked_count(&[rank, output]));
         let mut down = Matrix::zeros(rank, input);
         for (k, row) in delta.down.chunks_exact(rank.max(1)).enumerate() {
             for (j, &value) in row.iter().enumerate() {

@@ -36,7 +36,7 @@ mod simd;
 pub use activation::Activation;
 pub use attention::{Heads, Positions};
 pub use backward::{Gradients, LowRankGradient};
-pub use batch::Shape;
+pub use batch::{Shape, ShapeError};
 pub use block::{Block, BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site};
 pub use buffer::release_memory;
 pub use dropout::Kept;

@@ -1,6 +1,6 @@
 //! Products with packed matrices: `y = x W + b + u B`, where `u B` is a low-rank addition.
 
-use crate::buffer::{Buffer, aligned};
+use crate::buffer::{Buffer, aligned, count};
 use crate::element::{Element, Matrix};
 use crate::simd::{Kernel, Simd};
 
@@ -24,11 +24,9 @@ impl<E: Element> Packed<E> {
         let steps = depth.div_ceil(E::DEPTH);
         let panel = VECTORS * lanes;
         let panels = aligned(width).div_ceil(panel);
-        let mut values = Buffer::zeros(panels * steps * panel * E::DEPTH);
-        for (p, block) in values
-            .chunks_exact_mut((steps * panel * E::DEPTH).max(1))
-            .enumerate()
-        {
+        let size = count(&[steps, panel, E::DEPTH]);
+        let mut values = Buffer::zeros(count(&[panels, size]));
+        for (p, block) in values.chunks_exact_mut(size.max(1)).enumerate() {
             for k in 0..depth {
                 let (step, within) = (k / E::DEPTH, k % E::DEPTH);
                 for n in p * panel..width.min((p + 1) * panel) {
