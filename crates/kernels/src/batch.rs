@@ -4,8 +4,6 @@
 
 use std::fmt;
 
-use crate::attention::Sequence;
-
 /// Rows that a chunk has at least, unless it is the last: enough to use a weight
 /// again while it is in the cache, few enough to give every thread its share.
 const ROWS: usize = 64;
@@ -102,6 +100,17 @@ impl<'a> Shape<'a> {
     pub fn rows(&self) -> usize {
         self.rows
     }
+}
+
+/// One sequence of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sequence {
+    /// Its first row in the chunk.
+    pub row: usize,
+    /// Its real tokens.
+    pub length: usize,
+    /// Its number in the batch.
+    pub number: usize,
 }
 
 /// Some of a batch's sequences.

@@ -1,8 +1,10 @@
 //! Products with packed matrices: `y = x W + b + u B`, where `u B` is a low-rank addition.
 
-use crate::buffer::{Buffer, aligned, count};
-use crate::element::{Element, Matrix};
-use crate::simd::{Kernel, Simd};
+use crate::memory::buffer::Buffer;
+use crate::memory::size::{aligned, count};
+use crate::numbers::element::Element;
+use crate::numbers::matrix::Matrix;
+use crate::simd::vector::{Kernel, Simd};
 
 /// Vectors side by side in a panel.
 const VECTORS: usize = 3;

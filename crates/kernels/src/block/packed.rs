@@ -1,106 +1,19 @@
-//! A frozen transformer block: two sublayers, each with a residual sum and a norm before or behind it.
+//! A block, packed for one instruction set and one number format.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::activation::Activation;
-use crate::attention::{Attention, Heads};
-use crate::buffer::{Buffer, checked_count, count};
-use crate::element::{Bf16, Element, Matrix};
-use crate::level::Level;
-use crate::norm::{Norm, NormKind};
-use crate::product::{Packed, padded_bias};
-
-/// Where a sublayer's norm stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NormPlace {
-    /// `x + f(norm(x))`.
-    Before,
-    /// `norm(x + f(x))`.
-    After,
-}
-
-/// How frozen weights are held and multiplied. Sums, norms and everything trained are `f32` always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// 32 bits.
-    F32,
-    /// Weights, what they are multiplied with, and activations kept for the backward pass in `bf16`.
-    Bf16,
-}
-
-/// A linear layer's values.
-#[derive(Clone, Copy, Debug)]
-pub struct LinearValues<'a> {
-    /// `[input, output]`, row-major.
-    pub weight: &'a [f32],
-    /// `[output]`.
-    pub bias: Option<&'a [f32]>,
-    /// Width of the input.
-    pub input: usize,
-    /// Width of the output.
-    pub output: usize,
-}
-
-/// A norm's values.
-#[derive(Clone, Copy, Debug)]
-pub struct NormValues<'a> {
-    /// What is normalised by.
-    pub kind: NormKind,
-    /// `[width]`.
-    pub scale: &'a [f32],
-    /// `[width]`.
-    pub shift: Option<&'a [f32]>,
-    /// Added to the variance.
-    pub epsilon: f64,
-}
-
-/// What a block is made of.
-#[derive(Clone, Debug)]
-pub struct BlockValues<'a> {
-    /// Where both norms stand.
-    pub place: NormPlace,
-    /// The shape of attention.
-    pub heads: Heads,
-    /// Query, key and value layers.
-    pub qkv: [LinearValues<'a>; 3],
-    /// Attention's output layer.
-    pub attention_output: LinearValues<'a>,
-    /// Of the attention sublayer.
-    pub attention_norm: NormValues<'a>,
-    /// The first feed-forward layer.
-    pub first: LinearValues<'a>,
-    /// In a gated feed-forward layer, what the activation of `first` is multiplied with.
-    pub gate: Option<LinearValues<'a>>,
-    /// The nonlinearity.
-    pub activation: Activation,
-    /// The second feed-forward layer.
-    pub second: LinearValues<'a>,
-    /// Of the feed-forward sublayer.
-    pub feed_forward_norm: NormValues<'a>,
-}
-
-/// The linear layers of a block, in the order that all lists of sites have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Site {
-    /// Attention's query.
-    Query,
-    /// Attention's key.
-    Key,
-    /// Attention's value.
-    Value,
-    /// Attention's output.
-    AttentionOutput,
-    /// The first feed-forward layer.
-    First,
-    /// The gate of a gated one.
-    Gate,
-    /// The second feed-forward layer.
-    Second,
-}
-
-/// The number of [`Site`]s.
-pub const SITES: usize = 7;
+use crate::block::values::{
+    BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site,
+};
+use crate::memory::buffer::Buffer;
+use crate::memory::size::{checked_count, count};
+use crate::numbers::element::{Bf16, Element};
+use crate::numbers::matrix::Matrix;
+use crate::parts::activation::Activation;
+use crate::parts::attention::heads::Attention;
+use crate::parts::norm::Norm;
+use crate::product::packed::{Packed, padded_bias};
+use crate::simd::level::Level;
 
 /// A packed linear layer: the weight, and its transpose for the backward pass.
 pub(crate) struct Linear<E: Element> {
@@ -140,7 +53,7 @@ impl Block {
     /// If the sizes of the parts do not fit one another.
     pub fn new(values: &BlockValues, precision: Precision, level: Level, gradients: bool) -> Self {
         assert!(level.is_here(), "this processor lacks {level}");
-        let lanes = lanes(level);
+        let lanes = level.lanes();
         let format = match precision {
             Precision::F32 => Format::F32(Parts::new(values, lanes, gradients)),
             Precision::Bf16 => Format::Bf16(Parts::new(values, lanes, gradients)),
@@ -183,15 +96,6 @@ impl Block {
             Format::F32(parts) => parts.bytes(),
             Format::Bf16(parts) => parts.bytes(),
         }
-    }
-}
-
-/// Values in a vector of an instruction set.
-pub(crate) fn lanes(level: Level) -> usize {
-    match level {
-        Level::Avx512 | Level::Avx512Bf16 => 16,
-        Level::Avx2 | Level::Portable => 8,
-        Level::Neon => 4,
     }
 }
 
@@ -243,6 +147,16 @@ impl<E: Element> Parts<E> {
     pub fn size(&self, site: usize) -> Option<(usize, usize)> {
         let linear = self.sites[site].as_ref()?;
         Some((linear.weight.depth, linear.weight.width))
+    }
+
+    /// Width of attention: all heads.
+    pub fn width(&self) -> usize {
+        self.attention.heads.heads * self.attention.heads.size
+    }
+
+    /// Values in a vector of the instruction set it was packed for.
+    pub fn lanes(&self) -> usize {
+        self.sites[0].as_ref().map_or(1, |site| site.weight.lanes())
     }
 
     fn bytes(&self) -> usize {

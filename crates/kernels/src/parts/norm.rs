@@ -1,9 +1,10 @@
 //! Residual sums and the norms around them.
 
-use crate::buffer::Buffer;
-use crate::element::{Element, Matrix};
-use crate::low_rank::Mask;
-use crate::simd::{Kernel, Simd};
+use crate::dropout::mask::Mask;
+use crate::memory::buffer::Buffer;
+use crate::numbers::element::Element;
+use crate::numbers::matrix::Matrix;
+use crate::simd::vector::{Kernel, Simd};
 
 /// How a row is normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
