@@ -31,7 +31,8 @@ pub(crate) struct Parts<E: Element> {
     pub feed_forward_norm: Norm,
     pub activation: Activation,
     pub hidden: usize,
-    /// No other block's: a record is read without checks, by the sizes of the block that made it.
+    /// Another one for every block. The backward pass trusts the sizes in a record that its own block
+    /// made, and compares this number to know that it did.
     pub id: u64,
 }
 

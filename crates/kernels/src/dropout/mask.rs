@@ -10,7 +10,10 @@ pub(crate) struct Mask<'a> {
     pub places: &'a [usize],
 }
 
-/// The decisions for one vector.
+/// `v`, the values of a row from `column` on, with the dropped ones zero.
+///
+/// # Safety
+/// As [`Simd`]'s methods; `mask` has a place for `row` and a decision for `column`.
 #[inline(always)]
 pub(crate) unsafe fn masked<S: Simd>(
     v: S::V,
@@ -36,6 +39,7 @@ pub(crate) fn places(rows: &[usize], width: usize) -> Vec<usize> {
     rows.iter().map(|row| row * width).collect()
 }
 
+/// The dropout of a tensor, where there is one, for rows that stand at `places`.
 pub(crate) fn mask<'a>(kept: &'a Option<Kept>, places: &'a [usize]) -> Option<Mask<'a>> {
     kept.as_ref().map(|kept| Mask { kept, places })
 }

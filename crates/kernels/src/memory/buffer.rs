@@ -9,13 +9,16 @@ use crate::memory::size::count;
 /// Types of which every bit pattern is a value, zero included.
 ///
 /// # Safety
-/// As said; and no `Drop`.
+/// Whoever implements it vouches for that: a buffer hands out memory with whatever bits stand in it.
 pub(crate) unsafe trait Plain: Copy + Send + Sync + 'static {}
+// SAFETY: numbers without a bit pattern that is no value.
 unsafe impl Plain for f32 {}
+// SAFETY: as above.
 unsafe impl Plain for u16 {}
+// SAFETY: as above.
 unsafe impl Plain for u8 {}
 
-/// A slice of its own, from the pool and back to it.
+/// An owned slice, like a boxed one, whose memory comes from the pool and goes back to it.
 pub(crate) struct Buffer<T: Plain> {
     memory: Memory,
     length: usize,
@@ -23,7 +26,7 @@ pub(crate) struct Buffer<T: Plain> {
 }
 
 impl<T: Plain> Buffer<T> {
-    /// `length` values: zeros, or what an earlier buffer left.
+    /// `length` values that the caller will write: until then zeros, or what an earlier buffer left.
     pub fn of_any(length: usize) -> Self {
         Self {
             memory: Memory::take(count(&[length, size_of::<T>()])),

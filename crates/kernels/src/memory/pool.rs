@@ -13,7 +13,8 @@ use crate::memory::size::capacity_overflow;
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
 
-/// Bytes from the system. Not freed by a drop: see [`Memory::give_back`].
+/// Bytes from the system. Dropping it frees nothing: a buffer gives it back to the pool
+/// ([`Memory::give_back`]), and [`release_memory`] frees what lies there.
 pub(super) struct Memory {
     pub(super) at: NonNull<u8>,
     /// What it was allocated with, and is freed with.

@@ -12,7 +12,7 @@ pub(crate) struct Matrix<T: Plain> {
 }
 
 impl<T: Plain> Matrix<T> {
-    /// Values of any kind: for a kernel that writes every one, padding included.
+    /// With arbitrary values, for a kernel that writes every one of them, padding included.
     pub fn of_any(rows: usize, width: usize) -> Self {
         let stride = aligned(width);
         Self {
@@ -34,7 +34,7 @@ impl<T: Plain> Matrix<T> {
         }
     }
 
-    /// For a caller that writes all values but not the padding, which is zero.
+    /// With arbitrary values and zeros as padding, for a caller that writes the values and leaves the padding.
     pub fn for_values(rows: usize, width: usize) -> Self {
         if aligned(width) == width {
             Self::of_any(rows, width)

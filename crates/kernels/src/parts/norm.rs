@@ -97,7 +97,7 @@ impl Kernel for Drop<'_> {
     }
 }
 
-/// `y = norm(x)`; `y` may be left out where only `kept` is wanted.
+/// `y = norm(x)`; where `kept` is given, what the gradient needs is written to it.
 pub(crate) struct Normalise<'a, T: Element> {
     pub norm: &'a Norm,
     pub x: &'a Matrix<f32>,

@@ -16,7 +16,7 @@ pub struct LowRank<'a> {
     pub rank: usize,
 }
 
-/// One site's low-rank addition, laid out for the kernels.
+/// One site's low-rank addition, laid out for the kernels, `down` transposed.
 pub(crate) struct Prepared {
     /// `[rank, input]`.
     pub down: Matrix<f32>,
@@ -26,6 +26,7 @@ pub(crate) struct Prepared {
     pub packed: Packed<f32>,
 }
 
+/// One for each site that has one.
 pub(crate) type Adapters = [Option<Prepared>; SITES];
 
 impl Prepared {

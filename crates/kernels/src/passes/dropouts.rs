@@ -3,8 +3,9 @@
 use crate::block::values::SITES;
 use crate::dropout::kept::Kept;
 
-/// The dropouts of one pass through a block; `None` where there is none. Decisions are counted over
-/// the padded batch, so that any way of computing it sees the same ones.
+/// The dropouts of one pass through a block; `None` where nothing is dropped. There is a decision for every
+/// value of the padded batch, also for those at padding: the plain operations, which compute padding too,
+/// then drop the same values.
 #[derive(Clone, Debug, Default)]
 pub struct Dropouts {
     /// Before a site's low-rank addition, `[rows, input]`.

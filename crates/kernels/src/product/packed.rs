@@ -15,7 +15,7 @@ pub(crate) struct Packed<E: Element> {
     values: Buffer<E>,
     pub depth: usize,
     pub width: usize,
-    /// `depth`, in whole multiply-adds.
+    /// How many multiply-adds `depth` takes: half as many for `bf16`, which takes two values at a time.
     steps: usize,
     lanes: usize,
 }
@@ -79,7 +79,7 @@ pub(crate) enum Start<'a> {
     Sum,
 }
 
-/// `c = start + a W + u B`; `c`'s padding becomes zero.
+/// `c = start + a W + u B`. The padding of `c` becomes zero, because that of `W` and `B` is.
 pub(crate) struct Product<'a, E: Element> {
     pub a: &'a Matrix<E>,
     pub w: &'a Packed<E>,

@@ -16,7 +16,7 @@ pub(crate) struct Attend<'a, T: Element> {
     pub sequences: &'a [Sequence],
     pub qkv: [&'a Matrix<T>; 3],
     pub mask: Option<ProbabilityMask<'a>>,
-    /// Every value is written.
+    /// The kernel writes every value; the padding it leaves.
     pub out: &'a mut Matrix<f32>,
 }
 

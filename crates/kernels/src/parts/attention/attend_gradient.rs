@@ -20,7 +20,7 @@ pub(crate) struct AttendGradient<'a, T: Element> {
     pub mask: Option<ProbabilityMask<'a>>,
     /// Of the output.
     pub gradient: &'a Matrix<f32>,
-    /// Every value is written.
+    /// The kernel writes every value; the padding it leaves.
     pub into: [&'a mut Matrix<f32>; 3],
 }
 
@@ -120,8 +120,9 @@ unsafe fn over_tokens<S: Simd>(
     unsafe { product.multiply::<S>() };
 }
 
-/// `p (g - sum(g p)) scale`, in place of `g`. Where a token sees nothing, `p` is zero; behind the
-/// row's end `g` is what a longer sequence left, which may be no number.
+/// The gradient of scores from that of their softmax `p`: `p (g - sum(g p)) scale`, in place of `g`.
+/// Where a token must not look, `p` is zero. Behind a row's end `g` still holds what a longer sequence
+/// left there, perhaps a NaN, so it is cleared first.
 #[inline(always)]
 unsafe fn score_gradient<S: Simd>(
     p: &[f32],
