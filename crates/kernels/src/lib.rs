@@ -3,43 +3,41 @@
 //!
 //! Knows no model by name: a [`Block`] is put together from a few parts, and a model is a row of blocks.
 //!
-//! All of its `unsafe` rests on two things. Kernels run only through `forward::call`, whose instruction
-//! set `Block::new` (or `Level::detect`) found to be here; and their pointers come from matrices whose
-//! sizes the passes check (`Block::forward`, `Block::backward`) or made themselves, rows a multiple of
-//! every vector long.
+//! All of its `unsafe` rests on two things. Kernels run only on an instruction set that `on_level` found
+//! to be here; and their pointers come from matrices whose sizes the passes check (`Block::forward`,
+//! `Block::backward`) or made themselves, rows a multiple of every vector long.
 //!
-//! - [`level`]: which instructions are used, found at run time or forced
-//! - `simd`: what the kernels ask of a processor, and who answers
-//! - `buffer`, `element`: memory that is used again; `f32` and `bf16`
-//! - `product`: products with packed matrices
-//! - `low_rank`: the thin products of adapters
-//! - [`attention`], [`norm`], [`activation`], [`dropout`]: the parts
-//! - [`block`]: a block's description and its packed weights
-//! - [`batch`]: the real tokens of a padded batch, in chunks
-//! - [`forward`], [`backward`]: the passes
+//! The rooms, each resting on those above it:
+//! - `memory`: aligned, counted without wrapping around, used again
+//! - `simd`: instruction sets, found at run time or forced, and what the kernels ask of them
+//! - `numbers`: `f32` and `bf16`, in matrices
+//! - `dropout`: decisions as bits
+//! - `batch`: the real tokens of a padded batch, in chunks
+//! - `product`: products with packed matrices, and the thin ones of adapters
+//! - `parts`: activations, norms, attention
+//! - `block`: a block's description and its packed weights
+//! - `passes`: forward and backward
 
-pub mod activation;
-pub mod attention;
-pub mod backward;
-pub mod batch;
-pub mod block;
-mod buffer;
-pub mod dropout;
-mod element;
-pub mod forward;
-pub mod level;
-mod low_rank;
-pub mod norm;
+mod batch;
+mod block;
+mod dropout;
+mod memory;
+mod numbers;
+mod parts;
+mod passes;
 mod product;
 mod simd;
 
-pub use activation::Activation;
-pub use attention::{Heads, Positions};
-pub use backward::{Gradients, LowRankGradient};
-pub use batch::Shape;
-pub use block::{Block, BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site};
-pub use buffer::release_memory;
-pub use dropout::Kept;
-pub use forward::{Dropouts, LowRank, Record};
-pub use level::Level;
-pub use norm::NormKind;
+pub use batch::{Shape, ShapeError};
+pub use block::packed::Block;
+pub use block::values::{BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site};
+pub use dropout::kept::Kept;
+pub use memory::pool::release_memory;
+pub use parts::activation::Activation;
+pub use parts::attention::heads::{Heads, Positions};
+pub use parts::norm::NormKind;
+pub use passes::adapters::LowRank;
+pub use passes::backward::{Gradients, LowRankGradient};
+pub use passes::dropouts::Dropouts;
+pub use passes::record::Record;
+pub use simd::level::Level;

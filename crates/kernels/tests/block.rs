@@ -626,20 +626,14 @@ fn unfit_values_of_a_pass_panic() {
     let case = Case::new(&dropped(&bert()), 12);
     let few = Some(Kept::draw(8, 0, 0, 16_384, 4.0 / 3.0));
     let (few, low_rank) = (&few, case.low_rank());
-    type Pass<'a> = (&'a [f32], Shape<'a>, [Option<LowRank<'a>>; SITES], Dropouts);
+    type Pass<'a> = (&'a [f32], &'a [u32], [Option<LowRank<'a>>; SITES], Dropouts);
     type Change<'a> = Box<dyn Fn(&mut Pass<'a>) + 'a>;
     let [short, key] = [Site::First, Site::Key].map(|site| site as usize);
     let changes: Vec<(&str, Change)> = vec![
         ("nothing", Box::new(|_| ())),
         ("a short input", Box::new(|p| p.0 = &p.0[1..])),
-        (
-            "a long sequence",
-            Box::new(|p| p.1.lengths = &[9, 10, 9, 9]),
-        ),
-        (
-            "a sequence less",
-            Box::new(|p| p.1.lengths = &p.1.lengths[1..]),
-        ),
+        ("a long sequence", Box::new(|p| p.1 = &[9, 10, 9, 9])),
+        ("a sequence less", Box::new(|p| p.1 = &p.1[1..])),
         (
             "a short down",
             Box::new(move |p| {
@@ -655,6 +649,15 @@ fn unfit_values_of_a_pass_panic() {
         (
             "another rank",
             Box::new(move |p| p.2[short].as_mut().unwrap().rank = 4),
+        ),
+        (
+            // The sizes of its factors wrap around to 0.
+            "more triplets than memory",
+            Box::new(move |p| {
+                let rank = usize::MAX / 4 + 1;
+                let (down, up) = (&[][..], &[][..]);
+                p.2[short] = Some(LowRank { down, up, rank });
+            }),
         ),
         (
             "an adapter of no site",
@@ -680,10 +683,14 @@ fn unfit_values_of_a_pass_panic() {
     for mode in modes() {
         let block = case.block(mode);
         for (number, (what, change)) in changes.iter().enumerate() {
-            let mut pass = (&case.x[..], case.shape(), low_rank, case.dropouts.clone());
+            let lengths = &case.spec.lengths[..];
+            let mut pass = (&case.x[..], lengths, low_rank, case.dropouts.clone());
             change(&mut pass);
-            let (x, shape, low_rank, dropouts) = pass;
-            let forward = || drop(block.forward(x, &shape, &low_rank, dropouts, false));
+            let (x, lengths, low_rank, dropouts) = pass;
+            let forward = || {
+                let shape = Shape::new(lengths, case.spec.padded).unwrap();
+                drop(block.forward(x, &shape, &low_rank, dropouts, false));
+            };
             assert_eq!(panics(forward), number > 0, "{mode:?}: {what}");
         }
     }

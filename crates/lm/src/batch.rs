@@ -31,7 +31,7 @@ impl Batch {
         if self.batch == 0 || self.length == 0 {
             return fail(format!("empty: {} x {}", self.batch, self.length));
         }
-        if self.ids.len() != self.batch * self.length {
+        if Some(self.ids.len()) != self.batch.checked_mul(self.length) {
             return fail(format!(
                 "{} ids for {} x {} tokens",
                 self.ids.len(),
@@ -95,6 +95,10 @@ mod tests {
         t(batch(&[1, 10], &[2], 2), 1, "ok");
         t(batch(&[], &[], 2), 0, "batch: empty: 0 x 2");
         t(batch(&[1], &[2], 2), 0, "batch: 1 ids for 1 x 2 tokens");
+        // Twice this many tokens wrap around to none.
+        let half = usize::MAX / 2 + 1;
+        let expected = format!("batch: 0 ids for 2 x {half} tokens");
+        t(batch(&[], &[1, 1], half), 0, &expected);
         t(batch(&[1, 2], &[3], 2), 0, "batch: row 0: length 3 of 2");
         t(batch(&[1, 2], &[0], 2), 0, "batch: row 0: length 0 of 2");
         t(

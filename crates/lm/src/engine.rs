@@ -382,9 +382,8 @@ impl Operation {
                 rank,
             })
         });
-        let shape = Shape {
-            lengths: &self.lengths,
-            padded: self.padded,
+        let Ok(shape) = Shape::new(&self.lengths, self.padded) else {
+            unreachable!("a batch is checked before a pass");
         };
         let (y, record) = self
             .block

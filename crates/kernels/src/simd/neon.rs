@@ -2,7 +2,8 @@
 
 use std::arch::aarch64::*;
 
-use super::{Kernel, Simd, to_bf16};
+use crate::simd::bf16::to_bf16;
+use crate::simd::vector::{Kernel, Simd};
 
 /// The vectors that every aarch64 processor has.
 #[derive(Clone, Copy)]

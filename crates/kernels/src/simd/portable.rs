@@ -1,6 +1,7 @@
 //! Plain Rust, for processors without a path of their own, and as the reference of the others.
 
-use super::{Kernel, Simd, from_bf16, to_bf16};
+use crate::simd::bf16::{from_bf16, to_bf16};
+use crate::simd::vector::{Kernel, Simd};
 
 /// Eight values in an array.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use crate::simd::vector::{Kernel, Simd};
 
 /// AVX2 and FMA: 8 values.
 #[derive(Clone, Copy)]

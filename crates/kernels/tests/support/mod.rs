@@ -188,10 +188,7 @@ impl Case {
     }
 
     pub fn shape(&self) -> Shape<'_> {
-        Shape {
-            lengths: &self.spec.lengths,
-            padded: self.spec.padded,
-        }
+        Shape::new(&self.spec.lengths, self.spec.padded).unwrap()
     }
 
     pub fn low_rank(&self) -> [Option<LowRank<'_>>; SITES] {

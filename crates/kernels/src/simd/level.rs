@@ -55,6 +55,15 @@ impl Level {
             _ => false,
         }
     }
+
+    /// Values in one of its vectors.
+    pub(crate) fn lanes(self) -> usize {
+        match self {
+            Self::Avx512 | Self::Avx512Bf16 => 16,
+            Self::Avx2 | Self::Portable => 8,
+            Self::Neon => 4,
+        }
+    }
 }
 
 impl fmt::Display for Level {

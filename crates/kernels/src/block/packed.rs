@@ -1,106 +1,19 @@
-//! A frozen transformer block: two sublayers, each with a residual sum and a norm before or behind it.
+//! A block, packed for one instruction set and one number format.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::activation::Activation;
-use crate::attention::{Attention, Heads};
-use crate::buffer::Buffer;
-use crate::element::{Bf16, Element, Matrix};
-use crate::level::Level;
-use crate::norm::{Norm, NormKind};
-use crate::product::{Packed, padded_bias};
-
-/// Where a sublayer's norm stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NormPlace {
-    /// `x + f(norm(x))`.
-    Before,
-    /// `norm(x + f(x))`.
-    After,
-}
-
-/// How frozen weights are held and multiplied. Sums, norms and everything trained are `f32` always.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// 32 bits.
-    F32,
-    /// Weights, what they are multiplied with, and activations kept for the backward pass in `bf16`.
-    Bf16,
-}
-
-/// A linear layer's values.
-#[derive(Clone, Copy, Debug)]
-pub struct LinearValues<'a> {
-    /// `[input, output]`, row-major.
-    pub weight: &'a [f32],
-    /// `[output]`.
-    pub bias: Option<&'a [f32]>,
-    /// Width of the input.
-    pub input: usize,
-    /// Width of the output.
-    pub output: usize,
-}
-
-/// A norm's values.
-#[derive(Clone, Copy, Debug)]
-pub struct NormValues<'a> {
-    /// What is normalised by.
-    pub kind: NormKind,
-    /// `[width]`.
-    pub scale: &'a [f32],
-    /// `[width]`.
-    pub shift: Option<&'a [f32]>,
-    /// Added to the variance.
-    pub epsilon: f64,
-}
-
-/// What a block is made of.
-#[derive(Clone, Debug)]
-pub struct BlockValues<'a> {
-    /// Where both norms stand.
-    pub place: NormPlace,
-    /// The shape of attention.
-    pub heads: Heads,
-    /// Query, key and value layers.
-    pub qkv: [LinearValues<'a>; 3],
-    /// Attention's output layer.
-    pub attention_output: LinearValues<'a>,
-    /// Of the attention sublayer.
-    pub attention_norm: NormValues<'a>,
-    /// The first feed-forward layer.
-    pub first: LinearValues<'a>,
-    /// In a gated feed-forward layer, what the activation of `first` is multiplied with.
-    pub gate: Option<LinearValues<'a>>,
-    /// The nonlinearity.
-    pub activation: Activation,
-    /// The second feed-forward layer.
-    pub second: LinearValues<'a>,
-    /// Of the feed-forward sublayer.
-    pub feed_forward_norm: NormValues<'a>,
-}
-
-/// The linear layers of a block, in the order that all lists of sites have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Site {
-    /// Attention's query.
-    Query,
-    /// Attention's key.
-    Key,
-    /// Attention's value.
-    Value,
-    /// Attention's output.
-    AttentionOutput,
-    /// The first feed-forward layer.
-    First,
-    /// The gate of a gated one.
-    Gate,
-    /// The second feed-forward layer.
-    Second,
-}
-
-/// The number of [`Site`]s.
-pub const SITES: usize = 7;
+use crate::block::values::{
+    BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site,
+};
+use crate::memory::buffer::Buffer;
+use crate::memory::size::{checked_count, count};
+use crate::numbers::element::{Bf16, Element};
+use crate::numbers::matrix::Matrix;
+use crate::parts::activation::Activation;
+use crate::parts::attention::heads::Attention;
+use crate::parts::norm::Norm;
+use crate::product::packed::{Packed, padded_bias};
+use crate::simd::level::Level;
 
 /// A packed linear layer: the weight, and its transpose for the backward pass.
 pub(crate) struct Linear<E: Element> {
@@ -118,7 +31,8 @@ pub(crate) struct Parts<E: Element> {
     pub feed_forward_norm: Norm,
     pub activation: Activation,
     pub hidden: usize,
-    /// No other block's: a record is read without checks, by the sizes of the block that made it.
+    /// Another one for every block. The backward pass trusts the sizes in a record that its own block
+    /// made, and compares this number to know that it did.
     pub id: u64,
 }
 
@@ -140,7 +54,7 @@ impl Block {
     /// If the sizes of the parts do not fit one another.
     pub fn new(values: &BlockValues, precision: Precision, level: Level, gradients: bool) -> Self {
         assert!(level.is_here(), "this processor lacks {level}");
-        let lanes = lanes(level);
+        let lanes = level.lanes();
         let format = match precision {
             Precision::F32 => Format::F32(Parts::new(values, lanes, gradients)),
             Precision::Bf16 => Format::Bf16(Parts::new(values, lanes, gradients)),
@@ -186,20 +100,11 @@ impl Block {
     }
 }
 
-/// Values in a vector of an instruction set.
-pub(crate) fn lanes(level: Level) -> usize {
-    match level {
-        Level::Avx512 | Level::Avx512Bf16 => 16,
-        Level::Avx2 | Level::Portable => 8,
-        Level::Neon => 4,
-    }
-}
-
 impl<E: Element> Parts<E> {
     fn new(values: &BlockValues, lanes: usize, gradients: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let hidden = values.qkv[0].input;
-        let width = values.heads.heads * values.heads.size;
+        let width = count(&[values.heads.heads, values.heads.size]);
         for linear in &values.qkv {
             assert_eq!(
                 (linear.input, linear.output),
@@ -245,6 +150,16 @@ impl<E: Element> Parts<E> {
         Some((linear.weight.depth, linear.weight.width))
     }
 
+    /// Width of attention: all heads.
+    pub fn width(&self) -> usize {
+        self.attention.heads.heads * self.attention.heads.size
+    }
+
+    /// Values in a vector of the instruction set it was packed for.
+    pub fn lanes(&self) -> usize {
+        self.sites[0].as_ref().map_or(1, |site| site.weight.lanes())
+    }
+
     fn bytes(&self) -> usize {
         self.sites
             .iter()
@@ -264,7 +179,7 @@ impl<E: Element> Linear<E> {
             input,
             output,
         } = *values;
-        assert_eq!(weight.len(), input * output);
+        assert_eq!(Some(weight.len()), checked_count(&[input, output]));
         if let Some(bias) = bias {
             assert_eq!(bias.len(), output);
         }

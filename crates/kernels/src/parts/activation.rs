@@ -1,7 +1,8 @@
 //! Feed-forward activations, plain and gated, and their gradients.
 
-use crate::element::{Element, Matrix};
-use crate::simd::{Kernel, Simd, exp};
+use crate::numbers::element::Element;
+use crate::numbers::matrix::Matrix;
+use crate::simd::vector::{Kernel, Simd, exp};
 
 /// The nonlinearity of a feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! Products with packed matrices: `y = x W + b + u B`, where `u B` is a low-rank addition.
 
-use crate::buffer::{Buffer, aligned};
-use crate::element::{Element, Matrix};
-use crate::simd::{Kernel, Simd};
+use crate::memory::buffer::Buffer;
+use crate::memory::size::{aligned, count};
+use crate::numbers::element::Element;
+use crate::numbers::matrix::Matrix;
+use crate::simd::vector::{Kernel, Simd};
 
 /// Vectors side by side in a panel.
 const VECTORS: usize = 3;
@@ -13,7 +15,7 @@ pub(crate) struct Packed<E: Element> {
     values: Buffer<E>,
     pub depth: usize,
     pub width: usize,
-    /// `depth`, in whole multiply-adds.
+    /// How many multiply-adds `depth` takes: half as many for `bf16`, which takes two values at a time.
     steps: usize,
     lanes: usize,
 }
@@ -24,11 +26,9 @@ impl<E: Element> Packed<E> {
         let steps = depth.div_ceil(E::DEPTH);
         let panel = VECTORS * lanes;
         let panels = aligned(width).div_ceil(panel);
-        let mut values = Buffer::zeros(panels * steps * panel * E::DEPTH);
-        for (p, block) in values
-            .chunks_exact_mut((steps * panel * E::DEPTH).max(1))
-            .enumerate()
-        {
+        let size = count(&[steps, panel, E::DEPTH]);
+        let mut values = Buffer::zeros(count(&[panels, size]));
+        for (p, block) in values.chunks_exact_mut(size.max(1)).enumerate() {
             for k in 0..depth {
                 let (step, within) = (k / E::DEPTH, k % E::DEPTH);
                 for n in p * panel..width.min((p + 1) * panel) {
@@ -79,7 +79,7 @@ pub(crate) enum Start<'a> {
     Sum,
 }
 
-/// `c = start + a W + u B`; `c`'s padding becomes zero.
+/// `c = start + a W + u B`. The padding of `c` becomes zero, because that of `W` and `B` is.
 pub(crate) struct Product<'a, E: Element> {
     pub a: &'a Matrix<E>,
     pub w: &'a Packed<E>,

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use crate::forward::{Work, call, on_level};
-use crate::level::Level;
-use crate::simd::{Kernel, Simd};
+use crate::simd::dispatch::{Work, call, on_level};
+use crate::simd::level::Level;
+use crate::simd::vector::{Kernel, Simd};
 
 /// Which of a tensor's values are kept, and what they are multiplied by.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,10 @@
 //! How activations and weights are held: `f32`, or `bf16` with sums in `f32`.
 
-use crate::batch::Chunk;
-use crate::buffer::{Buffer, Plain, aligned};
-use crate::forward::{Chunks, Saved, call};
-use crate::simd::{Kernel, Simd, from_bf16, to_bf16};
+use crate::memory::buffer::Plain;
+use crate::numbers::matrix::Matrix;
+use crate::simd::bf16::{from_bf16, to_bf16};
+use crate::simd::dispatch::call;
+use crate::simd::vector::{Kernel, Simd};
 
 /// A number format of weights and kept activations.
 pub(crate) trait Element: Plain {
@@ -39,8 +40,6 @@ pub(crate) trait Element: Plain {
     fn from_matrix<S: Simd>(matrix: Matrix<f32>) -> Matrix<Self>;
     /// A copy of a matrix in this format.
     fn copy_of<S: Simd>(matrix: &Matrix<f32>) -> Matrix<Self>;
-    /// What chunks keep, as one of two kinds.
-    fn chunks(saved: Vec<(Chunk, Saved<Self>)>) -> Chunks;
 }
 
 impl Element for f32 {
@@ -89,10 +88,6 @@ impl Element for f32 {
             values: matrix.values.clone(),
             ..*matrix
         }
-    }
-
-    fn chunks(saved: Vec<(Chunk, Saved<Self>)>) -> Chunks {
-        Chunks::F32(saved)
     }
 }
 
@@ -153,10 +148,6 @@ impl Element for Bf16 {
         });
         to
     }
-
-    fn chunks(saved: Vec<(Chunk, Saved<Self>)>) -> Chunks {
-        Chunks::Bf16(saved)
-    }
 }
 
 /// `f32` to `bf16`.
@@ -174,50 +165,5 @@ impl Kernel for Narrow<'_> {
         for i in (0..self.from.values.len()).step_by(S::LANES) {
             unsafe { Bf16::store::<S>(to.add(i), S::load(from.add(i))) };
         }
-    }
-}
-
-/// A matrix whose rows are [`aligned`] apart; what stands behind `width` in a row is zero.
-pub(crate) struct Matrix<T: Plain> {
-    pub values: Buffer<T>,
-    pub rows: usize,
-    pub width: usize,
-    pub stride: usize,
-}
-
-impl<T: Plain> Matrix<T> {
-    /// Values of any kind: for a kernel that writes every one, padding included.
-    pub fn of_any(rows: usize, width: usize) -> Self {
-        let stride = aligned(width);
-        Self {
-            values: Buffer::of_any(rows * stride),
-            rows,
-            width,
-            stride,
-        }
-    }
-
-    /// Zeros.
-    pub fn zeros(rows: usize, width: usize) -> Self {
-        let stride = aligned(width);
-        Self {
-            values: Buffer::zeros(rows * stride),
-            rows,
-            width,
-            stride,
-        }
-    }
-
-    /// For a caller that writes all values but not the padding, which is zero.
-    pub fn for_values(rows: usize, width: usize) -> Self {
-        if aligned(width) == width {
-            Self::of_any(rows, width)
-        } else {
-            Self::zeros(rows, width)
-        }
-    }
-
-    pub fn row(&self, row: usize) -> &[T] {
-        &self.values[row * self.stride..][..self.width]
     }
 }

@@ -4,31 +4,10 @@
 //! `dB = u^T g`, `v = g B^T`, `dA = d^T v`, and `v A^T`, dropped out again, for the input.
 //! `A` is held transposed here, so that all run along rows.
 
-use crate::dropout::Kept;
-use crate::element::{Element, Matrix};
-use crate::simd::{Kernel, Simd};
-
-/// The dropout of a matrix' values; `places[row]` is where a row's first decision stands.
-#[derive(Clone, Copy)]
-pub(crate) struct Mask<'a> {
-    pub kept: &'a Kept,
-    pub places: &'a [usize],
-}
-
-/// The decisions for one vector.
-#[inline(always)]
-unsafe fn masked<S: Simd>(v: S::V, mask: Option<Mask>, row: usize, column: usize) -> S::V {
-    match mask {
-        Some(mask) => unsafe {
-            S::keep(v, mask.kept.word(*mask.places.get_unchecked(row) + column))
-        },
-        None => v,
-    }
-}
-
-fn scale(mask: Option<Mask>) -> f32 {
-    mask.map_or(1.0, |mask| mask.kept.scale())
-}
+use crate::dropout::mask::{Mask, masked, scale};
+use crate::numbers::element::Element;
+use crate::numbers::matrix::Matrix;
+use crate::simd::vector::{Kernel, Simd};
 
 /// `u[row][j] = sum_k dropped(x)[row][k] r[j][k]`.
 pub(crate) struct Project<'a, T: Element> {

@@ -4,12 +4,6 @@
 //! processor's features, and everything below it is inlined there: by
 //! `#[inline(always)]`, so kernels call no closures, which carry no such mark.
 
-#[cfg(target_arch = "aarch64")]
-pub(crate) mod neon;
-pub(crate) mod portable;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod x86;
-
 /// One piece of work, generic over the processor.
 pub(crate) trait Kernel {
     /// What it gives back.
@@ -26,7 +20,7 @@ pub(crate) trait Kernel {
 /// have the instructions, and pointers must be valid for the lanes that are touched.
 #[allow(clippy::missing_safety_doc)]
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
-    /// Values in a vector; a divisor of [`crate::buffer::ALIGN`].
+    /// Values in a vector; a divisor of [`crate::memory::size::ALIGN`].
     const LANES: usize;
     /// Rows of a tile of a matrix product: 8, where registers allow it, or 4.
     const ROWS: usize;
@@ -97,18 +91,4 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::V) -> S::V {
         let value = S::add(S::fma(S::mul(series, r), r, r), S::splat(1.0));
         S::scale_by_power(value, power)
     }
-}
-
-/// Rounds to `bf16`, to nearest even; a NaN stays one.
-pub(crate) fn to_bf16(x: f32) -> u16 {
-    let bits = x.to_bits();
-    if x.is_nan() {
-        return (bits >> 16) as u16 | 0x40;
-    }
-    (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16
-}
-
-/// Widens a `bf16`.
-pub(crate) fn from_bf16(x: u16) -> f32 {
-    f32::from_bits(u32::from(x) << 16)
 }

@@ -1,9 +1,10 @@
 //! Residual sums and the norms around them.
 
-use crate::buffer::Buffer;
-use crate::element::{Element, Matrix};
-use crate::low_rank::Mask;
-use crate::simd::{Kernel, Simd};
+use crate::dropout::mask::Mask;
+use crate::memory::buffer::Buffer;
+use crate::numbers::element::Element;
+use crate::numbers::matrix::Matrix;
+use crate::simd::vector::{Kernel, Simd};
 
 /// How a row is normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Kernel for Drop<'_> {
     }
 }
 
-/// `y = norm(x)`; `y` may be left out where only `kept` is wanted.
+/// `y = norm(x)`; where `kept` is given, what the gradient needs is written to it.
 pub(crate) struct Normalise<'a, T: Element> {
     pub norm: &'a Norm,
     pub x: &'a Matrix<f32>,
