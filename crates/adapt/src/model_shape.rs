@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
 use lingo_lm::checkpoint::Checkpoint;
-use lingo_lm::model::is_unused;
+use lingo_lm::is_unused;
 use lingo_lm::{ModelConfig, Site};
 
 use crate::Error;

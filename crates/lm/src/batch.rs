@@ -1,6 +1,7 @@
 //! Token ids and lengths of one batch.
 
-use crate::{Error, ModelConfig};
+use crate::config::model_config::ModelConfig;
+use crate::error::Error;
 
 /// One batch of token sequences, padded on the right to a common length.
 #[derive(Clone, Debug, PartialEq, Eq)]

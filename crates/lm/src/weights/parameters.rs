@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-use crate::Error;
+use crate::error::Error;
 
 /// How a tensor of a file becomes one of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

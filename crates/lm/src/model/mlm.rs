@@ -5,14 +5,13 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 
-use crate::{
-    Error, Family, Model, ModelConfig, Parameters,
-    checkpoint::Checkpoint,
-    initialise::RandomWeights,
-    layers::{activate, layer_norm},
-    model::CheckpointSource,
-    parameters::{Id, Kind, Source},
-};
+use crate::config::model_config::{Family, ModelConfig};
+use crate::error::Error;
+use crate::model::loaded::{CheckpointSource, Model};
+use crate::parts::pass::{activate, layer_norm};
+use crate::weights::checkpoint::Checkpoint;
+use crate::weights::initialise::RandomWeights;
+use crate::weights::parameters::{Id, Kind, Parameters, Source};
 
 /// A masked-language-modelling head for a [`Model`] of the BERT family.
 pub struct MlmHead {

@@ -5,32 +5,23 @@ use std::path::Path;
 
 use burn::tensor::{Device, Gradients, Tensor};
 
+use crate::adaptation::Adaptation;
+use crate::batch::Batch;
+use crate::config::model_config::ModelConfig;
+use crate::device::device_name;
 #[cfg(feature = "cpu")]
-use crate::engine::Engine;
-use crate::{
-    Adaptation, Batch, Error, ModelConfig, Packing, Parameters,
-    bert::Bert,
-    checkpoint::Checkpoint,
-    device_name,
-    initialise::{RandomWeights, sinusoidal_positions},
-    layers::{Builder, Pass},
-    opt::Opt,
-    parameters::{Id, Kind, Source, on},
-};
-
-/// A linear layer that an adapter may target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// The module's name in the bare Hugging Face model: `encoder.layer.0.attention.self.query`,
-    /// `decoder.layers.0.self_attn.q_proj`.
-    pub name: String,
-    /// Width of its input.
-    pub input: usize,
-    /// Width of its output.
-    pub output: usize,
-    /// The block it stands in; `None` for BERT's pooler and OPT's projections.
-    pub layer: Option<usize>,
-}
+use crate::engine::operation::Engine;
+use crate::engine::packing::Packing;
+use crate::error::Error;
+use crate::families::bert::Bert;
+use crate::families::opt::Opt;
+#[cfg(feature = "cpu")]
+use crate::parts::pass::PackedBlocks;
+use crate::parts::pass::{Builder, Pass};
+use crate::parts::site::Site;
+use crate::weights::checkpoint::Checkpoint;
+use crate::weights::initialise::{RandomWeights, sinusoidal_positions};
+use crate::weights::parameters::{Id, Kind, Parameters, Source, on};
 
 /// What a forward pass puts out.
 pub struct Hidden {
@@ -119,7 +110,7 @@ impl Model {
     pub fn pack(&mut self, packing: Packing) -> Result<bool, Error> {
         #[cfg(feature = "cpu")]
         if self.engine.is_none() && device_name(self.parameters.device()) == "cpu" {
-            let Some(level) = crate::engine::level()? else {
+            let Some(level) = crate::engine::operation::level()? else {
                 return Ok(false);
             };
             let (parameters, config) = (&mut self.parameters, &self.config);
@@ -325,7 +316,10 @@ impl Model {
         let mut pass = Pass::new(&self.parameters, &self.config, batch, adaptation);
         #[cfg(feature = "cpu")]
         {
-            pass.engine = self.engine.as_ref();
+            pass.packed = self
+                .engine
+                .as_ref()
+                .map(|engine| engine as &dyn PackedBlocks);
         }
         pass
     }

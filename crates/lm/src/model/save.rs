@@ -8,7 +8,11 @@ use std::{
 
 use safetensors::{Dtype, tensor::TensorView};
 
-use crate::{Error, Family, MlmHead, Model, Parameters};
+use crate::config::model_config::Family;
+use crate::error::Error;
+use crate::model::loaded::Model;
+use crate::model::mlm::MlmHead;
+use crate::weights::parameters::Parameters;
 
 impl Model {
     /// Writes `model.safetensors` and `config.json` of the bare model into `folder`, which is

@@ -3,10 +3,8 @@
 
 use std::f64::consts::TAU;
 
-use crate::{
-    Error,
-    parameters::{Kind, Source},
-};
+use crate::error::Error;
+use crate::weights::parameters::{Kind, Source};
 
 /// A source of random weights: the same seed and names give the same weights, in any order.
 pub struct RandomWeights {

@@ -7,13 +7,13 @@ use burn::tensor::Tensor;
 #[cfg(feature = "cpu")]
 use lingo_kernels::NormPlace;
 
+use crate::batch::Batch;
+use crate::config::model_config::ModelConfig;
 #[cfg(feature = "cpu")]
-use crate::engine::BlockParts;
-use crate::{
-    Batch, Error, ModelConfig,
-    layers::{Builder, Linear, Norm, Pass},
-    parameters::Id,
-};
+use crate::engine::operation::BlockParts;
+use crate::error::Error;
+use crate::parts::pass::{Builder, Linear, Norm, Pass};
+use crate::weights::parameters::Id;
 
 /// The layers of a BERT.
 pub(crate) struct Bert {

@@ -7,14 +7,13 @@ use burn::tensor::Tensor;
 #[cfg(feature = "cpu")]
 use lingo_kernels::NormPlace;
 
+use crate::batch::Batch;
+use crate::config::model_config::{ModelConfig, OptConfig};
 #[cfg(feature = "cpu")]
-use crate::engine::BlockParts;
-use crate::{
-    Batch, Error, ModelConfig,
-    config::OptConfig,
-    layers::{Builder, Linear, Norm, Pass},
-    parameters::Id,
-};
+use crate::engine::operation::BlockParts;
+use crate::error::Error;
+use crate::parts::pass::{Builder, Linear, Norm, Pass};
+use crate::weights::parameters::Id;
 
 /// The first rows of the position embedding, which no real token takes: a leftover of fairseq's
 /// padding index.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::{Activation, Error};
+use crate::config::activation::Activation;
+use crate::error::Error;
 
 /// The keys of one `config.json`. A key set to null counts as absent.
 pub(crate) struct Keys<'a> {

@@ -18,7 +18,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 
-use crate::Error;
+use crate::error::Error;
 
 /// A longer header is refused, as the `safetensors` crate does.
 const LONGEST_HEADER: u64 = 100_000_000;

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, safetensors_file::SafetensorsFile};
+use crate::error::Error;
+use crate::weights::safetensors_file::SafetensorsFile;
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";

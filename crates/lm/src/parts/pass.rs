@@ -4,15 +4,17 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
 
-use crate::{
-    Activation, Adaptation, Batch, DropoutSource, Error, LowRank, ModelConfig, Site,
-    parameters::{Id, Kind, Parameters, Source, on},
-};
+use crate::adaptation::{Adaptation, DropoutSource, LowRank};
+use crate::batch::Batch;
+use crate::config::activation::Activation;
+use crate::config::model_config::ModelConfig;
+use crate::error::Error;
 #[cfg(feature = "cpu")]
-use crate::{
-    engine::{Engine, HostLinear, HostNorm},
-    fused,
-};
+use crate::parts::fused;
+#[cfg(feature = "cpu")]
+use crate::parts::host::{HostLinear, HostNorm};
+use crate::parts::site::Site;
+use crate::weights::parameters::{Id, Kind, Parameters, Source, on};
 
 /// A linear layer; `site` is its place in [`crate::Model::sites`].
 pub(crate) struct Linear {
@@ -130,6 +132,13 @@ impl Builder<'_> {
     }
 }
 
+/// The blocks of a model that is held in the kernels' own layout.
+#[cfg(feature = "cpu")]
+pub(crate) trait PackedBlocks {
+    /// One block's output, `[batch * length, hidden]` as its input.
+    fn block(&self, number: usize, x: Tensor<2>, batch: &Batch, pass: &mut Pass) -> Tensor<2>;
+}
+
 /// The state of one forward pass: hidden states are `[batch * length, width]` throughout.
 pub(crate) struct Pass<'a> {
     parameters: &'a Parameters,
@@ -144,7 +153,7 @@ pub(crate) struct Pass<'a> {
     batch: usize,
     length: usize,
     #[cfg(feature = "cpu")]
-    pub engine: Option<&'a Engine>,
+    pub packed: Option<&'a dyn PackedBlocks>,
     /// See [`Adaptation::recompute`].
     #[cfg(feature = "cpu")]
     pub recompute: bool,
@@ -180,13 +189,13 @@ impl<'a> Pass<'a> {
             batch: batch.batch,
             length: batch.length,
             #[cfg(feature = "cpu")]
-            engine: None,
+            packed: None,
             #[cfg(feature = "cpu")]
             recompute: adaptation.recompute,
         }
     }
 
-    /// A block's output: by the engine, where the model is packed, else by `plain`.
+    /// A block's output: by the kernels, where the model is packed, else by `plain`.
     #[cfg_attr(not(feature = "cpu"), allow(unused_variables))]
     pub fn block(
         &mut self,
@@ -196,8 +205,8 @@ impl<'a> Pass<'a> {
         plain: impl FnOnce(Tensor<2>, &mut Self) -> Tensor<2>,
     ) -> Tensor<2> {
         #[cfg(feature = "cpu")]
-        if let Some(engine) = self.engine {
-            return engine.block(number, x, batch, self);
+        if let Some(packed) = self.packed {
+            return packed.block(number, x, batch, self);
         }
         plain(x, self)
     }

@@ -19,16 +19,17 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 use lingo_kernels::{
-    Block, BlockValues, Dropouts, Heads, Level, LinearValues, LowRank, NormKind, NormPlace,
-    NormValues, Positions, Record, SITES, Shape, Site,
+    Block, BlockValues, Dropouts, Heads, Level, LowRank, NormPlace, Positions, Record, SITES,
+    Shape, Site,
 };
 
-use crate::{
-    Batch, Error, ModelConfig, Packing, Parameters,
-    config::Activation,
-    layers::{Linear, Norm, Pass},
-    parameters::Id,
-};
+use crate::batch::Batch;
+use crate::config::activation::Activation;
+use crate::config::model_config::ModelConfig;
+use crate::engine::packing::Packing;
+use crate::error::Error;
+use crate::parts::pass::{Linear, Norm, PackedBlocks, Pass};
+use crate::weights::parameters::{Id, Parameters};
 
 /// The variable that forces an instruction set, or `off`: the plain operations.
 pub const KERNELS: &str = "LINGO_KERNELS";
@@ -116,38 +117,6 @@ impl Engine {
     /// Its instruction set.
     pub fn level(&self) -> Level {
         self.level
-    }
-
-    /// One block's output.
-    pub fn block(&self, number: usize, x: Tensor<2>, batch: &Batch, pass: &mut Pass) -> Tensor<2> {
-        let packed = &self.blocks[number];
-        let dropouts = packed.dropouts(batch, pass);
-        let mut ranks = [None; SITES];
-        let mut tensors = Vec::new();
-        for (site, rank) in packed.sites.iter().zip(&mut ranks) {
-            if let Some(delta) = site.and_then(|site| pass.delta(site)) {
-                *rank = Some(delta.down.dims()[1]);
-                tensors.push(delta.down.flatten::<1>(0, 1));
-                tensors.push(delta.up.flatten::<1>(0, 1));
-            }
-        }
-        let adapters = if tensors.is_empty() {
-            Tensor::zeros([1], &pass.device)
-        } else {
-            Tensor::cat(tensors, 0)
-        };
-        let operation = Operation {
-            block: packed.block.clone(),
-            lengths: batch.lengths.clone(),
-            padded: batch.length,
-            ranks,
-            recompute: pass.recompute,
-        };
-        if pass.autodiff {
-            operation.tracked(x, adapters, dropouts)
-        } else {
-            operation.untracked(x, adapters, dropouts)
-        }
     }
 }
 
@@ -264,38 +233,35 @@ impl Packed {
     }
 }
 
-/// A linear layer's values on the host.
-pub(crate) struct HostLinear {
-    pub weight: Vec<f32>,
-    pub bias: Option<Vec<f32>>,
-    pub sizes: [usize; 2],
-}
-
-impl HostLinear {
-    fn values(&self) -> LinearValues<'_> {
-        LinearValues {
-            weight: &self.weight,
-            bias: self.bias.as_deref(),
-            input: self.sizes[0],
-            output: self.sizes[1],
+impl PackedBlocks for Engine {
+    fn block(&self, number: usize, x: Tensor<2>, batch: &Batch, pass: &mut Pass) -> Tensor<2> {
+        let packed = &self.blocks[number];
+        let dropouts = packed.dropouts(batch, pass);
+        let mut ranks = [None; SITES];
+        let mut tensors = Vec::new();
+        for (site, rank) in packed.sites.iter().zip(&mut ranks) {
+            if let Some(delta) = site.and_then(|site| pass.delta(site)) {
+                *rank = Some(delta.down.dims()[1]);
+                tensors.push(delta.down.flatten::<1>(0, 1));
+                tensors.push(delta.up.flatten::<1>(0, 1));
+            }
         }
-    }
-}
-
-/// A layer norm's values on the host.
-pub(crate) struct HostNorm {
-    pub scale: Vec<f32>,
-    pub shift: Vec<f32>,
-    pub epsilon: f64,
-}
-
-impl HostNorm {
-    fn values(&self) -> NormValues<'_> {
-        NormValues {
-            kind: NormKind::Layer,
-            scale: &self.scale,
-            shift: Some(&self.shift),
-            epsilon: self.epsilon,
+        let adapters = if tensors.is_empty() {
+            Tensor::zeros([1], &pass.device)
+        } else {
+            Tensor::cat(tensors, 0)
+        };
+        let operation = Operation {
+            block: packed.block.clone(),
+            lengths: batch.lengths.clone(),
+            padded: batch.length,
+            ranks,
+            recompute: pass.recompute,
+        };
+        if pass.autodiff {
+            operation.tracked(x, adapters, dropouts)
+        } else {
+            operation.untracked(x, adapters, dropouts)
         }
     }
 }

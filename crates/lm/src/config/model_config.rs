@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::{Error, config_keys::Keys};
+use crate::config::activation::Activation;
+use crate::config::keys::Keys;
+use crate::error::Error;
 
 /// The families of models that this crate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,36 +31,6 @@ impl Family {
         match self {
             Self::Bert => "bert.",
             Self::Opt => "model.",
-        }
-    }
-}
-
-/// The activation between the two feed-forward linears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// `x Phi(x)`, with the exact error function (`gelu`).
-    Gelu,
-    /// GELU's tanh approximation (`gelu_new`, `gelu_pytorch_tanh`).
-    GeluTanh,
-    /// `max(x, 0)`.
-    Relu,
-}
-
-impl Activation {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "gelu" => Some(Self::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluTanh),
-            "relu" => Some(Self::Relu),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Gelu => "gelu",
-            Self::GeluTanh => "gelu_new",
-            Self::Relu => "relu",
         }
     }
 }

@@ -1,0 +1,4 @@
+//! The model families, one file each.
+
+pub(crate) mod bert;
+pub(crate) mod opt;

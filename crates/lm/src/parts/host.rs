@@ -1,0 +1,39 @@
+//! Values of layers on the host, as the kernels take them.
+
+use lingo_kernels::{LinearValues, NormKind, NormValues};
+
+/// A linear layer's values on the host.
+pub(crate) struct HostLinear {
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
+    pub sizes: [usize; 2],
+}
+
+impl HostLinear {
+    pub fn values(&self) -> LinearValues<'_> {
+        LinearValues {
+            weight: &self.weight,
+            bias: self.bias.as_deref(),
+            input: self.sizes[0],
+            output: self.sizes[1],
+        }
+    }
+}
+
+/// A layer norm's values on the host.
+pub(crate) struct HostNorm {
+    pub scale: Vec<f32>,
+    pub shift: Vec<f32>,
+    pub epsilon: f64,
+}
+
+impl HostNorm {
+    pub fn values(&self) -> NormValues<'_> {
+        NormValues {
+            kind: NormKind::Layer,
+            scale: &self.scale,
+            shift: Some(&self.shift),
+            epsilon: self.epsilon,
+        }
+    }
+}
