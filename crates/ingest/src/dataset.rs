@@ -4,6 +4,7 @@
 //! pieces are put together in order, so that any number of threads gives the same bytes.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,9 @@ use rayon::prelude::*;
 
 use crate::labels::LabelColumn;
 use crate::row::{Content, Row, Rows, TextId, Window};
-use crate::{Audit, Error, Genome, Result};
+use lingo_artifact::audit::Audit;
+
+use crate::{Error, Genome, Result};
 
 /// What a task's examples are, before any file of them is written.
 #[derive(Debug)]
@@ -128,18 +131,17 @@ impl DataSet {
     /// None that is known.
     pub fn audit_json(&self) -> Result<serde_json::Value> {
         let failed = |e| Error::Data(format!("the audit cannot be written as JSON: {e}"));
-        let mut audit = serde_json::to_value(&self.audit).map_err(failed)?;
-        if let (Some(fields), false) = (audit.as_object_mut(), self.left_out.is_empty()) {
-            let counts = self
-                .left_out
-                .iter()
-                .map(|l| (l.key.to_string(), l.rows.into()));
-            fields.insert(
-                "left_out".into(),
-                serde_json::Value::Object(counts.collect()),
-            );
-        }
-        Ok(audit)
+        let audit = self.audit.as_ref().map(|audit| Audit {
+            left_out: self.left_out(),
+            ..audit.clone()
+        });
+        serde_json::to_value(audit).map_err(failed)
+    }
+
+    /// What the source left out, by its name in the audit.
+    pub(crate) fn left_out(&self) -> BTreeMap<String, u64> {
+        let counted = self.left_out.iter();
+        counted.map(|l| (l.key.to_string(), l.rows)).collect()
     }
 
     /// Writes `.parquet`, `.csv`, `.tsv` or `.fa` atomically, row group by row group.

@@ -6,13 +6,12 @@ use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::{LabelKind, Split};
 
-use crate::audit::{Audit, Clusters};
 use crate::bed::{BedOptions, Lines, in_blocks};
 use crate::config::{
     BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, RatioSplit, Source,
     SplitPlan, input_files,
 };
-use crate::dataset::{DataSet, LeftOut, in_order_of_splits};
+use crate::dataset::{DataSet, in_order_of_splits};
 use crate::interval_rows::{IntervalRows, Part};
 use crate::labels::LabelColumn;
 use crate::leakage::{self, Dropped};
@@ -25,6 +24,7 @@ use crate::{
     Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, read_sources,
     split_rows,
 };
+use lingo_artifact::audit::{Audit, Clusters, Topic};
 
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
@@ -92,13 +92,12 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         }),
     };
     progress.end(&format!("{} examples", data.len()));
-    let warnings = data.audit.as_ref().map(Audit::warnings);
-    for warning in warnings.unwrap_or_default() {
-        progress.say(&warning);
-    }
-    for LeftOut { key, rows } in data.left_out.iter().filter(|l| l.rows > 0) {
-        let what = lingo_artifact::left_out::words(key, *rows);
-        progress.say(&format!("left out: {rows} {what}"));
+    let told = Audit {
+        left_out: data.left_out(),
+        ..data.audit.clone().unwrap_or_default()
+    };
+    for finding in told.findings(|n| n.to_string()) {
+        progress.say(&finding.line());
     }
     Ok(data)
 }
@@ -163,10 +162,11 @@ fn examine(
         ..audit::audit(data, &examination, near)
     };
     if on_leak == OnLeak::Error && audit.leaks() {
-        let told = audit.warnings();
-        let told: Vec<&str> = told
-            .iter()
-            .filter_map(|line| line.strip_prefix("leakage: "))
+        let told: Vec<String> = audit
+            .findings(|n| n.to_string())
+            .into_iter()
+            .filter(|finding| finding.topic == Topic::Leakage)
+            .map(|finding| finding.text)
             .collect();
         return Err(Error::Data(format!(
             "sequences stand in more than one split, and `on_leak` is `error`: {}; `on_leak: drop` takes them out of train and dev, `split: {{ clusters: ... }}` keeps them together",

@@ -16,14 +16,14 @@
 //! | `negatives`, `shuffle` | negatives where only positives are given; shuffles that keep every dinucleotide |
 //! | `folds`, `clusters` | cross-validation; splits that no cluster of similar sequences straddles |
 //! | [`dataset`] | the rows of a task in order; sequences fetched and written piece by piece |
-//! | [`mod@audit`] | counts, balance, composition |
+//! | `audit` | counts, balance, composition |
 //! | `leakage`, `fingerprint`, `similarity` | sequences that stand in two splits: exactly, turned around, nearly |
 //! | `preflight` | what the heads of the files show to be wrong, before any work |
 //! | [`mod@ingest`], `read_sources`, `read` | the stage; its sources beside BED and CSV; what reading any of them gives |
 //! | [`synthetic`] | a genome with planted sites, made from a seed |
 //! | [`error`] | what is wrong with the data, with file and line |
 
-pub mod audit;
+mod audit;
 pub mod bed;
 mod bgzf_blocks;
 mod clusters;
@@ -64,7 +64,6 @@ mod transcripts;
 mod variant_pair;
 pub mod vcf;
 
-pub use audit::Audit;
 pub use bed::{BedOptions, BedRow, read_bed};
 pub use config::{IngestConfig, input_files, missing_files};
 pub use dataset::DataSet;
@@ -73,4 +72,5 @@ pub use extract::{Extraction, Places, Window, extract, places};
 pub use genome::Genome;
 pub use ingest::{ingest, prepare};
 pub use labels::class_names;
+pub use lingo_artifact::audit::Audit;
 pub use preflight::preflight;

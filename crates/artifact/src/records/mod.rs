@@ -1,5 +1,6 @@
 //! JSON that one stage writes and another reads.
 
+pub mod audit;
 pub mod left_out;
 pub mod train_log;
 pub mod vocabulary;

@@ -1,174 +1,22 @@
 //! What `ingest` found in the data of a task, as tables and sentences.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use lingo_artifact::left_out;
+use lingo_artifact::audit::{Audit, Topic};
 use serde::Deserialize;
 
 use crate::report::html::{NONE, count, escape, fixed};
 
-/// The audit as it stands in the metadata of `examples.parquet`; whatever is absent is not shown.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Audit {
-    splits: Vec<Split>,
-    shared: Vec<Shared>,
-    two_labels: TwoLabels,
-    dropped_outside: u64,
-    near_jaccard: Option<f64>,
-    dropped_train: u64,
-    dropped_dev: u64,
-    negatives: u64,
-    clusters: Option<Clusters>,
-    left_out: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Clusters {
-    clusters: u64,
-    largest: u64,
-    not_all_compared: u64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Split {
-    split: String,
-    rows: u64,
-    classes: Vec<Class>,
-    length: Option<Lengths>,
-    gc: Option<f64>,
-    non_acgt_sequences: u64,
-    duplicate_rows: u64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Class {
-    class: String,
-    rows: u64,
-    share: f64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Lengths {
-    min: u64,
-    median: f64,
-    max: u64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Shared {
-    split: String,
-    found_in: String,
-    same: u64,
-    reverse_complement: u64,
-    near: u64,
-    near_not_all_compared: u64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct TwoLabels {
-    sequences: u64,
-    rows: u64,
-}
-
-/// Warnings as sentences, plain text.
-pub fn warnings(audit: &serde_json::Value) -> Vec<String> {
+/// Findings as sentences, plain text; those about single splits stand in the table.
+pub fn findings(audit: &serde_json::Value) -> Vec<String> {
     let Some(audit) = parse(audit) else {
         return Vec::new();
     };
-    let mut lines = Vec::new();
-    for s in &audit.shared {
-        let of = audit
-            .splits
-            .iter()
-            .find(|x| x.split == s.split)
-            .map_or(0, |x| x.rows);
-        let mut say = |n: u64, what: &str| {
-            if n > 0 {
-                lines.push(format!(
-                    "Leakage: {} of {} {} rows have {what} in {}.",
-                    count(n),
-                    count(of),
-                    s.split,
-                    s.found_in
-                ));
-            }
-        };
-        say(s.same, "the same sequence");
-        say(s.reverse_complement, "their reverse complement");
-        let nearly = format!(
-            "nearly the same sequence (Jaccard index of the 15-mers of {} or more)",
-            audit.near_jaccard.unwrap_or_default()
-        );
-        say(s.near, &nearly);
-        if s.near_not_all_compared > 0 {
-            lines.push(format!(
-                "{} {} rows share 15-mers with so many sequences of {} that not all of those were compared: there may be more near-duplicates than counted.",
-                count(s.near_not_all_compared),
-                s.split,
-                s.found_in
-            ));
-        }
-    }
-    for (n, split, others) in [
-        (audit.dropped_train, "train", "dev or test has"),
-        (audit.dropped_dev, "dev", "test has"),
-    ] {
-        if n > 0 {
-            lines.push(format!(
-                "{} rows were taken out of {split}: {others} the sequence, its reverse complement or nearly the same.",
-                count(n)
-            ));
-        }
-    }
-    if audit.negatives > 0 {
-        lines.push(format!(
-            "{} negatives were made, not measured.",
-            count(audit.negatives)
-        ));
-    }
-    if let Some(c) = &audit.clusters {
-        let cut = match c.not_all_compared {
-            0 => String::new(),
-            n => format!(
-                "; {} rows share 15-mers with too many others to compare them all, so that similar rows may stand in separate clusters",
-                count(n)
-            ),
-        };
-        lines.push(format!(
-            "The splits are made of {} clusters of similar sequences, the largest with {} rows{cut}.",
-            count(c.clusters),
-            count(c.largest)
-        ));
-    }
-    if audit.two_labels.sequences > 0 {
-        lines.push(format!(
-            "{} sequences ({} rows) stand under more than one label.",
-            count(audit.two_labels.sequences),
-            count(audit.two_labels.rows)
-        ));
-    }
-    if audit.dropped_outside > 0 {
-        lines.push(format!(
-            "{} intervals were left out: their window would leave the chromosome.",
-            count(audit.dropped_outside)
-        ));
-    }
-    for (key, rows) in audit.left_out.iter().filter(|(_, rows)| **rows > 0) {
-        lines.push(format!(
-            "Left out: {} {}.",
-            count(*rows),
-            left_out::words(key, *rows)
-        ));
-    }
-    lines
+    let found = audit.findings(count).into_iter();
+    found
+        .filter(|finding| finding.topic != Topic::Split)
+        .map(|finding| finding.sentence())
+        .collect()
 }
 
 /// A table with one row a split; empty when there is no audit.
@@ -205,7 +53,7 @@ pub fn table(audit: &serde_json::Value) -> String {
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{lengths}</td><td class=\"n\">{gc}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            escape(&s.split),
+            escape(&s.split.to_string()),
             count(s.rows),
             if classes.is_empty() {
                 NONE.to_string()
@@ -240,6 +88,6 @@ mod tests {
             ),
             "Left out: 1 symbolic allele (such as <DEL>).".to_string(),
         ];
-        assert_eq!(warnings(&audit), expected);
+        assert_eq!(findings(&audit), expected);
     }
 }

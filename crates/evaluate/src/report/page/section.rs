@@ -41,7 +41,7 @@ fn data(task: &TaskResults) -> String {
         return String::new();
     }
     let [train, dev, test] = task.info.counts.map(count);
-    let warnings = audit::warnings(&task.info.audit);
+    let warnings = audit::findings(&task.info.audit);
     let note = match warnings.len() {
         0 => String::new(),
         n => format!(
