@@ -7,7 +7,7 @@
 //! | [`digest`] | sha256 of files and bytes |
 //! | [`error`] | the one error type of this crate |
 //! | [`split`], [`strand`], [`label`] | small types that carry the rules of the field |
-//! | [`example`], [`example_stream`] | labelled sequences: `examples.parquet`; writing them row group by row group |
+//! | [`example`] | labelled sequences: `examples.parquet`, whole or written row group by row group |
 //! | [`tokens`] | encoded examples: `tokens.parquet` |
 //! | [`prediction`] | logits: `predictions.parquet` |
 //! | [`placed_prediction`] | predictions on intervals without a known label |
@@ -35,7 +35,7 @@ pub use error::{Error, Result};
 pub use files::{atomic, digest};
 pub use folders::run_folder;
 pub use records::{audit, left_out, train_log, vocabulary};
-pub use tables::{example, example_stream, placed_prediction, prediction, table, tokens};
+pub use tables::{example, placed_prediction, prediction, table, tokens};
 pub use value::byte_size::ByteSize;
 pub use value::label::{Label, LabelKind};
 pub use value::split::Split;

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::bounded::Probability;
-use lingo_artifact::example_stream::ExampleFormat;
+use lingo_artifact::example::ExampleFormat;
 use lingo_ingest::IngestConfig;
+use lingo_ingest::config::sources::class_of;
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
     FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
     NegativesPlan, OnLeak, RatioSplit, ShuffledNegatives, Source, SplitPlan,
 };
-use lingo_ingest::sources::class_of;
 use lingo_workflow::{Error, Kind, Observer as _};
 
 use super::ingest_sources::other_source;

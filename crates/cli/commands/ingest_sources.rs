@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lingo_ingest::config::Source;
-use lingo_ingest::sources::{
+use lingo_ingest::config::sources::{
     BeyondEnd, FeatureLabel, FeatureType, FeatureWindow, Flanks, GffSource, IntervalCsvSource,
     IntervalTable, LabelledFastaSource, PeakMatrixSource, RefMismatch, VariantLabel, VcfSource,
     class_of,

@@ -7,8 +7,10 @@ use lingo_artifact::example::Interval;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use rayon::prelude::*;
 
-use crate::bed::{BedLine, BedRow};
-use crate::{Error, Genome, Result, row};
+use crate::error::{Error, Result};
+use crate::formats::bed::row::{BedLine, BedRow};
+use crate::genome::genome::Genome;
+use crate::rows::row;
 
 /// The sequence of one interval.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,24 +6,26 @@ use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::{LabelKind, Split};
 
-use crate::bed::{BedOptions, Lines, in_blocks};
-use crate::config::{
-    BedLabel, BedSource, CsvSource, FoldsBy, IngestConfig, Leakage, OnLeak, RatioSplit, Source,
-    SplitPlan, input_files,
-};
-use crate::dataset::{DataSet, in_order_of_splits};
-use crate::interval_rows::{IntervalRows, Part};
-use crate::labels::LabelColumn;
-use crate::leakage::{self, Dropped};
-use crate::read::Read;
-use crate::row::{self, Rows};
-use crate::similarity::UnionFind;
-use crate::sources::{DevFromTrain, VariantLabel};
-use crate::split_rows::Strata;
-use crate::{
-    Error, Genome, Result, audit, clusters, folds, labelled_table, labels, negatives, read_sources,
-    split_rows,
-};
+use crate::audit::count as audit;
+use crate::audit::leakage;
+use crate::audit::leakage::Dropped;
+use crate::config::ingest_config::{IngestConfig, input_files};
+use crate::config::leakage::{Leakage, OnLeak};
+use crate::config::sources::Source;
+use crate::config::sources::{DevFromTrain, VariantLabel};
+use crate::config::split::{FoldsBy, RatioSplit, SplitPlan};
+use crate::error::{Error, Result};
+use crate::genome::genome::Genome;
+use crate::negatives::make as negatives;
+use crate::rows::dataset::{DataSet, in_order_of_splits};
+use crate::rows::labels;
+use crate::rows::labels::LabelColumn;
+use crate::rows::row::Rows;
+use crate::rows::train_classes::check_train;
+use crate::similarity::sketches::UnionFind;
+use crate::sources;
+use crate::split::rows::Strata;
+use crate::split::{clusters, folds, rows as split_rows};
 use lingo_artifact::audit::{Audit, Clusters, Topic};
 
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
@@ -46,13 +48,19 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     let sources = input_files(config);
     progress.begin("reading", sources.len() as u64);
     let read = match &config.source {
-        Source::Bed(source) => read_intervals(config, source, progress)?,
-        Source::Csv(source) => read_tables(config, source, progress)?,
-        Source::Vcf(source) => read_sources::variants(config, source, progress)?,
-        Source::Gff(source) => read_sources::features(config, source, progress)?,
-        Source::IntervalCsv(source) => read_sources::interval_tables(config, source, progress)?,
-        Source::LabelledFasta(source) => read_sources::labelled_fasta(config, source, progress)?,
-        Source::PeakMatrix(source) => read_sources::peak_matrix(config, source, progress)?,
+        Source::Bed(source) => sources::bed::intervals(config, source, progress)?,
+        Source::Csv(source) => sources::csv::tables(config, source, progress)?,
+        Source::Vcf(source) => sources::vcf::read::variants(config, source, progress)?,
+        Source::Gff(source) => sources::gff::read::features(config, source, progress)?,
+        Source::IntervalCsv(source) => {
+            sources::interval_csv::interval_tables(config, source, progress)?
+        }
+        Source::LabelledFasta(source) => {
+            sources::labelled_fasta::labelled_fasta(config, source, progress)?
+        }
+        Source::PeakMatrix(source) => {
+            sources::peak_matrix::read::peak_matrix(config, source, progress)?
+        }
     };
     let mut rows = read.rows;
     let negatives = match &config.negatives {
@@ -81,7 +89,7 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     check_memory(&data)?;
     let (wanted, clusters) = split(config, &mut data, read.dev_from_train.as_ref())?;
     split_rows::check_filled(data.counts(), wanted).map_err(|e| few_rows_a_label(e, &data))?;
-    labels::check_train(&data)?;
+    check_train(&data)?;
     data.audit = match &config.leakage {
         Leakage::Unexamined => None,
         leakage => Some(Audit {
@@ -152,7 +160,7 @@ fn examine(
                 ))
             };
             split_rows::check_filled(data.counts(), wanted).map_err(explain)?;
-            labels::check_train(data).map_err(explain)?;
+            check_train(data).map_err(explain)?;
             examination = audit::examine(data, near.is_some())?;
         }
     }
@@ -174,87 +182,6 @@ fn examine(
         )));
     }
     Ok(audit)
-}
-
-fn read_intervals(
-    config: &IngestConfig,
-    source: &BedSource,
-    progress: &dyn Progress,
-) -> Result<Read> {
-    let limit = config.max_uncompressed_bytes;
-    let genome = Genome::open_within(&source.fasta, limit, config.max_memory)?;
-    progress.advance(1, "");
-    let options = BedOptions {
-        label_column: match &source.label {
-            BedLabel::Column(column) => Some(*column),
-            BedLabel::PerFile(_) => None,
-        },
-        name_prefix: source.name_prefix.clone(),
-        stranded: source.stranded,
-        limit,
-    };
-    let mut all = Part::new(source.beds.clone(), config.max_memory);
-    for (number, path) in source.beds.iter().enumerate() {
-        let intervals = IntervalRows {
-            genome: &genome,
-            path,
-            file: row::file(number)?,
-            width: source.width,
-            split: None,
-        };
-        let of_block = |lines: &mut Lines, part: &mut Part| {
-            part.clear();
-            for bed in lines {
-                let bed = bed?;
-                let label = match &source.label {
-                    BedLabel::Column(_) => bed.label.unwrap_or_default(),
-                    BedLabel::PerFile(names) => &names[number],
-                };
-                intervals.push(bed, label, part)?;
-            }
-            Ok(())
-        };
-        let memory = config.max_memory;
-        in_blocks(path, &options, memory, of_block, |part: &Part| {
-            all.append(part)
-        })?;
-        progress.advance(number as u64 + 2, "");
-    }
-    all.check_left(source.width)?;
-    let mut read = Read::new(all.rows, Some(genome));
-    read.dropped_outside = all.outside;
-    Ok(read)
-}
-
-fn read_tables(config: &IngestConfig, source: &CsvSource, progress: &dyn Progress) -> Result<Read> {
-    let tables =
-        read_sources::given_files([&source.train, &source.dev, &source.test], &source.file);
-    let files = tables.iter().map(|(path, _)| (*path).clone()).collect();
-    let mut rows = Rows::new(files, config.max_memory);
-    for (number, (path, split)) in tables.iter().enumerate() {
-        let before = rows.all().len();
-        labelled_table::read(
-            path,
-            row::file(number)?,
-            *split,
-            config.max_uncompressed_bytes,
-            &mut rows,
-        )?;
-        if let (Some(a), Some(b)) = (rows.all().first(), rows.all().get(before))
-            && a.is_pair() != b.is_pair()
-        {
-            return Err(Error::line(
-                path,
-                1,
-                format!(
-                    "one of this file and {} has pairs of sequences, the other has not",
-                    tables[0].0.display()
-                ),
-            ));
-        }
-        progress.advance(number as u64 + 1, "");
-    }
-    Ok(Read::new(rows, None))
 }
 
 /// Makes sure that rows, labels and the genome leave room for the buffers.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use lingo_artifact::byte_size::amount;
 use noodles::bgzf;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The empty block that ends every whole bgzf file (SAM specification, 4.1.2).
 const BGZF_END: [u8; 28] = [

@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
-use crate::bed::{BedOptions, check_head};
-use crate::config::{BedLabel, ChromosomeSplit, IngestConfig, Source, SplitPlan, input_files};
+use crate::config::ingest_config::{IngestConfig, input_files};
+use crate::config::sources::{BedLabel, Source};
+use crate::config::split::{ChromosomeSplit, SplitPlan};
+use crate::error::{Error, Result};
+use crate::formats::bed::blocks::check_head;
+use crate::formats::bed::row::BedOptions;
+use crate::formats::{interval_table, labelled_table};
+use crate::genome::genome;
 use crate::input::Input;
-use crate::{Error, Result, genome, interval_table, labelled_table};
 
 /// Everything that `ingest` would refuse and that the heads of the files show, all of it rather than the first only.
 ///

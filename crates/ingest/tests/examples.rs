@@ -184,7 +184,7 @@ fn a_name_prefix_selects_and_a_width_resizes() {
     let audit = audit(&examples.metadata.audit);
     assert_eq!(audit.dropped_outside, 1);
     assert_eq!(
-        audit.warnings(),
+        told(&audit),
         [
             "1 interval was dropped: the window would leave the chromosome",
             "train: 1 row repeats (50.0 %) an earlier row's sequence",
@@ -624,7 +624,7 @@ fn dropping_leaves_test_whole_and_nothing_shared() {
         files[0].len() as u64
     );
     assert!(dropped.dropped_train > 0 && dropped.dropped_dev > 0);
-    assert!(dropped.warnings()[0].contains("taken out of train: dev or test has"));
+    assert!(told(&dropped)[0].contains("taken out of train: dev or test has"));
     // Without an audit nothing is looked at, and the rows are the same.
     config.on_leak = OnLeak::Warn;
     config.leakage = Leakage::Unexamined;
@@ -835,4 +835,10 @@ fn streamed_files_are_those_of_the_whole() {
         std::fs::read(path).unwrap()
     });
     assert!(one == many);
+}
+
+/// What the audit says, line by line.
+fn told(audit: &Audit) -> Vec<String> {
+    let findings = audit.findings(|n| n.to_string());
+    findings.iter().map(|finding| finding.line()).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lingo_ingest::sources::VariantLabel;
+use lingo_ingest::config::sources::VariantLabel;
 use lingo_ingest::{BedOptions, Result, gff, interval_table, read_bed, vcf};
 
 const LIMIT: u64 = 1 << 22;

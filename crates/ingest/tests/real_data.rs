@@ -13,10 +13,10 @@ use lingo_artifact::progress::Silent;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Split, Strand};
+use lingo_ingest::config::sources::VariantLabel;
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, OnLeak, Source, SplitPlan,
 };
-use lingo_ingest::sources::VariantLabel;
 use lingo_ingest::{
     Audit, BedOptions, BedRow, Error, Genome, IngestConfig, extract, gff, ingest, interval_table,
     read_bed, vcf,
@@ -179,7 +179,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     assert_eq!(duplicates, [(19_000, 3_789), (1_000, 15), (1_000, 0)]);
     // tests/oracles/leakage.py, which compares without an index.
     let shared = |audit: &Audit| -> Vec<[u64; 4]> {
-        let counts = |s: &lingo_ingest::audit::Shared| {
+        let counts = |s: &lingo_artifact::audit::Shared| {
             [
                 s.same,
                 s.reverse_complement,
@@ -219,7 +219,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         message.contains("358 rows of dev (35.8 %): the sequence stands in train too"),
         "{message}"
     );
-    let warnings = audit.warnings();
+    let warnings = told(&audit);
     assert!(
         warnings
             .contains(&"train: 3789 rows repeat (19.9 %) an earlier row's sequence".to_string()),
@@ -448,4 +448,10 @@ fn odd_files_are_read_right_or_refused_with_a_reason() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // The whole table, file by file: which is read, and which refused, why.
     insta::assert_snapshot!("odd_files", table);
+}
+
+/// What the audit says, line by line.
+fn told(audit: &Audit) -> Vec<String> {
+    let findings = audit.findings(|n| n.to_string());
+    findings.iter().map(|finding| finding.line()).collect()
 }

@@ -1,7 +1,6 @@
 //! The tables that pass between stages, and the formats that they are stored in.
 
 pub mod example;
-pub mod example_stream;
 mod label_column;
 pub mod placed_prediction;
 pub mod prediction;

@@ -6,12 +6,15 @@ use lingo_artifact::ByteSize;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use serde::Serialize;
 
-use super::{Found, Place, SHORTEST, locate};
+use crate::config::check::class_of;
+use crate::error::{Error, Result};
+use crate::formats::labelled_fasta;
+use crate::formats::labelled_fasta::HeaderLayout;
+use crate::formats::labelled_table;
+use crate::genome::genome::Genome;
 use crate::input::Input;
-use crate::labelled_fasta::{self, HeaderLayout};
-use crate::row::{Content, Rows};
-use crate::sources::class_of;
-use crate::{Error, Genome, Result, labelled_table};
+use crate::locate::search::{Found, Place, SHORTEST, locate};
+use crate::rows::row::{Content, Rows};
 
 /// A sequence to look for.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use lingo_artifact::random::Stream;
 
-use super::background::{BASES, draw};
+use crate::synthetic::background::{BASES, draw};
 
 /// The probability of each base at each position of a site.
 pub(super) struct WeightMatrix(Vec<[f64; 4]>);

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::files::atomic;
+use crate::tables::example::borrowed::{ExampleRef, Shape};
+use crate::tables::example::format::ExampleFormat;
 use crate::tables::example::metadata::ExamplesMetadata;
+use crate::tables::example::parquet::ParquetStream;
 use crate::tables::example::row::{Example, Interval};
-use crate::tables::example_stream::format::ExampleFormat;
-use crate::tables::example_stream::parquet::ParquetStream;
-use crate::tables::example_stream::row::{ExampleRef, Shape};
-use crate::tables::example_stream::text::TextEncoder;
+use crate::tables::example::text::TextEncoder;
 use crate::tables::label_column;
 use crate::tables::table::columns::Table;
 use crate::tables::table::read;
@@ -148,7 +148,8 @@ mod tests {
     use super::*;
     use crate::files::digest::Digest;
     use crate::tables::example::metadata::SourceHash;
-    use crate::value::label::{Label, LabelKind};
+    use crate::value::label::Label;
+    use crate::value::label::LabelKind;
 
     fn examples(labels: LabelKind, values: [Label; 2]) -> Examples {
         let [a, b] = values;

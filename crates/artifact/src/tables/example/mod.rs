@@ -1,9 +1,18 @@
-//! Labelled sequences: `examples.parquet`, made by `ingest`.
+//! Labelled sequences, made by `ingest`: `examples.parquet`, whole in memory, or written row group by row group as
+//! Parquet, CSV, TSV or FASTA with no more than one group in memory.
 
+mod borrowed;
 mod examples;
+pub(crate) mod format;
 pub(crate) mod metadata;
+pub(crate) mod parquet;
 pub(crate) mod row;
+pub(crate) mod text;
 
+pub use borrowed::{ExampleRef, Shape};
 pub use examples::Examples;
+pub use format::ExampleFormat;
 pub use metadata::{ExamplesMetadata, SourceHash};
+pub use parquet::{ParquetStream, frame};
 pub use row::{Example, Interval};
+pub use text::TextEncoder;

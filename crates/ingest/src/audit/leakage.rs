@@ -1,0 +1,192 @@
+//! Which rows of one split stand, as they are, turned around or nearly so, in another.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use lingo_artifact::ByteSize;
+use lingo_artifact::byte_size::amount;
+use rayon::prelude::*;
+
+use crate::config::leakage::Leakage;
+use crate::error::{Error, Result};
+use crate::iupac;
+use crate::rows::dataset::DataSet;
+use crate::similarity::fingerprint;
+use crate::similarity::sketches::{Index, Search, Sketches, UnionFind};
+
+/// What sequences are compared by, in the order of the output.
+#[derive(Default)]
+pub(crate) struct Evidence {
+    /// A fingerprint of each row's sequence, the same for both strands but for the [`STRAND`] bits.
+    pub(crate) keys: Vec<u128>,
+    /// A sketch of each, where near-duplicates are looked for.
+    pub(crate) sketches: Option<Sketches>,
+}
+
+/// The two lowest bits of a key say which strand was seen: a sequence and its reverse complement differ in them only.
+pub(crate) const STRAND: u128 = 3;
+pub(crate) const LOWER: u128 = 0;
+pub(crate) const HIGHER: u128 = 1;
+/// The sequence is its own reverse complement.
+pub(crate) const BOTH: u128 = 2;
+
+/// The key of a sequence or a pair; `other` is room for the reverse complements.
+pub(crate) fn key(first: &[u8], second: Option<&[u8]>, other: &mut [Vec<u8>; 2]) -> u128 {
+    other.iter_mut().for_each(Vec::clear);
+    iupac::append_reverse_complement(first, &mut other[0]);
+    iupac::append_reverse_complement(second.unwrap_or_default(), &mut other[1]);
+    let this = fingerprint::of_two(first, second.unwrap_or_default());
+    let turned = fingerprint::of_two(&other[0], &other[1]);
+    let strand = match this.cmp(&turned) {
+        std::cmp::Ordering::Less => LOWER,
+        std::cmp::Ordering::Greater => HIGHER,
+        std::cmp::Ordering::Equal => BOTH,
+    };
+    (this.min(turned) & !STRAND) | strand
+}
+
+/// Where near-duplicates are looked for: the bound of likeness.
+pub(crate) fn bound(leakage: &Leakage) -> Option<f64> {
+    match leakage {
+        Leakage::Near(near) => Some(near.jaccard.get()),
+        Leakage::Exact | Leakage::Unexamined => None,
+    }
+}
+
+/// Makes sure that sketches and their index fit.
+///
+/// # Errors
+/// What they would take.
+pub(crate) fn check_memory(rows: usize, bound: f64, limit: ByteSize) -> Result<()> {
+    let needed = Sketches::memory(rows) + Index::memory(rows, bound);
+    if needed > limit.get() / 2 {
+        return Err(Error::Data(format!(
+            "looking for near-duplicates among {rows} rows takes {}, more than the half of max_memory, {limit}; raise it, or say `leakage: exact`",
+            amount(needed)
+        )));
+    }
+    Ok(())
+}
+
+/// How rows of one split are found in another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leak {
+    /// As they are or turned around.
+    pub(crate) exact: bool,
+    /// Nearly so, and not exactly.
+    pub(crate) near: bool,
+    /// Too many had to be compared, and none of those that were is near.
+    pub(crate) cut: bool,
+}
+
+impl Evidence {
+    /// Of each place in `of`, whether its sequence stands among `others`.
+    pub(crate) fn leaks(&self, of: Range<usize>, others: &[Range<usize>], bound: f64) -> Vec<Leak> {
+        let mut keys = HashSet::new();
+        // Of equal sequences one stands for all: what repeats must not fill up a search.
+        let distinct: Vec<usize> = others
+            .iter()
+            .cloned()
+            .flatten()
+            .filter(|place| keys.insert(self.keys[*place] | STRAND))
+            .collect();
+        let index = self
+            .sketches
+            .as_ref()
+            .map(|sketches| Index::new(sketches, distinct.iter().copied(), bound));
+        of.into_par_iter()
+            .map(|place| {
+                if keys.contains(&(self.keys[place] | STRAND)) {
+                    return Leak {
+                        exact: true,
+                        ..Leak::default()
+                    };
+                }
+                let search = match &index {
+                    Some(index) => index.search(place, |_| true, |_| true),
+                    None => Search::Nothing,
+                };
+                Leak {
+                    exact: false,
+                    near: search == Search::Found,
+                    cut: search == Search::Cut,
+                }
+            })
+            .collect()
+    }
+
+    /// The cluster of each place: the least place that it is linked to, by equality, by strand or by likeness, over any number of
+    /// steps. And how many searches were cut short.
+    pub(crate) fn clusters(&self, bound: f64) -> (UnionFind, u64) {
+        let n = self.keys.len();
+        let mut sets = UnionFind::new(n);
+        // Equal sequences have equal sketches: one of them stands for all.
+        let mut places: Vec<u32> = (0..n as u32).collect();
+        let family = |place: &u32| self.keys[*place as usize] | STRAND;
+        places.par_sort_unstable_by_key(|place| (family(place), *place));
+        let mut firsts = Vec::new();
+        for same in places.chunk_by(|a, b| family(a) == family(b)) {
+            firsts.push(same[0] as usize);
+            for other in &same[1..] {
+                sets.unite(same[0] as usize, *other as usize);
+            }
+        }
+        drop(places);
+        firsts.sort_unstable();
+        let Some(sketches) = &self.sketches else {
+            return (sets, 0);
+        };
+        let index = Index::new(sketches, firsts.iter().copied(), bound);
+        let mut cut = 0;
+        for batch in firsts.chunks(1 << 12) {
+            // Links within a set that is known to be one are not looked for again: what becomes one does not depend on it.
+            let found: Vec<(Vec<usize>, bool)> = batch
+                .par_iter()
+                .map(|place| {
+                    let own = sets.root(*place);
+                    let mut roots = Vec::new();
+                    let wanted = |other: usize| other < *place && sets.root(other) != own;
+                    let search = index.search(*place, wanted, |other| {
+                        let root = sets.root(other);
+                        if !roots.contains(&root) {
+                            roots.push(root);
+                        }
+                        false
+                    });
+                    (roots, search == Search::Cut)
+                })
+                .collect();
+            for (place, (roots, was_cut)) in batch.iter().zip(found) {
+                cut += u64::from(was_cut);
+                for root in roots {
+                    sets.unite(*place, root);
+                }
+            }
+        }
+        sets.flatten(0..n);
+        (sets, cut)
+    }
+}
+
+/// Rows that were taken out because another split has their sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) train: u64,
+    pub(crate) dev: u64,
+}
+
+/// Takes out of train what dev or test has, and out of dev what test has: what the report shows stays whole.
+pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, bound: f64) -> Dropped {
+    let [train, dev, test] = data.places();
+    let of_train = evidence.leaks(train.clone(), &[dev.clone(), test.clone()], bound);
+    let of_dev = evidence.leaks(dev.clone(), std::slice::from_ref(&test), bound);
+    let leaks = |leak: &Leak| leak.exact || leak.near;
+    let count = |all: &[Leak]| all.iter().filter(|leak| leaks(leak)).count() as u64;
+    let dropped = Dropped {
+        train: count(&of_train),
+        dev: count(&of_dev),
+    };
+    let mut keep = of_train.iter().chain(&of_dev).map(|leak| !leaks(leak));
+    data.order.retain(|_| keep.next().unwrap_or(true));
+    dropped
+}

@@ -1,0 +1,277 @@
+//! The `ingest` section of a task.
+
+use std::path::PathBuf;
+
+use lingo_artifact::ByteSize;
+use lingo_artifact::bounded::Probability;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::leakage::{Leakage, OnLeak};
+use crate::config::negatives::NegativesPlan;
+use crate::config::sources::Source;
+use crate::config::split::{FoldsBy, SplitPlan};
+use crate::error::{Error, Result};
+
+/// Where labelled sequences come from, and how they are split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IngestConfig {
+    /// A genome with labelled intervals, or tables of labelled sequences.
+    pub source: Source,
+    /// Makes negatives where the source gives positives only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negatives: Option<NegativesPlan>,
+    /// How rows are split into train, dev and test; needed unless the source has a file for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitPlan>,
+    /// What the labels are.
+    #[serde(default)]
+    pub label_kind: LabelKindPlan,
+    /// The class names in order. Default: those found, numbers by value, others by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// What is looked for in more than one split. Default: near-duplicates.
+    #[serde(default)]
+    pub leakage: Leakage,
+    /// What happens when a sequence is found in more than one split. Default: warn.
+    #[serde(default)]
+    pub on_leak: OnLeak,
+    /// How many bytes may come out of one gzip file. Default: 16 GiB.
+    #[serde(default = "default_limit")]
+    pub max_uncompressed_bytes: u64,
+    /// How much memory may be taken, such as 2GB. Rows take about 60 bytes each, sequences of tables one byte a base; windows of a
+    /// genome are fetched when they are written. A plain FASTA of up to the half is mapped, a larger one read window by window;
+    /// a bgzf one that would unpack to more than the half is unpacked block by block. Default: 4GB.
+    #[serde(default)]
+    pub max_memory: ByteSize,
+}
+
+/// 16 GiB: five human genomes in plain text.
+pub const DEFAULT_MAX_UNCOMPRESSED_BYTES: u64 = 16 << 30;
+
+fn default_limit() -> u64 {
+    DEFAULT_MAX_UNCOMPRESSED_BYTES
+}
+
+/// What the labels are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelKindPlan {
+    /// Classes, and an error when the labels look like measurements.
+    #[default]
+    Auto,
+    /// One of several classes; any text is a class name.
+    Classes,
+    /// A number.
+    Regression,
+    /// One 0 or 1 for each class, separated by spaces, commas or semicolons.
+    Multilabel,
+}
+
+impl IngestConfig {
+    /// Checks what can be checked without reading any file.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: what contradicts what.
+    pub fn check(&self) -> Result<()> {
+        self.source.check(self.split.as_ref())?;
+        self.check_labels()?;
+        self.check_split()?;
+        self.check_leakage()?;
+        self.check_negatives()
+    }
+
+    fn check_labels(&self) -> Result<()> {
+        if let Source::PeakMatrix(_) = self.source {
+            if self.classes.is_some() {
+                return bad(
+                    "the classes of a `peak_matrix` are its files: say `names` instead of `classes`",
+                );
+            }
+            if !matches!(
+                self.label_kind,
+                LabelKindPlan::Auto | LabelKindPlan::Multilabel
+            ) {
+                return bad("a `peak_matrix` has several labels at once: remove `label_kind`");
+            }
+        }
+        if self.classes.is_some() && self.label_kind == LabelKindPlan::Regression {
+            return bad("`classes` has no meaning for regression");
+        }
+        Ok(())
+    }
+
+    fn check_split(&self) -> Result<()> {
+        match &self.split {
+            Some(SplitPlan::Ratios(r)) => check_shares([r.train, r.dev, r.test])?,
+            Some(SplitPlan::Clusters(c)) => {
+                check_shares([c.train, c.dev, c.test])?;
+                if c.jaccard.get() == 0.0 {
+                    return bad("`clusters.jaccard` of 0 makes all sequences one cluster");
+                }
+            }
+            Some(SplitPlan::Folds(folds)) => {
+                if let Some(fold) = folds.fold.filter(|fold| fold.get() > folds.k.get()) {
+                    return Err(Error::Config(format!(
+                        "`folds.fold` is {fold}, and there are {} folds, from 1 on",
+                        folds.k.get()
+                    )));
+                }
+                if folds.by == FoldsBy::Chromosome && !matches!(self.source, Source::Bed(_)) {
+                    return bad("only a `bed` source has chromosomes to make `folds` by");
+                }
+            }
+            Some(SplitPlan::Chromosomes(c)) => {
+                if let Some(both) = c.dev.iter().find(|name| c.test.contains(name)) {
+                    return Err(Error::Config(format!(
+                        "the chromosome `{both}` is in dev and in test; it can be in one of them"
+                    )));
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn check_leakage(&self) -> Result<()> {
+        match (&self.leakage, self.on_leak) {
+            (Leakage::Near(near), _) if near.jaccard.get() == 0.0 => {
+                return bad("`leakage.near.jaccard` of 0 takes all sequences for nearly the same");
+            }
+            (Leakage::Unexamined, OnLeak::Drop | OnLeak::Error) => {
+                return bad("`on_leak` needs `leakage: exact` or `near`");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_negatives(&self) -> Result<()> {
+        if self.negatives.is_some() {
+            if !matches!(
+                self.source,
+                Source::Bed(_) | Source::Gff(_) | Source::IntervalCsv(_)
+            ) {
+                return bad(
+                    "`negatives` needs a `bed`, `gff` or `interval_csv` source: they are drawn from its genome",
+                );
+            }
+            if !matches!(
+                self.label_kind,
+                LabelKindPlan::Auto | LabelKindPlan::Classes
+            ) {
+                return bad("`negatives` is a class: it needs `label_kind: classes`");
+            }
+        }
+        Ok(())
+    }
+
+    /// Every path of the section, to be resolved against the file that it stands in.
+    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match &mut self.source {
+            Source::Bed(bed) => std::iter::once(&mut bed.fasta)
+                .chain(&mut bed.beds)
+                .collect(),
+            Source::Csv(csv) => [&mut csv.train, &mut csv.dev, &mut csv.test, &mut csv.file]
+                .into_iter()
+                .flatten()
+                .collect(),
+            Source::Vcf(source) => source.paths_mut(),
+            Source::Gff(source) => source.paths_mut(),
+            Source::IntervalCsv(source) => source.paths_mut(),
+            Source::LabelledFasta(source) => source.paths_mut(),
+            Source::PeakMatrix(source) => source.paths_mut(),
+        }
+    }
+}
+
+fn bad<T>(problem: &str) -> Result<T> {
+    Err(Error::Config(problem.to_string()))
+}
+
+fn check_shares(shares: [Probability; 3]) -> Result<()> {
+    let sum: f64 = shares.iter().map(|share| share.get()).sum();
+    if (sum - 1.0).abs() > 1e-6 {
+        return Err(Error::Config(format!(
+            "the shares of train, dev and test add up to {sum}, not to 1"
+        )));
+    }
+    Ok(())
+}
+
+/// Every file that the examples are made from.
+pub fn input_files(config: &IngestConfig) -> Vec<PathBuf> {
+    // One list of the paths, whoever asks.
+    let mut config = config.clone();
+    config
+        .paths_mut()
+        .into_iter()
+        .map(|path| path.clone())
+        .collect()
+}
+
+/// Those of [`input_files`] that are not there.
+pub fn missing_files(config: &IngestConfig) -> Vec<PathBuf> {
+    let mut files = input_files(config);
+    files.retain(|path| !path.exists());
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_reads_as_it_is_documented() {
+        let config: IngestConfig = serde_json::from_str(
+            r#"{
+                "source": { "bed": { "fasta": "g.fa", "beds": ["r.bed"], "label": { "column": 5 }, "name_prefix": "H3:" } },
+                "split": { "chromosomes": { "dev": ["XV"], "test": ["XVI"] } }
+            }"#,
+        )
+        .unwrap();
+        config.check().unwrap();
+        assert_eq!(config.max_uncompressed_bytes, 16 << 30);
+        let Source::Bed(bed) = &config.source else {
+            panic!("{config:?}")
+        };
+        assert!(bed.stranded && bed.width.is_none());
+        let config: IngestConfig = serde_json::from_str(
+            r#"{ "source": { "csv": { "train": "a.csv", "dev": "b.csv", "test": "c.csv" } }, "label_kind": "regression" }"#,
+        )
+        .unwrap();
+        config.check().unwrap();
+        assert_eq!(config.label_kind, LabelKindPlan::Regression);
+        let again: IngestConfig =
+            serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+        assert_eq!(again, config);
+    }
+
+    #[test]
+    fn bad_values_do_not_parse() {
+        fn t(text: &str, expected: &str) {
+            let message = serde_json::from_str::<IngestConfig>(text)
+                .unwrap_err()
+                .to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        t(
+            r#"{ "source": { "csv": { "trian": "a.csv" } } }"#,
+            "unknown field `trian`",
+        );
+        t(r#"{ "source": { "sam": {} } }"#, "unknown variant `sam`");
+        t(
+            r#"{ "source": { "bed": { "fasta": "g", "beds": [], "label": { "column": 0 } } } }"#,
+            "nonzero",
+        );
+        t(
+            r#"{ "source": { "csv": {} }, "split": { "ratios": { "train": 1.5, "dev": 0, "test": 0 } } }"#,
+            "1.5 is out of range",
+        );
+        t(
+            r#"{ "source": { "csv": {} }, "splits": 1 }"#,
+            "unknown field `splits`",
+        );
+    }
+}

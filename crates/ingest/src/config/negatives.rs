@@ -1,0 +1,66 @@
+//! How negatives are made.
+
+use std::num::NonZeroU32;
+
+use lingo_artifact::bounded::Probability;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How negatives are made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NegativesPlan {
+    /// Random windows of the genome, of the length and about the GC of a positive, away from all positives, from gaps (no N) and from
+    /// one another, on a random strand.
+    Genomic(GenomicNegatives),
+    /// The positives with their bases shuffled so that every dinucleotide stays (Altschul and Erickson 1985).
+    Shuffle(ShuffledNegatives),
+}
+
+/// Random windows of the genome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GenomicNegatives {
+    /// How many for each positive. Default: 1.
+    #[serde(default = "one")]
+    pub per_positive: NonZeroU32,
+    /// By how much the share of G and C may differ from the positive's. Default: 0.02.
+    #[serde(default = "two_percent")]
+    pub gc_tolerance: Probability,
+    /// So many bases lie at least between a negative and a positive. Default: 0.
+    #[serde(default)]
+    pub margin: u64,
+    /// The label of negatives. Default: negative.
+    #[serde(default = "negative")]
+    pub label: String,
+    /// The same seed gives the same windows. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// Shuffled positives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShuffledNegatives {
+    /// How many for each positive. Default: 1.
+    #[serde(default = "one")]
+    pub per_positive: NonZeroU32,
+    /// The label of negatives. Default: negative.
+    #[serde(default = "negative")]
+    pub label: String,
+    /// The same seed gives the same sequences. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn two_percent() -> Probability {
+    Probability::of_percent(2)
+}
+
+fn negative() -> String {
+    "negative".into()
+}

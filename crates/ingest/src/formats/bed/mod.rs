@@ -1,0 +1,5 @@
+//! BED.
+
+pub(crate) mod blocks;
+pub(crate) mod columns;
+pub(crate) mod row;

@@ -1,0 +1,541 @@
+//! A genome: named sequences of a FASTA file, read in part.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use foldhash::fast::RandomState;
+use lingo_artifact::example::Interval;
+use lingo_artifact::sequence_source::SequenceSource;
+use lingo_artifact::{ByteSize, Strand};
+use memmap2::Mmap;
+use noodles::fasta::fai;
+
+use crate::error::{Error, Result};
+use crate::genome::bgzf_blocks::Blocks;
+use crate::genome::fasta;
+use crate::genome::fasta::{Scan, foreign};
+use crate::input::{Input, Packing, without_byte_order_mark};
+use crate::iupac;
+
+/// A FASTA file: plain, gzip or bgzf.
+///
+/// A plain file is read in part through its `.fai`, which is made where it is missing and kept beside the file,
+/// or in the cache folder where the file is read-only: it is mapped into memory, or, where it is larger than the memory limit, read
+/// window by window. A packed file, and a plain one whose lines are too irregular for an index, is held in memory, one byte a base;
+/// of bgzf that does not fit only the blocks that are needed are unpacked.
+///
+/// A mapped file must not be cut by another program while it is read. One that was cut is told at the next fetch; one that is
+/// cut during a fetch ends this program with a bus error, as it does every program that maps files.
+///
+/// Bases come out upper case with U as T, N and the other IUPAC codes as they are.
+#[derive(Debug)]
+pub struct Genome {
+    path: PathBuf,
+    sequences: Vec<(String, u64)>,
+    by_name: HashMap<String, usize, RandomState>,
+    bases: Bases,
+}
+
+/// Of longer windows only the beginning is asked for ahead: behind it the processor foresees by itself what comes.
+#[cfg(target_arch = "x86_64")]
+const LONGEST_PREFETCHED: u64 = 1 << 10;
+
+#[derive(Debug)]
+enum Bases {
+    Memory(Vec<Vec<u8>>),
+    Indexed {
+        bytes: Bytes,
+        records: Vec<fai::Record>,
+    },
+}
+
+/// Where an indexed FASTA's bytes come from.
+#[derive(Debug)]
+enum Bytes {
+    Mapped { file: File, map: Mmap },
+    File(File),
+    Blocks(Blocks),
+}
+
+impl Genome {
+    /// Opens a FASTA file; at most `limit` bytes may come out of a packed one.
+    ///
+    /// # Errors
+    /// With file and line: text before the first header, a name that occurs twice, a sequence without bases, a character that is no
+    /// IUPAC nucleotide code. With file: nothing in it, a truncated or broken gzip, more than `limit`, a `.fai` that is not of this file.
+    pub fn open(path: &Path, limit: u64) -> Result<Self> {
+        Self::open_within(path, limit, ByteSize::DEFAULT)
+    }
+
+    /// As [`Genome::open`], with at most `memory` for the bases: half of it.
+    ///
+    /// # Errors
+    /// As [`Genome::open`]; a file that can only be held in memory and does not fit.
+    pub fn open_within(path: &Path, limit: u64, memory: ByteSize) -> Result<Self> {
+        Self::open_with_cache(
+            path,
+            limit,
+            memory.get() / 2,
+            crate::genome::fai::cache_folder().as_deref(),
+        )
+    }
+
+    /// As [`Genome::open`], with as little memory as can be: a plain file is read window by window, bgzf block by block.
+    ///
+    /// # Errors
+    /// As [`Genome::open`]; a file that can only be held in memory.
+    pub fn open_by_blocks(path: &Path, limit: u64) -> Result<Self> {
+        Self::open_with_cache(
+            path,
+            limit,
+            0,
+            crate::genome::fai::cache_folder().as_deref(),
+        )
+    }
+
+    /// `most`: how large a mapped file, or bases in memory, may be.
+    pub(crate) fn open_with_cache(
+        path: &Path,
+        limit: u64,
+        most: u64,
+        cache: Option<&Path>,
+    ) -> Result<Self> {
+        let mut input = Input::open(path, limit)?;
+        let regular_file = fs::metadata(path).map_err(Error::read(path))?.is_file();
+        if input.packing() == Packing::Bgzf && regular_file {
+            let blocks = Blocks::of_file(path)?;
+            if blocks.unpacked() > most {
+                let scan = fasta::scan(&mut input, None)?;
+                if scan.regular {
+                    let records = crate::genome::fai::of_records(&scan.records);
+                    return Ok(Self::indexed(path, Bytes::Blocks(blocks), records));
+                }
+                let mut again = Input::open(path, limit)?;
+                return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
+            }
+        }
+        if input.packing() != Packing::Plain || !regular_file {
+            return Ok(Self::in_memory(path, fasta::scan(&mut input, Some(most))?));
+        }
+        if let Some(records) = existing_index(path, cache)? {
+            return Ok(Self::indexed(path, Bytes::of_file(path, most)?, records));
+        }
+        let scan = fasta::scan(&mut input, None)?;
+        if !scan.regular {
+            let mut again = Input::open(path, limit)?;
+            return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
+        }
+        let records = crate::genome::fai::of_records(&scan.records);
+        crate::genome::fai::keep(path, cache, &records);
+        Ok(Self::indexed(path, Bytes::of_file(path, most)?, records))
+    }
+
+    fn in_memory(path: &Path, scan: Scan) -> Self {
+        let (sequences, bases) = scan
+            .records
+            .into_iter()
+            .map(|r| ((r.name, r.length), r.bases))
+            .unzip();
+        Self::new(path, sequences, Bases::Memory(bases))
+    }
+
+    fn indexed(path: &Path, bytes: Bytes, records: Vec<fai::Record>) -> Self {
+        let sequences = records
+            .iter()
+            .map(|r| (r.name().to_string(), r.length()))
+            .collect();
+        Self::new(path, sequences, Bases::Indexed { bytes, records })
+    }
+
+    fn new(path: &Path, sequences: Vec<(String, u64)>, bases: Bases) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            by_name: sequences
+                .iter()
+                .enumerate()
+                .map(|(i, (name, _))| (name.clone(), i))
+                .collect(),
+            sequences,
+            bases,
+        }
+    }
+
+    /// The FASTA file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The place of a sequence among [`SequenceSource::sequences`], nothing for an unknown name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Bytes of memory that the bases take; a map's pages are the operating system's to give and take.
+    pub(crate) fn memory(&self) -> u64 {
+        match &self.bases {
+            Bases::Memory(all) => all.iter().map(|bases| bases.len() as u64).sum(),
+            Bases::Indexed {
+                bytes: Bytes::Blocks(blocks),
+                ..
+            } => blocks.memory(),
+            Bases::Indexed { .. } => 0,
+        }
+    }
+
+    /// The length of a sequence in bases, nothing for an unknown name.
+    pub fn length(&self, name: &str) -> Option<u64> {
+        self.by_name.get(name).map(|i| self.sequences[*i].1)
+    }
+
+    /// Why a name is not among the sequences, with the name that was probably meant.
+    pub fn unknown(&self, name: &str) -> String {
+        let names = self.sequences.iter().map(|(name, _)| name.as_str());
+        unknown_sequence(&self.path, names, name)
+    }
+
+    /// The bases `start..end` (counted from 0, end not included) of a sequence.
+    ///
+    /// # Errors
+    /// An unknown name, an end beyond the sequence, a file that changed under its index,
+    /// a character that is no IUPAC nucleotide code in a file whose index was there before.
+    pub fn bases(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>> {
+        let i = self
+            .index(name)
+            .ok_or_else(|| Error::file(&self.path, self.unknown(name)))?;
+        if let Bases::Memory(all) = &self.bases {
+            self.check_within(i, start, end)?;
+            return Ok(Cow::Borrowed(&all[i][start as usize..end as usize]));
+        }
+        let mut bases = Vec::new();
+        self.check_whole()?;
+        self.append(i, start, end, Strand::Forward, &mut bases)?;
+        Ok(Cow::Owned(bases))
+    }
+
+    /// The bases of an interval; on [`Strand::Reverse`] their reverse complement.
+    ///
+    /// # Errors
+    /// As [`Genome::bases`].
+    pub fn stranded_bases(&self, interval: &Interval) -> Result<Vec<u8>> {
+        let sequence = self
+            .index(&interval.chrom)
+            .ok_or_else(|| Error::file(&self.path, self.unknown(&interval.chrom)))?;
+        let (start, end) = (interval.start, interval.end);
+        let mut bases = Vec::new();
+        self.check_whole()?;
+        self.append(sequence, start, end, interval.strand, &mut bases)?;
+        Ok(bases)
+    }
+
+    /// Appends the bases `start..end` of a sequence, of [`Strand::Reverse`] their reverse complement.
+    ///
+    /// Whoever calls this often calls [`Genome::check_whole`] now and then.
+    ///
+    /// # Errors
+    /// As [`Genome::bases`].
+    pub(crate) fn append(
+        &self,
+        sequence: usize,
+        start: u64,
+        end: u64,
+        strand: Strand,
+        to: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.check_within(sequence, start, end)?;
+        match &self.bases {
+            Bases::Memory(all) => {
+                let bases = &all[sequence][start as usize..end as usize];
+                match strand {
+                    Strand::Reverse => iupac::append_reverse_complement(bases, to),
+                    Strand::Forward | Strand::Unknown => to.extend_from_slice(bases),
+                }
+                Ok(())
+            }
+            Bases::Indexed { .. } if start == end => Ok(()),
+            Bases::Indexed { bytes, records } => {
+                let record = &records[sequence];
+                match strand {
+                    Strand::Reverse => LINES.with_borrow_mut(|forward| {
+                        forward.clear();
+                        self.append_indexed(bytes, record, start, end, forward)?;
+                        iupac::append_reverse_complement(forward, to);
+                        Ok(())
+                    }),
+                    Strand::Forward | Strand::Unknown => {
+                        self.append_indexed(bytes, record, start, end, to)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the processor for what [`Genome::append`] will read soon: places drawn at random lie in no cache.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+    pub(crate) fn prefetch(&self, sequence: usize, start: u64, end: u64) {
+        #[cfg(target_arch = "x86_64")]
+        if let Bases::Indexed {
+            bytes: Bytes::Mapped { map, .. },
+            records,
+        } = &self.bases
+            && let Some(record) = records.get(sequence)
+        {
+            let from = crate::genome::fai::offset(record, start) as usize;
+            // Line ends are left out: they are few, and the next window's bytes are worth no division.
+            let past = from.saturating_add((end - start).min(LONGEST_PREFETCHED) as usize);
+            for line in map.get(from..past).unwrap_or_default().chunks(64) {
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                // SAFETY: it is a hint; it reads nothing that the program sees and fails for no address.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+            }
+        }
+    }
+
+    fn check_within(&self, sequence: usize, start: u64, end: u64) -> Result<()> {
+        let (name, length) = &self.sequences[sequence];
+        if start > end || end > *length {
+            return Err(Error::file(
+                &self.path,
+                format!("{start}..{end} is not within the {length} bases of `{name}`"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that a mapped file is as long as it was: what is cut off can no longer be looked at.
+    ///
+    /// # Errors
+    /// A file that is not.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        let Bases::Indexed {
+            bytes: Bytes::Mapped { file, map },
+            ..
+        } = &self.bases
+        else {
+            return Ok(());
+        };
+        let size = file.metadata().map_err(Error::read(&self.path))?.len();
+        if size < map.len() as u64 {
+            return Err(Error::file(
+                &self.path,
+                format!(
+                    "the file was cut from {} to {size} bytes while it was read",
+                    map.len()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn append_indexed(
+        &self,
+        bytes: &Bytes,
+        record: &fai::Record,
+        start: u64,
+        end: u64,
+        to: &mut Vec<u8>,
+    ) -> Result<()> {
+        let from = crate::genome::fai::offset(record, start);
+        let past = || crate::genome::fai::offset(record, end - 1) + 1;
+        let before = to.len();
+        let joined = match bytes {
+            Bytes::Mapped { map, .. } => {
+                let raw = map.get(from as usize..);
+                crate::genome::fai::join_lines(record, start, end, raw.unwrap_or_default(), to)
+            }
+            Bytes::File(file) => {
+                let mut raw = vec![0; (past() - from) as usize];
+                let n = crate::genome::fai::read_at(file, &mut raw, from)
+                    .map_err(Error::read(&self.path))?;
+                crate::genome::fai::join_lines(record, start, end, &raw[..n], to)
+            }
+            Bytes::Blocks(blocks) => {
+                let past = past();
+                let mut raw = Vec::with_capacity((past - from) as usize);
+                blocks.read(from, past, &mut raw).map_err(|e| {
+                    Error::file(
+                        &self.path,
+                        format!("the gzip data is broken ({e}); fetch the file again"),
+                    )
+                })?;
+                crate::genome::fai::join_lines(record, start, end, &raw, to)
+            }
+        };
+        let changed = || stale(&self.path, "the lines have another length");
+        if !joined {
+            return Err(changed());
+        }
+        iupac::normalise(&mut to[before..]).map_err(|i| {
+            let byte = to[before + i];
+            if matches!(byte, b'\n' | b'\r') {
+                return changed();
+            }
+            let offset = crate::genome::fai::offset(record, start + i as u64);
+            self.foreign(bytes, offset, byte, &record.name().to_string())
+        })
+    }
+
+    /// The error for a foreign character at a byte of the file: the line is counted only now.
+    fn foreign(&self, bytes: &Bytes, offset: u64, byte: u8, name: &str) -> Error {
+        let (mut line, mut line_start, mut at) = (1u64, 0u64, 0u64);
+        let mut chunk = vec![0u8; 1 << 16];
+        while at < offset {
+            let want = chunk.len().min((offset - at) as usize);
+            match bytes.read_at(&mut chunk[..want], at) {
+                Ok(n) if n > 0 => {
+                    for (i, _) in chunk[..n].iter().enumerate().filter(|(_, b)| **b == b'\n') {
+                        line += 1;
+                        line_start = at + i as u64 + 1;
+                    }
+                    at += n as u64;
+                }
+                _ => break,
+            }
+        }
+        foreign(&self.path, line, offset - line_start + 1, byte, name)
+    }
+}
+
+thread_local! {
+    /// The forward strand of the window that a thread turns around.
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Bytes {
+    /// Mapped, or where it is larger than `most`, or cannot be mapped, read window by window.
+    fn of_file(path: &Path, most: u64) -> Result<Self> {
+        let file = File::open(path).map_err(Error::read(path))?;
+        let size = file.metadata().map_err(Error::read(path))?.len();
+        if size > most {
+            return Ok(Self::File(file));
+        }
+        // SAFETY: the map is private to this process and only read. That nobody cuts or rewrites the file under it cannot be
+        // enforced. Rewritten bytes are harmless: they are only ever looked at as `u8`, copied out and checked afterwards, base by base;
+        // of a shorter file `check_whole` tells before each part of the work; what remains, a cut within that part, ends the
+        // program by a signal (see `Genome`) and never gives wrong bases.
+        match unsafe { Mmap::map(&file) } {
+            Ok(map) => Ok(Self::Mapped { file, map }),
+            // A file system without maps.
+            Err(_) => Ok(Self::File(file)),
+        }
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        match self {
+            Self::Mapped { file, .. } | Self::File(file) => {
+                crate::genome::fai::read_at(file, buffer, offset)
+            }
+            Self::Blocks(blocks) => {
+                let mut bytes = Vec::new();
+                blocks.read(offset, offset + buffer.len() as u64, &mut bytes)?;
+                buffer[..bytes.len()].copy_from_slice(&bytes);
+                Ok(bytes.len())
+            }
+        }
+    }
+}
+
+impl SequenceSource for Genome {
+    fn sequences(&self) -> &[(String, u64)] {
+        &self.sequences
+    }
+
+    fn fetch(
+        &self,
+        name: &str,
+        start: u64,
+        end: u64,
+    ) -> std::result::Result<Cow<'_, [u8]>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.bases(name, start, end)?)
+    }
+}
+
+/// Why `name` is not among the sequences `names` of a file, with the name that was probably meant.
+pub(crate) fn unknown_sequence<'a>(
+    file: &Path,
+    names: impl ExactSizeIterator<Item = &'a str> + Clone,
+    name: &str,
+) -> String {
+    let file = file.display();
+    let other = match name.strip_prefix("chr") {
+        Some(bare) => bare.to_string(),
+        None => format!("chr{name}"),
+    };
+    if names.clone().any(|known| known == other) {
+        return format!(
+            "there is no sequence `{name}` in {file}, but there is `{other}`: only the `chr` prefix differs; use the names of one of the two files in both"
+        );
+    }
+    let all = names.len();
+    let mut shown: Vec<&str> = names.take(5).collect();
+    if all > shown.len() {
+        shown.push("...");
+    }
+    format!(
+        "there is no sequence `{name}` in {file}; there are: {}",
+        shown.join(", ")
+    )
+}
+
+/// A file of so many bytes is read through for its names in well under a second.
+const QUICK: u64 = 32 << 20;
+
+/// The names of the sequences, where an index or a small file gives them quickly; nothing is written.
+///
+/// # Errors
+/// What opening the file says; an index that is not of this file.
+pub(crate) fn quick_names(path: &Path, limit: u64) -> Result<Option<Vec<String>>> {
+    let mut input = Input::open(path, limit)?;
+    if input.packing() == Packing::Plain
+        && let Some(records) = existing_index(path, crate::genome::fai::cache_folder().as_deref())?
+    {
+        return Ok(Some(records.iter().map(|r| r.name().to_string()).collect()));
+    }
+    if fs::metadata(path).map_err(Error::read(path))?.len() > QUICK {
+        return Ok(None);
+    }
+    let mut names = Vec::new();
+    while let Some((_, line)) = input.next_line()? {
+        if let Some(header) = without_byte_order_mark(line).strip_prefix(b">") {
+            let name = header.split(u8::is_ascii_whitespace).next();
+            names.push(String::from_utf8_lossy(name.unwrap_or_default()).into_owned());
+        }
+    }
+    Ok(Some(names))
+}
+
+/// The index beside the file, which must fit; or one in the cache, which is made again when it does not.
+fn existing_index(path: &Path, cache: Option<&Path>) -> Result<Option<Vec<fai::Record>>> {
+    let file = File::open(path).map_err(Error::read(path))?;
+    let size = file.metadata().map_err(Error::read(path))?.len();
+    let beside = crate::genome::fai::beside(path);
+    if beside.exists() {
+        let records = crate::genome::fai::read(&beside)?;
+        return match crate::genome::fai::fits(&file, size, &records) {
+            Ok(()) => Ok(Some(records)),
+            Err(why) => Err(stale(path, &why)),
+        };
+    }
+    let Some(cache) = cache else { return Ok(None) };
+    let records =
+        crate::genome::fai::cached(cache, path).and_then(|kept| crate::genome::fai::read(&kept));
+    Ok(records
+        .ok()
+        .filter(|records| crate::genome::fai::fits(&file, size, records).is_ok()))
+}
+
+fn stale(fasta: &Path, why: &str) -> Error {
+    Error::file(
+        &crate::genome::fai::beside(fasta),
+        format!(
+            "this index is not of {} ({why}); delete it, it is made again",
+            fasta.display()
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! From label texts to classes, values or lists of 0 and 1.
+
+use std::collections::{BTreeSet, HashMap};
+
+use lingo_artifact::{Label, LabelKind, Split};
+use rayon::prelude::*;
+
+use crate::config::ingest_config::LabelKindPlan;
+use crate::error::{Error, Result};
+use crate::rows::row::{Row, Rows};
+
+/// The labels of all rows, in their order.
+#[derive(Debug, PartialEq)]
+pub(crate) enum LabelColumn {
+    /// Classes.
+    Classes(Vec<u32>),
+    /// `width` times 0 or 1 for each row.
+    Lists { width: usize, all: Vec<u8> },
+    /// Values.
+    Values(Vec<f32>),
+}
+
+impl LabelColumn {
+    /// The label of a row.
+    pub(crate) fn get(&self, row: usize) -> Label {
+        match self {
+            Self::Classes(classes) => Label::Class(classes[row]),
+            Self::Lists { width, all } => {
+                Label::Multi(all[row * width..(row + 1) * width].to_vec())
+            }
+            Self::Values(values) => Label::Value(values[row]),
+        }
+    }
+
+    /// Adds a row to the counts of the classes.
+    pub(crate) fn count(&self, row: usize, counts: &mut [u64]) {
+        match self {
+            Self::Classes(classes) => {
+                if let Some(count) = counts.get_mut(classes[row] as usize) {
+                    *count += 1;
+                }
+            }
+            Self::Lists { width, all } => {
+                for (count, one) in counts.iter_mut().zip(&all[row * width..(row + 1) * width]) {
+                    *count += u64::from(*one);
+                }
+            }
+            Self::Values(_) => {}
+        }
+    }
+
+    /// Whether two rows have the same label.
+    pub(crate) fn agree(&self, a: usize, b: usize) -> bool {
+        match self {
+            Self::Classes(classes) => classes[a] == classes[b],
+            Self::Lists { width, all } => {
+                all[a * width..(a + 1) * width] == all[b * width..(b + 1) * width]
+            }
+            Self::Values(values) => values[a] == values[b],
+        }
+    }
+}
+
+/// Makes a label of every row's text; `more_classes` goes behind the message that there is one only. Rows of given splits fix the classes by their training rows.
+///
+/// # Errors
+/// With file and line: a label outside the classes, no number where one is needed, a list of another length.
+/// Fewer than two classes.
+pub(crate) fn resolve(
+    rows: &Rows,
+    plan: LabelKindPlan,
+    classes: Option<&[String]>,
+    more_classes: &str,
+) -> Result<(LabelKind, LabelColumn)> {
+    match plan {
+        LabelKindPlan::Auto | LabelKindPlan::Classes => {
+            resolve_classes(rows, plan, classes, more_classes)
+        }
+        LabelKindPlan::Regression => resolve_values(rows),
+        LabelKindPlan::Multilabel => resolve_lists(rows, classes),
+    }
+}
+
+fn resolve_classes(
+    rows: &Rows,
+    plan: LabelKindPlan,
+    classes: Option<&[String]>,
+    more_classes: &str,
+) -> Result<(LabelKind, LabelColumn)> {
+    let names = match classes {
+        Some(names) => names.to_vec(),
+        None => {
+            if plan == LabelKindPlan::Auto {
+                refuse_measurements(rows)?;
+            }
+            class_names(found(rows)?)?
+        }
+    };
+    let ids: HashMap<&str, u32> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| (name.as_str(), i as u32))
+        .collect();
+    if ids.len() < names.len() {
+        return Err(Error::Config("`classes` names a class twice".into()));
+    }
+    if names.len() < 2 {
+        return Err(Error::Data(format!(
+            "all rows have the same label ({}); at least two classes are needed{more_classes}",
+            names.join(", ")
+        )));
+    }
+    let class_of: Vec<Option<u32>> = rows.labels().map(|text| ids.get(text).copied()).collect();
+    let outside = |row: &Row| {
+        let of = if classes.is_some() { "" } else { " of train" };
+        rows.error(
+            row,
+            format!(
+                "the label `{}` is outside the classes{of}: {}",
+                rows.label(row),
+                listed(&names)
+            ),
+        )
+    };
+    let class = |row: &Row| class_of[row.label.number()];
+    if class_of.contains(&None)
+        && let Some(row) = rows.all().iter().find(|row| class(row).is_none())
+    {
+        return Err(outside(row));
+    }
+    let labels = rows
+        .all()
+        .par_iter()
+        .map(|row| class(row).unwrap_or_default())
+        .collect();
+    Ok((LabelKind::Classes(names), LabelColumn::Classes(labels)))
+}
+
+fn refuse_measurements(rows: &Rows) -> Result<()> {
+    let measured: Vec<bool> = rows.labels().map(is_measurement).collect();
+    if !measured.contains(&true) {
+        return Ok(());
+    }
+    let first = rows.all().iter().find(|row| measured[row.label.number()]);
+    first.map_or(Ok(()), |row| {
+        Err(rows.error(
+            row,
+            format!(
+                "the label `{}` looks like a measurement; say `label_kind: regression`, or `label_kind: classes` when it is the name of a class",
+                rows.label(row)
+            ),
+        ))
+    })
+}
+
+/// More classes than this are an id, or measurements, in the wrong column.
+const MOST_CLASSES: usize = 1 << 16;
+
+/// The labels that make the classes.
+///
+/// # Errors
+/// Too many.
+fn found(rows: &Rows) -> Result<BTreeSet<&str>> {
+    // Where splits are given, what training never shows cannot be learned: its rows are the measure.
+    let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
+    let mut there = vec![!rows.traits().splits; rows.labels().len()];
+    if rows.traits().splits {
+        for row in rows.all().iter().filter(measure) {
+            there[row.label.number()] = true;
+        }
+    }
+    let mut found = BTreeSet::new();
+    for (text, _) in rows.labels().zip(there).filter(|(_, there)| *there) {
+        found.insert(text);
+        if found.len() > MOST_CLASSES {
+            let some: Vec<&str> = found.iter().take(3).copied().collect();
+            return Err(Error::Data(format!(
+                "there are more than {MOST_CLASSES} different labels (`{}`, ...); is this the column of the label? Say `label_kind: regression` when these are measurements",
+                some.join("`, `")
+            )));
+        }
+    }
+    Ok(found)
+}
+
+/// The classes that labels make, in the order in which they are numbered: numbers by value, anything else by name.
+///
+/// # Errors
+/// Two labels that are the same number.
+pub fn class_names(found: BTreeSet<&str>) -> Result<Vec<String>> {
+    let numbers: Option<Vec<(f64, &str)>> = found
+        .iter()
+        .map(|text| {
+            text.parse::<f64>()
+                .ok()
+                .filter(|v| v.is_finite())
+                .map(|v| (v, *text))
+        })
+        .collect();
+    let Some(mut numbers) = numbers else {
+        return Ok(found.into_iter().map(str::to_string).collect());
+    };
+    numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some(two) = numbers.windows(2).find(|two| two[0].0 == two[1].0) {
+        return Err(Error::Data(format!(
+            "the labels `{}` and `{}` are the same number; write each class in one way",
+            two[0].1, two[1].1
+        )));
+    }
+    Ok(numbers
+        .into_iter()
+        .map(|(_, text)| text.to_string())
+        .collect())
+}
+
+/// A number with a fraction: no class is called so.
+fn is_measurement(text: &str) -> bool {
+    text.parse::<f64>()
+        .is_ok_and(|v| v.is_finite() && v.fract() != 0.0)
+}
+
+fn listed(names: &[String]) -> String {
+    let mut shown: Vec<&str> = names.iter().take(10).map(String::as_str).collect();
+    if names.len() > shown.len() {
+        shown.push("...");
+    }
+    shown.join(", ")
+}
+
+fn resolve_values(rows: &Rows) -> Result<(LabelKind, LabelColumn)> {
+    let labels = rows
+        .all()
+        .iter()
+        .map(|row| match rows.label(row).parse::<f32>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(rows.error(
+                row,
+                format!("the label `{}` is not a finite number", rows.label(row)),
+            )),
+        })
+        .collect::<Result<_>>()?;
+    Ok((LabelKind::Regression, LabelColumn::Values(labels)))
+}
+
+fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, LabelColumn)> {
+    let entries = |row: &Row, to: &mut Vec<u8>| -> Result<usize> {
+        let text = rows.label(row);
+        let before = to.len();
+        for word in text.split([' ', ',', ';']).filter(|word| !word.is_empty()) {
+            to.push(match word {
+                "0" => 0,
+                "1" => 1,
+                _ => {
+                    return Err(rows.error(
+                        row,
+                        format!("`{word}` in the label `{text}` is neither 0 nor 1"),
+                    ));
+                }
+            });
+        }
+        Ok(to.len() - before)
+    };
+    let width = match (classes, rows.all().first()) {
+        (Some(names), _) => names.len(),
+        (None, Some(row)) => entries(row, &mut Vec::new())?,
+        (None, None) => 0,
+    };
+    let names = match classes {
+        Some(names) => names.to_vec(),
+        None => (0..width).map(|i| i.to_string()).collect(),
+    };
+    let mut all = Vec::with_capacity(width * rows.all().len());
+    for row in rows.all() {
+        let found = entries(row, &mut all)?;
+        if found != width {
+            return Err(rows.error(
+                row,
+                format!(
+                    "the label `{}` has {found} entries where {width} are needed",
+                    rows.label(row)
+                ),
+            ));
+        }
+    }
+    Ok((
+        LabelKind::Multilabel(names),
+        LabelColumn::Lists { width, all },
+    ))
+}

@@ -1,0 +1,4 @@
+//! Which sequences are the same, or nearly.
+
+pub(crate) mod fingerprint;
+pub(crate) mod sketches;

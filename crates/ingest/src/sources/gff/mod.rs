@@ -1,0 +1,5 @@
+//! Annotations: transcripts, and windows around their ends and features.
+
+pub(crate) mod read;
+pub(crate) mod transcripts;
+pub(crate) mod windows;

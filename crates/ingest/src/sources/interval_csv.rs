@@ -1,0 +1,42 @@
+//! From tables of intervals to rows.
+
+use lingo_artifact::progress::Progress;
+
+use crate::config::ingest_config::IngestConfig;
+use crate::config::sources::IntervalCsvSource;
+use crate::error::Result;
+use crate::formats::interval_table;
+use crate::rows::row;
+use crate::sources::bed::{IntervalRows, Part};
+use crate::sources::read::{Read, open};
+
+/// Intervals in the layout of Genomic Benchmarks.
+pub(crate) fn interval_tables(
+    config: &IngestConfig,
+    source: &IntervalCsvSource,
+    progress: &dyn Progress,
+) -> Result<Read> {
+    let genome = open(&source.fasta, config, progress)?;
+    let files = source.tables.iter().map(|t| t.file.clone()).collect();
+    let mut all = Part::new(files, config.max_memory);
+    let (limit, most) = (config.max_uncompressed_bytes, config.max_memory.get() / 2);
+    for (number, table) in source.tables.iter().enumerate() {
+        let path = &table.file;
+        let intervals = IntervalRows {
+            genome: &genome,
+            path,
+            file: row::file(number)?,
+            width: source.width,
+            split: table.split,
+        };
+        interval_table::each_row(path, source.stranded, limit, most, |interval| {
+            intervals.push(interval, &table.class, &mut all)
+        })?;
+        progress.advance(number as u64 + 2, "");
+    }
+    all.check_left(source.width)?;
+    let mut read = Read::new(all.rows, Some(genome));
+    read.dropped_outside = all.outside;
+    read.dev_from_train = source.dev_from_train;
+    Ok(read)
+}

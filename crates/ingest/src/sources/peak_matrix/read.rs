@@ -1,0 +1,66 @@
+//! From peaks to rows.
+
+use lingo_artifact::LabelKind;
+use lingo_artifact::progress::Progress;
+
+use crate::config::ingest_config::IngestConfig;
+use crate::config::sources::PeakMatrixSource;
+use crate::error::Result;
+use crate::rows::labels::LabelColumn;
+use crate::rows::row::{Content, Padding, Row, Rows, Window};
+use crate::sources::peak_matrix::bins as matrix;
+use crate::sources::read::{Read, counts, open};
+
+/// Bins of a genome with a label for each peak file.
+pub(crate) fn peak_matrix(
+    config: &IngestConfig,
+    source: &PeakMatrixSource,
+    progress: &dyn Progress,
+) -> Result<Read> {
+    let genome = open(&source.fasta, config, progress)?;
+    let peaks = matrix::read_peaks(source, config.max_uncompressed_bytes, &genome)?;
+    progress.advance(source.peaks.len() as u64, "");
+    let mut rows = Rows::new(source.peaks.clone(), config.max_memory);
+    let mut all = Vec::new();
+    let mut text = String::new();
+    let left_out = matrix::bins(&genome, &peaks, source, |bin| {
+        // What the rows of one stratum share; the labels themselves stand in the column.
+        text.clear();
+        text.extend(bin.labels.iter().map(|one| if *one { '1' } else { '0' }));
+        all.extend(bin.labels.iter().map(|one| u8::from(*one)));
+        let window = Window {
+            sequence: bin.sequence,
+            strand: lingo_artifact::Strand::Unknown,
+            start: bin.context.0,
+            end: bin.context.1,
+        };
+        let content = match bin.beyond {
+            (0, 0) => Content::Window(window),
+            (before, behind) => rows.padded(Padding {
+                window,
+                before,
+                behind,
+            }),
+        };
+        let row = Row {
+            name: None,
+            content,
+            label: rows.push_label(&text),
+            line: 0,
+            file: 0,
+            split: None,
+        };
+        rows.push(row)
+    })?;
+    let mut read = Read::new(rows, Some(genome));
+    read.dropped_outside = left_out.outside;
+    read.left_out = counts([("unlabelled_bins", left_out.unlabelled)]);
+    read.labels = Some((
+        LabelKind::Multilabel(source.class_names()),
+        LabelColumn::Lists {
+            width: source.peaks.len(),
+            all,
+        },
+    ));
+    Ok(read)
+}

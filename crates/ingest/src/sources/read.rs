@@ -1,0 +1,68 @@
+//! What reading the files of a source gives, whatever the kind of source.
+
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::progress::Progress;
+use lingo_artifact::{LabelKind, Split};
+
+use crate::config::ingest_config::IngestConfig;
+use crate::config::sources::DevFromTrain;
+use crate::error::Result;
+use crate::genome::genome::Genome;
+use crate::rows::dataset::LeftOut;
+use crate::rows::labels::LabelColumn;
+use crate::rows::row::Rows;
+
+/// What the files of a source hold.
+pub(crate) struct Read {
+    pub(crate) rows: Rows,
+    pub(crate) genome: Option<Genome>,
+    /// Windows that would have left their chromosome.
+    pub(crate) dropped_outside: u64,
+    /// What else did not become a row.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// The labels, when the source makes them itself.
+    pub(crate) labels: Option<(LabelKind, LabelColumn)>,
+    /// Dev is a share of the training rows.
+    pub(crate) dev_from_train: Option<DevFromTrain>,
+}
+
+impl Read {
+    /// Rows whose labels are texts, with nothing left out.
+    pub(crate) fn new(rows: Rows, genome: Option<Genome>) -> Self {
+        Self {
+            rows,
+            genome,
+            dropped_outside: 0,
+            left_out: Vec::new(),
+            labels: None,
+            dev_from_train: None,
+        }
+    }
+}
+
+/// The genome of a source: the first of its files.
+pub(crate) fn open(fasta: &Path, config: &IngestConfig, progress: &dyn Progress) -> Result<Genome> {
+    let genome = Genome::open_within(fasta, config.max_uncompressed_bytes, config.max_memory)?;
+    progress.advance(1, "");
+    Ok(genome)
+}
+
+/// Counts of what was left out, by their names in the audit.
+pub(crate) fn counts<const N: usize>(all: [(&'static str, u64); N]) -> Vec<LeftOut> {
+    all.map(|(key, rows)| LeftOut { key, rows }).to_vec()
+}
+
+/// The files of a source that has one for each split, or one in all, with the split that each gives.
+pub(crate) fn given_files<'a>(
+    of_splits: [&'a Option<PathBuf>; 3],
+    whole: &'a Option<PathBuf>,
+) -> Vec<(&'a PathBuf, Option<Split>)> {
+    let splits = Split::ALL.map(Some);
+    of_splits
+        .into_iter()
+        .zip(splits)
+        .chain([(whole, None)])
+        .filter_map(|(path, split)| Some((path.as_ref()?, split)))
+        .collect()
+}

@@ -1,0 +1,4 @@
+//! Variants: the pair of sequences of each.
+
+pub(crate) mod pair;
+pub(crate) mod read;
