@@ -219,7 +219,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         message.contains("358 rows of dev (35.8 %): the sequence stands in train too"),
         "{message}"
     );
-    let warnings = told(&audit);
+    let warnings = lines_of(&audit);
     assert!(
         warnings
             .contains(&"train: 3789 rows repeat (19.9 %) an earlier row's sequence".to_string()),
@@ -451,7 +451,7 @@ fn odd_files_are_read_right_or_refused_with_a_reason() {
 }
 
 /// What the audit says, line by line.
-fn told(audit: &Audit) -> Vec<String> {
+fn lines_of(audit: &Audit) -> Vec<String> {
     let findings = audit.findings(|n| n.to_string());
     findings.iter().map(|finding| finding.line()).collect()
 }
