@@ -10,15 +10,19 @@
 //! | `terminal` | progress |
 //! | `errors` | failures as a user sees them |
 //! | `demo` | the built-in pipeline |
+//! | `device`, `signals`, `typed` | the device by its name; signals that end a run; the command as it was typed |
 
 mod arguments;
 mod commands;
 mod demo;
+mod device;
 mod errors;
 mod output;
 mod sequences;
+mod signals;
 mod tables;
 mod terminal;
+mod typed;
 
 use std::process::ExitCode;
 

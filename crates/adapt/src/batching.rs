@@ -3,6 +3,9 @@
 use lingo_artifact::random::Stream;
 use lingo_lm::Batch;
 
+/// Sequences of an evaluation batch, at least.
+pub(crate) const EVALUATION_BATCH: usize = 64;
+
 /// Batches that are sorted by length together: long enough to save padding, short enough to stay random.
 const POOL: usize = 50;
 

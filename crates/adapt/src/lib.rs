@@ -1,56 +1,44 @@
 //! Low-rank adapters on frozen language models: rank allocation, the trainer, PEFT folders.
 //!
-//! - [`method`], [`train_config`], [`layers`]: what the pipeline file says
-//! - [`plan`](mod@plan): steps, parameters and allocations of a run, before it starts
-//! - [`adapt`](mod@adapt): one cell: train, select on dev, predict, write
-//! - [`predict`](mod@predict): a trained adapter on new rows
-//! - [`adapter_folder`]: `adapter/` as HF PEFT has it, with `lingo.json`
-//! - [`pretrain`](mod@pretrain): a base model from nothing, by masked-language modelling
-//! - `targets`, `model_shape`: the modules of a model, and which of them are adapted
-//! - [`rank`]: which triplets live: AdaLoRA, adaptive rank sampling
-//! - `store`, `optimizer`: trained values on the host, AdamW, the learning rate
-//! - `network`, `new_rows`: a model with deltas, new embedding rows and a head
-//! - `states`: the output of frozen blocks, kept on disk
-//! - `trainer`, `trained`: the loop, and what it leaves
-//! - `batching`, `dropout`, `loss`, `mcc`: the parts of a training step and of an evaluation
-//! - `checkpoint`, `train_log`, `tensor_file`: what is written on the way
-//! - [`error`]: why a run stopped
+//! | module | what it holds |
+//! |---|---|
+//! | `settings` | what the pipeline file says of methods and training |
+//! | `plan` | steps, parameters and allocations of a cell, before it starts; the modules of a model, and which of them are adapted |
+//! | [`rank`] | which triplets live: AdaLoRA, adaptive rank sampling |
+//! | `network` | a model with deltas, new embedding rows and a head; the values that are trained, on the host |
+//! | `batching` | rows to batches |
+//! | `train` | the loop; optimizer, loss, dropout; checkpoint and log; the output of frozen blocks, kept on disk |
+//! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
+//! | [`predict`](mod@predict) | a trained adapter on new rows |
+//! | `cell` | one cell: check, train, select on dev, predict, write |
+//! | [`pretrain`](mod@pretrain) | a base model from nothing, by masked-language modelling |
+//! | `tensor_file` | tensors in a safetensors file |
+//! | [`error`] | why a run stopped |
 
-pub mod adapt;
-pub mod adapter_folder;
 mod batching;
-mod checkpoint;
-mod dropout;
+mod cell;
 pub mod error;
-pub mod layers;
-mod loss;
-mod mcc;
-pub mod method;
-mod model_shape;
-mod models;
+mod folder;
 mod network;
-mod new_rows;
-mod optimizer;
-pub mod plan;
+mod plan;
 pub mod predict;
 pub mod pretrain;
 pub mod rank;
-mod states;
-mod store;
-mod targets;
+mod settings;
 mod tensor_file;
-pub mod train_config;
-mod train_log;
-mod trained;
-mod trainer;
+mod train;
 
-pub use adapt::{AdaptRequest, Outcome, adapt};
-pub use adapter_folder::Description;
+pub use cell::adapt::adapt;
+pub use cell::models::Models;
+pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
-pub use layers::LayerRange;
-pub use method::{Adalora, AdaptiveRankSampling, Full, HeadMethod, Lora, Method, Variant};
-pub use models::Models;
-pub use plan::{Lengths, StepPlan, plan};
+pub use folder::adapter::Description;
+pub use plan::steps::{Lengths, StepPlan, plan};
 pub use predict::{PredictRequest, base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
-pub use train_config::{Pooling, SelectBy, TrainConfig};
+pub use settings::layers::LayerRange;
+pub use settings::method::{
+    Adalora, AdaptiveRankSampling, Full, HeadMethod, Lora, Method, Variant,
+};
+pub use settings::train_config::{Pooling, SelectBy, TrainConfig};
+pub use settings::{layers, method, train_config};

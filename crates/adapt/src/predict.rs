@@ -10,12 +10,13 @@ use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
 use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 
-use crate::adapter_folder::{Description, read_adapter};
-use crate::model_shape::model_digest;
-use crate::states::FrozenStates;
-use crate::trained::{Inference, merge};
-use crate::trainer::EVALUATION_BATCH;
-use crate::{Error, Method};
+use crate::batching::EVALUATION_BATCH;
+use crate::error::Error;
+use crate::folder::adapter::{Description, read_adapter};
+use crate::folder::trained::{Inference, merge};
+use crate::plan::model_shape::model_digest;
+use crate::settings::method::Method;
+use crate::train::states::FrozenStates;
 
 /// What is predicted, and how.
 pub struct PredictRequest<'a> {

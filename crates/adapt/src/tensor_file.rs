@@ -7,7 +7,7 @@ use lingo_artifact::atomic;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Tensors by name, and one line of text beside them.
 #[derive(Clone, Debug, Default, PartialEq)]

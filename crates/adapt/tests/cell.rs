@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
-    AdaptRequest, Error, Kind, Method, Models, Outcome, PredictRequest, TrainConfig, adapt, predict,
+    AdaptRequest, Error, Kind, Method, Models, PredictRequest, TrainConfig, adapt, predict,
 };
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::train_log::{self, TrainEvent};
+use lingo_artifact::training::Training;
 use lingo_artifact::vocabulary::NewRows;
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_lm::DeviceChoice;
@@ -46,7 +47,7 @@ struct Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn run(&self, out: &Path, progress: &dyn Progress, stop: &StopFlag) -> Result<Outcome, Error> {
+    fn run(&self, out: &Path, progress: &dyn Progress, stop: &StopFlag) -> Result<Training, Error> {
         adapt(&AdaptRequest {
             model: &model(self.model),
             tokens: self.tokens,

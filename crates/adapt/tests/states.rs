@@ -7,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use lingo_adapt::{AdaptRequest, Error, Method, Models, Outcome, TrainConfig, adapt};
+use lingo_adapt::{AdaptRequest, Error, Method, Models, TrainConfig, adapt};
 use lingo_artifact::Split;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::tokens::Tokens;
 use lingo_artifact::train_log::{self, TrainEvent};
+use lingo_artifact::training::Training;
 use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::DeviceChoice;
 use serde_json::{Map, Value};
@@ -83,7 +84,13 @@ impl Cells {
         }
     }
 
-    fn try_run(&self, cell: &str, method: &str, model: &str, more: &str) -> Result<Outcome, Error> {
+    fn try_run(
+        &self,
+        cell: &str,
+        method: &str,
+        model: &str,
+        more: &str,
+    ) -> Result<Training, Error> {
         let mut train: Map<String, Value> = serde_json::from_str(TRAIN).unwrap();
         train.extend(serde_json::from_str::<Map<String, Value>>(&format!("{{{more}}}")).unwrap());
         adapt(&AdaptRequest {
@@ -133,7 +140,7 @@ impl Cells {
 
 #[derive(Debug, PartialEq)]
 struct Left {
-    outcome: Outcome,
+    outcome: Training,
     log: Vec<TrainEvent>,
     adapter: Vec<u8>,
     predictions: Predictions,

@@ -13,6 +13,7 @@
 //! | [`placed_prediction`] | predictions on intervals without a known label |
 //! | [`run_folder`] | the folder of a run: the name and the place of everything in it |
 //! | [`train_log`] | `train.jsonl`, one event a line |
+//! | [`training`] | `training.json`: how a training went |
 //! | [`audit`] | what `ingest` found in the data of a task |
 //! | [`left_out`] | the words for what a source left out and counted |
 //! | [`vocabulary`] | how DNA tokens become rows of a model's embedding: part of `lingo.json` |
@@ -34,7 +35,7 @@ mod value;
 pub use error::{Error, Result};
 pub use files::{atomic, digest};
 pub use folders::run_folder;
-pub use records::{audit, left_out, train_log, vocabulary};
+pub use records::{audit, left_out, train_log, training, vocabulary};
 pub use tables::{example, placed_prediction, prediction, table, tokens};
 pub use value::byte_size::ByteSize;
 pub use value::label::{Label, LabelKind};

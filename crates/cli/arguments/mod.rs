@@ -10,10 +10,11 @@ mod model;
 mod pipeline;
 mod sequences;
 mod sources;
+mod table_format;
 
 use std::num::NonZeroU32;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 pub use model::{Adapt, Evaluate, Predict, Pretrain};
 pub use pipeline::{
@@ -23,7 +24,8 @@ pub use sequences::{
     Decode, Encode, Ingest, Inspect, LeakageChoice, Locate, NegativesChoice, OnLeakChoice,
     SchemeArguments, Tokenize, TrainBpe,
 };
-pub use sources::{OtherSources, UpDown};
+pub use sources::UpDown;
+pub use table_format::TableFormat;
 
 /// What every help page ends with.
 const EXIT_CODES: &str = "\
@@ -129,29 +131,4 @@ pub enum Command {
     /// Print the man page.
     #[command(after_help = "Example:\n  lingo-pipe man | man -l -")]
     Man,
-}
-
-/// What a table looks like on stdin and stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TableFormat {
-    /// Comma-separated values.
-    Csv,
-    /// Tab-separated values.
-    Tsv,
-    /// Apache Parquet.
-    Parquet,
-    /// FASTA (sequences only).
-    Fa,
-}
-
-impl TableFormat {
-    /// The ending of files in this format.
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Parquet => "parquet",
-            Self::Fa => "fa",
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::TableFormat;
+use crate::arguments::table_format::TableFormat;
 
 /// `pretrain`.
 #[derive(Debug, Args)]

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use lingo_artifact::ByteSize;
 
-use super::{OtherSources, TableFormat};
+use crate::arguments::sources::OtherSources;
+use crate::arguments::table_format::TableFormat;
 
 /// `ingest`.
 #[derive(Debug, Args)]

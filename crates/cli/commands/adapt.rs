@@ -5,9 +5,10 @@ use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::Tokens;
 use lingo_workflow::{Error, Kind, Observer as _, settings};
 
-use super::{device, stop_on_signals};
 use crate::arguments::Adapt;
+use crate::device::device;
 use crate::output::print_json;
+use crate::signals::stop_on_signals;
 use crate::terminal::Terminal;
 
 /// `adapt`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lingo_artifact::bounded::Probability;
 use lingo_artifact::example::ExampleFormat;
 use lingo_ingest::IngestConfig;
-use lingo_ingest::config::sources::class_of;
+use lingo_ingest::config::class_of;
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
     FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
@@ -13,8 +13,8 @@ use lingo_ingest::config::{
 };
 use lingo_workflow::{Error, Kind, Observer as _};
 
-use super::ingest_sources::other_source;
 use crate::arguments::{Ingest, LeakageChoice, NegativesChoice, OnLeakChoice};
+use crate::commands::ingest_sources::other_source;
 use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 

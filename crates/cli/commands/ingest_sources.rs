@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use lingo_ingest::config::Source;
+use lingo_ingest::config::class_of;
 use lingo_ingest::config::sources::{
     BeyondEnd, FeatureLabel, FeatureType, FeatureWindow, Flanks, GffSource, IntervalCsvSource,
     IntervalTable, LabelledFastaSource, PeakMatrixSource, RefMismatch, VariantLabel, VcfSource,
-    class_of,
 };
 use lingo_workflow::{Error, Kind};
 

@@ -12,8 +12,6 @@ mod run;
 mod tokenize;
 
 use clap::CommandFactory as _;
-use lingo_artifact::progress::StopFlag;
-use lingo_lm::DeviceChoice;
 use lingo_workflow::{Error, Kind};
 
 use crate::arguments::{Cli, Command};
@@ -63,52 +61,4 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
             output::print(&String::from_utf8_lossy(&text))
         }
     }
-}
-
-fn device(name: &str) -> Result<DeviceChoice, Error> {
-    Ok(name.parse::<DeviceChoice>()?)
-}
-
-/// Ctrl-C, SIGTERM, and on Unix SIGHUP, which a closed terminal sends.
-const STOP_SIGNALS: &[i32] = &[
-    signal_hook::consts::SIGINT,
-    signal_hook::consts::SIGTERM,
-    #[cfg(unix)]
-    signal_hook::consts::SIGHUP,
-];
-
-/// A flag that these signals raise; a second one ends the program at once.
-fn stop_on_signals() -> Result<StopFlag, Error> {
-    let stop = StopFlag::default();
-    for &signal in STOP_SIGNALS {
-        let registered = signal_hook::flag::register_conditional_shutdown(
-            signal,
-            i32::from(Kind::Interrupted.exit_code()),
-            stop.shared(),
-        )
-        .and_then(|_| signal_hook::flag::register(signal, stop.shared()));
-        registered.map_err(|e| Error::stage(Kind::Failed, format!("signal {signal}: {e}")))?;
-    }
-    Ok(stop)
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        argument.to_string()
-    } else {
-        format!("'{}'", argument.replace('\'', "'\\''"))
-    }
-}
-
-/// The command as it was typed, for the record.
-fn typed() -> String {
-    let arguments = std::env::args_os()
-        .skip(1)
-        .map(|a| quoted(&a.to_string_lossy()));
-    std::iter::once("lingo-pipe".to_string())
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
 }

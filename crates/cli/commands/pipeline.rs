@@ -2,8 +2,8 @@
 
 use lingo_workflow::{Error, Pipeline, Plan, Request, graph as graphs};
 
-use super::run::request;
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
+use crate::commands::run::request;
 use crate::output::{print, print_json, say};
 use crate::tables;
 

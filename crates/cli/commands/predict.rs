@@ -19,8 +19,8 @@ use lingo_workflow::lock::Lock;
 use lingo_workflow::{Error, Kind, Observer as _};
 use rayon::prelude::*;
 
-use super::device;
 use crate::arguments::Predict;
+use crate::device::device;
 use crate::output::{Input, TABLES, check_out, no_fasta, to_path_or_stdout};
 use crate::terminal::Terminal;
 

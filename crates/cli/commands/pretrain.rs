@@ -5,9 +5,10 @@ use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_workflow::{Error, Kind, Observer as _, settings};
 
-use super::{device, stop_on_signals};
 use crate::arguments::Pretrain;
+use crate::device::device;
 use crate::output::print_json;
+use crate::signals::stop_on_signals;
 use crate::terminal::Terminal;
 
 /// `pretrain`.

@@ -6,10 +6,12 @@ use lingo_artifact::run_folder::RunFolder;
 use lingo_workflow::run::Settings;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, lock, report as reports};
 
-use super::{device, quoted, stop_on_signals, typed};
 use crate::arguments::{Run, Selection, VerifyArguments};
+use crate::device::device;
 use crate::output::{print, print_json, say};
+use crate::signals::stop_on_signals;
 use crate::terminal::Terminal;
+use crate::typed::{quoted, typed};
 use crate::{demo, tables};
 
 /// What part of a pipeline a command line asks for.

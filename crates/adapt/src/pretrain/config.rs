@@ -6,8 +6,8 @@ use lingo_artifact::bounded::{NonNegative, Positive, Probability, Rate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::vocabulary::{KmerLength, PretrainKmer, PretrainScheme};
-use crate::Error;
+use crate::error::Error;
+use crate::pretrain::vocabulary::{KmerLength, PretrainKmer, PretrainScheme};
 
 /// A small BERT, and how it is trained from nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

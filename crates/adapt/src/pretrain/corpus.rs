@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource;
 
-use super::markov::ORDER;
-use crate::Error;
+use crate::error::Error;
+
+/// Bases of context.
+pub(super) const ORDER: usize = 3;
 
 /// A stretch of one sequence, in bases.
 pub(super) struct Part {

@@ -1,10 +1,7 @@
 //! An order-3 Markov model of bases: what three bases of context tell.
 
-use super::corpus::Corpus;
-use crate::Error;
-
-/// Bases of context.
-pub(super) const ORDER: usize = 3;
+use crate::error::Error;
+use crate::pretrain::corpus::{Corpus, ORDER};
 
 /// For each context, the -ln p of each base.
 pub(super) struct Markov {

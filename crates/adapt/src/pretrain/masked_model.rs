@@ -4,11 +4,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use lingo_artifact::Label;
 use lingo_lm::{Adaptation, MlmHead, Model, ModelConfig};
 
-use super::masking::Masked;
-use crate::Error;
 use crate::batching::pad;
-use crate::loss::summed_loss;
-use crate::store::{ParameterStore, add, download};
+use crate::error::Error;
+use crate::network::store::{ParameterStore, add, download};
+use crate::pretrain::masking::Masked;
+use crate::train::loss::summed_loss;
 
 /// The model, its head, and the values of both on the host.
 pub(super) struct MaskedModel {

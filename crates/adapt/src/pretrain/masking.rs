@@ -2,7 +2,7 @@
 
 use lingo_artifact::random::Stream;
 
-use super::vocabulary::{CLS, MASK, Row, SEP, Vocabulary};
+use crate::pretrain::vocabulary::{CLS, MASK, Row, SEP, Vocabulary};
 
 /// The rule, for one vocabulary.
 pub(super) struct Masking<'a> {

@@ -5,7 +5,7 @@ use lingo_artifact::progress::Silent;
 use lingo_lm::{MlmHead, Model};
 use serde_json::Value;
 
-use super::*;
+use crate::pretrain::*;
 
 /// Sequences in memory.
 struct Memory {

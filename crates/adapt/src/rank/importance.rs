@@ -1,7 +1,7 @@
 //! How much each triplet matters: AdaLoRA's smoothed sensitivity times its uncertainty
 //! (Zhang et al. 2023, equations 8 to 11), as PEFT computes it.
 
-use super::Triplets;
+use crate::rank::triplets::Triplets;
 
 /// The two moving averages for every value of the parameter vector.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,50 +3,15 @@
 //! - [`schedule`]: how many may live at a step
 //! - `importance`: how much each triplet matters
 //! - [`allocator`]: who lives: AdaLoRA, and adaptive rank sampling in both variants
+//! - `triplets`: where they stand among the trained values
 //! - `orthogonality`: the penalty that keeps triplets apart
 
 pub mod allocator;
-mod importance;
+pub(crate) mod importance;
 pub(crate) mod orthogonality;
 pub mod schedule;
+pub(crate) mod triplets;
 
 pub use allocator::{Allocation, Allocator, Rule};
 pub use schedule::Schedule;
-
-/// Where the triplets of one adapted module stand in the flat parameter vector.
-///
-/// `down` is `[input, rank]`, `lambda` `[rank]`, `up` `[rank, output]`; triplet `i` is column `i`
-/// of `down` (a row of PEFT's `lora_A`), value `i` of `lambda` (`lora_E`) and row `i` of `up`
-/// (a column of `lora_B`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Triplets {
-    /// How many triplets.
-    pub rank: usize,
-    /// Width of the module's input.
-    pub input: usize,
-    /// Width of the module's output.
-    pub output: usize,
-    /// Where `down` begins.
-    pub down: usize,
-    /// Where `lambda` begins.
-    pub lambda: usize,
-    /// Where `up` begins.
-    pub up: usize,
-}
-
-impl Triplets {
-    /// The places of all values of triplet `i`: its lambda, its column of `down`, its row of `up`.
-    pub(crate) fn places(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
-        let Self {
-            rank,
-            input,
-            output,
-            down,
-            lambda,
-            up,
-        } = *self;
-        std::iter::once(lambda + i)
-            .chain((0..input).map(move |j| down + j * rank + i))
-            .chain((0..output).map(move |k| up + i * output + k))
-    }
-}
+pub use triplets::Triplets;

@@ -1,7 +1,7 @@
 //! AdaLoRA's penalty: the mean over all singular-vector matrices of `||P P^T - I||_F`
 //! (Zhang et al. 2023, equation 4; the mean and the missing square are PEFT's).
 
-use super::Triplets;
+use crate::rank::triplets::Triplets;
 
 /// Adds the gradient of `weight x mean ||P P^T - I||_F` to `gradients` and returns the penalty.
 ///

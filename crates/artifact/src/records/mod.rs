@@ -3,4 +3,5 @@
 pub mod audit;
 pub mod left_out;
 pub mod train_log;
+pub mod training;
 pub mod vocabulary;

@@ -28,6 +28,7 @@ pub fn frame(pipeline: &str, cells: &[Cell]) -> Result<DataFrame> {
     let numbers = |name: &str, of: &dyn Fn(&Row) -> Option<f64>| {
         Column::new(name.into(), rows.iter().map(of).collect::<Vec<_>>())
     };
+    let of = |row: &Row| row.cell.training.clone();
     let seeds: Vec<u64> = rows.iter().map(|r| r.cell.seed).collect();
     let ns: Vec<u64> = rows.iter().map(|r| r.metrics.n()).collect();
     let mut columns = vec![
@@ -52,11 +53,11 @@ pub fn frame(pipeline: &str, cells: &[Cell]) -> Result<DataFrame> {
         counts("trainable_parameters", &|r| r.cell.trained()),
         counts("total_parameters", &|r| r.cell.total()),
         numbers("trainable_share", &|r| r.cell.share()),
-        numbers("seconds", &|r| r.cell.training.seconds),
-        counts("steps", &|r| r.cell.training.steps),
-        counts("best_step", &|r| r.cell.training.best_step),
+        numbers("seconds", &|r| of(r).map(|t| t.seconds)),
+        counts("steps", &|r| of(r).map(|t| t.steps)),
+        counts("best_step", &|r| of(r).map(|t| t.best_step)),
         texts("device", &|r| {
-            r.cell.training.device.clone().unwrap_or_default()
+            of(r).map_or(String::new(), |t| t.device.clone())
         }),
     ]);
     Ok(DataFrame::new_infer_height(columns)?)

@@ -7,6 +7,7 @@ pub(crate) mod negatives;
 pub mod sources;
 pub(crate) mod split;
 
+pub use check::class_of;
 pub use ingest_config::{
     DEFAULT_MAX_UNCOMPRESSED_BYTES, IngestConfig, LabelKindPlan, input_files, missing_files,
 };

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
-use super::*;
+use crate::rank::allocator::*;
 use crate::rank::orthogonality;
 
 const FIXTURE: &[u8] = include_bytes!("../../../tests/fixtures/adalora.safetensors");

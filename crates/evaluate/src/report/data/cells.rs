@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::train_log::{self, TrainEvent};
-use serde::Deserialize;
+use lingo_artifact::training::Training;
 
 use crate::cell::CellMetrics;
 use crate::error::Result;
@@ -24,31 +24,9 @@ pub struct Cell {
     /// Its training log; empty when there is none.
     pub log: Vec<TrainEvent>,
     /// How its training went.
-    pub training: Training,
+    pub training: Option<Training>,
     /// Live triplets by (layer, module) of the exported adapter; empty without rank adaptation.
     pub rank_pattern: Vec<((u64, String), f64)>,
-}
-
-/// `training.json`, as far as the report needs it; whatever is absent is not shown.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Training {
-    /// Parameters that are trained at the end.
-    pub trainable_parameters: Option<u64>,
-    /// Parameters that were trained at the initial rank: what the share is counted on.
-    pub trained_initially: Option<u64>,
-    /// Parameters in all.
-    pub total_parameters: Option<u64>,
-    /// Optimizer steps.
-    pub steps: Option<u64>,
-    /// The step whose weights were kept.
-    pub best_step: Option<u64>,
-    /// Wall seconds.
-    pub seconds: Option<f64>,
-    /// Where it ran.
-    pub device: Option<String>,
-    /// The most memory it held.
-    pub peak_memory_bytes: Option<u64>,
 }
 
 impl Cell {
@@ -68,7 +46,7 @@ impl Cell {
             seed,
             metrics,
             log,
-            training: read_if_there(&folder.training())?.unwrap_or_default(),
+            training: read_if_there(&folder.training())?,
             rank_pattern: rank_pattern::read(&folder.adapter()),
         })
     }
@@ -76,16 +54,14 @@ impl Cell {
     /// Parameters trained, counted at the initial rank.
     pub fn trained(&self) -> Option<u64> {
         let of_metrics = self.metrics.as_ref().and_then(|m| m.trainable_parameters);
-        self.training
-            .trained_initially
-            .or(of_metrics)
-            .or(self.training.trainable_parameters)
+        let of_training = self.training.as_ref().map(|t| t.trained_initially);
+        of_training.or(of_metrics)
     }
 
     /// Parameters in all.
     pub fn total(&self) -> Option<u64> {
         let of_metrics = self.metrics.as_ref().and_then(|m| m.total_parameters);
-        of_metrics.or(self.training.total_parameters)
+        of_metrics.or(self.training.as_ref().map(|t| t.total_parameters))
     }
 
     /// Trained parameters as a share of all, 0 to 1.

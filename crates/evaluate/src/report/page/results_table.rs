@@ -134,7 +134,7 @@ fn method_row(
     }
     let trained = summary.over_seeds(|c| c.trained().map(|n| n as f64));
     let share = summary.over_seeds(Cell::share);
-    let seconds = summary.over_seeds(|c| c.training.seconds);
+    let seconds = summary.over_seeds(|c| c.training.as_ref().map(|t| t.seconds));
     let _ = write!(
         out,
         "<td class=\"n\">{}{}</td><td class=\"n\">{}</td></tr>",

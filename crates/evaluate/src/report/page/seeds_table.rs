@@ -31,7 +31,10 @@ pub fn table(task: &TaskResults) -> String {
                 )),
                 plain(metrics.dev.get(task.metric), 3),
                 kept_of(cell),
-                cell.training.seconds.map_or(NONE.to_string(), duration),
+                cell.training
+                    .as_ref()
+                    .map(|t| t.seconds)
+                    .map_or(NONE.to_string(), duration),
                 confusion(&metrics.test)
             );
         }
@@ -49,10 +52,9 @@ pub fn table(task: &TaskResults) -> String {
 }
 
 fn kept_of(cell: &Cell) -> String {
-    match (cell.training.best_step, cell.training.steps) {
-        (Some(best), Some(steps)) => format!("{} of {}", count(best), count(steps)),
-        (None, Some(steps)) => count(steps),
-        _ => NONE.to_string(),
+    match &cell.training {
+        Some(t) => format!("{} of {}", count(t.best_step), count(t.steps)),
+        None => NONE.to_string(),
     }
 }
 

@@ -1,0 +1,79 @@
+//! What is wrong with a cell, found before anything is loaded.
+
+use lingo_artifact::tokens::TokenRow;
+use lingo_lm::ModelConfig;
+
+use crate::cell::request::AdaptRequest;
+use crate::error::Error;
+use crate::network::new_rows;
+use crate::plan::steps::{Lengths, StepPlan, plan};
+use crate::settings::train_config::SelectBy;
+
+/// Finds what is wrong before anything is loaded.
+pub(super) fn check(
+    request: &AdaptRequest,
+    train: &[&TokenRow],
+    dev: &[&TokenRow],
+) -> Result<StepPlan, Error> {
+    let metadata = &request.tokens.metadata;
+    if let Some(new) = &metadata.encoding.new_rows {
+        new_rows::check(new)?;
+    }
+    if let Some(row) = request.tokens.rows.iter().find(|r| r.input_ids.is_empty()) {
+        return Err(Error::Data(format!("the row `{}` has no tokens", row.id)));
+    }
+    if let Some(row) = request
+        .tokens
+        .rows
+        .iter()
+        .find(|r| !metadata.labels.admits(&r.label))
+    {
+        return Err(Error::Data(format!(
+            "the row `{}` has the label {:?}, which does not fit {:?}",
+            row.id, row.label, metadata.labels
+        )));
+    }
+    check_tokens(request)?;
+    if dev.is_empty() && request.train.select_by != SelectBy::Last {
+        return Err(Error::Data(
+            "there are no dev examples to select on; give a dev split, or set `select_by: last`"
+                .into(),
+        ));
+    }
+    let mut lengths = Lengths::new();
+    for row in train {
+        *lengths.entry(row.input_ids.len() as u32).or_default() += 1;
+    }
+    plan(
+        request.model,
+        request.method,
+        request.train,
+        &metadata.labels,
+        metadata.encoding.new_rows.as_ref(),
+        &lengths,
+    )
+}
+
+/// Whether the model has a position and a row for every token: training would come upon one that
+/// it lacks late, after hours perhaps.
+fn check_tokens(request: &AdaptRequest) -> Result<(), Error> {
+    let config = ModelConfig::read(request.model)?;
+    let new = request.tokens.metadata.encoding.new_rows.as_ref();
+    let rows = config.vocab_size + new.map_or(0, |n| n.composition.len());
+    for row in &request.tokens.rows {
+        let length = row.input_ids.len();
+        if length > config.max_positions {
+            return Err(Error::Data(format!(
+                "the row `{}` has {length} tokens, but the model has {} positions",
+                row.id, config.max_positions
+            )));
+        }
+        if let Some(id) = row.input_ids.iter().find(|&&id| id as usize >= rows) {
+            return Err(Error::Data(format!(
+                "the row `{}` has the token {id}, but the embedding has {rows} rows",
+                row.id
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! `lingo.json` of a finished cell.
+
+use lingo_artifact::digest::Digest;
+use lingo_artifact::training::Training;
+use lingo_lm::Family;
+
+use crate::cell::request::AdaptRequest;
+use crate::folder::adapter::{BaseModel, Description, SCHEMA};
+use crate::settings::train_config::{Pooling, PrecisionChoice};
+
+/// What PEFT's files do not say of the cell's adapter.
+pub(super) fn describe(
+    request: &AdaptRequest,
+    family: Family,
+    sha256: Digest,
+    pooling: Pooling,
+    precision: PrecisionChoice,
+    outcome: &Training,
+) -> Description {
+    // The name as it was given (a link may point anywhere); `.` and `..` have none of their own.
+    let folder = match request.model.file_name() {
+        Some(_) => request.model.to_owned(),
+        None => std::fs::canonicalize(request.model).unwrap_or_default(),
+    };
+    let name = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Description {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").into(),
+        encoding: request.tokens.metadata.encoding.clone(),
+        labels: request.tokens.metadata.labels.clone(),
+        pooling,
+        method: request.method.clone(),
+        base_model: BaseModel {
+            name,
+            family: family.name().into(),
+            sha256,
+        },
+        precision: precision,
+        trainable_parameters: outcome.trainable_parameters,
+        trained_initially: outcome.trained_initially,
+        total_parameters: outcome.total_parameters,
+    }
+}

@@ -1,0 +1,38 @@
+//! What one cell is made from.
+
+use std::path::Path;
+
+use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::tokens::Tokens;
+use lingo_lm::DeviceChoice;
+
+use crate::cell::models::Models;
+use crate::settings::method::Method;
+use crate::settings::train_config::TrainConfig;
+
+/// What one cell is made from.
+pub struct AdaptRequest<'a> {
+    /// The model folder.
+    pub model: &'a Path,
+    /// The encoded examples of all splits.
+    pub tokens: &'a Tokens,
+    /// What is trained.
+    pub method: &'a Method,
+    /// How.
+    pub train: &'a TrainConfig,
+    /// Seeds initial values, shuffling, dropout and rank sampling.
+    pub seed: u64,
+    /// Where.
+    pub device: DeviceChoice,
+    /// The folder of the cell.
+    pub out: &'a Path,
+    /// A folder where the states of frozen blocks may be kept, for this cell and others that
+    /// share its tokens; [`Models::remove_states`] clears it away. `None`: they are not kept.
+    pub states: Option<&'a Path>,
+    /// Models that other cells of this process may have loaded.
+    pub models: &'a Models,
+    /// Who hears how far it is.
+    pub progress: &'a dyn Progress,
+    /// Set when training must stop.
+    pub stop: &'a StopFlag,
+}

@@ -1,0 +1,345 @@
+//! `adapter/`: what HF PEFT writes (`adapter_config.json`, `adapter_model.safetensors`), and `lingo.json`.
+
+use std::path::Path;
+
+use lingo_artifact::digest::Digest;
+use lingo_artifact::vocabulary::Encoding;
+use lingo_artifact::{LabelKind, atomic};
+use lingo_lm::Family;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::folder::trained::{Trained, TrainedDelta, TrainedHead};
+use crate::plan::steps::{StepPlan, head_has_bias};
+use crate::plan::targets::default_targets;
+use crate::settings::method::LowRankSettings;
+use crate::settings::method::Method;
+use crate::settings::train_config::{Pooling, PrecisionChoice};
+use crate::tensor_file::{TensorFile, transposed};
+
+const CONFIG: &str = "adapter_config.json";
+const WEIGHTS: &str = "adapter_model.safetensors";
+const DESCRIPTION: &str = "lingo.json";
+/// The version of `lingo.json`.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// `lingo.json`: what PEFT's files do not say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// 1.
+    pub schema: u32,
+    /// The version of this program.
+    pub version: String,
+    /// How sequences became token ids.
+    pub encoding: Encoding,
+    /// What the labels are.
+    pub labels: LabelKind,
+    /// What the head reads.
+    pub pooling: Pooling,
+    /// The method and its settings.
+    pub method: Method,
+    /// The model that was adapted.
+    pub base_model: BaseModel,
+    /// How its frozen weights were held in training; prediction does the same.
+    #[serde(default)]
+    pub precision: PrecisionChoice,
+    /// Parameters of the adapter as it is left.
+    pub trainable_parameters: u64,
+    /// Parameters trained at the initial rank.
+    pub trained_initially: u64,
+    /// All parameters, with those trained initially.
+    pub total_parameters: u64,
+}
+
+/// Which model an adapter belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaseModel {
+    /// The folder's name.
+    pub name: String,
+    /// `bert` or `opt`.
+    pub family: String,
+    /// sha256 of its weights (of a list of sha256 where there are several files).
+    pub sha256: Digest,
+}
+
+impl Description {
+    /// Reads `lingo.json` of an adapter folder.
+    ///
+    /// # Errors
+    /// A missing or broken file; a schema that this program does not know.
+    pub fn read(adapter: &Path) -> Result<Self, Error> {
+        let path = adapter.join(DESCRIPTION);
+        let description: Self = atomic::read_json(&path)?;
+        if description.schema != SCHEMA {
+            return Err(Error::Adapter {
+                path,
+                problem: format!(
+                    "schema {} is not the one this version reads ({SCHEMA})",
+                    description.schema
+                ),
+            });
+        }
+        Ok(description)
+    }
+
+    fn is_opt(&self) -> bool {
+        self.base_model.family == Family::Opt.name()
+    }
+
+    /// Where the bare model stands in `transformers`' classifier, and the classifier's name.
+    fn places(&self) -> (&'static str, &'static str) {
+        if self.is_opt() {
+            ("model", "score")
+        } else {
+            ("bert", "classifier")
+        }
+    }
+
+    /// Whether `transformers` has a classifier with this head.
+    fn is_known_to_transformers(&self) -> bool {
+        self.pooling
+            == if self.is_opt() {
+                Pooling::Last
+            } else {
+                Pooling::Pooler
+            }
+    }
+}
+
+/// Writes the folder, all of it or nothing.
+pub(crate) fn write_adapter(
+    folder: &Path,
+    trained: &Trained,
+    description: &Description,
+    plan: &StepPlan,
+) -> Result<(), Error> {
+    atomic::write_folder(folder, |inside| {
+        weights(trained, description).write(&inside.join(WEIGHTS))?;
+        if let Some(settings) = description.method.low_rank() {
+            let config = peft_config(trained, description, &settings, plan);
+            atomic::write_json(&inside.join(CONFIG), &config)?;
+        }
+        Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
+    })
+}
+
+fn weights(trained: &Trained, description: &Description) -> TensorFile {
+    let (base, head) = description.places();
+    let mut file = TensorFile::for_peft();
+    for d in &trained.deltas {
+        let module = format!("base_model.model.{base}.{}", d.module);
+        let down = transposed(&d.down, d.input, d.rank);
+        let up = transposed(&d.up, d.rank, d.output);
+        match &d.lambda {
+            None => {
+                file.add(format!("{module}.lora_A.weight"), &[d.rank, d.input], down);
+                file.add(format!("{module}.lora_B.weight"), &[d.output, d.rank], up);
+            }
+            // PEFT keeps these three in ParameterDicts: no `.weight`.
+            Some(lambda) => {
+                file.add(format!("{module}.lora_A"), &[d.rank, d.input], down);
+                file.add(format!("{module}.lora_B"), &[d.output, d.rank], up);
+                file.add(format!("{module}.lora_E"), &[d.rank, 1], lambda.clone());
+            }
+        }
+    }
+    let h = &trained.head;
+    let weight = transposed(&h.weight, h.width, h.outputs);
+    file.add(
+        format!("base_model.model.{head}.weight"),
+        &[h.outputs, h.width],
+        weight,
+    );
+    if let Some(bias) = &h.bias {
+        file.add(
+            format!("base_model.model.{head}.bias"),
+            &[h.outputs],
+            bias.clone(),
+        );
+    }
+    file
+}
+
+/// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there.
+fn peft_config(
+    trained: &Trained,
+    description: &Description,
+    settings: &LowRankSettings,
+    plan: &StepPlan,
+) -> Value {
+    let steps = plan.steps;
+    let (base, head) = description.places();
+    let family = if description.is_opt() {
+        Family::Opt
+    } else {
+        Family::Bert
+    };
+    let targets: Vec<String> = match (settings.targets, settings.layers) {
+        // A choice of layers is written out, module by module.
+        (_, Some(_)) => trained
+            .deltas
+            .iter()
+            .map(|d| format!("{base}.{}", d.module))
+            .collect(),
+        (Some(targets), None) => targets.to_vec(),
+        (None, None) => default_targets(family)
+            .iter()
+            .map(|t| (*t).to_owned())
+            .collect(),
+    };
+    let mut config = json!({
+        "base_model_name_or_path": description.base_model.name,
+        "bias": "none",
+        "fan_in_fan_out": false,
+        "inference_mode": true,
+        "init_lora_weights": true,
+        "lora_alpha": settings.alpha,
+        "lora_dropout": settings.dropout,
+        "modules_to_save": [head],
+        "peft_type": "LORA",
+        "r": settings.rank,
+        "rank_pattern": {},
+        "target_modules": targets,
+        "task_type": if description.is_known_to_transformers() { json!("SEQ_CLS") } else { Value::Null },
+    });
+    if let Some(adaptation) = &settings.rank_adaptation {
+        let pattern: serde_json::Map<String, Value> = trained
+            .deltas
+            .iter()
+            .map(|d| (format!("{base}.{}.lora_E", d.module), json!(d.live)))
+            .collect();
+        config["peft_type"] = json!("ADALORA");
+        config["init_r"] = json!(settings.rank);
+        config["target_r"] = json!(adaptation.target_rank);
+        config["beta1"] = json!(adaptation.betas[0]);
+        config["beta2"] = json!(adaptation.betas[1]);
+        config["orth_reg_weight"] = json!(adaptation.orthogonality);
+        config["total_step"] = json!(steps);
+        config["tinit"] = json!(adaptation.warmup_steps.map_or(steps / 10, u64::from));
+        config["tfinal"] = json!(adaptation.final_steps.map_or(steps * 3 / 10, u64::from));
+        config["deltaT"] = json!(plan.allocation_steps.map_or(1, |(_, _, every)| every));
+        config["rank_pattern"] = Value::Object(pattern);
+        // PEFT ignores `r` here, and warns unless it is its default.
+        config["r"] = json!(8);
+    }
+    config
+}
+
+/// Reads an adapter folder back.
+pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Error> {
+    let description = Description::read(folder)?;
+    let path = folder.join(WEIGHTS);
+    let mut file = TensorFile::read(&path, "format")?;
+    let fail = |problem: String| Error::Adapter {
+        path: path.clone(),
+        problem,
+    };
+    let (base, head) = description.places();
+    let prefix = format!("base_model.model.{base}.");
+    let modules: Vec<String> = file
+        .tensors
+        .keys()
+        .filter_map(|name| {
+            name.strip_prefix(&prefix)?
+                .split_once(".lora_A")
+                .map(|(m, _)| m.to_owned())
+        })
+        .collect();
+    let mut deltas = Vec::new();
+    if let Some(settings) = description.method.low_rank() {
+        for module in modules {
+            let delta = read_delta(&mut file, &prefix, module, &settings).map_err(fail)?;
+            deltas.push(delta);
+        }
+        if deltas.is_empty() {
+            return Err(fail(format!("it holds no low-rank delta under `{prefix}`")));
+        }
+    }
+    let (shape, weight) = file
+        .take(&format!("base_model.model.{head}.weight"))
+        .map_err(fail)?;
+    let [outputs, width] = shape[..] else {
+        return Err(fail(format!("the head has shape {shape:?}")));
+    };
+    if outputs != description.labels.outputs() {
+        return Err(fail(format!(
+            "the head has {outputs} outputs, lingo.json names {} classes",
+            description.labels.outputs()
+        )));
+    }
+    let family = if description.is_opt() {
+        Family::Opt
+    } else {
+        Family::Bert
+    };
+    let bias = if head_has_bias(family, description.pooling) {
+        Some(
+            file.take(&format!("base_model.model.{head}.bias"))
+                .map_err(fail)?
+                .1,
+        )
+    } else {
+        None
+    };
+    if let Some(name) = file.tensors.keys().next() {
+        return Err(fail(format!("the tensor `{name}` belongs to no delta")));
+    }
+    let trained = Trained {
+        deltas,
+        head: TrainedHead {
+            pooling: description.pooling,
+            width,
+            outputs,
+            weight: transposed(&weight, outputs, width),
+            bias,
+        },
+        rows: None,
+        of_model: Vec::new(),
+    };
+    Ok((description, trained))
+}
+
+fn read_delta(
+    file: &mut TensorFile,
+    prefix: &str,
+    module: String,
+    settings: &LowRankSettings,
+) -> Result<TrainedDelta, String> {
+    let triplets = settings.rank_adaptation.is_some();
+    let name = |part: &str| {
+        let end = if triplets { "" } else { ".weight" };
+        format!("{prefix}{module}.{part}{end}")
+    };
+    let (a_shape, a) = file.take(&name("lora_A"))?;
+    let (b_shape, b) = file.take(&name("lora_B"))?;
+    let lambda = if triplets {
+        Some(file.take(&name("lora_E"))?.1)
+    } else {
+        None
+    };
+    let ([rank, input], [output, b_rank]) = (&a_shape[..], &b_shape[..]) else {
+        return Err(format!("`{module}` has shapes {a_shape:?} and {b_shape:?}"));
+    };
+    if rank != b_rank || lambda.as_ref().is_some_and(|l| l.len() != *rank) {
+        return Err(format!(
+            "`{module}`: lora_A, lora_B and lora_E differ in rank"
+        ));
+    }
+    let initial = settings.rank as f64;
+    Ok(TrainedDelta {
+        input: *input,
+        output: *output,
+        rank: *rank,
+        down: transposed(&a, *rank, *input),
+        lambda,
+        up: transposed(&b, *output, *rank),
+        scale: if triplets {
+            settings.alpha / (initial + 1e-5)
+        } else {
+            settings.alpha / initial
+        },
+        live: vec![true; *rank],
+        module,
+    })
+}

@@ -1,0 +1,296 @@
+//! What training leaves: deltas without their pruned triplets, new rows, a head.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::{Tensor, TensorData};
+use lingo_artifact::progress::Progress;
+use lingo_lm::{Adaptation, LowRank, Model};
+
+use crate::batching::{evaluation_batches, pad};
+use crate::error::Error;
+use crate::network::adapted::{Network, pool};
+use crate::network::new_rows;
+use crate::network::store::{ParameterStore, download};
+use crate::settings::train_config::Pooling;
+use crate::train::states::FrozenStates;
+
+/// A trained adapter, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Trained {
+    pub deltas: Vec<TrainedDelta>,
+    pub head: TrainedHead,
+    /// New embedding rows, `[new, embedding width]`.
+    pub rows: Option<Vec<f32>>,
+    /// The model's own tensors that were trained (`full`), in the model's layout.
+    pub of_model: Vec<(String, Vec<f32>)>,
+}
+
+/// One low-rank delta.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedDelta {
+    /// The module's name in the bare model.
+    pub module: String,
+    pub input: usize,
+    pub output: usize,
+    /// The rank that is left.
+    pub rank: usize,
+    /// `[input, rank]`.
+    pub down: Vec<f32>,
+    /// `[rank]`.
+    pub lambda: Option<Vec<f32>>,
+    /// `[rank, output]`.
+    pub up: Vec<f32>,
+    pub scale: f64,
+    /// Which of the initial triplets are left.
+    pub live: Vec<bool>,
+}
+
+impl TrainedDelta {
+    /// `up` with lambda and scale in it.
+    fn scaled_up(&self) -> Vec<f32> {
+        let factor = |i: usize| self.lambda.as_ref().map_or(1.0, |l| l[i]) * self.scale as f32;
+        self.up
+            .chunks(self.output)
+            .enumerate()
+            .flat_map(|(i, row)| row.iter().map(move |v| v * factor(i)))
+            .collect()
+    }
+
+    /// Whether a model has the module, with its sizes.
+    fn site(&self, model: &Model) -> Result<usize, Error> {
+        let found = model.sites().iter().position(|s| {
+            s.name == self.module && (s.input, s.output) == (self.input, self.output)
+        });
+        found.ok_or_else(|| {
+            Error::Config(format!(
+                "the adapter changes `{}` [{} -> {}], which the model does not have: it was trained on another model",
+                self.module, self.input, self.output
+            ))
+        })
+    }
+}
+
+/// The linear layer behind the pooling.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedHead {
+    pub pooling: Pooling,
+    pub width: usize,
+    pub outputs: usize,
+    /// `[width, outputs]`.
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
+}
+
+impl Trained {
+    /// Takes a network's values out of its store; `live` says which triplets stay.
+    pub fn of(network: &Network, store: &ParameterStore, live: Option<&[bool]>) -> Self {
+        let mut first = 0;
+        let deltas = network
+            .deltas
+            .iter()
+            .map(|delta| {
+                let site = &network.model.sites()[delta.site];
+                let alive: Vec<bool> = match (delta.lambda, live) {
+                    (Some(_), Some(live)) => live[first..first + delta.rank].to_vec(),
+                    _ => vec![true; delta.rank],
+                };
+                first += delta.rank;
+                let kept: Vec<usize> = (0..delta.rank).filter(|&i| alive[i]).collect();
+                let (down, up) = (store.slice(delta.down), store.slice(delta.up));
+                TrainedDelta {
+                    module: site.name.clone(),
+                    input: site.input,
+                    output: site.output,
+                    rank: kept.len(),
+                    down: (0..site.input)
+                        .flat_map(|j| kept.iter().map(move |&i| down[j * delta.rank + i]))
+                        .collect(),
+                    lambda: delta
+                        .lambda
+                        .map(|entry| kept.iter().map(|&i| store.slice(entry)[i]).collect()),
+                    up: kept
+                        .iter()
+                        .flat_map(|&i| up[i * site.output..(i + 1) * site.output].iter().copied())
+                        .collect(),
+                    scale: delta.scale,
+                    live: alive,
+                }
+            })
+            .collect();
+        let head = &network.head;
+        let weight = store.slice(head.weight).to_vec();
+        Self {
+            deltas,
+            head: TrainedHead {
+                pooling: head.pooling,
+                width: weight.len() / head.outputs,
+                outputs: head.outputs,
+                weight,
+                bias: head.bias.map(|entry| store.slice(entry).to_vec()),
+            },
+            rows: network.rows.as_ref().map(|rows| {
+                let width = network.model.config().embedding_size();
+                new_rows::composed(store.slice(rows.entry), width, &rows.composition)
+            }),
+            of_model: network
+                .of_model
+                .iter()
+                .map(|(entry, name)| (name.clone(), store.slice(*entry).to_vec()))
+                .collect(),
+        }
+    }
+}
+
+impl Trained {
+    /// Values in deltas and head, `rows` of new embedding rows, and of the model's own tensors.
+    pub fn parameters(&self, rows: usize) -> u64 {
+        let deltas: usize = self
+            .deltas
+            .iter()
+            .map(|d| d.down.len() + d.lambda.as_ref().map_or(0, Vec::len) + d.up.len())
+            .sum();
+        let head = self.head.weight.len() + self.head.bias.as_ref().map_or(0, Vec::len);
+        let of_model: usize = self.of_model.iter().map(|(_, values)| values.len()).sum();
+        (deltas + head + rows + of_model) as u64
+    }
+}
+
+/// Adds the deltas to the weights of a model that is not packed yet, and takes them out of `trained`: a pass
+/// then costs what the bare model's does. Logits move by rounding, in bf16 by that of the merged weights.
+pub(crate) fn merge(model: &mut Model, trained: &mut Trained) -> Result<(), Error> {
+    for delta in trained.deltas.drain(..) {
+        delta.site(model)?;
+        let name = format!("{}.weight", delta.module);
+        let mut weight = model.tensor(&name)?;
+        let up = delta.scaled_up();
+        for (row, down) in weight
+            .chunks_exact_mut(delta.output)
+            .zip(delta.down.chunks(delta.rank.max(1)))
+        {
+            for (factor, up) in down.iter().zip(up.chunks_exact(delta.output)) {
+                row.iter_mut().zip(up).for_each(|(w, u)| *w += factor * u);
+            }
+        }
+        model.set_tensor(&name, weight)?;
+    }
+    Ok(())
+}
+
+/// A model with a trained adapter on it, for prediction.
+pub(crate) struct Inference {
+    model: Arc<Model>,
+    low_rank: Vec<Option<LowRank>>,
+    rows: Option<Tensor<2>>,
+    new_rows: usize,
+    weight: Tensor<2>,
+    bias: Option<Tensor<2>>,
+    pooling: Pooling,
+    outputs: usize,
+}
+
+impl Inference {
+    /// Puts an adapter on a model.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a module that the model does not have or that has another size.
+    pub fn new(mut model: Arc<Model>, trained: &Trained) -> Result<Self, Error> {
+        if let Some(own) = Arc::get_mut(&mut model) {
+            for (name, values) in &trained.of_model {
+                own.set_tensor(name, values.clone())?;
+            }
+        }
+        let device = model.parameters().device().clone();
+        let matrix = |values: Vec<f32>, shape: [usize; 2]| {
+            Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+        };
+        let mut low_rank = vec![None; model.sites().len()];
+        for delta in &trained.deltas {
+            let site = delta.site(&model)?;
+            if delta.rank == 0 {
+                continue;
+            }
+            low_rank[site] = Some(LowRank {
+                down: matrix(delta.down.clone(), [delta.input, delta.rank]),
+                up: matrix(delta.scaled_up(), [delta.rank, delta.output]),
+                dropout: 0.0,
+            });
+        }
+        let width = model.config().embedding_size();
+        let head = &trained.head;
+        if head.width != model.config().output_size() {
+            return Err(Error::Config(format!(
+                "the adapter's head reads {} values, the model puts out {}: it was trained on another model",
+                head.width,
+                model.config().output_size()
+            )));
+        }
+        let new_rows = trained.rows.as_ref().map_or(0, |rows| rows.len() / width);
+        Ok(Self {
+            low_rank,
+            rows: trained
+                .rows
+                .as_ref()
+                .map(|rows| matrix(rows.clone(), [new_rows, width])),
+            new_rows,
+            weight: matrix(head.weight.clone(), [head.width, head.outputs]),
+            bias: head
+                .bias
+                .as_ref()
+                .map(|bias| matrix(bias.clone(), [1, head.outputs])),
+            pooling: head.pooling,
+            outputs: head.outputs,
+            model,
+        })
+    }
+
+    /// Logits of each row, in their order. `states` are those of frozen blocks, if they are kept,
+    /// and the number there of the first row.
+    ///
+    /// # Errors
+    /// An id or a length that the model cannot take; the device failed.
+    pub fn logits(
+        &self,
+        rows: &[&[u32]],
+        pad_id: u32,
+        batch: usize,
+        states: Option<(&FrozenStates, usize)>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let lengths: Vec<usize> = rows.iter().map(|r| r.len()).collect();
+        let mut all = vec![Vec::new(); rows.len()];
+        let (begin, mut done, mut tokens) = (Instant::now(), 0, 0u64);
+        for indices in evaluation_batches(&lengths, batch) {
+            let batch = pad(indices.iter().map(|&i| rows[i]), pad_id);
+            batch.check(self.model.config(), self.new_rows)?;
+            let device = self.model.parameters().device();
+            let from = match states {
+                Some((states, first)) => {
+                    Some(states.of(indices.iter().map(|i| first + i), &batch, device)?)
+                }
+                None => None,
+            };
+            let adaptation = Adaptation {
+                low_rank: &self.low_rank,
+                extra_rows: self.rows.as_ref(),
+                from,
+                ..Adaptation::none()
+            };
+            let hidden = self.model.forward(&batch, adaptation);
+            let pooled = pool(hidden, self.pooling, &batch, device)?;
+            let mut logits = pooled.matmul(self.weight.clone());
+            if let Some(bias) = &self.bias {
+                logits = logits + bias.clone();
+            }
+            let values = download(logits)?;
+            for (&i, row) in indices.iter().zip(values.chunks(self.outputs)) {
+                all[i] = row.to_vec();
+            }
+            done += indices.len() as u64;
+            tokens += indices.iter().map(|&i| lengths[i] as u64).sum::<u64>();
+            let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
+            progress.advance(done, &format!("{speed:.0} tokens/s"));
+        }
+        Ok(all)
+    }
+}

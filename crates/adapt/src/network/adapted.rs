@@ -1,0 +1,478 @@
+//! A model with what is trained on it: low-rank deltas, new embedding rows, a head.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use lingo_artifact::random::Stream;
+use lingo_artifact::vocabulary::NewRows;
+use lingo_lm::{Adaptation, Batch, DropoutSource, Family, LowRank, Model};
+
+use crate::error::Error;
+use crate::network::new_rows;
+use crate::network::store::{Leaf, ParameterStore, PartialLeaf};
+use crate::plan::steps::{chosen_sites, head_has_bias};
+use crate::rank::triplets::Triplets;
+use crate::settings::method::LowRankSettings;
+use crate::settings::method::Method;
+use crate::settings::train_config::Pooling;
+
+/// What a network is built from, beside the model.
+pub(crate) struct NetworkPlan<'a> {
+    pub method: &'a Method,
+    pub pooling: Pooling,
+    pub outputs: usize,
+    pub new_rows: Option<&'a NewRows>,
+    pub base_dropout: bool,
+    pub recompute: bool,
+    pub seed: u64,
+}
+
+/// A model and the places of what is trained in a [`ParameterStore`].
+pub(crate) struct Network {
+    /// Shared with other cells, unless all of it is trained.
+    pub model: Arc<Model>,
+    pub deltas: Vec<Delta>,
+    pub head: Head,
+    pub rows: Option<Rows>,
+    /// Store entries that are the model's own tensors, by their names (`full`).
+    pub of_model: Vec<(usize, String)>,
+    base_dropout: bool,
+    recompute: bool,
+    device: Device,
+}
+
+/// One low-rank delta: `y += scale x dropout(x) down diag(lambda) up`.
+#[derive(Clone, Debug)]
+pub(crate) struct Delta {
+    /// Index into `Model::sites`.
+    pub site: usize,
+    pub rank: usize,
+    /// Store entries.
+    pub down: usize,
+    pub lambda: Option<usize>,
+    pub up: usize,
+    pub scale: f64,
+    pub dropout: f64,
+}
+
+/// The linear layer behind the pooling.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub pooling: Pooling,
+    pub outputs: usize,
+    /// Store entries: `[width, outputs]` and `[outputs]`.
+    pub weight: usize,
+    pub bias: Option<usize>,
+    /// Dropout before the layer, in training.
+    pub dropout: f64,
+}
+
+/// New embedding rows: sums of trained vectors.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// Store entry, `[trained, width]`.
+    pub entry: usize,
+    pub composition: Vec<Vec<u32>>,
+}
+
+/// A store's values on the device, for one graph.
+pub(crate) struct Uploaded {
+    leaves: Vec<Uploading>,
+}
+
+/// How one entry of a store comes to the device.
+enum Uploading {
+    Whole(Leaf),
+    /// The live triplets of a delta's tensor.
+    Live(PartialLeaf),
+    /// No triplet of the delta lives.
+    None,
+    /// The model has it.
+    OfModel,
+}
+
+impl Network {
+    /// Puts adapters, new rows and a head on a model; their initial values go into the store.
+    ///
+    /// Initial values: `lora` as PEFT has them (down uniform in +-1/sqrt(input), up zero);
+    /// AdaLoRA's as PEFT's (both N(0, 0.02), lambda zero); as-published-code lambda N(0, 0.02) too.
+    /// The head is N(0, initializer range) as in `transformers`.
+    pub fn build(model: Arc<Model>, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
+        let mut store = ParameterStore::default();
+        let family = model.config().family;
+        let mut deltas = Vec::new();
+        if let Some(settings) = plan.method.low_rank() {
+            for site in chosen_sites(model.sites(), family, &settings)? {
+                deltas.push(add_delta(&mut store, &model, site, &settings, plan.seed));
+            }
+        }
+        let rows = match plan.new_rows {
+            Some(new) => {
+                let values = new_rows::initial(&model, new, plan.seed)?;
+                let width = model.config().embedding_size();
+                Some(Rows {
+                    entry: store.add("new_rows", &[new.trained as usize, width], values),
+                    composition: new.composition.clone(),
+                })
+            }
+            None => None,
+        };
+        let head = add_head(&mut store, &model, plan);
+        let mut of_model = Vec::new();
+        if matches!(plan.method, Method::Full(_)) {
+            let names: Vec<String> = model
+                .tensors()
+                .into_iter()
+                .map(|(name, _)| name)
+                // A pooler that nothing reads has no gradient; decay alone must not change it.
+                .filter(|name| plan.pooling == Pooling::Pooler || !name.starts_with("pooler."))
+                .collect();
+            for name in names {
+                let values = model.tensor(&name)?;
+                let entry = store.add(name.clone(), &[values.len()], values);
+                of_model.push((entry, name));
+            }
+        }
+        let device = model.parameters().device().clone();
+        let network = Self {
+            model,
+            deltas,
+            head,
+            rows,
+            of_model,
+            base_dropout: plan.base_dropout,
+            recompute: plan.recompute,
+            device,
+        };
+        Ok((network, store))
+    }
+
+    /// Where the triplets stand in the store (rank adaptation only).
+    pub fn triplets(&self, store: &ParameterStore) -> Vec<Triplets> {
+        let begin = |entry: usize| store.entries[entry].range.start;
+        self.deltas
+            .iter()
+            .filter_map(|d| {
+                let site = &self.model.sites()[d.site];
+                Some(Triplets {
+                    rank: d.rank,
+                    input: site.input,
+                    output: site.output,
+                    down: begin(d.down),
+                    lambda: begin(d.lambda?),
+                    up: begin(d.up),
+                })
+            })
+            .collect()
+    }
+
+    /// Brings the store's values to the device; `tracked` ones gather gradients.
+    ///
+    /// `live` masks lambda, one for each triplet in the order of the deltas. A masked triplet adds
+    /// nothing and learns nothing, so it stays where it is, and its product is never computed.
+    pub fn upload(
+        &mut self,
+        store: &ParameterStore,
+        live: Option<&[bool]>,
+        tracked: bool,
+    ) -> Result<Uploaded, Error> {
+        if !self.of_model.is_empty() {
+            let Some(model) = Arc::get_mut(&mut self.model) else {
+                unreachable!("a model that is trained is nobody else's");
+            };
+            if tracked != model.parameters().any_trainable() {
+                if tracked {
+                    let names: Vec<&String> = self.of_model.iter().map(|(_, name)| name).collect();
+                    model.require_grad(&names)?;
+                } else {
+                    model.freeze();
+                }
+            }
+            for (entry, name) in &self.of_model {
+                model.set_tensor(name, store.slice(*entry).to_vec())?;
+            }
+        }
+        let first_of_model = self
+            .of_model
+            .first()
+            .map_or(store.entries.len(), |(e, _)| *e);
+        let mut leaves: Vec<Uploading> = (0..store.entries.len())
+            .map(|entry| match entry < first_of_model {
+                true => Uploading::Whole(store.leaf(entry, &self.device, tracked)),
+                false => Uploading::OfModel,
+            })
+            .collect();
+        let mut rest = live.unwrap_or_default();
+        for delta in self.deltas.iter().filter(|_| live.is_some()) {
+            let Some(lambda) = delta.lambda else { continue };
+            let (mine, behind) = rest.split_at(delta.rank);
+            rest = behind;
+            let which: Vec<usize> = (0..delta.rank).filter(|&i| mine[i]).collect();
+            if which.len() == delta.rank {
+                continue;
+            }
+            for (entry, along) in [(delta.down, 1), (lambda, 0), (delta.up, 0)] {
+                leaves[entry] = match which.as_slice() {
+                    [] => Uploading::None,
+                    which => {
+                        Uploading::Live(store.part(entry, along, which, &self.device, tracked))
+                    }
+                };
+            }
+        }
+        Ok(Uploaded { leaves })
+    }
+
+    /// How many blocks, counted from the first, put out the same in every pass: those below
+    /// everything that is trained, unless they drop out.
+    pub fn frozen_blocks(&self) -> usize {
+        let config = self.model.config();
+        let drops = config.hidden_dropout > 0.0 || config.attention_dropout > 0.0;
+        if self.rows.is_some() || !self.of_model.is_empty() || self.base_dropout && drops {
+            return 0;
+        }
+        // A site outside the blocks stands in the model's order too: OPT's `project_in` before
+        // them, its `project_out` and BERT's pooler behind them.
+        let before = |site: usize| {
+            let sites = &self.model.sites()[..=site];
+            match sites[site].layer {
+                Some(layer) => layer,
+                None => sites
+                    .iter()
+                    .rev()
+                    .find_map(|s| s.layer)
+                    .map_or(0, |l| l + 1),
+            }
+        };
+        let lowest = self.deltas.iter().map(|delta| before(delta.site)).min();
+        lowest.unwrap_or(config.layers)
+    }
+
+    /// Logits `[batch, outputs]`; `from` is where the pass begins ([`Adaptation::from`]).
+    pub fn logits(
+        &self,
+        uploaded: &Uploaded,
+        batch: &Batch,
+        from: Option<(usize, Tensor<2>)>,
+        mut dropout: Option<&mut dyn DropoutSource>,
+    ) -> Result<Tensor<2>, Error> {
+        let extra = self.rows.as_ref().map(|rows| {
+            new_rows::compose(uploaded.matrix(rows.entry), &rows.composition, &self.device)
+        });
+        batch.check(
+            self.model.config(),
+            self.rows.as_ref().map_or(0, |r| r.composition.len()),
+        )?;
+        let low_rank = self.low_rank(uploaded);
+        let adaptation = Adaptation {
+            low_rank: &low_rank,
+            extra_rows: extra.as_ref(),
+            dropout: match &mut dropout {
+                Some(source) => Some(&mut **source),
+                None => None,
+            },
+            base_dropout: self.base_dropout,
+            recompute: self.recompute,
+            from,
+        };
+        let hidden = self.model.forward(batch, adaptation);
+        let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;
+        if let Some(source) = dropout.filter(|_| self.base_dropout && self.head.dropout > 0.0) {
+            let shape = pooled.dims();
+            let mask = source.mask(shape[0] * shape[1], self.head.dropout);
+            pooled = pooled * Tensor::<2>::from_data(TensorData::new(mask, shape), &self.device);
+        }
+        let logits = pooled.matmul(uploaded.matrix(self.head.weight));
+        Ok(match self.head.bias {
+            Some(bias) => logits + uploaded.matrix(bias),
+            None => logits,
+        })
+    }
+
+    fn low_rank(&self, uploaded: &Uploaded) -> Vec<Option<LowRank>> {
+        let mut low_rank: Vec<Option<LowRank>> = vec![None; self.model.sites().len()];
+        for delta in &self.deltas {
+            let (Some(down), Some(up)) = (uploaded.get(delta.down), uploaded.get(delta.up)) else {
+                continue;
+            };
+            let up = match delta.lambda.and_then(|lambda| uploaded.get(lambda)) {
+                Some(lambda) => {
+                    let rank = up.dims()[0];
+                    up * (lambda * delta.scale).reshape([rank, 1])
+                }
+                None => up * delta.scale,
+            };
+            low_rank[delta.site] = Some(LowRank {
+                down,
+                up,
+                dropout: delta.dropout,
+            });
+        }
+        low_rank
+    }
+
+    /// Adds the gradients of one backward pass to `into`, a vector as long as the store.
+    pub fn gather(
+        &self,
+        store: &ParameterStore,
+        uploaded: &Uploaded,
+        mut gradients: Gradients,
+        into: &mut [f32],
+    ) -> Result<(), Error> {
+        for (entry, name) in &self.of_model {
+            if let Some(values) = self.model.gradient(name, &gradients)? {
+                crate::network::store::add(&mut into[store.entries[*entry].range.clone()], &values);
+            }
+        }
+        for (entry, leaf) in store.entries.iter().zip(&uploaded.leaves) {
+            let into = &mut into[entry.range.clone()];
+            match leaf {
+                Uploading::Whole(leaf) => {
+                    if let Some(values) = leaf.gradient(&mut gradients)? {
+                        crate::network::store::add(into, &values);
+                    }
+                }
+                Uploading::Live(part) => part.add_gradient(&mut gradients, into)?,
+                Uploading::None | Uploading::OfModel => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Uploaded {
+    /// An entry's values; those of the live triplets, of a delta's. `None` where none lives.
+    fn get(&self, entry: usize) -> Option<Tensor<2>> {
+        match &self.leaves[entry] {
+            Uploading::Whole(leaf) => Some(leaf.matrix()),
+            Uploading::Live(part) => Some(part.leaf.matrix()),
+            Uploading::None | Uploading::OfModel => None,
+        }
+    }
+
+    /// The values of new rows or of a head, which are always uploaded.
+    fn matrix(&self, entry: usize) -> Tensor<2> {
+        match self.get(entry) {
+            Some(matrix) => matrix,
+            None => unreachable!("entry {entry} is no matrix of its own"),
+        }
+    }
+}
+
+/// What the head reads, `[batch, width]`.
+pub(crate) fn pool(
+    hidden: lingo_lm::Hidden,
+    pooling: Pooling,
+    batch: &Batch,
+    device: &Device,
+) -> Result<Tensor<2>, Error> {
+    if pooling == Pooling::Pooler {
+        return hidden
+            .pooled
+            .ok_or_else(|| Error::Config("pooling: the model has no pooler".into()));
+    }
+    let [n, length, width] = hidden.states.dims();
+    if pooling == Pooling::Mean {
+        let mut weights = vec![0.0f32; n * length];
+        for (row, &real) in weights.chunks_mut(length).zip(&batch.lengths) {
+            row[..real as usize].fill(1.0 / real as f32);
+        }
+        let weights = Tensor::<3>::from_data(TensorData::new(weights, [n, 1, length]), device);
+        return Ok(weights.matmul(hidden.states).reshape([n, width]));
+    }
+    let place = |real: u32| {
+        if pooling == Pooling::Cls {
+            0
+        } else {
+            real as i32 - 1
+        }
+    };
+    let rows: Vec<i32> = batch
+        .lengths
+        .iter()
+        .enumerate()
+        .map(|(i, &real)| (i * length) as i32 + place(real))
+        .collect();
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [n]), device);
+    Ok(hidden.states.reshape([n * length, width]).select(0, rows))
+}
+
+fn add_delta(
+    store: &mut ParameterStore,
+    model: &Model,
+    site: usize,
+    settings: &LowRankSettings,
+    seed: u64,
+) -> Delta {
+    let place = &model.sites()[site];
+    let (rank, input, output) = (settings.rank, place.input, place.output);
+    // A stream for each module: what is adapted beside it moves nothing.
+    let mut stream = Stream::new(seed, &format!("initial values of {}", place.name));
+    let mut normal =
+        |n: usize| -> Vec<f32> { (0..n).map(|_| (stream.normal() * 0.02) as f32).collect() };
+    let name = |part: &str| format!("{}.{part}", place.name);
+    match &settings.rank_adaptation {
+        Some(adaptation) => {
+            let down = normal(input * rank);
+            let up = normal(rank * output);
+            let published = adaptation
+                .sampling
+                .is_some_and(|s| s.variant == crate::settings::method::Variant::AsPublishedCode);
+            let lambda = if published {
+                normal(rank)
+            } else {
+                vec![0.0; rank]
+            };
+            Delta {
+                site,
+                rank,
+                down: store.add(name("down"), &[input, rank], down),
+                lambda: Some(store.add(name("lambda"), &[rank], lambda)),
+                up: store.add(name("up"), &[rank, output], up),
+                // PEFT divides by ranknum + 1e-5, and ranknum stays the initial rank.
+                scale: settings.alpha / (rank as f64 + 1e-5),
+                dropout: settings.dropout,
+            }
+        }
+        None => {
+            let bound = 1.0 / (input as f64).sqrt();
+            let down = (0..input * rank)
+                .map(|_| ((2.0 * stream.uniform() - 1.0) * bound) as f32)
+                .collect();
+            Delta {
+                site,
+                rank,
+                down: store.add(name("down"), &[input, rank], down),
+                lambda: None,
+                up: store.add(name("up"), &[rank, output], vec![0.0; rank * output]),
+                scale: settings.alpha / rank as f64,
+                dropout: settings.dropout,
+            }
+        }
+    }
+}
+
+fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> Head {
+    let config = model.config();
+    let width = config.output_size();
+    let outputs = plan.outputs;
+    let mut stream = Stream::new(plan.seed, "initial values of the head");
+    let weight = (0..width * outputs)
+        .map(|_| (stream.normal() * config.initializer_range) as f32)
+        .collect();
+    Head {
+        pooling: plan.pooling,
+        outputs,
+        weight: store.add("head.weight", &[width, outputs], weight),
+        bias: head_has_bias(config.family, plan.pooling)
+            .then(|| store.add("head.bias", &[outputs], vec![0.0; outputs])),
+        // BertForSequenceClassification drops there, OPTForSequenceClassification does not.
+        dropout: match config.family {
+            Family::Bert => config.hidden_dropout,
+            Family::Opt => 0.0,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use std::path::Path;
+
+use lingo_lm::{DeviceChoice, Packing, Precision, open_device};
+
+use crate::network::adapted::*;
+use crate::settings::method::Adalora;
+
+const BERT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/fixtures/bert");
+
+/// Logits and the gradients of everything trained.
+fn pass(
+    network: &mut Network,
+    store: &ParameterStore,
+    live: Option<&[bool]>,
+) -> (Vec<f32>, Vec<f32>) {
+    let batch = Batch {
+        ids: vec![2, 5, 9, 3, 2, 7, 3, 0],
+        lengths: vec![4, 3],
+        batch: 2,
+        length: 4,
+    };
+    let uploaded = network.upload(store, live, true).unwrap();
+    let logits = network.logits(&uploaded, &batch, None, None).unwrap();
+    let found = (logits.clone() * logits.clone()).sum().backward();
+    let mut gradients = vec![0.0; store.len()];
+    network
+        .gather(store, &uploaded, found, &mut gradients)
+        .unwrap();
+    (crate::network::store::download(logits).unwrap(), gradients)
+}
+
+/// Masking a triplet gives what a lambda of zero gives, and no gradient.
+#[test]
+fn masked_triplets_add_nothing_and_learn_nothing() {
+    let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
+    for packed in [false, true] {
+        let mut model = Model::load(Path::new(BERT), &device).unwrap();
+        if packed {
+            let packing = Packing {
+                precision: Precision::F32,
+                gradients: true,
+            };
+            assert!(model.pack(packing).unwrap());
+        }
+        let adalora = r#"{"initial_rank": 3, "target_rank": 2, "dropout": 0}"#;
+        let (mut network, mut store) = Network::build(
+            model.into(),
+            &NetworkPlan {
+                method: &Method::Adalora(serde_json::from_str::<Adalora>(adalora).unwrap()),
+                pooling: Pooling::Pooler,
+                outputs: 3,
+                new_rows: None,
+                base_dropout: false,
+                recompute: false,
+                seed: 4,
+            },
+        )
+        .unwrap();
+        let mut stream = Stream::new(5, "values");
+        for value in &mut store.values {
+            *value = stream.normal() as f32;
+        }
+        let triplets = network.triplets(&store);
+        // One module with all its triplets, one with none, the others with every second.
+        let mut live: Vec<bool> = (0..3 * triplets.len()).map(|i| i % 2 == 0).collect();
+        live[..3].fill(true);
+        live[3..6].fill(false);
+        let (logits, gradients) = pass(&mut network, &store, Some(&live));
+
+        let mut zeroed = store.clone();
+        let mut masked = vec![false; store.len()];
+        for (i, _) in live.iter().enumerate().filter(|(_, live)| !**live) {
+            let module = &triplets[i / 3];
+            zeroed.values[module.lambda + i % 3] = 0.0;
+            module.places(i % 3).for_each(|place| masked[place] = true);
+        }
+        let (expected, slopes) = pass(&mut network, &zeroed, None);
+        let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+        for (a, b) in logits.iter().zip(&expected) {
+            assert!(near(*a, *b), "packed {packed}: logits {a} {b}");
+        }
+        for (place, (a, b)) in gradients.iter().zip(&slopes).enumerate() {
+            let b = if masked[place] { 0.0 } else { *b };
+            assert!(near(*a, b), "packed {packed}, {place}: {a} {b}");
+        }
+        let all = vec![true; live.len()];
+        assert_eq!(
+            pass(&mut network, &store, Some(&all)),
+            pass(&mut network, &store, None)
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! A model with deltas, new embedding rows and a head; what is trained on it, on the host.
+
+pub(crate) mod adapted;
+pub(crate) mod new_rows;
+pub(crate) mod store;

@@ -1,0 +1,5 @@
+//! Steps, parameters and targets of a cell, before it starts.
+
+pub(crate) mod model_shape;
+pub(crate) mod steps;
+pub(crate) mod targets;

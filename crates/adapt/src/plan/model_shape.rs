@@ -1,0 +1,136 @@
+//! What a model folder holds, read off the headers of its files: nothing is loaded.
+
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::digest::Digest;
+use lingo_lm::checkpoint::Checkpoint;
+use lingo_lm::is_unused;
+use lingo_lm::{ModelConfig, Site};
+
+use crate::error::Error;
+
+/// The shape of a model folder.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelShape {
+    pub config: ModelConfig,
+    /// The linear layers, in the order of their names.
+    pub sites: Vec<Site>,
+    /// Values in all tensors of the bare model.
+    pub parameters: u64,
+    pub has_pooler: bool,
+    pub pooler_parameters: u64,
+}
+
+impl ModelShape {
+    /// Reads `config.json` and the headers of the files that hold the weights.
+    ///
+    /// # Errors
+    /// As `lingo_lm::Model::load`, but for what stands in the tensors.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let config = ModelConfig::read(folder)?;
+        let checkpoint = Checkpoint::open(folder, config.family.prefix())?;
+        let mut shape = Self {
+            config,
+            sites: Vec::new(),
+            parameters: 0,
+            has_pooler: false,
+            pooler_parameters: 0,
+        };
+        for (name, dimensions) in checkpoint.shapes() {
+            if !is_unused(name) {
+                shape.add(name, dimensions);
+            }
+        }
+        Ok(shape)
+    }
+
+    fn add(&mut self, name: &str, dimensions: &[usize]) {
+        let values = dimensions.iter().product::<usize>() as u64;
+        self.parameters += values;
+        if name.starts_with("pooler.") {
+            self.has_pooler = true;
+            self.pooler_parameters += values;
+        }
+        let (Some(module), [output, input]) = (name.strip_suffix(".weight"), dimensions) else {
+            return;
+        };
+        if !module.contains("embed") {
+            self.sites.push(Site {
+                name: module.to_owned(),
+                input: *input,
+                output: *output,
+                layer: module.split('.').find_map(|part| part.parse().ok()),
+            });
+        }
+    }
+}
+
+/// The `.safetensors` files of a model folder, sorted.
+fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let whole = folder.join("model.safetensors");
+    if whole.is_file() {
+        return Ok(vec![whole]);
+    }
+    let read = |e| lingo_artifact::Error::io("read", folder)(e);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(read)? {
+        let path = entry
+            .map_err(|e| lingo_artifact::Error::io("read", folder)(e))?
+            .path();
+        if path.extension().is_some_and(|e| e == "safetensors") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(lingo_lm::Error::MissingFile {
+            folder: folder.to_owned(),
+            file: "model.safetensors",
+            hint: "",
+        }
+        .into());
+    }
+    Ok(files)
+}
+
+/// What identifies a model's weights: the sha256 of its file, or of the list of its files' sha256.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn model_digest(folder: &Path) -> Result<Digest, Error> {
+    let files = weight_files(folder)?;
+    if let [file] = files.as_slice() {
+        return Ok(Digest::of_file(file)?.0);
+    }
+    let mut list = String::new();
+    for file in &files {
+        let (digest, _) = Digest::of_file(file)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        list.push_str(&format!("{digest}  {name}\n"));
+    }
+    Ok(Digest::of_bytes(list.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lingo_lm::{DeviceChoice, Model, open_device};
+
+    use super::*;
+
+    #[test]
+    fn sites_and_counts_are_those_of_the_loaded_model() {
+        for name in ["bert", "opt", "opt_post_norm"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../lm/tests/fixtures")
+                .join(name);
+            let model = Model::load(&folder, &open_device(DeviceChoice::Cpu).unwrap()).unwrap();
+            let shape = ModelShape::read(&folder).unwrap();
+            assert_eq!(shape.parameters as usize, model.parameter_count(), "{name}");
+            let mut expected = model.sites().to_vec();
+            let mut found = shape.sites;
+            expected.sort_by(|a, b| a.name.cmp(&b.name));
+            found.sort_by(|a, b| a.name.cmp(&b.name));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! How training runs, whatever the method.
+
+use std::num::NonZeroU32;
+
+use lingo_artifact::bounded::{NonNegative, Positive};
+use lingo_lm::Precision;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training split.
+    pub epochs: NonZeroU32,
+    /// Sequences of a batch.
+    pub batch: NonZeroU32,
+    /// Tokens of a batch, instead of a number of sequences: short sequences come in larger batches.
+    pub batch_tokens: Option<NonZeroU32>,
+    /// Batches of an optimizer step.
+    pub accumulate: NonZeroU32,
+    /// Peak learning rate; a method may override it.
+    pub learning_rate: Positive,
+    /// AdamW's decoupled weight decay, on every trained value.
+    pub weight_decay: NonNegative,
+    /// Steps over which the learning rate rises from 0; default: 50, but at most a tenth of all steps.
+    pub warmup_steps: Option<u32>,
+    /// The norm that gradients are clipped to.
+    pub clip: Positive,
+    /// Steps between evaluations on dev; default: at the end of each epoch.
+    pub evaluate_every: Option<NonZeroU32>,
+    /// Which evaluation's parameters are kept.
+    pub select_by: SelectBy,
+    /// Evaluations without a better one after which training stops; default: never.
+    pub patience: Option<NonZeroU32>,
+    /// What the head reads; default: BERT's pooler where the model has one, else the mean; the last token for decoders.
+    pub pooling: Option<Pooling>,
+    /// Whether the model's own dropouts are on in training.
+    pub base_dropout: bool,
+    /// How the frozen weights are held and multiplied, on the CPU.
+    pub precision: PrecisionChoice,
+    /// Whether the backward pass computes the blocks' inner values again instead of keeping them:
+    /// less memory, more time, the same bits.
+    pub recompute: bool,
+    /// Whether the output of the blocks below the lowest adapter (with the method `head`: of all
+    /// blocks) is computed once and kept on disk for all epochs, seeds and methods, where nothing
+    /// there is trained or drops out (`base_dropout: false`). The result is the same in `f32` on
+    /// the CPU; in `bf16` what is kept is rounded to 16 bits, which changes the last digits, as it
+    /// may on another device, where a sum depends on the batch.
+    pub cache_states: bool,
+    /// The most that one such file may take, in MiB; where it would take more, the blocks are
+    /// computed in every pass.
+    pub cache_limit_mib: NonZeroU32,
+    /// Steps between lines of train.jsonl.
+    pub log_every: NonZeroU32,
+}
+
+/// How frozen weights are held and multiplied. Whatever is trained, summed or normalised is `f32`
+/// always; so is a method that trains all weights (`full`), and every other device than the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionChoice {
+    /// 32 bits.
+    F32,
+    /// 16 bits with the exponent of 32: faster on a processor with AVX512-BF16, and half the memory for the blocks' weights.
+    Bf16,
+    /// `f32`.
+    #[default]
+    Auto,
+}
+
+impl PrecisionChoice {
+    /// The precision that is meant.
+    pub fn resolve(self) -> Precision {
+        match self {
+            Self::F32 | Self::Auto => Precision::F32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
+
+    /// The word of the pipeline file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// What makes one evaluation on dev better than another. With rank adaptation, evaluations count
+/// only from the last allocation on, so that what is selected meets the budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectBy {
+    /// The highest Matthews correlation coefficient (the mean over labels, where there are several; for regression, the lowest loss).
+    #[default]
+    Mcc,
+    /// The lowest loss.
+    Loss,
+    /// The last one.
+    Last,
+}
+
+/// What the head reads of the model's last states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// BERT's pooler, tanh of a linear layer on the first token; frozen unless the method is `full`.
+    Pooler,
+    /// The first token.
+    Cls,
+    /// The mean over all tokens that are not padding.
+    Mean,
+    /// The last token that is not padding.
+    Last,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let positive = |x| Positive::try_from(x).unwrap_or_else(|_| unreachable!());
+        Self {
+            epochs: count(8),
+            batch: count(32),
+            batch_tokens: None,
+            accumulate: count(1),
+            learning_rate: positive(1e-3),
+            weight_decay: NonNegative::try_from(0.01).unwrap_or_else(|_| unreachable!()),
+            warmup_steps: None,
+            clip: positive(1.0),
+            evaluate_every: None,
+            select_by: SelectBy::Mcc,
+            patience: None,
+            pooling: None,
+            base_dropout: true,
+            precision: PrecisionChoice::Auto,
+            recompute: false,
+            cache_states: true,
+            cache_limit_mib: count(4096),
+            log_every: count(10),
+        }
+    }
+}

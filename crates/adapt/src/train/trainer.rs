@@ -1,0 +1,414 @@
+//! The training loop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::{Tensor, TensorData};
+use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::tokens::TokenRow;
+use lingo_artifact::train_log::TrainEvent;
+use lingo_lm::Batch;
+
+use crate::batching::{
+    EVALUATION_BATCH, epoch_batches, epoch_batches_by_tokens, evaluation_batches, pad,
+};
+use crate::error::Error;
+use crate::network::adapted::{Network, Uploaded};
+use crate::network::store::{ParameterStore, download};
+use crate::rank::allocator::{Allocation, Allocator};
+use crate::rank::orthogonality;
+use crate::settings::train_config::SelectBy;
+use crate::settings::train_config::TrainConfig;
+use crate::train::checkpoint;
+use crate::train::checkpoint::{Progressed, Vectors};
+use crate::train::dropout::Dropout;
+use crate::train::loss::{mean_loss, summed_loss};
+use crate::train::mcc::matthews_corrcoef;
+use crate::train::optimizer::{AdamW, LinearSchedule, clip};
+use crate::train::states::FrozenStates;
+use crate::train::train_log::TrainLog;
+
+/// Everything that training needs, and its state.
+pub(crate) struct Trainer<'a> {
+    pub network: Network,
+    pub store: ParameterStore,
+    pub allocator: Option<Allocator>,
+    /// The step of the last allocation: evaluations before it are not selected.
+    pub select_from: u64,
+    /// Weight of the orthogonality penalty.
+    pub orthogonality: f64,
+    pub config: &'a TrainConfig,
+    pub schedule: LinearSchedule,
+    pub steps_per_epoch: u64,
+    pub dropout: Dropout,
+    pub seed: u64,
+    pub train: Vec<&'a TokenRow>,
+    pub dev: Vec<&'a TokenRow>,
+    /// The states of frozen blocks, if they are kept: those of the training rows, then of dev.
+    pub states: Option<Arc<FrozenStates>>,
+    pub pad: u32,
+    pub log: TrainLog,
+    pub checkpoint: PathBuf,
+    pub progress: &'a dyn Progress,
+    pub stop: &'a StopFlag,
+    pub state: Progressed,
+    /// Values and live triplets of the best evaluation.
+    pub best: Option<(Vec<f32>, Vec<bool>)>,
+    /// The gradients of the last step, as the optimizer saw them.
+    pub last_gradients: Vec<f32>,
+}
+
+/// One evaluation on dev.
+struct Evaluation {
+    loss: f64,
+    mcc: Option<f64>,
+}
+
+impl Trainer<'_> {
+    /// Trains to the end, or until patience runs out.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] once the stop flag is raised and the checkpoint written;
+    /// [`Error::NotFinite`]; what the device, the log or the checkpoint say.
+    pub fn run(&mut self) -> Result<(), Error> {
+        let begin = Instant::now();
+        let seconds_before = self.state.seconds;
+        let lengths: Vec<usize> = self.train.iter().map(|r| r.input_ids.len()).collect();
+        let batch = self.config.batch.get() as usize;
+        let accumulate = self.config.accumulate.get() as usize;
+        let mut logged = (Instant::now(), self.state.tokens);
+        while self.state.step < self.schedule.total && !self.state.stopped {
+            let epoch = self.state.step / self.steps_per_epoch;
+            let batches = match self.config.batch_tokens {
+                None => epoch_batches(&lengths, batch, self.seed, epoch),
+                Some(budget) => {
+                    epoch_batches_by_tokens(&lengths, u64::from(budget.get()), self.seed, epoch)
+                }
+            };
+            let done_of_epoch = (self.state.step % self.steps_per_epoch) as usize;
+            for group in batches.chunks(accumulate).skip(done_of_epoch) {
+                let learning_rate = self.schedule.rate(self.state.step);
+                let loss = self.step(group, learning_rate)?;
+                self.state.loss_sum += loss;
+                self.state.loss_steps += 1;
+                self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
+                let allocation = self.allocate();
+                let step = self.state.step;
+                if step.is_multiple_of(u64::from(self.config.log_every.get()))
+                    || allocation.is_some()
+                {
+                    self.write_log(learning_rate, allocation, &mut logged)?;
+                }
+                if self.evaluates_at(step) {
+                    self.evaluate(learning_rate)?;
+                }
+                if self.state.stopped || self.stop.is_raised() {
+                    break;
+                }
+            }
+            self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
+            let finished = self.state.step >= self.schedule.total || self.state.stopped;
+            if !finished || self.stop.is_raised() {
+                self.save()?;
+            }
+            if self.stop.is_raised() && !finished {
+                return Err(self.interrupted());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops before a step; the error says that the run can be gone on with.
+    pub fn interrupt(&mut self) -> Error {
+        match self.save() {
+            Ok(()) => self.interrupted(),
+            Err(e) => e,
+        }
+    }
+
+    fn interrupted(&self) -> Error {
+        Error::Interrupted {
+            step: self.state.step,
+            checkpoint: self.checkpoint.clone(),
+        }
+    }
+
+    /// Where the passes over rows begin, if the states of frozen blocks are kept. `first` is the
+    /// number there of the split's first row.
+    fn begin_of(
+        &self,
+        first: usize,
+        indices: &[usize],
+        batch: &Batch,
+    ) -> Result<Option<(usize, Tensor<2>)>, Error> {
+        let device = self.network.model.parameters().device();
+        let of = |states: &Arc<FrozenStates>| {
+            states.of(indices.iter().map(|i| first + i), batch, device)
+        };
+        self.states.as_ref().map(of).transpose()
+    }
+
+    /// One optimizer step over `group`, batches of row indices; the mean loss of its examples.
+    fn step(&mut self, group: &[Vec<usize>], learning_rate: f64) -> Result<f64, Error> {
+        let examples: usize = group.iter().map(Vec::len).sum();
+        let mut gradients = vec![0.0f32; self.store.len()];
+        let live = masked(&self.allocator);
+        let uploaded = self.network.upload(&self.store, live, true)?;
+        let mut loss = 0.0;
+        for indices in group {
+            loss += self.backward(indices, examples, &uploaded, &mut gradients)?;
+        }
+        let loss = loss / examples as f64;
+        self.finite("loss", loss, self.state.step + 1, learning_rate)?;
+        if self.orthogonality > 0.0 {
+            let triplets = self.network.triplets(&self.store);
+            orthogonality::penalize(
+                &self.store.values,
+                &mut gradients,
+                &triplets,
+                self.orthogonality,
+            );
+        }
+        let frozen = self.allocator.as_ref().and_then(Allocator::frozen);
+        if let Some(frozen) = frozen {
+            gradients
+                .iter_mut()
+                .zip(frozen)
+                .filter(|(_, f)| **f)
+                .for_each(|(g, _)| *g = 0.0);
+        }
+        let norm = clip(&mut gradients, Some(self.config.clip.get()));
+        self.finite("gradient norm", norm, self.state.step + 1, learning_rate)?;
+        let optimizer = AdamW {
+            weight_decay: self.config.weight_decay.get(),
+        };
+        optimizer.step(&mut self.store, &gradients, learning_rate, frozen);
+        self.last_gradients = gradients;
+        self.state.step += 1;
+        Ok(loss)
+    }
+
+    /// Forward and backward pass of one batch; adds to `gradients` and returns the summed loss.
+    fn backward(
+        &mut self,
+        indices: &[usize],
+        examples: usize,
+        uploaded: &Uploaded,
+        gradients: &mut [f32],
+    ) -> Result<f64, Error> {
+        let batch = pad(
+            indices.iter().map(|&i| self.train[i].input_ids.as_slice()),
+            self.pad,
+        );
+        self.state.tokens += batch.lengths.iter().map(|&n| u64::from(n)).sum::<u64>();
+        let from = self.begin_of(0, indices, &batch)?;
+        let logits = self
+            .network
+            .logits(uploaded, &batch, from, Some(&mut self.dropout))?;
+        let labels: Vec<_> = indices.iter().map(|&i| &self.train[i].label).collect();
+        let outputs = self.network.head.outputs;
+        let values = download(logits.clone().without_autodiff())?;
+        let mut slope = vec![0.0; values.len()];
+        let loss = summed_loss(&values, outputs, &labels, 1.0 / examples as f64, &mut slope);
+        if !loss.is_finite() {
+            return Ok(loss);
+        }
+        // The loss and its slope are the host's; what is left for the device is the chain rule.
+        let shape = [labels.len(), outputs];
+        let slope = Tensor::<2>::from_data(TensorData::new(slope, shape), &logits.device());
+        let found = (logits * slope).sum().backward();
+        self.network
+            .gather(&self.store, uploaded, found, gradients)?;
+        Ok(loss)
+    }
+
+    fn finite(
+        &self,
+        what: &'static str,
+        value: f64,
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<(), Error> {
+        if value.is_finite() {
+            return Ok(());
+        }
+        Err(Error::NotFinite {
+            what,
+            value,
+            step,
+            learning_rate,
+            kept: self.checkpoint.is_file().then(|| self.checkpoint.clone()),
+        })
+    }
+
+    fn allocate(&mut self) -> Option<Allocation> {
+        let allocator = self.allocator.as_mut()?;
+        let gradients = std::mem::take(&mut self.last_gradients);
+        let allocation = allocator.after_step(self.state.step, &mut self.store.values, &gradients);
+        self.state.reintroduced += allocation.as_ref().map_or(0, |a| a.reintroduced);
+        allocation
+    }
+
+    fn epochs_done(&self) -> f64 {
+        self.state.step as f64 / self.steps_per_epoch as f64
+    }
+
+    fn write_log(
+        &mut self,
+        learning_rate: f64,
+        allocation: Option<Allocation>,
+        logged: &mut (Instant, u64),
+    ) -> Result<(), Error> {
+        let loss = self.state.loss_sum / self.state.loss_steps.max(1) as f64;
+        let spent = logged.0.elapsed().as_secs_f64();
+        let speed = (self.state.tokens - logged.1) as f64 / spent.max(1e-9);
+        *logged = (Instant::now(), self.state.tokens);
+        self.state.loss_sum = 0.0;
+        self.state.loss_steps = 0;
+        let alive = self
+            .allocator
+            .as_ref()
+            .map(|a| a.live().iter().filter(|&&l| l).count() as u64);
+        self.log.append(&TrainEvent {
+            step: self.state.step,
+            epoch: self.epochs_done(),
+            loss: Some(loss),
+            learning_rate: Some(learning_rate),
+            rank_budget: self.allocator.as_ref().map(|a| a.budget(self.state.step)),
+            rank_alive: alive,
+            reintroduced: allocation.as_ref().map(|a| a.reintroduced),
+            rank_pattern: allocation.map(|a| a.pattern),
+            tokens: Some(self.state.tokens),
+            tokens_per_second: Some(speed),
+            seconds: Some(self.state.seconds),
+            peak_memory_bytes: crate::train::memory::peak_memory(),
+            device_memory_bytes: lingo_lm::device_memory(self.network.model.parameters().device()),
+            ..TrainEvent::default()
+        })?;
+        let note = format!("loss {loss:.3}, {speed:.0} tokens/s");
+        self.progress.advance(self.state.step, &note);
+        Ok(())
+    }
+
+    fn evaluates_at(&self, step: u64) -> bool {
+        if self.dev.is_empty() {
+            return false;
+        }
+        let every = self
+            .config
+            .evaluate_every
+            .map_or(self.steps_per_epoch, |n| u64::from(n.get()));
+        step.is_multiple_of(every) || step == self.schedule.total
+    }
+
+    /// Evaluates on dev, keeps the parameters if they are the best so far, and counts patience.
+    fn evaluate(&mut self, learning_rate: f64) -> Result<(), Error> {
+        let evaluation = self.score_dev()?;
+        self.finite("dev loss", evaluation.loss, self.state.step, learning_rate)?;
+        self.log.append(&TrainEvent {
+            step: self.state.step,
+            epoch: self.epochs_done(),
+            dev_loss: Some(evaluation.loss),
+            dev_mcc: evaluation.mcc,
+            seconds: Some(self.state.seconds),
+            ..TrainEvent::default()
+        })?;
+        if self.state.step < self.select_from {
+            return Ok(());
+        }
+        let score = match (self.config.select_by, evaluation.mcc) {
+            (SelectBy::Last, _) => self.state.step as f64,
+            (SelectBy::Mcc, Some(mcc)) => mcc,
+            (SelectBy::Mcc, None) | (SelectBy::Loss, _) => -evaluation.loss,
+        };
+        if self.state.best.is_none_or(|(_, best)| score > best) {
+            self.state.best = Some((self.state.step, score));
+            self.state.since_best = 0;
+            let live = self
+                .allocator
+                .as_ref()
+                .map_or(Vec::new(), |a| a.live().to_vec());
+            self.best = Some((self.store.values.clone(), live));
+        } else {
+            self.state.since_best += 1;
+            let patience = self.config.patience.map(|n| u64::from(n.get()));
+            self.state.stopped = patience.is_some_and(|p| self.state.since_best >= p);
+        }
+        Ok(())
+    }
+
+    fn score_dev(&mut self) -> Result<Evaluation, Error> {
+        let lengths: Vec<usize> = self.dev.iter().map(|r| r.input_ids.len()).collect();
+        let size = EVALUATION_BATCH.max(self.config.batch.get() as usize);
+        let live = masked(&self.allocator);
+        let uploaded = self.network.upload(&self.store, live, false)?;
+        let outputs = self.network.head.outputs;
+        let mut all = vec![0.0f32; self.dev.len() * outputs];
+        for indices in evaluation_batches(&lengths, size) {
+            let batch = pad(
+                indices.iter().map(|&i| self.dev[i].input_ids.as_slice()),
+                self.pad,
+            );
+            let from = self.begin_of(self.train.len(), &indices, &batch)?;
+            let logits = self.network.logits(&uploaded, &batch, from, None)?;
+            for (&i, row) in indices
+                .iter()
+                .zip(download(logits.without_autodiff())?.chunks(outputs))
+            {
+                all[i * outputs..(i + 1) * outputs].copy_from_slice(row);
+            }
+        }
+        let labels: Vec<_> = self.dev.iter().map(|r| &r.label).collect();
+        Ok(Evaluation {
+            loss: mean_loss(&all, outputs, &labels),
+            mcc: matthews_corrcoef(&all, outputs, &labels),
+        })
+    }
+
+    /// Writes the training checkpoint.
+    fn save(&mut self) -> Result<(), Error> {
+        self.state.dropout = self.dropout.counter;
+        let allocator = self.allocator.as_ref().map(Allocator::state);
+        self.state.sampling = allocator.as_ref().map_or(0, |s| s.position);
+        let vectors = Vectors {
+            values: self.store.values.clone(),
+            first_moments: self.store.first_moments.clone(),
+            second_moments: self.store.second_moments.clone(),
+            best: self.best.clone(),
+            allocator,
+        };
+        checkpoint::write(&self.checkpoint, &self.state, vectors)
+    }
+
+    /// Takes up a checkpoint of this run, where there is one; whether it did.
+    pub fn resume(&mut self) -> Result<bool, Error> {
+        let found = checkpoint::read(&self.checkpoint, &self.state.run, self.store.len())?;
+        let Some((state, vectors)) = found else {
+            return Ok(false);
+        };
+        self.store.values = vectors.values;
+        self.store.first_moments = vectors.first_moments;
+        self.store.second_moments = vectors.second_moments;
+        self.store.steps = state.step;
+        self.best = vectors.best;
+        self.dropout.counter = state.dropout;
+        if let (Some(allocator), Some(state)) = (&mut self.allocator, vectors.allocator) {
+            allocator.restore(state);
+        }
+        self.state = state;
+        self.log.keep_until(self.state.step)?;
+        Ok(true)
+    }
+}
+
+/// Which triplets live, where those that do not are masked.
+fn masked(allocator: &Option<Allocator>) -> Option<&[bool]> {
+    allocator
+        .as_ref()
+        .filter(|a| a.masks())
+        .map(Allocator::live)
+}
+
+#[cfg(test)]
+mod tests;

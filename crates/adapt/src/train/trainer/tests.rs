@@ -1,0 +1,182 @@
+use std::path::Path;
+
+use lingo_artifact::progress::Silent;
+use lingo_artifact::{Label, Split};
+use lingo_lm::{DeviceChoice, Model, open_device};
+
+use crate::folder::trained::{Inference, Trained};
+use crate::network::adapted::NetworkPlan;
+use crate::plan::steps::{pooling, schedule};
+use crate::settings::method::{Adalora, Lora, Method};
+use crate::tensor_file::TensorFile;
+use crate::train::trainer::*;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/fixtures");
+const STEPS: u64 = 6;
+
+/// The settings of tests/oracles/adapt_training.py.
+fn method(name: &str) -> Method {
+    let text = match name {
+        "lora" => r#"{"rank": 2, "alpha": 8, "dropout": 0}"#,
+        _ => {
+            r#"{"initial_rank": 3, "target_rank": 2, "alpha": 8, "dropout": 0, "warmup_steps": 1,
+                "final_steps": 2, "every": 1}"#
+        }
+    };
+    match name {
+        "lora" => Method::Lora(serde_json::from_str::<Lora>(text).unwrap()),
+        _ => Method::Adalora(serde_json::from_str::<Adalora>(text).unwrap()),
+    }
+}
+
+fn equals_peft(family: &str, name: &str) {
+    let mut golden =
+        TensorFile::read(&Path::new(FIXTURES).join("training.safetensors"), "format").unwrap();
+    let mut take = |what: &str| golden.take(&format!("{family}.{name}.{what}")).unwrap().1;
+    let (ids, lengths, labels) = (take("ids"), take("lengths"), take("labels"));
+    let (losses, logits) = (take("losses"), take("logits"));
+
+    let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
+    let model = Model::load(&Path::new(MODELS).join(family), &device).unwrap();
+    let config = TrainConfig::default();
+    let pooling = pooling(&config, model.config().family, family == "bert").unwrap();
+    let method = method(name);
+    let (network, mut store) = Network::build(
+        model.into(),
+        &NetworkPlan {
+            method: &method,
+            pooling,
+            outputs: 3,
+            new_rows: None,
+            base_dropout: false,
+            recompute: false,
+            seed: 0,
+        },
+    )
+    .unwrap();
+    for entry in 0..store.entries.len() {
+        let e = store.entries[entry].clone();
+        let (_, values) = golden
+            .take(&format!("{family}.{name}.initial.{}", e.name))
+            .unwrap();
+        store.values[e.range].copy_from_slice(&values);
+    }
+    let left: Vec<_> = golden
+        .tensors
+        .keys()
+        .filter(|k| k.starts_with(&format!("{family}.{name}.initial")))
+        .collect();
+    assert!(left.is_empty(), "the store lacks {left:?}");
+
+    let settings = method.low_rank().unwrap();
+    // The schedule is too short for `plan`, which is what it is for.
+    let allocator = settings.rank_adaptation.as_ref().map(|_| {
+        let modules = network.triplets(&store);
+        let n = modules.len() as u64;
+        let schedule = crate::rank::schedule::Schedule {
+            initial: 3 * n,
+            target: 2 * n,
+            warmup: 1,
+            finish: 2,
+            every: 1,
+            total: STEPS,
+        };
+        Allocator::new(
+            crate::rank::allocator::Rule::Adalora,
+            schedule,
+            [0.85, 0.85],
+            modules,
+            store.len(),
+            0,
+        )
+    });
+    assert!(
+        settings
+            .rank_adaptation
+            .is_none_or(|a| schedule(&a, 3, 12, STEPS).is_err())
+    );
+    let rows: Vec<TokenRow> = lengths
+        .iter()
+        .zip(&labels)
+        .enumerate()
+        .map(|(i, (&length, &label))| TokenRow {
+            id: i.to_string(),
+            split: Split::Train,
+            label: Label::Class(label as u32),
+            input_ids: ids[9 * i..9 * i + length as usize]
+                .iter()
+                .map(|&id| id as u32)
+                .collect(),
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = Trainer {
+        orthogonality: if allocator.is_some() { 0.5 } else { 0.0 },
+        allocator,
+        select_from: 0,
+        config: &config,
+        schedule: LinearSchedule {
+            peak: 2e-2,
+            warmup: 2,
+            total: STEPS,
+        },
+        steps_per_epoch: 1,
+        dropout: Dropout::new(0),
+        seed: 0,
+        train: rows.iter().collect(),
+        dev: Vec::new(),
+        states: None,
+        pad: if family == "bert" { 0 } else { 1 },
+        log: TrainLog::create(&folder.path().join("train.jsonl")).unwrap(),
+        checkpoint: folder.path().join("checkpoint"),
+        progress: &Silent,
+        stop: &StopFlag::default(),
+        state: Progressed::default(),
+        best: None,
+        last_gradients: Vec::new(),
+        network,
+        store,
+    };
+    for (step, expected) in losses.iter().enumerate() {
+        let rate = trainer.schedule.rate(step as u64);
+        // Accumulated over two uneven batches, which must not matter.
+        let loss = trainer.step(&[vec![1, 0, 3], vec![2]], rate).unwrap();
+        trainer.allocate();
+        assert!(
+            (loss - f64::from(*expected)).abs() < 1e-4,
+            "step {step}: {loss} {expected}"
+        );
+    }
+    let live = trainer.allocator.as_ref().map(|a| a.live().to_vec());
+    let trained = Trained::of(&trainer.network, &trainer.store, live.as_deref());
+    let rows: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
+    let inference = Inference::new(trainer.network.model, &trained).unwrap();
+    let found = inference
+        .logits(&rows, trainer.pad, 3, None, &Silent)
+        .unwrap()
+        .concat();
+    for (i, (ours, theirs)) in found.iter().zip(&logits).enumerate() {
+        assert!((ours - theirs).abs() < 1e-4, "logit {i}: {ours} {theirs}");
+    }
+}
+
+#[test]
+fn lora_on_bert_trains_as_in_peft() {
+    equals_peft("bert", "lora");
+}
+
+#[test]
+fn adalora_on_bert_trains_as_in_peft() {
+    equals_peft("bert", "adalora");
+}
+
+#[test]
+fn lora_on_opt_trains_as_in_peft() {
+    equals_peft("opt", "lora");
+}
+
+#[test]
+fn adalora_on_opt_trains_as_in_peft() {
+    equals_peft("opt", "adalora");
+}
