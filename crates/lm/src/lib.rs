@@ -45,6 +45,7 @@ pub use batch::Batch;
 pub use config::{Activation, Family, ModelConfig};
 pub use device::{DeviceChoice, device_memory, device_name, open_device};
 pub use error::Error;
+pub use layers::drop_out;
 pub use lingo_kernels::{Kept, Level, Precision, release_memory};
 pub use mlm::MlmHead;
 pub use model::{Hidden, Model, Site};
