@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The peers of benches/tokenizers.py, one piece of work a process: CPU and wall seconds, peak MiB, as one JSON object.
+"""The peers of benches/tokenizer_speed.py, one piece of work a process: CPU and wall seconds, peak MiB, as one JSON object.
 
     tokenizers_of_others.py encode TOKENIZER.json LINES     tokenizers' encode_batch
     tokenizers_of_others.py kmers  K LINES                  DNABERT's seq2kmer, and a dictionary

@@ -2,7 +2,7 @@
 """The peer of crates/adapt/examples/train_step.rs: the same training steps in PyTorch + PEFT.
 
     python benches/peers/train_step.py MODEL_FOLDER BATCH LENGTH STEPS f32|bf16-autocast|bf16-weights lora|adalora \
-        [--threads 1] [--pad longest|batch] [--attention sdpa|eager] [--compile] [--device cuda]
+        [--threads 1] [--pad longest|batch] [--attention sdpa|eager] [--compile] [--device cuda] [--tf32]
 
 LENGTH is a number of tokens, or a range as 15-110, of which each length is as frequent; batches are
 padded to the longest of the data set (as the published scripts do) or of the batch.
@@ -24,6 +24,7 @@ p.add_argument("--pad", default="longest", choices=["longest", "batch"])
 p.add_argument("--attention", default="sdpa", choices=["sdpa", "eager"])
 p.add_argument("--compile", action="store_true")
 p.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+p.add_argument("--tf32", action="store_true", help="products of f32 on CUDA in TensorFloat-32")
 a = p.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(a.threads)
 # Threads that wait must sleep: on a machine with other work, spinning made a step of 0.5 CPU seconds one of 6.
@@ -57,6 +58,7 @@ def random_batches(rng, vocabulary):
 def main():
     imports_mib = peak_mib()
     torch.set_num_threads(a.threads)
+    torch.backends.cuda.matmul.allow_tf32 = a.tf32
     torch.manual_seed(1)
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()

@@ -78,6 +78,15 @@ pub fn device_memory(device: &Device) -> Option<u64> {
     device.memory_pool_usage().map(|usage| usage.bytes_reserved)
 }
 
+/// Whether what a device computes with is sent to it first, which costs more than what it computes from it.
+#[cfg_attr(not(feature = "wgpu"), allow(unused_variables))]
+pub(crate) fn has_own_memory(device: &Device) -> bool {
+    #[cfg(feature = "wgpu")]
+    return device.as_dispatch().identity().is_some();
+    #[cfg(not(feature = "wgpu"))]
+    false
+}
+
 #[cfg(feature = "cpu")]
 fn cpu() -> Result<Device, Error> {
     Ok(Device::flex())

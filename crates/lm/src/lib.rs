@@ -38,6 +38,7 @@ pub use lingo_kernels::{Kept, Level, Precision, release_memory};
 pub use model::loaded::{Hidden, Model, is_unused};
 pub use model::mlm::{self, MlmHead};
 pub use model::save;
+pub use parts::pass::drop_out;
 pub use parts::site::Site;
 pub use weights::parameters::{self, Parameters};
 pub use weights::{checkpoint, initialise, safetensors_file};

@@ -1,4 +1,4 @@
-//! CPU seconds of the tokenizers, for `benches/tokenizers.py`, which runs the peers beside it.
+//! CPU seconds of the tokenizers, for `benches/tokenizer_speed.py`, which runs the peers beside it.
 //!
 //!     tokenizer_speed encode TOKENIZER.json LINES [ROUNDS]     one JSON object; the ids' sum shows that they are equal
 //!     tokenizer_speed kmers  K LINES [ROUNDS]                  and memcpy of as many bytes as the ids have, with as many threads

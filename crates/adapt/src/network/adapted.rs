@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, Transaction};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::{Adaptation, Batch, DropoutSource, Family, LowRank, Model};
+use lingo_lm::{Adaptation, Batch, DropoutSource, Family, LowRank, Model, drop_out};
 
 use crate::error::Error;
 use crate::network::new_rows;
-use crate::network::store::{Leaf, ParameterStore, PartialLeaf};
+use crate::network::store::{Leaf, ParameterStore, PartialLeaf, downloaded};
 use crate::plan::steps::{chosen_sites, head_has_bias};
 use crate::rank::triplets::Triplets;
 use crate::settings::method::LowRankSettings;
@@ -278,9 +278,7 @@ impl Network {
         let hidden = self.model.forward(batch, adaptation);
         let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;
         if let Some(source) = dropout.filter(|_| self.base_dropout && self.head.dropout > 0.0) {
-            let shape = pooled.dims();
-            let mask = source.mask(shape[0] * shape[1], self.head.dropout);
-            pooled = pooled * Tensor::<2>::from_data(TensorData::new(mask, shape), &self.device);
+            pooled = drop_out(pooled, source, self.head.dropout);
         }
         let logits = pooled.matmul(uploaded.matrix(self.head.weight));
         Ok(match self.head.bias {
@@ -324,16 +322,26 @@ impl Network {
                 crate::network::store::add(&mut into[store.entries[*entry].range.clone()], &values);
             }
         }
-        for (entry, leaf) in store.entries.iter().zip(&uploaded.leaves) {
+        // All of them in one answer of the device: each question for itself would wait for it.
+        let mut found = Transaction::default();
+        let mut of = Vec::new();
+        for (entry, uploading) in store.entries.iter().zip(&uploaded.leaves) {
+            let leaf = match uploading {
+                Uploading::Whole(leaf) => leaf,
+                Uploading::Live(part) => &part.leaf,
+                Uploading::None | Uploading::OfModel => continue,
+            };
+            let (with, is_found) = leaf.register_gradient(&mut gradients, found);
+            found = with;
+            if is_found {
+                of.push((entry, uploading));
+            }
+        }
+        for ((entry, uploading), values) in of.into_iter().zip(downloaded(found, &self.device)?) {
             let into = &mut into[entry.range.clone()];
-            match leaf {
-                Uploading::Whole(leaf) => {
-                    if let Some(values) = leaf.gradient(&mut gradients)? {
-                        crate::network::store::add(into, &values);
-                    }
-                }
-                Uploading::Live(part) => part.add_gradient(&mut gradients, into)?,
-                Uploading::None | Uploading::OfModel => {}
+            match uploading {
+                Uploading::Live(part) => part.add(&values, into),
+                _ => crate::network::store::add(into, &values),
             }
         }
         Ok(())

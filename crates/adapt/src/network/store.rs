@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData, Transaction};
 
 /// One named tensor of a [`ParameterStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,22 +103,14 @@ pub(crate) struct PartialLeaf {
 }
 
 impl PartialLeaf {
-    /// Adds the part's gradient to the whole tensor's.
-    pub fn add_gradient(
-        &self,
-        gradients: &mut Gradients,
-        into: &mut [f32],
-    ) -> Result<(), lingo_lm::Error> {
-        let Some(values) = self.leaf.gradient(gradients)? else {
-            return Ok(());
-        };
+    /// Adds values of the part to the whole tensor's.
+    pub fn add(&self, values: &[f32], into: &mut [f32]) {
         let blocks = into.chunks_exact_mut(self.block);
         for (block, values) in blocks.zip(values.chunks_exact(self.which.len() * self.inner)) {
             for (i, values) in self.which.iter().zip(values.chunks_exact(self.inner)) {
                 add(&mut block[i * self.inner..(i + 1) * self.inner], values);
             }
         }
-        Ok(())
     }
 }
 
@@ -160,13 +152,48 @@ impl Leaf {
         }
     }
 
-    /// The gradient of a tracked leaf, on the host; `None` where the loss does not depend on it.
-    pub fn gradient(&self, gradients: &mut Gradients) -> Result<Option<Vec<f32>>, lingo_lm::Error> {
+    /// Asks for the gradient of a tracked leaf; whether there is one: the loss may not depend on it.
+    pub fn register_gradient(
+        &self,
+        gradients: &mut Gradients,
+        into: Transaction,
+    ) -> (Transaction, bool) {
         match self {
-            Self::Vector(tensor) => tensor.grad_remove(gradients).map(download).transpose(),
-            Self::Matrix(tensor) => tensor.grad_remove(gradients).map(download).transpose(),
+            Self::Vector(tensor) => register(tensor.grad_remove(gradients), into),
+            Self::Matrix(tensor) => register(tensor.grad_remove(gradients), into),
         }
     }
+}
+
+fn register<const D: usize>(gradient: Option<Tensor<D>>, into: Transaction) -> (Transaction, bool) {
+    match gradient {
+        Some(gradient) => (into.register(gradient), true),
+        None => (into, false),
+    }
+}
+
+/// What a transaction asks a device for, in the order of asking, each row-major.
+///
+/// # Errors
+/// The device failed to give them.
+pub(crate) fn downloaded(
+    transaction: Transaction,
+    device: &Device,
+) -> Result<Vec<Vec<f32>>, lingo_lm::Error> {
+    let failed = |problem: String| lingo_lm::Error::Device {
+        device: format!("{device:?}"),
+        problem,
+    };
+    let found = transaction
+        .try_execute()
+        .map_err(|error| failed(error.to_string()))?;
+    found
+        .into_iter()
+        .map(|data| {
+            data.try_into_vec::<f32>()
+                .map_err(|error| failed(format!("{error:?}")))
+        })
+        .collect()
 }
 
 /// A tensor's values on the host, row-major.

@@ -71,6 +71,15 @@ impl Kept {
         mask
     }
 
+    /// The first `n` decisions, 32 a word, the first in the lowest bit: what a device with memory of its own is sent,
+    /// a thirty-second of the factors.
+    pub fn words(&self, n: usize) -> Vec<i32> {
+        self.bytes[..4 * n.div_ceil(32)]
+            .chunks_exact(4)
+            .map(|bytes| i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .collect()
+    }
+
     /// What kept values are multiplied by.
     pub fn scale(&self) -> f32 {
         self.scale
@@ -173,6 +182,11 @@ mod tests {
         }
         let mask = kept.mask(1003);
         assert!((0..1003).all(|i| mask[i] == if kept.keeps(i) { 1.4 } else { 0.0 }));
+        for n in [1, 31, 32, 33, 1003] {
+            let words = kept.words(n);
+            assert_eq!(words.len(), n.div_ceil(32));
+            assert!((0..n).all(|i| (words[i / 32] >> (i % 32) & 1 == 1) == kept.keeps(i)));
+        }
         let share = (0..1003).filter(|&i| kept.keeps(i)).count() as f64 / 1003.0;
         assert!(
             (share - (1.0 - 20_000.0 / 65_536.0)).abs() < 0.06,

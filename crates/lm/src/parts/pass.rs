@@ -3,11 +3,13 @@
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
+use lingo_kernels::Kept;
 
 use crate::adaptation::{Adaptation, DropoutSource, LowRank};
 use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::model_config::ModelConfig;
+use crate::device::has_own_memory;
 use crate::error::Error;
 #[cfg(feature = "cpu")]
 use crate::parts::fused;
@@ -280,14 +282,12 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Multiplies by a host-made mask, in training.
+    /// Multiplies by a mask, in training.
     fn drop<const D: usize>(&mut self, x: Tensor<D>, p: f64) -> Tensor<D> {
-        let Some(source) = self.dropout.as_deref_mut().filter(|_| p > 0.0) else {
-            return x;
-        };
-        let dims = x.dims();
-        let mask = source.mask(dims.iter().product(), p);
-        x * Tensor::<D>::from_data(TensorData::new(mask, dims), &self.device)
+        match self.dropout.as_deref_mut().filter(|_| p > 0.0) {
+            Some(source) => drop_out(x, source, p),
+            None => x,
+        }
     }
 
     /// The feed-forward activation.
@@ -392,6 +392,35 @@ impl<'a> Pass<'a> {
         let values: Vec<f32> = flags.map(|flag| f32::from(u8::from(flag))).collect();
         let n = values.len();
         Tensor::from_data(TensorData::new(values, [n, 1]), &self.device)
+    }
+}
+
+/// Multiplies by the next mask of `source`, whose values are 0 with probability `p` and else `1 / (1 - p)`.
+pub fn drop_out<const D: usize>(x: Tensor<D>, source: &mut dyn DropoutSource, p: f64) -> Tensor<D> {
+    let dims = x.dims();
+    let n = dims.iter().product();
+    let device = x.device();
+    let mask = if has_own_memory(&device) {
+        unpack(&source.kept(n, p), n, &device).reshape(dims)
+    } else {
+        Tensor::from_data(TensorData::new(source.mask(n, p), dims), &device)
+    };
+    x * mask
+}
+
+/// The factors of `n` decisions, made on the device from their bits: the way there is what they cost.
+fn unpack(kept: &Kept, n: usize, device: &Device) -> Tensor<1> {
+    let words = kept.words(n);
+    let rows = words.len();
+    let words = Tensor::<2, Int>::from_data(TensorData::new(words, [rows, 1]), device);
+    let places: Vec<i32> = (0..32).collect();
+    let places = Tensor::<2, Int>::from_data(TensorData::new(places, [1, 32]), device);
+    let bits = words.bitwise_right_shift(places).bitwise_and_scalar(1);
+    let factors = bits.float().reshape([32 * rows]) * kept.scale();
+    if n == 32 * rows {
+        factors
+    } else {
+        factors.narrow(0, 0, n)
     }
 }
 

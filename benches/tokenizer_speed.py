@@ -2,7 +2,7 @@
 """Our tokenizers beside their peers, in one run: CPU seconds, ratios, peak memory, one thread and two.
 
     cargo build -p lingo-pipe -p lingo-tokenize --bins --examples
-    python benches/tokenizers.py --genome R64-1-1.fa --bed emp_probes_on_R64.bed --work DIR [--rounds 3] [--peer-bases 20000000]
+    python benches/tokenizer_speed.py --genome R64-1-1.fa --bed emp_probes_on_R64.bed --work DIR [--rounds 3] [--peer-bases 20000000]
 
 Needs tokenizers, pyfaidx, pyarrow and numpy. `--genome` is the real one (plain FASTA); a genome of 200 Mb is generated beside it
 from pieces of the real one, mutated (`--generated 0` leaves it out). Peers that are slow see `--peer-bases` of it, and the
