@@ -57,7 +57,7 @@ fn use_tree(words: &[String], mut at: usize, prefix: &[String], paths: &mut Vec<
         }
     }
     // Nothing stands behind a tree's last comma.
-    if path.len() > prefix.len() || !words.get(at).is_some_and(|word| word == "}") {
+    if path.len() > prefix.len() || words.get(at).is_none_or(|word| word != "}") {
         paths.push(path);
     }
     at

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::formats::bed::row::{BedLine, BedRow};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::row;
 
 /// The sequence of one interval.

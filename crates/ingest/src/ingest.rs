@@ -15,7 +15,7 @@ use crate::config::sources::Source;
 use crate::config::sources::{DevFromTrain, VariantLabel};
 use crate::config::split::{FoldsBy, RatioSplit, SplitPlan};
 use crate::error::{Error, Result};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::negatives::make as negatives;
 use crate::rows::dataset::{DataSet, in_order_of_splits};
 use crate::rows::labels;

@@ -44,7 +44,7 @@ pub use extract::{Extraction, Places, Window, extract, places};
 pub use formats::bed::blocks::read_bed;
 pub use formats::bed::row::{BedOptions, BedRow};
 pub use formats::{gff, interval_table, vcf};
-pub use genome::genome::Genome;
+pub use genome::reader::Genome;
 pub use ingest::{ingest, prepare};
 pub use lingo_artifact::audit::Audit;
 pub use preflight::preflight;

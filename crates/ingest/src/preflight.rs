@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::formats::bed::blocks::check_head;
 use crate::formats::bed::row::BedOptions;
 use crate::formats::{interval_table, labelled_table};
-use crate::genome::genome;
+use crate::genome::reader;
 use crate::input::Input;
 
 /// Everything that `ingest` would refuse and that the heads of the files show, all of it rather than the first only.
@@ -82,7 +82,7 @@ fn genome_of(source: &Source) -> Option<&Path> {
 
 /// Chromosomes of the plan that the genome does not have.
 fn unknown_chromosomes(plan: &ChromosomeSplit, fasta: &Path, limit: u64) -> Vec<Error> {
-    let names = match genome::quick_names(fasta, limit) {
+    let names = match reader::quick_names(fasta, limit) {
         Ok(Some(names)) => names,
         Ok(None) => return Vec::new(),
         // What opening the file says stands among the mistakes already; a stale index does not.
@@ -94,7 +94,7 @@ fn unknown_chromosomes(plan: &ChromosomeSplit, fasta: &Path, limit: u64) -> Vec<
         .chain(&plan.test)
         .filter(|name| !names.contains(*name))
         .map(|name| {
-            let why = genome::unknown_sequence(fasta, names.iter().map(String::as_str), name);
+            let why = reader::unknown_sequence(fasta, names.iter().map(String::as_str), name);
             let meant = names
                 .iter()
                 .find(|known| known.eq_ignore_ascii_case(name))

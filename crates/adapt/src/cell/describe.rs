@@ -39,7 +39,7 @@ pub(super) fn describe(
             family: family.name().into(),
             sha256,
         },
-        precision: precision,
+        precision,
         trainable_parameters: outcome.trainable_parameters,
         trained_initially: outcome.trained_initially,
         total_parameters: outcome.total_parameters,

@@ -54,8 +54,8 @@ const WORDS: [(&str, &str, &str); 10] = [
 /// an audit may have been written by a later one.
 pub fn words(key: &str, rows: u64) -> &str {
     match WORDS.iter().find(|(name, _, _)| *name == key) {
-        Some((_, one, _)) if rows == 1 => *one,
-        Some((_, _, many)) => *many,
+        Some((_, one, _)) if rows == 1 => one,
+        Some((_, _, many)) => many,
         None => key,
     }
 }

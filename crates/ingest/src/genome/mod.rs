@@ -3,4 +3,4 @@
 pub(crate) mod bgzf_blocks;
 pub(crate) mod fai;
 pub(crate) mod fasta;
-pub mod genome;
+pub(crate) mod reader;

@@ -11,7 +11,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::iupac::complement;
 use crate::locate::anchors::{Anchors, Candidate, longest_run};
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::formats::labelled_fasta;
 use crate::formats::labelled_fasta::HeaderLayout;
 use crate::formats::labelled_table;
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::input::Input;
 use crate::locate::search::{Found, Place, SHORTEST, locate};
 use crate::rows::row::{Content, Rows};

@@ -8,7 +8,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::negatives::{GenomicNegatives, NegativesPlan, ShuffledNegatives};
 use crate::error::{Error, Result};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::negatives::shuffle::dinucleotide_shuffle;
 use crate::rows::row::{Content, Row, Rows, Window};
 

@@ -21,7 +21,7 @@ use crate::rows::row::{Content, Row, Rows, TextId, Window};
 use lingo_artifact::audit::Audit;
 
 use crate::error::{Error, Result};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 
 /// What a task's examples are, before any file of them is written.
 #[derive(Debug)]

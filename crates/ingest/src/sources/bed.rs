@@ -12,7 +12,7 @@ use crate::extract;
 use crate::formats::bed::blocks::{Lines, in_blocks};
 use crate::formats::bed::row::BedLine;
 use crate::formats::bed::row::BedOptions;
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::row;
 use crate::rows::row::{Content, Row, Rows};
 use crate::sources::read::Read;

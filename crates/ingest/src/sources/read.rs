@@ -8,7 +8,7 @@ use lingo_artifact::{LabelKind, Split};
 use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::DevFromTrain;
 use crate::error::Result;
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::dataset::LeftOut;
 use crate::rows::labels::LabelColumn;
 use crate::rows::row::Rows;

@@ -7,7 +7,7 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::error::{Error, Result};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::row::Rows;
 use crate::split::rows::Strata;
 

@@ -9,7 +9,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::split::{ChromosomeSplit, RatioSplit};
 use crate::error::{Error, Result};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::row::{Row, Rows};
 
 /// By chromosome: those listed go to dev and test, all others to train.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::extract::resize;
 use crate::formats::gff;
 use crate::formats::gff::Feature;
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::row;
 use crate::rows::row::{Content, LabelId, Row, Rows, Window};
 use crate::sources::gff::transcripts::{Transcript, Transcripts};

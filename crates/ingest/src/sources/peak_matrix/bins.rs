@@ -7,7 +7,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::sources::{BeyondEnd, PeakMatrixSource};
 use crate::error::{Error, Result};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::sources::peak_matrix::peaks::Peaks;
 
 /// A bin that becomes an example.

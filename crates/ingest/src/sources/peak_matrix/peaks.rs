@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::formats::bed::blocks::read_bed;
 use crate::formats::bed::row::{BedOptions, BedRow};
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 
 /// The peaks of one file: for each chromosome disjoint intervals in order.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::error::Result;
 use crate::formats::vcf::Variant;
-use crate::genome::genome::Genome;
+use crate::genome::reader::Genome;
 use crate::rows::row::Window;
 
 /// What becomes of a variant in a window.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::extract;
 use crate::formats::bed::row::BedRow;
-use crate::genome::genome::*;
+use crate::genome::reader::*;
 
 const LIMIT: u64 = 1 << 24;
 
