@@ -11,6 +11,10 @@ ready:
 test:
     cargo test --workspace
 
+# Draw the modules and their imports anew in ARCHITECTURE.md; a test holds the drawing true.
+modules:
+    LINGO_DRAW_MODULES=1 cargo test --test modules
+
 # The demo, with the optimised binary.
 demo:
     cargo run --release -- run pipelines/demo.yaml

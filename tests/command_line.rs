@@ -139,3 +139,20 @@ fn completions_and_the_man_page_know_the_commands() {
         assert!(ran.stdout.contains("verify"), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_machine_without_a_display_hears_nothing_of_it() {
+    // Where OpenGL is installed and no card is there, asking it for adapters would complain on stderr.
+    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.yaml");
+    for command in ["plan", "validate"] {
+        let ran = Ran::of(
+            lingo()
+                .args([command, demo.to_str().unwrap()])
+                .env_remove("XDG_RUNTIME_DIR")
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(!ran.stderr.contains("XDG_RUNTIME_DIR"), "{}", ran.stderr);
+    }
+}

@@ -1,6 +1,8 @@
 //! Which device computes: a run-time value.
 
 use std::{fmt, str::FromStr};
+#[cfg(feature = "wgpu")]
+use std::{fs, path::Path, sync::OnceLock};
 
 use burn::tensor::Device;
 
@@ -113,15 +115,35 @@ fn wgpu() -> Result<Device, Error> {
     Err(not_built("wgpu"))
 }
 
-/// The first adapter that is a card: software rasterizers report none.
+/// The first adapter that is a card: software rasterizers report none. Asked once a process.
 #[cfg(feature = "wgpu")]
 fn real_gpu() -> Option<Device> {
-    adapters().into_iter().find(|device| {
-        device
-            .as_dispatch()
-            .identity()
-            .is_some_and(|identity| identity.physical.is_some())
-    })
+    static FOUND: OnceLock<Option<Device>> = OnceLock::new();
+    let find = || {
+        // Drivers that are asked on a machine without a card say on stderr what they miss, and take their time.
+        if cfg!(target_os = "linux") && !has_card(Path::new("/dev")) {
+            return None;
+        }
+        adapters().into_iter().find(|device| {
+            device
+                .as_dispatch()
+                .identity()
+                .is_some_and(|identity| identity.physical.is_some())
+        })
+    };
+    FOUND.get_or_init(find).clone()
+}
+
+/// Whether the kernel offers a card: a render node of any driver, NVIDIA's own device, or that of a Windows host.
+#[cfg(feature = "wgpu")]
+fn has_card(dev: &Path) -> bool {
+    let holds = |folder: &Path, begin: &str| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.file_name())
+            .any(|name| name.to_string_lossy().starts_with(begin))
+    };
+    holds(&dev.join("dri"), "render") || holds(dev, "nvidia") || dev.join("dxg").exists()
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -153,6 +175,23 @@ mod tests {
         }
         let error = "gpu".parse::<DeviceChoice>().unwrap_err().to_string();
         assert_eq!(error, "device `gpu`: unknown; use auto, cpu or wgpu");
+    }
+
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn a_card_is_known_by_its_device() {
+        let dev = tempfile::tempdir().unwrap();
+        assert!(!has_card(dev.path()));
+        fs::create_dir(dev.path().join("dri")).unwrap();
+        fs::write(dev.path().join("dri/card0"), "").unwrap();
+        assert!(!has_card(dev.path()), "a display without a render node");
+        fs::write(dev.path().join("dri/renderD128"), "").unwrap();
+        assert!(has_card(dev.path()));
+        for name in ["nvidia0", "dxg"] {
+            let dev = tempfile::tempdir().unwrap();
+            fs::write(dev.path().join(name), "").unwrap();
+            assert!(has_card(dev.path()), "{name}");
+        }
     }
 
     #[cfg(feature = "cpu")]

@@ -120,9 +120,13 @@ fn overrides_and_variables_reach_the_settings() {
     assert!(format!("{:?}", pipeline.model).contains("/data/m"));
 }
 
+/// A snapshot in the folder of its test.
 macro_rules! snapshot {
     ($name:literal, $shown:expr) => {
-        insta::assert_snapshot!($name, $shown)
+        let test = std::thread::current().name().unwrap().to_owned();
+        insta::with_settings!({ snapshot_path => format!("snapshots/{test}") }, {
+            insta::assert_snapshot!($name, $shown)
+        })
     };
 }
 
