@@ -325,3 +325,38 @@ fn temporary_files_are_found_by_the_name_that_they_have() {
     assert!(seen[0].starts_with("left/.tokens.parquet."), "{seen:?}");
     assert!(temporary_files(&toy.path("run")).is_empty());
 }
+
+#[test]
+fn what_would_be_refused_after_hours_is_told_by_validate_and_before_the_run() {
+    let toy = Toy::new();
+    let text = toy::PIPELINE
+        .replace("lora: { rank: 2 }", "lora: { rank: 2, targets: [qeury] }")
+        .replace(
+            "[left.bed], label: { column: 5 }",
+            "[left.bed], label: { column: 17 }",
+        )
+        .replace("scheme: base", "scheme: base, max_length: 2");
+    let (before, right) = text.split_once("  right:").unwrap();
+    let right = right.replace("test: [c]", "test: [z]");
+    toy.write("bad.yaml", &format!("{before}  right:{right}"));
+    for command in ["validate", "run"] {
+        let ran = toy.lingo(&[command, "bad.yaml"]);
+        assert_ne!(ran.code, 0, "{command}");
+        for told in [
+            "method lora: the target `qeury` matches no module of the model; did you mean `query`?",
+            "task left: ",
+            "left.bed:1: ",
+            "17",
+            "task right: ",
+            "`z`",
+            "max_length",
+        ] {
+            assert!(
+                ran.stderr.contains(told),
+                "{command}: {told}: {}",
+                ran.stderr
+            );
+        }
+    }
+    assert!(!toy.path("runs").exists());
+}

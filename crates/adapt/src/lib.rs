@@ -29,6 +29,7 @@ mod tensor_file;
 mod train;
 
 pub use cell::adapt::adapt;
+pub use cell::check_targets::{check_targets, check_targets_of_pretrained};
 pub use cell::models::Models;
 pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};

@@ -12,6 +12,7 @@ pub fn validate(arguments: &Validate) -> Result<(), Error> {
     let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
     let plan = Plan::new(pipeline, &Request::default())?;
     plan.check_missing(false)?;
+    plan.preflight()?;
     say(&format!(
         "{} is valid: {} tasks x {} methods x {} seeds = {} cells",
         arguments.pipeline.display(),

@@ -3,6 +3,7 @@
 pub(crate) mod adapt;
 mod base;
 mod check;
+pub(crate) mod check_targets;
 mod describe;
 mod identity;
 pub(crate) mod models;

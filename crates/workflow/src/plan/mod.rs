@@ -14,6 +14,7 @@
 //! | [`planned`] | the plan, its tasks and cells |
 //! | [`cell_id`] | where the ids of cells are made |
 //! | `state` | the rule above |
+//! | `preflight` | what would be refused after hours, found in seconds |
 //! | `selection` | what part of a pipeline is asked for |
 //! | `model_identity` | what identifies the model |
 
@@ -22,6 +23,7 @@ mod model_identity;
 #[allow(clippy::module_inception)]
 mod plan;
 pub mod planned;
+mod preflight;
 pub(crate) mod selection;
 pub(crate) mod state;
 

@@ -100,6 +100,10 @@ fn refuse(plan: &Plan, settings: Settings) -> Result<(), Error> {
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
+    let to_run = |cell: &CellPlan| matches!(cell.state, State::Run(_));
+    if plan.cells.iter().any(to_run) {
+        plan.preflight()?;
+    }
     Ok(())
 }
 

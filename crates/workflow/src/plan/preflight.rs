@@ -1,0 +1,71 @@
+//! What a run would refuse after hours, found in seconds: nothing is written, and at most the head of a file is read.
+
+use std::collections::BTreeSet;
+
+use lingo_tokenize::{Encoder, ModelVocabulary, Scheme};
+
+use super::planned::Plan;
+use crate::failure::Error;
+use crate::pipeline::resolved::{ModelPlan, Task};
+
+impl Plan {
+    /// Everything that the heads of the input files and the model's folder show to be wrong: chromosomes that the genome
+    /// lacks, a label column beyond the last, adapter targets that match no module, a `max_length` without room for DNA.
+    /// Tasks whose files are missing are passed over.
+    ///
+    /// # Errors
+    /// All of it, each with the task or the method that it is about.
+    pub fn preflight(&self) -> Result<(), Error> {
+        let mut failures = Vec::new();
+        for task in self.whole_tasks() {
+            let during = format!("task {}", task.section);
+            let mistakes = lingo_ingest::preflight(&task.ingest).into_iter();
+            failures.extend(mistakes.map(|e| Error::from(e).during(&during)));
+            failures.extend(self.encoder_of(task).err().map(|e| e.during(&during)));
+        }
+        failures.extend(self.targets());
+        // Folds of one task make the same mistakes.
+        let mut told = BTreeSet::new();
+        failures.retain(|failure| told.insert(failure.to_string()));
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::all_of(failures))
+        }
+    }
+
+    fn whole_tasks(&self) -> impl Iterator<Item = &Task> {
+        let whole = self.tasks.iter().filter(|task| task.missing.is_empty());
+        whole.filter_map(|planned| self.pipeline.task(&planned.name))
+    }
+
+    /// Whether sequences can be encoded for the model. A tokenizer that is yet to be learnt, or the model, must be there.
+    fn encoder_of(&self, task: &Task) -> Result<(), Error> {
+        let ModelPlan::Folder(folder) = &self.pipeline.model else {
+            return Ok(());
+        };
+        if matches!(task.tokenize.scheme, Scheme::Bpe(_)) || !folder.join("config.json").is_file() {
+            return Ok(());
+        }
+        let model = ModelVocabulary::load(folder)?;
+        Encoder::new(&model, &task.tokenize, &task.keys, None)?;
+        Ok(())
+    }
+
+    /// Methods that target what the model has not.
+    fn targets(&self) -> Vec<Error> {
+        let methods = self.methods.iter();
+        let settings = methods.filter_map(|name| Some((name, self.pipeline.method(name)?)));
+        let checked = settings.filter_map(|(name, method)| {
+            let result = match &self.pipeline.model {
+                ModelPlan::Folder(folder) if !folder.join("config.json").is_file() => Ok(()),
+                ModelPlan::Folder(folder) => lingo_adapt::check_targets(folder, method),
+                ModelPlan::Pretrain { config, .. } => {
+                    lingo_adapt::check_targets_of_pretrained(config, method)
+                }
+            };
+            Some(Error::from(result.err()?).during(&format!("method {name}")))
+        });
+        checked.collect()
+    }
+}
