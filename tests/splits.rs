@@ -141,7 +141,7 @@ fn the_command_line_splits_guards_and_makes_negatives() {
         (
             vec!["--max-memory", "2 gigs", "--out", "x.tsv"],
             2,
-            "no amount of memory",
+            "not an amount of memory",
         ),
         (
             vec!["--jaccard", "2", "--out", "x.tsv"],

@@ -170,7 +170,7 @@ fn task(name: &str, classes: usize) -> Outcome<TaskInfo> {
             "split": split, "rows": rows,
             "classes": [{"class": "other", "rows": rows / 2, "share": 0.5}, {"class": "donor <i>", "rows": rows / 2, "share": 0.5}],
             "length": {"min": 70, "median": 70.0, "max": 72}, "gc": 0.512,
-            "non_acgt_sequences": 1, "non_acgt_bases": 3, "duplicate_rows": 4,
+            "non_acgt_sequences": 1, "non_acgt_bases": 3, "n_bases": 3, "duplicate_rows": 4,
         })
     };
     let absent = name == "absent";

@@ -146,9 +146,16 @@ impl Document {
 
     /// The faults with their places looked up in the text.
     pub fn mistakes(&self, faults: Vec<Fault>) -> Mistakes {
+        let mut list: Vec<Mistake> = Vec::new();
+        for mistake in faults.into_iter().map(|f| self.mistake(f)) {
+            // One `--set` reaches many tasks: what is wrong with it is told once.
+            if !list.iter().any(|told| told.is_same(&mistake)) {
+                list.push(mistake);
+            }
+        }
         Mistakes {
             file: self.name.clone(),
-            list: faults.into_iter().map(|f| self.mistake(f)).collect(),
+            list,
         }
     }
 

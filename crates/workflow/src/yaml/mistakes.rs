@@ -20,6 +20,14 @@ impl fmt::Display for Mistake {
     }
 }
 
+impl Mistake {
+    /// Whether two say the same of the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let text = |m: &Self| m.source.as_ref().map(|s| s.inner().clone());
+        (&self.message, &self.span) == (&other.message, &other.span) && text(self) == text(other)
+    }
+}
+
 impl std::error::Error for Mistake {}
 
 impl Diagnostic for Mistake {
