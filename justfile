@@ -23,7 +23,7 @@ demo:
 oracles:
     python3 -m venv .venv
     .venv/bin/pip install -r tests/oracles/requirements.txt
-    for script in tests/oracles/*.py; do .venv/bin/python "$script"; done
+    tests/oracles/run.sh .venv/bin/python
 
 # Ten minutes of broken files of one kind: the targets stand in fuzz/README.md (needs a nightly compiler and cargo-fuzz).
 fuzz target="tokenizer_json":

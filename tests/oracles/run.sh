@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes every golden value anew, in place; `git status` then says whether one has changed. `just oracles` calls it.
+#
+#   tests/oracles/run.sh [PYTHON]
+#
+# Values on real data and of the real model are made where LINGO_REAL_DATA and LINGO_MINILM name their folders. At the end
+# an adapter of the demo is loaded in PEFT, and its logits are held against lingo-pipe's own.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+python="${1:-python3}"
+oracle() { printf '== %s\n' "$*"; "$python" "tests/oracles/$@"; }
+
+for script in adapt_adalora adapt_adamw adapt_training evaluate pretrain tokenize_dna tokenize_exported tokenize_vocabularies; do
+  oracle $script.py
+done
+oracle ingest_sources.py crates/ingest/tests/fixtures/sources
+if [ -n "${LINGO_MINILM:-}" ]; then
+  oracle lm.py --minilm "$LINGO_MINILM"
+else
+  oracle lm.py
+  echo "LINGO_MINILM is not set: the values of all-MiniLM-L6-v2 stay as they are"
+fi
+if [ -n "${LINGO_REAL_DATA:-}" ]; then
+  echo "== ingest_badinput.py"
+  "$python" tests/oracles/ingest_badinput.py "$LINGO_REAL_DATA/badinput" >crates/ingest/tests/fixtures/badinput_reference.tsv
+  oracle leakage.py
+else
+  echo "LINGO_REAL_DATA is not set: what other tools read from odd files stays as it is"
+fi
+
+run="$(mktemp -d)"
+trap 'rm -rf "$run"' EXIT
+cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --out "$run"
+for method in lora adalora ars; do
+  oracle adapt_peft_roundtrip.py --cell "$run/binding/$method/seed-1" --model "$run/model" --tokens "$run/binding/tokens.parquet"
+done
