@@ -349,7 +349,7 @@ fn what_would_be_refused_after_hours_is_told_by_validate_and_before_the_run() {
             "17",
             "task right: ",
             "`z`",
-            "max_length",
+            "leaves no room for DNA under the limit of 2",
         ] {
             assert!(
                 ran.stderr.contains(told),

@@ -484,3 +484,48 @@ fn interrupt_and_go_on(signal: &str) {
     let [whole, resumed] = ["whole", "runs/toy"].map(|run| contents(&toy.path(run), &RESULTS));
     assert!(whole == resumed, "a resumed cell gives the same bits");
 }
+
+#[test]
+fn a_model_with_a_vocabulary_of_kmers_works_from_validate_to_predict() {
+    // DNABERT's layout: vocab.txt and tokenizer_config.json, no tokenizer.json.
+    let toy = Toy::new();
+    fs::remove_file(toy.path("model/tokenizer.json")).unwrap();
+    let mut vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n".to_string();
+    for pair in ["A", "C", "G", "T"]
+        .iter()
+        .flat_map(|a| ["A", "C", "G", "T"].map(|b| format!("{a}{b}\n")))
+    {
+        vocabulary.push_str(&pair);
+    }
+    toy.write("model/vocab.txt", &vocabulary);
+    toy.write("model/tokenizer_config.json", r#"{"do_lower_case": false}"#);
+    let pipeline = toy::PIPELINE.replace("scheme: base", "scheme: model");
+    toy.write("kmers.yaml", &pipeline.replace("name: toy", "name: kmers"));
+    toy.ok(&["validate", "kmers.yaml"]);
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["run", "kmers.yaml", "--only", "left", "--methods", "lora"];
+        arguments.extend(more);
+        toy.ok(&arguments)
+    };
+    run(&[]);
+    let adapter = "runs/kmers/left/lora/seed-1/adapter";
+    let predict = [
+        "predict",
+        "--adapter",
+        adapter,
+        "--fasta",
+        "left.fa",
+        "--bed",
+        "left.bed",
+        "--out",
+        "p.tsv",
+    ];
+    toy.ok(&[&predict[..], &["--model", "model"]].concat());
+    assert!(toy.read("p.tsv").lines().count() > 10);
+    // What its tokens are made from is part of the cell.
+    let record = toy.read("runs/kmers/left/lora/seed-1/cell.json");
+    for file in ["model/vocab.txt", "model/tokenizer_config.json"] {
+        assert!(record.contains(file), "{file}: {record}");
+    }
+    assert!(run(&[]).stderr.contains("0 cells run, 1 finished before"));
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lingo_adapt::{Description, PredictRequest};
 use lingo_artifact::example::{Examples, Interval};
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::placed_prediction::{self, PlacedPrediction, Told};
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::run_folder::RunFolder;
@@ -108,7 +109,7 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
 /// that its lock names. Whether the weights are the right ones is found out by their hash when they are loaded.
 fn model_of_run(adapter: &Path, name: &str) -> Option<PathBuf> {
     let adapter = std::path::absolute(adapter).ok()?;
-    let is_model = |folder: &PathBuf| folder.join("config.json").is_file();
+    let is_model = |folder: &PathBuf| ModelFolder::new(folder).is_there();
     let run = adapter
         .ancestors()
         .find(|above| RunFolder::new(*above).lock().is_file())?;

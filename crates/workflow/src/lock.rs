@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::run_folder::{CellFolder, RunFolder, TaskFolder};
 use lingo_evaluate::Published;
 use serde::{Deserialize, Serialize};
@@ -254,7 +255,7 @@ pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
             names.push(format!("{}/{file}", task.name));
         }
     }
-    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+    for file in ModelFolder::PRETRAINED_FILES {
         names.push(format!("{}/{file}", RunFolder::MODEL));
     }
     lock.artifacts.clear();

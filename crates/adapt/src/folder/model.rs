@@ -3,20 +3,11 @@
 use std::path::Path;
 
 use lingo_artifact::atomic;
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_lm::Model;
 
 use crate::error::Error;
 use crate::folder::trained::Trained;
-
-/// What `transformers` reads a tokenizer from.
-const TOKENIZER_FILES: [&str; 6] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-];
 
 /// The base model with its new rows or trained weights, and the tokenizer of the folder `from`, as
 /// a folder that `transformers` reads.
@@ -34,7 +25,7 @@ pub(crate) fn write_model(
     }
     atomic::write_folder(folder, |inside| {
         base.save(inside).map_err(Error::WriteModel)?;
-        for name in TOKENIZER_FILES {
+        for name in ModelFolder::TOKENIZER_FILES {
             let file = from.join(name);
             if file.is_file() {
                 let bytes =

@@ -1,8 +1,9 @@
 //! What a model folder holds, read off the headers of its files: nothing is loaded.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_lm::checkpoint::Checkpoint;
 use lingo_lm::is_unused;
 use lingo_lm::{ModelConfig, Site};
@@ -65,23 +66,12 @@ impl ModelShape {
     }
 }
 
-/// The `.safetensors` files of a model folder, sorted.
-fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let whole = folder.join("model.safetensors");
-    if whole.is_file() {
-        return Ok(vec![whole]);
-    }
-    let read = |e| lingo_artifact::Error::io("read", folder)(e);
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(read)? {
-        let path = entry
-            .map_err(|e| lingo_artifact::Error::io("read", folder)(e))?
-            .path();
-        if path.extension().is_some_and(|e| e == "safetensors") {
-            files.push(path);
-        }
-    }
-    files.sort();
+/// What identifies a model's weights: the sha256 of its file, or of the list of its files' sha256.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn model_digest(folder: &Path) -> Result<Digest, Error> {
+    let files = ModelFolder::new(folder).weights();
     if files.is_empty() {
         return Err(lingo_lm::Error::MissingFile {
             folder: folder.to_owned(),
@@ -90,15 +80,6 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         }
         .into());
     }
-    Ok(files)
-}
-
-/// What identifies a model's weights: the sha256 of its file, or of the list of its files' sha256.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(crate) fn model_digest(folder: &Path) -> Result<Digest, Error> {
-    let files = weight_files(folder)?;
     if let [file] = files.as_slice() {
         return Ok(Digest::of_file(file)?.0);
     }

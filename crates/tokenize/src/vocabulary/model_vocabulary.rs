@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::model_folder::ModelFolder;
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
@@ -59,7 +60,8 @@ impl ModelVocabulary {
     /// # Errors
     /// [`Error::Artifact`] when a file cannot be read, [`Error::ModelFile`] when it is not what it should be.
     pub fn load(folder: &Path) -> Result<Self, Error> {
-        let config_path = folder.join("config.json");
+        let files = ModelFolder::new(folder);
+        let config_path = files.config();
         let config: Value = lingo_artifact::atomic::read_json(&config_path)?;
         let number = |key: &str| -> Result<Option<u32>, Error> {
             match config.get(key) {
@@ -74,7 +76,7 @@ impl ModelVocabulary {
                     }),
             }
         };
-        let (json, lines) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
+        let (json, lines) = (files.tokenizer(), files.vocabulary());
         let mut model = if !json.exists() && lines.exists() {
             Self::of_vocabulary_file(&lines)?
         } else {

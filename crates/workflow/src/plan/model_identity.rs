@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::run_folder::RunFolder;
 use serde_json::{Value, json};
 
@@ -11,14 +12,6 @@ use super::cell_id::{VERSION, to_json};
 use crate::failure::{Error, MissingFile};
 use crate::inputs::{FileHash, Hashes, id_of};
 use crate::pipeline::resolved::{ModelPlan, Pipeline};
-
-/// Files of a model folder that its results depend on; those that are there are hashed.
-const MODEL_FILES: [&str; 4] = [
-    "config.json",
-    "tokenizer.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-];
 
 /// What identifies the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,32 +44,14 @@ pub(super) fn model_identity(
     match &pipeline.model {
         ModelPlan::Folder(folder) => {
             let mut found = BTreeMap::new();
-            let mut files: Vec<PathBuf> = MODEL_FILES.iter().map(|f| folder.join(f)).collect();
-            files.extend(shards(folder));
-            for path in files.iter().filter(|p| p.is_file()) {
-                let hash = hashes.of_file(path)?;
+            let model = ModelFolder::new(folder);
+            for path in model.read_files() {
+                let hash = hashes.of_file(&path)?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 found.insert(format!("model/{name}"), hash.sha256);
                 inputs.insert(path.clone(), hash);
             }
-            if !folder.is_dir() {
-                miss(folder);
-            } else {
-                for needed in ["config.json", "tokenizer.json"] {
-                    if !found.contains_key(&format!("model/{needed}")) {
-                        miss(&folder.join(needed));
-                    }
-                }
-                // Weights in another format are refused by the loader, which knows what to do about them.
-                let weights = ["model.safetensors", "model.safetensors.index.json"];
-                let found_any = weights
-                    .iter()
-                    .any(|f| found.contains_key(&format!("model/{f}")));
-                let pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-                if !found_any && !pickled.iter().any(|f| folder.join(f).is_file()) {
-                    miss(&folder.join(weights[0]));
-                }
-            }
+            model.missing().iter().for_each(|path| miss(path));
             Ok(ModelIdentity {
                 folder: folder.clone(),
                 hashes: found,
@@ -110,19 +85,4 @@ pub(super) fn model_identity(
             })
         }
     }
-}
-
-/// The shards of a model in several files, in order.
-fn shards(folder: &Path) -> Vec<PathBuf> {
-    let mut shards: Vec<PathBuf> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("model-") && name.ends_with(".safetensors")
-        })
-        .collect();
-    shards.sort();
-    shards
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_tokenize::{Encoder, ModelVocabulary, Scheme};
 
 use super::planned::Plan;
@@ -44,7 +45,7 @@ impl Plan {
         let ModelPlan::Folder(folder) = &self.pipeline.model else {
             return Ok(());
         };
-        if matches!(task.tokenize.scheme, Scheme::Bpe(_)) || !folder.join("config.json").is_file() {
+        if matches!(task.tokenize.scheme, Scheme::Bpe(_)) || !ModelFolder::new(folder).is_there() {
             return Ok(());
         }
         let model = ModelVocabulary::load(folder)?;
@@ -58,7 +59,7 @@ impl Plan {
         let settings = methods.filter_map(|name| Some((name, self.pipeline.method(name)?)));
         let checked = settings.filter_map(|(name, method)| {
             let result = match &self.pipeline.model {
-                ModelPlan::Folder(folder) if !folder.join("config.json").is_file() => Ok(()),
+                ModelPlan::Folder(folder) if !ModelFolder::new(folder).is_there() => Ok(()),
                 ModelPlan::Folder(folder) => lingo_adapt::check_targets(folder, method),
                 ModelPlan::Pretrain { config, .. } => {
                     lingo_adapt::check_targets_of_pretrained(config, method)

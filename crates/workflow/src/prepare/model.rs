@@ -2,6 +2,7 @@
 
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_ingest::Genome;
@@ -46,7 +47,7 @@ pub fn prepare_model(
     };
     let record_path = RunFolder::new(&plan.run).model_record();
     let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
-    if found.id == Some(id) && plan.model.folder.join("config.json").is_file() {
+    if found.id == Some(id) && ModelFolder::new(&plan.model.folder).is_there() {
         return Ok(());
     }
     let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
