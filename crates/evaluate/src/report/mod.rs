@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`data`] | what the report is about: plan, cells, their summaries |
 //! | [`table`] | `metrics.parquet` and `metrics.csv` |
-//! | [`page`] | the page |
+//! | [`mod@page`] | the page |
 //! | [`figures`] | its figures, as SVG |
 //! | [`html`] | text and numbers as HTML |
 
