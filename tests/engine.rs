@@ -61,8 +61,8 @@ fn every_instruction_set_trains_what_the_plain_operations_train() {
         here += 1;
         let found = logits(&toy, level, level, &["train.precision=f32"]);
         let far = distance(&plain, &found);
-        // Forty steps carry the rounding on.
-        assert!(far < 2e-3, "{level}: {far}");
+        // Forty steps carry the rounding on: 2e-7 of the largest logit on AVX2.
+        assert!(far < 2e-5, "{level}: {far}");
         let rounded = logits(
             &toy,
             &format!("{level}-bf16"),
@@ -70,7 +70,8 @@ fn every_instruction_set_trains_what_the_plain_operations_train() {
             &["train.precision=bf16"],
         );
         let far = distance(&plain, &rounded);
-        assert!(far > 0.0 && far < 0.2, "{level}, bf16: {far}");
+        // 0.003 to 0.004 was measured.
+        assert!(far > 0.0 && far < 0.02, "{level}, bf16: {far}");
     }
     assert!(here > 0);
     assert_eq!(plain, logits(&toy, "again", "off", &[]));
