@@ -2,7 +2,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `settings` | what the pipeline file says of methods and training |
+//! | `method` | what is trained: the methods of the pipeline file, one file each behind one trait |
+//! | `settings` | what the pipeline file says of training |
 //! | `plan` | steps, parameters and allocations of a cell, before it starts; the modules of a model, and which of them are adapted |
 //! | [`rank`] | which triplets live: AdaLoRA, adaptive rank sampling |
 //! | `network` | a model with deltas, new embedding rows and a head; the values that are trained, on the host |
@@ -19,6 +20,7 @@ mod batching;
 mod cell;
 pub mod error;
 mod folder;
+mod method;
 mod network;
 mod plan;
 pub mod predict;
@@ -34,12 +36,16 @@ pub use cell::models::Models;
 pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
 pub use folder::adapter::Description;
+pub use method::adalora::Adalora;
+pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Variant};
+pub use method::full::Full;
+pub use method::head::HeadMethod;
+pub use method::lora::Lora;
+pub use method::method::Method;
+pub use plan::model_shape::ModelShape;
 pub use plan::steps::{Lengths, StepPlan, plan};
 pub use predict::{PredictRequest, base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
 pub use settings::layers::LayerRange;
-pub use settings::method::{
-    Adalora, AdaptiveRankSampling, Full, HeadMethod, Lora, Method, Variant,
-};
 pub use settings::train_config::{Pooling, SelectBy, TrainConfig};
-pub use settings::{layers, method, train_config};
+pub use settings::{layers, train_config};

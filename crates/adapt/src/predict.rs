@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::folder::adapter::{Description, read_adapter};
 use crate::folder::trained::{Inference, merge};
 use crate::plan::model_shape::model_digest;
-use crate::settings::method::Method;
 use crate::train::states::FrozenStates;
 
 /// What is predicted, and how.
@@ -62,7 +61,7 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     if request.merge {
         merge(&mut model, &mut trained)?;
     }
-    if !matches!(description.method, Method::Full(_)) {
+    if !description.method.trains_the_model() {
         model.pack(Packing {
             precision: description.precision.resolve(),
             gradients: false,
@@ -109,7 +108,7 @@ pub(crate) fn predict_rows(
 
 /// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.
 fn has_own_model(description: &Description) -> bool {
-    description.encoding.new_rows.is_some() || matches!(description.method, Method::Full(_))
+    description.encoding.new_rows.is_some() || description.method.trains_the_model()
 }
 
 /// The folder of the model that an adapter works on: the `model/` that its run wrote beside it, else `model`.

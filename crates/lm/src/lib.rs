@@ -4,13 +4,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`device`] | which device computes, chosen at run time |
-//! | `config` | `config.json`, read and written |
+//! | `config` | the shape of a model; typed access to `config.json` |
 //! | [`safetensors_file`], [`checkpoint`] | a model folder's weights: one file, its header checked before use, or shards |
 //! | [`parameters`], [`initialise`] | the tensors of a model by name, trainable where asked for; random ones |
 //! | [`batch`] | token ids and lengths of one batch |
 //! | [`adaptation`] | what is added to a frozen model: low-rank deltas, new rows, dropout |
 //! | `parts` | linear with a low-rank delta, layer norm, attention; the fused forms of some on the CPU |
-//! | `families` | BERT and OPT, one file each |
+//! | `families` | BERT and OPT, one file each behind one trait: how they are read, what their layers are |
 //! | `engine`, [`packing`] | a frozen model's blocks as custom operations on the CPU, and how they are held there |
 //! | `model` | a loaded model and its forward pass |
 //! | [`mlm`] | the masked-language-modelling head, for pretraining |
@@ -30,10 +30,12 @@ mod weights;
 pub use adaptation::{Adaptation, DropoutSource, LowRank};
 pub use batch::Batch;
 pub use config::activation::Activation;
-pub use config::model_config::{Family, ModelConfig};
+pub use config::family::Family;
+pub use config::model_config::ModelConfig;
 pub use device::{DeviceChoice, device_memory, device_name, open_device};
 pub use engine::packing::{self, Packing};
 pub use error::Error;
+pub use families::family::Classifier;
 pub use lingo_kernels::{Kept, Level, Precision, release_memory};
 pub use model::loaded::{Hidden, Model, is_unused};
 pub use model::mlm::{self, MlmHead};

@@ -22,7 +22,6 @@ use crate::folder::model::write_model;
 use crate::folder::trained::{Inference, Trained};
 use crate::network::adapted::{Network, NetworkPlan};
 use crate::network::store::ParameterStore;
-use crate::plan::model_shape::{ModelShape, model_digest};
 use crate::plan::steps::{StepPlan, pooling, schedule};
 use crate::predict::predict_rows;
 use crate::rank::allocator::Allocator;
@@ -70,12 +69,12 @@ impl<'a> Cell<'a> {
             rows.filter(|r| r.split == split).collect()
         };
         let (train, dev, test) = (rows(Split::Train), rows(Split::Dev), rows(Split::Test));
-        let planned = check(request, &train, &dev)?;
+        let known = request.models.known(request.model)?;
+        let (shape, digest) = (&known.shape, known.digest);
+        let planned = check(request, &train, &dev, shape)?;
         let device = open_device(request.device)?;
-        let digest = model_digest(request.model)?;
         let (model, precision) = load_model(request, digest, &device.clone().autodiff())?;
         let family = model.config().family;
-        let shape = ModelShape::read(request.model)?;
         let cell = Self {
             train,
             dev,
@@ -112,7 +111,7 @@ impl<'a> Cell<'a> {
         debug_assert_eq!(store.len() as u64, self.planned.trainable_parameters);
         let (allocator, select_from, orthogonality) =
             rank_adaptation(request, &network, &store, steps)?;
-        let peak = request.method.learning_rate();
+        let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
         Ok(Trainer {
             allocator,
@@ -264,22 +263,19 @@ fn rank_adaptation(
     store: &ParameterStore,
     steps: u64,
 ) -> Result<(Option<Allocator>, u64, f64), Error> {
-    let Some((settings, adaptation)) = request
-        .method
-        .low_rank()
-        .and_then(|s| s.rank_adaptation.clone().map(|a| (s, a)))
-    else {
+    let settings = request.method.low_rank();
+    let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
         return Ok((None, 0, 0.0));
     };
     let modules = network.triplets(store);
-    let (schedule, rule) = schedule(&adaptation, settings.rank, modules.len(), steps)?;
+    let schedule = schedule(&budget, rank, modules.len(), steps)?;
     let allocator = Allocator::new(
-        rule,
+        budget.rule,
         schedule,
-        adaptation.betas,
+        budget.betas,
         modules,
         store.len(),
         request.seed,
     );
-    Ok((Some(allocator), schedule.last(), adaptation.orthogonality))
+    Ok((Some(allocator), schedule.last(), budget.orthogonality))
 }

@@ -10,7 +10,6 @@ use lingo_lm::{Model, Packing, Precision};
 use crate::cell::request::AdaptRequest;
 use crate::error::Error;
 use crate::network::adapted::Network;
-use crate::settings::method::Method;
 use crate::settings::train_config::PrecisionChoice;
 use crate::train::states::{FrozenStates, Layout};
 
@@ -21,17 +20,13 @@ pub(super) fn load_model(
     device: &Device,
 ) -> Result<(Arc<Model>, PrecisionChoice), Error> {
     let new_rows = request.tokens.metadata.encoding.new_rows.is_some();
-    let gradients = match request.method {
-        Method::Full(_) => {
-            let model = Model::load(request.model, device)?;
-            return Ok((Arc::new(model), PrecisionChoice::F32));
-        }
-        Method::Head(_) => new_rows,
-        _ => true,
-    };
+    if request.method.trains_the_model() {
+        let model = Model::load(request.model, device)?;
+        return Ok((Arc::new(model), PrecisionChoice::F32));
+    }
     let packing = Packing {
         precision: request.train.precision.resolve(),
-        gradients,
+        gradients: new_rows || request.method.low_rank().is_some(),
     };
     let model = request.models.get(request.model, digest, device, packing)?;
     let precision = match model.packing() {

@@ -6,6 +6,7 @@ use lingo_lm::ModelConfig;
 use crate::cell::request::AdaptRequest;
 use crate::error::Error;
 use crate::network::new_rows;
+use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{Lengths, StepPlan, plan};
 use crate::settings::train_config::SelectBy;
 
@@ -14,6 +15,7 @@ pub(super) fn check(
     request: &AdaptRequest,
     train: &[&TokenRow],
     dev: &[&TokenRow],
+    shape: &ModelShape,
 ) -> Result<StepPlan, Error> {
     let metadata = &request.tokens.metadata;
     if let Some(new) = &metadata.encoding.new_rows {
@@ -33,7 +35,7 @@ pub(super) fn check(
             row.id, row.label, metadata.labels
         )));
     }
-    check_tokens(request)?;
+    check_tokens(request, &shape.config)?;
     if dev.is_empty() && request.train.select_by != SelectBy::Last {
         return Err(Error::Data(
             "there are no dev examples to select on; give a dev split, or set `select_by: last`"
@@ -45,7 +47,7 @@ pub(super) fn check(
         *lengths.entry(row.input_ids.len() as u32).or_default() += 1;
     }
     plan(
-        request.model,
+        shape,
         request.method,
         request.train,
         &metadata.labels,
@@ -56,8 +58,7 @@ pub(super) fn check(
 
 /// Whether the model has a position and a row for every token: training would come upon one that
 /// it lacks late, after hours perhaps.
-fn check_tokens(request: &AdaptRequest) -> Result<(), Error> {
-    let config = ModelConfig::read(request.model)?;
+fn check_tokens(request: &AdaptRequest, config: &ModelConfig) -> Result<(), Error> {
     let new = request.tokens.metadata.encoding.new_rows.as_ref();
     let rows = config.vocab_size + new.map_or(0, |n| n.composition.len());
     for row in &request.tokens.rows {

@@ -1,24 +1,21 @@
 //! Whether a method finds its modules, before a model is loaded or pretrained.
 
-use std::path::Path;
-
 use lingo_lm::{Family, Site};
 
 use crate::error::Error;
+use crate::method::method::Method;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::chosen_sites;
 use crate::pretrain::PretrainConfig;
-use crate::settings::method::Method;
 
-/// Whether the modules that a method targets are in a model folder, whose weights are not read.
+/// Whether the modules that a method targets are in a model.
 ///
 /// # Errors
-/// [`Error::Config`]: a target that matches nothing. What is wrong with the folder.
-pub fn check_targets(model: &Path, method: &Method) -> Result<(), Error> {
+/// [`Error::Config`]: a target that matches nothing.
+pub fn check_targets(shape: &ModelShape, method: &Method) -> Result<(), Error> {
     let Some(settings) = method.low_rank() else {
         return Ok(());
     };
-    let shape = ModelShape::read(model)?;
     chosen_sites(&shape.sites, shape.config.family, &settings).map(drop)
 }
 

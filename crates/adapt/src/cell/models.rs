@@ -1,4 +1,4 @@
-//! Loaded models and states of frozen blocks, shared by the cells of one process.
+//! Loaded models, what is known of their folders, and states of frozen blocks, shared by the cells of one process.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use lingo_artifact::digest::Digest;
 use lingo_lm::{Model, Packing};
 
 use crate::error::Error;
+use crate::plan::model_shape::{ModelShape, digest_of_weights};
 use crate::train::states::FrozenStates;
 
 /// Frozen models by what they were loaded from. Cells that are trained side by side, or one after
@@ -17,6 +18,16 @@ use crate::train::states::FrozenStates;
 pub struct Models {
     loaded: Mutex<Vec<(Key, Arc<Model>)>>,
     states: Mutex<BTreeMap<PathBuf, Arc<Mutex<Slot>>>>,
+    known: Mutex<BTreeMap<PathBuf, Arc<KnownModel>>>,
+    /// By path: the sha256 of files that somebody has hashed before.
+    hashed: BTreeMap<PathBuf, Digest>,
+}
+
+/// What cells need of a model folder before they load it.
+pub(crate) struct KnownModel {
+    pub shape: ModelShape,
+    /// What identifies the weights.
+    pub digest: Digest,
 }
 
 /// A file of states.
@@ -54,6 +65,34 @@ impl Key {
 }
 
 impl Models {
+    /// No model is loaded yet; `hashed` has the sha256 of files by path, so that no cell makes them again.
+    pub fn knowing(hashed: BTreeMap<PathBuf, Digest>) -> Self {
+        Self {
+            hashed,
+            ..Self::default()
+        }
+    }
+
+    /// The shape of a model folder and the hash of its weights, found out by the first cell that asks.
+    ///
+    /// # Errors
+    /// The model folder's.
+    pub(crate) fn known(&self, folder: &Path) -> Result<Arc<KnownModel>, Error> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = known.get(folder) {
+            return Ok(model.clone());
+        }
+        let model = Arc::new(KnownModel {
+            shape: ModelShape::read(folder)?,
+            digest: digest_of_weights(folder, |file| match self.hashed.get(file) {
+                Some(digest) => Ok(*digest),
+                None => Ok(Digest::of_file(file)?.0),
+            })?,
+        });
+        known.insert(folder.to_owned(), model.clone());
+        Ok(model)
+    }
+
     /// The model of `folder`, whose weights have this digest: frozen, and packed on the CPU. It is
     /// loaded where no cell has it; who asks at the same time waits. What no cell uses any more
     /// is let go then.

@@ -5,16 +5,16 @@ use std::path::Path;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::vocabulary::Encoding;
 use lingo_artifact::{LabelKind, atomic};
-use lingo_lm::Family;
+use lingo_lm::{Classifier, Family};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::folder::trained::{Trained, TrainedDelta, TrainedHead};
-use crate::plan::steps::{StepPlan, head_has_bias};
-use crate::plan::targets::default_targets;
-use crate::settings::method::LowRankSettings;
-use crate::settings::method::Method;
+use crate::method::adaptation::LowRankSettings;
+use crate::method::method::Method;
+use crate::method::rank_budget::PeftRun;
+use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
 use crate::settings::train_config::{Pooling, PrecisionChoice};
 use crate::tensor_file::{TensorFile, transposed};
 
@@ -83,27 +83,13 @@ impl Description {
         Ok(description)
     }
 
-    fn is_opt(&self) -> bool {
-        self.base_model.family == Family::Opt.name()
-    }
-
-    /// Where the bare model stands in `transformers`' classifier, and the classifier's name.
-    fn places(&self) -> (&'static str, &'static str) {
-        if self.is_opt() {
-            ("model", "score")
-        } else {
-            ("bert", "classifier")
-        }
-    }
-
-    /// Whether `transformers` has a classifier with this head.
-    fn is_known_to_transformers(&self) -> bool {
-        self.pooling
-            == if self.is_opt() {
-                Pooling::Last
-            } else {
-                Pooling::Pooler
-            }
+    fn family(&self) -> Result<Family, Error> {
+        let name = &self.base_model.family;
+        Family::named(name).ok_or_else(|| {
+            Error::Config(format!(
+                "lingo.json: the family `{name}` is unknown to this version"
+            ))
+        })
     }
 }
 
@@ -115,17 +101,19 @@ pub(crate) fn write_adapter(
     plan: &StepPlan,
 ) -> Result<(), Error> {
     atomic::write_folder(folder, |inside| {
-        weights(trained, description).write(&inside.join(WEIGHTS))?;
+        weights(trained, description)?.write(&inside.join(WEIGHTS))?;
         if let Some(settings) = description.method.low_rank() {
-            let config = peft_config(trained, description, &settings, plan);
+            let config = peft_config(trained, description, &settings, plan)?;
             atomic::write_json(&inside.join(CONFIG), &config)?;
         }
         Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
     })
 }
 
-fn weights(trained: &Trained, description: &Description) -> TensorFile {
-    let (base, head) = description.places();
+fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, Error> {
+    let Classifier {
+        model: base, head, ..
+    } = description.family()?.classifier();
     let mut file = TensorFile::for_peft();
     for d in &trained.deltas {
         let module = format!("base_model.model.{base}.{}", d.module);
@@ -158,7 +146,7 @@ fn weights(trained: &Trained, description: &Description) -> TensorFile {
             bias.clone(),
         );
     }
-    file
+    Ok(file)
 }
 
 /// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there.
@@ -167,14 +155,13 @@ fn peft_config(
     description: &Description,
     settings: &LowRankSettings,
     plan: &StepPlan,
-) -> Value {
-    let steps = plan.steps;
-    let (base, head) = description.places();
-    let family = if description.is_opt() {
-        Family::Opt
-    } else {
-        Family::Bert
-    };
+) -> Result<Value, Error> {
+    let family = description.family()?;
+    let Classifier {
+        model: base, head, ..
+    } = family.classifier();
+    // Whether `transformers` has a classifier with this head.
+    let is_known = description.pooling == classifier_pooling(family);
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
         (_, Some(_)) => trained
@@ -183,7 +170,8 @@ fn peft_config(
             .map(|d| format!("{base}.{}", d.module))
             .collect(),
         (Some(targets), None) => targets.to_vec(),
-        (None, None) => default_targets(family)
+        (None, None) => family
+            .linear_layers()
             .iter()
             .map(|t| (*t).to_owned())
             .collect(),
@@ -197,33 +185,20 @@ fn peft_config(
         "lora_alpha": settings.alpha,
         "lora_dropout": settings.dropout,
         "modules_to_save": [head],
-        "peft_type": "LORA",
-        "r": settings.rank,
         "rank_pattern": {},
         "target_modules": targets,
-        "task_type": if description.is_known_to_transformers() { json!("SEQ_CLS") } else { Value::Null },
+        "task_type": if is_known { json!("SEQ_CLS") } else { Value::Null },
     });
-    if let Some(adaptation) = &settings.rank_adaptation {
-        let pattern: serde_json::Map<String, Value> = trained
-            .deltas
-            .iter()
-            .map(|d| (format!("{base}.{}.lora_E", d.module), json!(d.live)))
-            .collect();
-        config["peft_type"] = json!("ADALORA");
-        config["init_r"] = json!(settings.rank);
-        config["target_r"] = json!(adaptation.target_rank);
-        config["beta1"] = json!(adaptation.betas[0]);
-        config["beta2"] = json!(adaptation.betas[1]);
-        config["orth_reg_weight"] = json!(adaptation.orthogonality);
-        config["total_step"] = json!(steps);
-        config["tinit"] = json!(adaptation.warmup_steps.map_or(steps / 10, u64::from));
-        config["tfinal"] = json!(adaptation.final_steps.map_or(steps * 3 / 10, u64::from));
-        config["deltaT"] = json!(plan.allocation_steps.map_or(1, |(_, _, every)| every));
-        config["rank_pattern"] = Value::Object(pattern);
-        // PEFT ignores `r` here, and warns unless it is its default.
-        config["r"] = json!(8);
+    let live = |d: &TrainedDelta| (format!("{base}.{}.lora_E", d.module), json!(d.live));
+    let own = settings.peft(&PeftRun {
+        steps: plan.steps,
+        every: plan.allocation_steps.map_or(1, |(_, _, every)| every),
+        pattern: trained.deltas.iter().map(live).collect(),
+    });
+    if let (Value::Object(config), Value::Object(own)) = (&mut config, own) {
+        config.extend(own);
     }
-    config
+    Ok(config)
 }
 
 /// Reads an adapter folder back.
@@ -235,7 +210,10 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
         path: path.clone(),
         problem,
     };
-    let (base, head) = description.places();
+    let family = description.family()?;
+    let Classifier {
+        model: base, head, ..
+    } = family.classifier();
     let prefix = format!("base_model.model.{base}.");
     let modules: Vec<String> = file
         .tensors
@@ -268,11 +246,6 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             description.labels.outputs()
         )));
     }
-    let family = if description.is_opt() {
-        Family::Opt
-    } else {
-        Family::Bert
-    };
     let bias = if head_has_bias(family, description.pooling) {
         Some(
             file.take(&format!("base_model.model.{head}.bias"))
@@ -306,7 +279,7 @@ fn read_delta(
     module: String,
     settings: &LowRankSettings,
 ) -> Result<TrainedDelta, String> {
-    let triplets = settings.rank_adaptation.is_some();
+    let triplets = settings.has_lambda();
     let name = |part: &str| {
         let end = if triplets { "" } else { ".weight" };
         format!("{prefix}{module}.{part}{end}")
@@ -326,7 +299,6 @@ fn read_delta(
             "`{module}`: lora_A, lora_B and lora_E differ in rank"
         ));
     }
-    let initial = settings.rank as f64;
     Ok(TrainedDelta {
         input: *input,
         output: *output,
@@ -334,11 +306,7 @@ fn read_delta(
         down: transposed(&a, *rank, *input),
         lambda,
         up: transposed(&b, *output, *rank),
-        scale: if triplets {
-            settings.alpha / (initial + 1e-5)
-        } else {
-            settings.alpha / initial
-        },
+        scale: settings.scale,
         live: vec![true; *rank],
         module,
     })

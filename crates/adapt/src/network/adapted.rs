@@ -5,15 +5,15 @@ use std::sync::Arc;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, Transaction};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::{Adaptation, Batch, DropoutSource, Family, LowRank, Model, drop_out};
+use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, drop_out};
 
 use crate::error::Error;
+use crate::method::adaptation::{Draw, LowRankSettings};
+use crate::method::method::Method;
 use crate::network::new_rows;
 use crate::network::store::{Leaf, ParameterStore, PartialLeaf, downloaded};
 use crate::plan::steps::{chosen_sites, head_has_bias};
 use crate::rank::triplets::Triplets;
-use crate::settings::method::LowRankSettings;
-use crate::settings::method::Method;
 use crate::settings::train_config::Pooling;
 
 /// What a network is built from, beside the model.
@@ -94,9 +94,7 @@ enum Uploading {
 impl Network {
     /// Puts adapters, new rows and a head on a model; their initial values go into the store.
     ///
-    /// Initial values: `lora` as PEFT has them (down uniform in +-1/sqrt(input), up zero);
-    /// AdaLoRA's as PEFT's (both N(0, 0.02), lambda zero); as-published-code lambda N(0, 0.02) too.
-    /// The head is N(0, initializer range) as in `transformers`.
+    /// The deltas begin as the method says, the head is N(0, initializer range) as in `transformers`.
     pub fn build(model: Arc<Model>, plan: &NetworkPlan) -> Result<(Self, ParameterStore), Error> {
         let mut store = ParameterStore::default();
         let family = model.config().family;
@@ -119,7 +117,7 @@ impl Network {
         };
         let head = add_head(&mut store, &model, plan);
         let mut of_model = Vec::new();
-        if matches!(plan.method, Method::Full(_)) {
+        if plan.method.trains_the_model() {
             let names: Vec<String> = model
                 .tensors()
                 .into_iter()
@@ -416,47 +414,30 @@ fn add_delta(
     let (rank, input, output) = (settings.rank, place.input, place.output);
     // A stream for each module: what is adapted beside it moves nothing.
     let mut stream = Stream::new(seed, &format!("initial values of {}", place.name));
-    let mut normal =
-        |n: usize| -> Vec<f32> { (0..n).map(|_| (stream.normal() * 0.02) as f32).collect() };
+    let mut values = |draw: Draw, count: usize| -> Vec<f32> {
+        let of = |value: &mut dyn FnMut() -> f64| (0..count).map(|_| value() as f32).collect();
+        match draw {
+            Draw::Zero => vec![0.0; count],
+            Draw::Normal(deviation) => of(&mut || stream.normal() * deviation),
+            Draw::FanIn => {
+                let bound = 1.0 / (input as f64).sqrt();
+                of(&mut || (2.0 * stream.uniform() - 1.0) * bound)
+            }
+        }
+    };
+    let begin = settings.begin;
+    let down = values(begin.down, input * rank);
+    let up = values(begin.up, rank * output);
+    let lambda = begin.lambda.map(|draw| values(draw, rank));
     let name = |part: &str| format!("{}.{part}", place.name);
-    match &settings.rank_adaptation {
-        Some(adaptation) => {
-            let down = normal(input * rank);
-            let up = normal(rank * output);
-            let published = adaptation
-                .sampling
-                .is_some_and(|s| s.variant == crate::settings::method::Variant::AsPublishedCode);
-            let lambda = if published {
-                normal(rank)
-            } else {
-                vec![0.0; rank]
-            };
-            Delta {
-                site,
-                rank,
-                down: store.add(name("down"), &[input, rank], down),
-                lambda: Some(store.add(name("lambda"), &[rank], lambda)),
-                up: store.add(name("up"), &[rank, output], up),
-                // PEFT divides by ranknum + 1e-5, and ranknum stays the initial rank.
-                scale: settings.alpha / (rank as f64 + 1e-5),
-                dropout: settings.dropout,
-            }
-        }
-        None => {
-            let bound = 1.0 / (input as f64).sqrt();
-            let down = (0..input * rank)
-                .map(|_| ((2.0 * stream.uniform() - 1.0) * bound) as f32)
-                .collect();
-            Delta {
-                site,
-                rank,
-                down: store.add(name("down"), &[input, rank], down),
-                lambda: None,
-                up: store.add(name("up"), &[rank, output], vec![0.0; rank * output]),
-                scale: settings.alpha / rank as f64,
-                dropout: settings.dropout,
-            }
-        }
+    Delta {
+        site,
+        rank,
+        down: store.add(name("down"), &[input, rank], down),
+        lambda: lambda.map(|lambda| store.add(name("lambda"), &[rank], lambda)),
+        up: store.add(name("up"), &[rank, output], up),
+        scale: settings.scale,
+        dropout: settings.dropout,
     }
 }
 
@@ -474,10 +455,9 @@ fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> He
         weight: store.add("head.weight", &[width, outputs], weight),
         bias: head_has_bias(config.family, plan.pooling)
             .then(|| store.add("head.bias", &[outputs], vec![0.0; outputs])),
-        // BertForSequenceClassification drops there, OPTForSequenceClassification does not.
-        dropout: match config.family {
-            Family::Bert => config.hidden_dropout,
-            Family::Opt => 0.0,
+        dropout: match config.family.classifier().drops_out {
+            true => config.hidden_dropout,
+            false => 0.0,
         },
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::{Family, Model};
+use lingo_lm::Model;
 
 use crate::error::Error;
 
@@ -11,10 +11,7 @@ use crate::error::Error;
 /// in every column the mean and the standard deviation of the model's own embedding (what a row is
 /// the sum of shares mean and variance evenly).
 pub(crate) fn initial(model: &Model, new: &NewRows, seed: u64) -> Result<Vec<f32>, Error> {
-    let name = match model.config().family {
-        Family::Bert => "embeddings.word_embeddings.weight",
-        Family::Opt => "decoder.embed_tokens.weight",
-    };
+    let name = model.config().family.word_embedding();
     let width = model.config().embedding_size();
     let (means, deviations) = column_moments(&model.tensor(name)?, width);
     let parts = new

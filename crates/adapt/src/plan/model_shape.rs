@@ -10,16 +10,16 @@ use lingo_lm::{ModelConfig, Site};
 
 use crate::error::Error;
 
-/// The shape of a model folder.
+/// The shape of a model folder: read once, it serves every check and every cell.
 #[derive(Clone, Debug)]
-pub(crate) struct ModelShape {
-    pub config: ModelConfig,
+pub struct ModelShape {
+    pub(crate) config: ModelConfig,
     /// The linear layers, in the order of their names.
-    pub sites: Vec<Site>,
+    pub(crate) sites: Vec<Site>,
     /// Values in all tensors of the bare model.
-    pub parameters: u64,
-    pub has_pooler: bool,
-    pub pooler_parameters: u64,
+    pub(crate) parameters: u64,
+    pub(crate) has_pooler: bool,
+    pub(crate) pooler_parameters: u64,
 }
 
 impl ModelShape {
@@ -29,7 +29,7 @@ impl ModelShape {
     /// As `lingo_lm::Model::load`, but for what stands in the tensors.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let config = ModelConfig::read(folder)?;
-        let checkpoint = Checkpoint::open(folder, config.family.prefix())?;
+        let checkpoint = Checkpoint::open(folder, &config.family.prefix())?;
         let mut shape = Self {
             config,
             sites: Vec::new(),
@@ -71,6 +71,17 @@ impl ModelShape {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn model_digest(folder: &Path) -> Result<Digest, Error> {
+    digest_of_weights(folder, |file| Ok(Digest::of_file(file)?.0))
+}
+
+/// What identifies a model's weights, where the hash of each file is known or made by `of_file`.
+///
+/// # Errors
+/// There are no weights; what `of_file` says.
+pub(crate) fn digest_of_weights(
+    folder: &Path,
+    mut of_file: impl FnMut(&Path) -> Result<Digest, Error>,
+) -> Result<Digest, Error> {
     let files = ModelFolder::new(folder).weights();
     if files.is_empty() {
         return Err(lingo_lm::Error::MissingFile {
@@ -81,11 +92,11 @@ pub(crate) fn model_digest(folder: &Path) -> Result<Digest, Error> {
         .into());
     }
     if let [file] = files.as_slice() {
-        return Ok(Digest::of_file(file)?.0);
+        return of_file(file);
     }
     let mut list = String::new();
     for file in &files {
-        let (digest, _) = Digest::of_file(file)?;
+        let digest = of_file(file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         list.push_str(&format!("{digest}  {name}\n"));
     }

@@ -1,7 +1,6 @@
 //! What a training run will do, known before it starts: steps, parameters, allocations.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::vocabulary::NewRows;
@@ -10,12 +9,13 @@ use serde::Serialize;
 
 use crate::batching::sizes_by_tokens;
 use crate::error::Error;
+use crate::method::adaptation::LowRankSettings;
+use crate::method::method::Method;
+use crate::method::rank_budget::RankBudget;
 use crate::plan::model_shape::ModelShape;
-use crate::plan::targets::{default_targets, matching};
+use crate::plan::targets::matching;
 use crate::rank::allocator::{Rule, swaps};
 use crate::rank::schedule::Schedule;
-use crate::settings::method::Method;
-use crate::settings::method::{RankAdaptation, Variant};
 use crate::settings::train_config::Pooling;
 use crate::settings::train_config::TrainConfig;
 
@@ -48,14 +48,14 @@ pub struct StepPlan {
     pub exchanged: u64,
 }
 
-/// Plans a run on the model folder `model`, without loading its weights. `lengths` are the training
+/// Plans a run on a model of this shape. `lengths` are the training
 /// rows by their number of tokens.
 ///
 /// # Errors
 /// [`Error::Config`]: a target that matches nothing, a pooling that the model lacks, a schedule that
-/// makes too few allocations or can reintroduce nothing. [`Error::Data`] without examples. Model errors.
+/// makes too few allocations or can reintroduce nothing. [`Error::Data`] without examples.
 pub fn plan(
-    model: &Path,
+    shape: &ModelShape,
     method: &Method,
     train: &TrainConfig,
     labels: &LabelKind,
@@ -65,7 +65,6 @@ pub fn plan(
     if lengths.is_empty() {
         return Err(Error::Data("there are no training examples".into()));
     }
-    let shape = ModelShape::read(model)?;
     let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
     let (steps_per_epoch, steps) = steps(train, lengths);
     let outputs = labels.outputs() as u64;
@@ -83,17 +82,16 @@ pub fn plan(
         let chosen = chosen_sites(&shape.sites, shape.config.family, &settings)?;
         modules = chosen.len();
         for site in chosen.iter().map(|&i| &shape.sites[i]) {
-            let lambda = usize::from(settings.rank_adaptation.is_some());
-            added += (settings.rank * (site.input + site.output + lambda)) as u64;
+            added += settings.parameters(site.input, site.output) as u64;
         }
-        if let Some(adaptation) = &settings.rank_adaptation {
-            let (schedule, rule) = schedule(adaptation, settings.rank, modules, steps)?;
-            allocations = real_allocations(&schedule, rule);
-            exchanged = exchanges(&schedule, rule, &allocations) as u64;
+        if let Some(budget) = &settings.budget {
+            let schedule = schedule(budget, settings.rank, modules, steps)?;
+            allocations = real_allocations(&schedule, budget.rule);
+            exchanged = exchanges(&schedule, budget.rule, &allocations) as u64;
             every = schedule.every;
         }
     }
-    if matches!(method, Method::Full(_)) {
+    if method.trains_the_model() {
         of_model = shape.parameters;
         if pooling != Pooling::Pooler {
             of_model -= shape.pooler_parameters;
@@ -138,35 +136,43 @@ pub(crate) fn pooling(
     family: Family,
     has_pooler: bool,
 ) -> Result<Pooling, Error> {
-    match (train.pooling, family) {
+    match (train.pooling, family.is_decoder()) {
         (Some(Pooling::Pooler), _) if !has_pooler => Err(Error::Config(
             "pooling: the model has no pooler; use cls, mean or last".into(),
         )),
-        (Some(Pooling::Cls), Family::Opt) => Err(Error::Config(
+        (Some(Pooling::Cls), true) => Err(Error::Config(
             "pooling: the first token of a decoder sees nothing of the sequence; use last or mean"
                 .into(),
         )),
         (Some(pooling), _) => Ok(pooling),
-        (None, Family::Opt) => Ok(Pooling::Last),
-        (None, Family::Bert) if has_pooler => Ok(Pooling::Pooler),
-        (None, Family::Bert) => Ok(Pooling::Mean),
+        (None, true) => Ok(Pooling::Last),
+        (None, false) if has_pooler => Ok(Pooling::Pooler),
+        (None, false) => Ok(Pooling::Mean),
     }
 }
 
-/// `transformers`' `OPTForSequenceClassification.score` has none.
+/// A head that reads what `transformers`' classifier reads is as that one is; any other has a bias.
 pub(crate) fn head_has_bias(family: Family, pooling: Pooling) -> bool {
-    !(family == Family::Opt && pooling == Pooling::Last)
+    family.classifier().bias || pooling != classifier_pooling(family)
+}
+
+/// What `transformers`' classifier reads of a model.
+pub(crate) fn classifier_pooling(family: Family) -> Pooling {
+    match family.is_decoder() {
+        true => Pooling::Last,
+        false => Pooling::Pooler,
+    }
 }
 
 /// The sites that a low-rank method adapts, as indices.
 pub(crate) fn chosen_sites(
     sites: &[Site],
     family: Family,
-    settings: &crate::settings::method::LowRankSettings,
+    settings: &LowRankSettings,
 ) -> Result<Vec<usize>, Error> {
     match settings.targets {
         Some(targets) => matching(sites, targets, settings.layers),
-        None => matching(sites, default_targets(family), settings.layers),
+        None => matching(sites, family.linear_layers(), settings.layers),
     }
 }
 
@@ -176,21 +182,20 @@ pub(crate) fn chosen_sites(
 /// [`Error::Config`] for a schedule that makes fewer than ten allocations, or, with rank sampling,
 /// that can reintroduce nothing.
 pub(crate) fn schedule(
-    adaptation: &RankAdaptation,
+    budget: &RankBudget,
     rank: usize,
     modules: usize,
     steps: u64,
-) -> Result<(Schedule, Rule), Error> {
-    let target = adaptation.target_rank as usize;
+) -> Result<Schedule, Error> {
+    let (rule, target) = (budget.rule, budget.target_rank as usize);
     if target >= rank {
         return Err(Error::Config(format!(
             "target_rank {target} must be below initial_rank {rank}: there would be nothing to prune"
         )));
     }
-    let warmup = adaptation.warmup_steps.map_or(steps / 10, u64::from);
-    let finish = adaptation.final_steps.map_or(steps * 3 / 10, u64::from);
+    let (warmup, finish) = (budget.warmup(steps), budget.finish(steps));
     let window = steps.saturating_sub(warmup + finish);
-    let every = adaptation
+    let every = budget
         .every
         .map_or((window / USUAL_ALLOCATIONS).max(1), u64::from);
     let schedule = Schedule {
@@ -200,20 +205,6 @@ pub(crate) fn schedule(
         finish,
         every,
         total: steps,
-    };
-    let rule = match adaptation.sampling {
-        None => Rule::Adalora,
-        Some(s) => match s.variant {
-            Variant::AsDescribed => Rule::AsDescribed {
-                probability: s.probability,
-                anneal: s.anneal,
-                score_decay: s.score_decay,
-            },
-            Variant::AsPublishedCode => Rule::AsPublishedCode {
-                probability: s.probability,
-                call_every: u64::from(s.call_every),
-            },
-        },
     };
     let allocations = if window == 0 {
         Vec::new()
@@ -233,19 +224,20 @@ pub(crate) fn schedule(
             allocations.len(),
         )));
     }
-    if adaptation.sampling.is_some() && exchanges(&schedule, rule, &allocations) < 1.0 {
+    if let Some(probability) = rule.probability()
+        && exchanges(&schedule, rule, &allocations) < 1.0
+    {
         let dead = schedule.initial - schedule.target;
         return Err(Error::Config(format!(
-            "rank sampling would reintroduce nothing: with {} triplets, of which {} live in the end, and probability {}, \
+            "rank sampling would reintroduce nothing: with {} triplets, of which {} live in the end, and probability {probability}, \
              no allocation after the first exchanges a whole triplet (probability x {} is below one half); \
              raise `probability`, the ranks, or the number of `targets`",
             schedule.initial,
             schedule.target,
-            adaptation.sampling.map_or(0.0, |s| s.probability),
             dead.min(schedule.target),
         )));
     }
-    Ok((schedule, rule))
+    Ok(schedule)
 }
 
 /// The steps at which the rule really prunes.
@@ -291,20 +283,15 @@ fn exchanges(schedule: &Schedule, rule: Rule, allocations: &[u64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn adaptation(method: &str) -> RankAdaptation {
-        method
-            .parse::<Method>()
-            .unwrap()
-            .low_rank()
-            .unwrap()
-            .rank_adaptation
-            .unwrap()
+    fn budget(method: &str) -> RankBudget {
+        let method = method.parse::<Method>().unwrap();
+        method.low_rank().unwrap().budget.unwrap()
     }
 
     #[test]
     fn defaults_follow_the_step_count() {
         for steps in [30u64, 100, 617, 1232, 29_600] {
-            let (s, _) = schedule(&adaptation("adalora"), 10, 36, steps).unwrap();
+            let s = schedule(&budget("adalora"), 10, 36, steps).unwrap();
             assert_eq!((s.warmup, s.finish), (steps / 10, steps * 3 / 10));
             let n = s.allocations().len();
             assert!((10..=60).contains(&n), "{steps} steps: {n}");
@@ -336,10 +323,10 @@ mod tests {
 
     #[test]
     fn an_impossible_schedule_names_its_numbers() {
-        fn t(change: impl Fn(&mut RankAdaptation), method: &str, steps: u64, parts: &[&str]) {
-            let mut adaptation = adaptation(method);
-            change(&mut adaptation);
-            let error = schedule(&adaptation, 10, 6, steps).unwrap_err();
+        fn t(change: impl Fn(&mut RankBudget), method: &str, steps: u64, parts: &[&str]) {
+            let mut budget = budget(method);
+            change(&mut budget);
+            let error = schedule(&budget, 10, 6, steps).unwrap_err();
             assert_eq!(error.kind(), crate::error::Kind::Config);
             let message = error.to_string();
             for part in parts {
@@ -371,16 +358,23 @@ mod tests {
             &["target_rank 10", "initial_rank 10"],
         );
         t(
-            |a| a.sampling.as_mut().unwrap().probability = 0.01,
+            |a| {
+                a.rule = Rule::AsDescribed {
+                    probability: 0.01,
+                    anneal: true,
+                    score_decay: 0.0,
+                }
+            },
             "ars",
             100,
             &["reintroduce nothing", "60 triplets", "0.01"],
         );
         t(
             |a| {
-                let sampling = a.sampling.as_mut().unwrap();
-                sampling.variant = Variant::AsPublishedCode;
-                sampling.call_every = 50;
+                a.rule = Rule::AsPublishedCode {
+                    probability: 0.1,
+                    call_every: 50,
+                }
             },
             "ars",
             200,

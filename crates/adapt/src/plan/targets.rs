@@ -1,24 +1,9 @@
 //! Which modules of a model an adapter targets, by the rule of PEFT's `target_modules`.
 
-use lingo_lm::{Family, Site};
+use lingo_lm::Site;
 
 use crate::error::Error;
 use crate::settings::layers::LayerRange;
-
-/// All linear layers of each block, as PEFT users name them.
-pub(crate) fn default_targets(family: Family) -> &'static [&'static str] {
-    match family {
-        Family::Bert => &[
-            "query",
-            "key",
-            "value",
-            "attention.output.dense",
-            "intermediate.dense",
-            "output.dense",
-        ],
-        Family::Opt => &["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-    }
-}
 
 /// The sites, as indices, whose name is a target or ends with a point and a target.
 ///
@@ -151,7 +136,7 @@ mod tests {
         t(&["dense"], None, &[3, 4, 5, 9, 10, 11, 12]);
         t(&["encoder.layer.0.output.dense"], None, &[5]);
         t(
-            default_targets(Family::Bert),
+            lingo_lm::Family::Bert.linear_layers(),
             None,
             &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
         );

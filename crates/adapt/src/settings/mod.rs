@@ -1,5 +1,4 @@
-//! What the pipeline file says of methods and training.
+//! What the pipeline file says of training, and which layers a method adapts.
 
 pub mod layers;
-pub mod method;
 pub mod train_config;

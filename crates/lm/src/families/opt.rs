@@ -6,12 +6,16 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 #[cfg(feature = "cpu")]
 use lingo_kernels::NormPlace;
+use serde_json::{Value, json};
 
 use crate::batch::Batch;
+use crate::config::family::Family;
+use crate::config::keys::Keys;
 use crate::config::model_config::{ModelConfig, OptConfig};
 #[cfg(feature = "cpu")]
 use crate::engine::operation::BlockParts;
 use crate::error::Error;
+use crate::families::family::{Classifier, Layers, ModelFamily};
 use crate::parts::pass::{Builder, Linear, Norm, Pass};
 use crate::weights::parameters::Id;
 
@@ -19,8 +23,106 @@ use crate::weights::parameters::Id;
 /// padding index.
 const POSITION_OFFSET: usize = 2;
 
+/// The family.
+pub(crate) struct OptFamily;
+
+impl ModelFamily for OptFamily {
+    fn model_type(&self) -> &'static str {
+        "opt"
+    }
+
+    fn architecture(&self) -> &'static str {
+        "OPTModel"
+    }
+
+    /// `OPTForSequenceClassification`, which reads the last token.
+    fn classifier(&self) -> Classifier {
+        Classifier {
+            model: "model",
+            head: "score",
+            bias: false,
+            drops_out: false,
+        }
+    }
+
+    fn is_decoder(&self) -> bool {
+        true
+    }
+
+    fn linear_layers(&self) -> &'static [&'static str] {
+        &["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
+    }
+
+    fn word_embedding(&self) -> &'static str {
+        "decoder.embed_tokens.weight"
+    }
+
+    /// Keys that may be absent take the defaults of `transformers`' `OPTConfig`.
+    fn read(&self, keys: &Keys) -> Result<ModelConfig, Error> {
+        if !keys.flag_or("layer_norm_elementwise_affine", true)? {
+            return Err(keys.bad(
+                "layer_norm_elementwise_affine",
+                "is false; only norms with weights are known".to_owned(),
+            ));
+        }
+        let hidden_size = keys.size("hidden_size")?;
+        Ok(ModelConfig {
+            family: Family::Opt,
+            vocab_size: keys.size("vocab_size")?,
+            hidden_size,
+            layers: keys.size("num_hidden_layers")?,
+            heads: keys.size("num_attention_heads")?,
+            ffn_size: keys.size("ffn_dim")?,
+            max_positions: keys.size("max_position_embeddings")?,
+            // OPTDecoderLayer builds torch.nn.LayerNorm with torch's default.
+            layer_norm_eps: 1e-5,
+            activation: keys.activation("activation_function", "relu")?,
+            hidden_dropout: keys.probability_or("dropout", 0.1)?,
+            attention_dropout: keys.probability_or("attention_dropout", 0.0)?,
+            pad_token_id: keys.id_or("pad_token_id", 1)?,
+            type_vocab_size: 0,
+            initializer_range: keys.number_or("init_std", 0.02)?,
+            opt: Some(OptConfig {
+                word_embed_proj_dim: keys.size_or("word_embed_proj_dim", hidden_size)?,
+                do_layer_norm_before: keys.flag_or("do_layer_norm_before", true)?,
+                enable_bias: keys.flag_or("enable_bias", true)?,
+                remove_final_layer_norm: keys.flag_or("_remove_final_layer_norm", false)?,
+            }),
+        })
+    }
+
+    fn write(&self, config: &ModelConfig) -> Value {
+        let opt = config.opt.clone().unwrap_or_default();
+        json!({
+            "_remove_final_layer_norm": opt.remove_final_layer_norm,
+            "activation_function": config.activation.name(),
+            "attention_dropout": config.attention_dropout,
+            "do_layer_norm_before": opt.do_layer_norm_before,
+            "dropout": config.hidden_dropout,
+            "enable_bias": opt.enable_bias,
+            "ffn_dim": config.ffn_size,
+            "hidden_size": config.hidden_size,
+            "init_std": config.initializer_range,
+            "max_position_embeddings": config.max_positions,
+            "num_attention_heads": config.heads,
+            "num_hidden_layers": config.layers,
+            "pad_token_id": config.pad_token_id,
+            "vocab_size": config.vocab_size,
+            "word_embed_proj_dim": opt.word_embed_proj_dim,
+        })
+    }
+
+    fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error> {
+        Ok(Box::new(Opt::new(
+            config,
+            &config.opt.clone().unwrap_or_default(),
+            builder,
+        )?))
+    }
+}
+
 /// The layers of an OPT.
-pub(crate) struct Opt {
+struct Opt {
     word: Id,
     position: Id,
     project_in: Option<Linear>,
@@ -42,11 +144,7 @@ struct Block {
 }
 
 impl Opt {
-    pub fn build(
-        config: &ModelConfig,
-        opt: &OptConfig,
-        builder: &mut Builder,
-    ) -> Result<Self, Error> {
+    fn new(config: &ModelConfig, opt: &OptConfig, builder: &mut Builder) -> Result<Self, Error> {
         let hidden = config.hidden_size;
         let width = opt.word_embed_proj_dim;
         let projected = width != hidden;
@@ -78,19 +176,21 @@ impl Opt {
             },
         })
     }
+}
 
-    pub fn word_embedding(&self) -> Id {
+impl Layers for Opt {
+    fn word_embedding(&self) -> Id {
         self.word
     }
 
-    pub fn position_embedding(&self) -> Id {
+    fn position_embedding(&self) -> Id {
         self.position
     }
 
-    /// The states before the first block, `[batch * length, hidden]`. With padding on the right
+    /// With padding on the right
     /// and causal attention no real token sees padding, and its position is its place: the
     /// padding needs no mask of its own, and what is computed there has no meaning.
-    pub fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
+    fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
         let place = pass
             .matrix(self.position)
             .narrow(0, POSITION_OFFSET, batch.length);
@@ -101,8 +201,7 @@ impl Opt {
         pass.add_to_each(x, place)
     }
 
-    /// The states behind some blocks, `[batch * length, hidden]`.
-    pub fn through(
+    fn through(
         &self,
         blocks: Range<usize>,
         mut x: Tensor<2>,
@@ -118,8 +217,7 @@ impl Opt {
         x
     }
 
-    /// What is put out, `[batch * length, embedding width]`, of the states behind the last block.
-    pub fn output(&self, mut x: Tensor<2>, pass: &mut Pass) -> Tensor<2> {
+    fn output(&self, mut x: Tensor<2>, pass: &mut Pass) -> Tensor<2> {
         if let Some(norm) = &self.final_norm {
             x = pass.norm(norm, x);
         }
@@ -129,23 +227,25 @@ impl Opt {
         x
     }
 
-    /// The parts of each block.
     #[cfg(feature = "cpu")]
-    pub fn parts(&self) -> impl Iterator<Item = BlockParts<'_>> {
-        self.blocks.iter().map(|block| BlockParts {
-            place: if block.norm_before {
-                NormPlace::Before
-            } else {
-                NormPlace::After
-            },
-            causal: true,
-            qkv: [&block.query, &block.key, &block.value],
-            attention_output: &block.attention_output,
-            attention_norm: &block.attention_norm,
-            first: &block.first,
-            second: &block.second,
-            feed_forward_norm: &block.final_norm,
-        })
+    fn parts(&self) -> Vec<BlockParts<'_>> {
+        self.blocks
+            .iter()
+            .map(|block| BlockParts {
+                place: if block.norm_before {
+                    NormPlace::Before
+                } else {
+                    NormPlace::After
+                },
+                causal: true,
+                qkv: [&block.query, &block.key, &block.value],
+                attention_output: &block.attention_output,
+                attention_norm: &block.attention_norm,
+                first: &block.first,
+                second: &block.second,
+                feed_forward_norm: &block.final_norm,
+            })
+            .collect()
     }
 }
 

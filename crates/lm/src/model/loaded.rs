@@ -1,6 +1,5 @@
 //! A loaded model and its forward pass.
 
-use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::{Device, Gradients, Tensor};
@@ -13,8 +12,7 @@ use crate::device::device_name;
 use crate::engine::operation::Engine;
 use crate::engine::packing::Packing;
 use crate::error::Error;
-use crate::families::bert::Bert;
-use crate::families::opt::Opt;
+use crate::families::family::Layers;
 #[cfg(feature = "cpu")]
 use crate::parts::pass::PackedBlocks;
 use crate::parts::pass::{Builder, Pass};
@@ -38,14 +36,9 @@ pub struct Model {
     config: ModelConfig,
     parameters: Parameters,
     sites: Vec<Site>,
-    layers: Layers,
+    layers: Box<dyn Layers>,
     #[cfg(feature = "cpu")]
     engine: Option<Engine>,
-}
-
-enum Layers {
-    Bert(Bert),
-    Opt(Opt),
 }
 
 impl Model {
@@ -57,7 +50,7 @@ impl Model {
     /// unknown to the family; each error names the file and what is at fault in it.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
         let config = ModelConfig::read(folder)?;
-        let checkpoint = Checkpoint::open(folder, config.family.prefix())?;
+        let checkpoint = Checkpoint::open(folder, &config.family.prefix())?;
         let model = Self::build(config, &mut CheckpointSource(&checkpoint), device)?;
         model.refuse_unknown(&checkpoint)?;
         Ok(model)
@@ -83,10 +76,7 @@ impl Model {
             sites: Vec::new(),
             epsilon: config.layer_norm_eps,
         };
-        let layers = match &config.opt {
-            None => Layers::Bert(Bert::build(&config, &mut builder)?),
-            Some(opt) => Layers::Opt(Opt::build(&config, opt, &mut builder)?),
-        };
+        let layers = config.family.model().build(&config, &mut builder)?;
         let Builder {
             parameters, sites, ..
         } = builder;
@@ -114,11 +104,8 @@ impl Model {
                 return Ok(false);
             };
             let (parameters, config) = (&mut self.parameters, &self.config);
-            let engine = match &self.layers {
-                Layers::Bert(bert) => Engine::new(parameters, config, bert.parts(), packing, level),
-                Layers::Opt(opt) => Engine::new(parameters, config, opt.parts(), packing, level),
-            };
-            self.engine = Some(engine?);
+            let parts = self.layers.parts().into_iter();
+            self.engine = Some(Engine::new(parameters, config, parts, packing, level)?);
             return Ok(true);
         }
         Ok(false)
@@ -230,10 +217,7 @@ impl Model {
     /// # Errors
     /// None for a model that was built by this crate.
     pub fn set_sinusoidal_positions(&mut self, standard_deviation: f64) -> Result<(), Error> {
-        let id = match &self.layers {
-            Layers::Bert(bert) => bert.position_embedding(),
-            Layers::Opt(opt) => opt.position_embedding(),
-        };
+        let id = self.layers.position_embedding();
         let [rows, width] = self.parameters.matrix(id, false).dims();
         let name = self.parameters.name(id).to_owned();
         let values = sinusoidal_positions(rows, width, standard_deviation);
@@ -252,10 +236,7 @@ impl Model {
     }
 
     pub(crate) fn word_embedding(&self) -> Id {
-        match &self.layers {
-            Layers::Bert(bert) => bert.word_embedding(),
-            Layers::Opt(opt) => opt.word_embedding(),
-        }
+        self.layers.word_embedding()
     }
 
     /// The forward pass. `batch` must have passed [`Batch::check`].
@@ -276,22 +257,16 @@ impl Model {
         let mut pass = self.pass(batch, adaptation);
         let (first, x) = match from {
             Some((block, states)) => (block, on(states, pass.autodiff)),
-            None => (0, self.embedded(batch, extra, &mut pass)),
+            None => (0, self.layers.embedded(batch, extra, &mut pass)),
         };
-        let x = self.through(first..self.config.layers, x, batch, &mut pass);
-        let states = match &self.layers {
-            Layers::Bert(_) => x,
-            Layers::Opt(opt) => opt.output(x, &mut pass),
-        };
+        let blocks = first..self.config.layers;
+        let x = self.layers.through(blocks, x, batch, &mut pass);
+        let states = self.layers.output(x, &mut pass);
         let width = states.dims()[1];
         let states = states.reshape([batch.batch, batch.length, width]);
-        let pooled = match &self.layers {
-            Layers::Bert(bert) => {
-                let first = states.clone().narrow(1, 0, 1);
-                bert.pool(first.reshape([batch.batch, width]), &mut pass)
-            }
-            Layers::Opt(_) => None,
-        };
+        let first = states.clone().narrow(1, 0, 1);
+        let first = first.reshape([batch.batch, width]);
+        let pooled = self.layers.pool(first, &mut pass);
         let autodiff = self.parameters.device().is_autodiff();
         Hidden {
             states: on(states, autodiff),
@@ -307,8 +282,8 @@ impl Model {
     /// Where the model is packed, the states of a sequence are the same bits in every batch.
     pub fn states_before(&self, block: usize, batch: &Batch) -> Tensor<2> {
         let mut pass = self.pass(batch, Adaptation::none());
-        let x = self.embedded(batch, None, &mut pass);
-        self.through(0..block, x, batch, &mut pass)
+        let x = self.layers.embedded(batch, None, &mut pass);
+        self.layers.through(0..block, x, batch, &mut pass)
     }
 
     fn pass<'a>(&'a self, batch: &Batch, adaptation: Adaptation<'a>) -> Pass<'a> {
@@ -322,26 +297,6 @@ impl Model {
                 .map(|engine| engine as &dyn PackedBlocks);
         }
         pass
-    }
-
-    fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
-        match &self.layers {
-            Layers::Bert(bert) => bert.embedded(batch, extra, pass),
-            Layers::Opt(opt) => opt.embedded(batch, extra, pass),
-        }
-    }
-
-    fn through(
-        &self,
-        blocks: Range<usize>,
-        x: Tensor<2>,
-        batch: &Batch,
-        pass: &mut Pass,
-    ) -> Tensor<2> {
-        match &self.layers {
-            Layers::Bert(bert) => bert.through(blocks, x, batch, pass),
-            Layers::Opt(opt) => opt.through(blocks, x, batch, pass),
-        }
     }
 }
 

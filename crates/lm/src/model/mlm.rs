@@ -5,7 +5,8 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 
-use crate::config::model_config::{Family, ModelConfig};
+use crate::config::family::Family;
+use crate::config::model_config::ModelConfig;
 use crate::error::Error;
 use crate::model::loaded::{CheckpointSource, Model};
 use crate::parts::pass::{activate, layer_norm};
@@ -29,7 +30,7 @@ impl MlmHead {
     /// # Errors
     /// As [`Model::load`].
     pub fn load(folder: &Path, model: &Model) -> Result<Self, Error> {
-        let checkpoint = Checkpoint::open(folder, Family::Bert.prefix())?;
+        let checkpoint = Checkpoint::open(folder, &Family::Bert.prefix())?;
         Self::build(model, &mut CheckpointSource(&checkpoint))
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use safetensors::{Dtype, tensor::TensorView};
 
-use crate::config::model_config::Family;
+use crate::config::family::Family;
 use crate::error::Error;
 use crate::model::loaded::Model;
 use crate::model::mlm::MlmHead;
@@ -21,10 +21,7 @@ impl Model {
     /// # Errors
     /// [`Error::Io`], naming the file.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
-        let architecture = match self.config().family {
-            Family::Bert => "BertModel",
-            Family::Opt => "OPTModel",
-        };
+        let architecture = self.config().family.model().architecture();
         self.write(folder, architecture, named(self.parameters(), "")?)
     }
 
@@ -35,7 +32,7 @@ impl Model {
     /// # Errors
     /// [`Error::Io`], naming the file.
     pub fn save_with_head(&self, head: &MlmHead, folder: &Path) -> Result<(), Error> {
-        let mut tensors = named(self.parameters(), Family::Bert.prefix())?;
+        let mut tensors = named(self.parameters(), &Family::Bert.prefix())?;
         tensors.extend(named(head.parameters(), "")?);
         self.write(folder, "BertForMaskedLM", tensors)
     }

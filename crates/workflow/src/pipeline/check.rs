@@ -1,9 +1,7 @@
 //! What the parser cannot see: names, references, contradictions. All of it is told at once.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 
-use lingo_adapt::Method;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
@@ -41,7 +39,7 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
         }
     }
     for (name, method) in &pipeline.methods {
-        if let Some((initial, target)) = ranks(method)
+        if let Some((initial, target)) = method.ranks()
             && target >= initial
         {
             let path = keys(&["methods", name, method.name()]);
@@ -68,15 +66,6 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
         }
     }
     faults
-}
-
-/// The initial and the target rank of a method that adapts its rank.
-fn ranks(method: &Method) -> Option<(NonZeroU32, NonZeroU32)> {
-    match method {
-        Method::Adalora(m) => Some((m.initial_rank, m.target_rank)),
-        Method::AdaptiveRankSampling(m) => Some((m.initial_rank, m.target_rank)),
-        Method::Head(_) | Method::Lora(_) | Method::Full(_) => None,
-    }
 }
 
 fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lingo_adapt::ModelShape;
 use lingo_artifact::model_folder::ModelFolder;
 use lingo_tokenize::{Encoder, ModelVocabulary, Scheme};
 
@@ -55,15 +56,24 @@ impl Plan {
 
     /// Methods that target what the model has not.
     fn targets(&self) -> Vec<Error> {
+        let shape = match &self.pipeline.model {
+            ModelPlan::Folder(folder) if ModelFolder::new(folder).is_there() => {
+                match ModelShape::read(folder) {
+                    Ok(shape) => Some(shape),
+                    Err(e) => return vec![e.into()],
+                }
+            }
+            _ => None,
+        };
         let methods = self.methods.iter();
         let settings = methods.filter_map(|name| Some((name, self.pipeline.method(name)?)));
         let checked = settings.filter_map(|(name, method)| {
-            let result = match &self.pipeline.model {
-                ModelPlan::Folder(folder) if !ModelFolder::new(folder).is_there() => Ok(()),
-                ModelPlan::Folder(folder) => lingo_adapt::check_targets(folder, method),
-                ModelPlan::Pretrain { config, .. } => {
+            let result = match (&self.pipeline.model, &shape) {
+                (ModelPlan::Pretrain { config, .. }, _) => {
                     lingo_adapt::check_targets_of_pretrained(config, method)
                 }
+                (ModelPlan::Folder(_), Some(shape)) => lingo_adapt::check_targets(shape, method),
+                (ModelPlan::Folder(_), None) => Ok(()),
             };
             Some(Error::from(result.err()?).during(&format!("method {name}")))
         });

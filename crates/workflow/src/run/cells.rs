@@ -28,7 +28,11 @@ pub(super) fn run_cells(
 ) -> (usize, Vec<(String, Error)>) {
     let run = RunFolder::new(&plan.run);
     let tokens = SharedTokens::of(todo);
-    let models = Models::default();
+    let hashed = plan
+        .inputs
+        .iter()
+        .map(|(path, hash)| (path.clone(), hash.sha256));
+    let models = Models::knowing(hashed.collect());
     let done = Mutex::new(0);
     observer.cells(0, todo.len());
     let results = in_parallel(todo, jobs, |cell| {

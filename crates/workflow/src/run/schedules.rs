@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lingo_adapt::ModelShape;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::vocabulary::NewRows;
 
@@ -11,12 +12,20 @@ use crate::prepare::task_record::TaskRecord;
 
 /// Targets that match nothing and schedules that cannot be are told before anything is trained.
 pub(super) fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Error> {
+    if todo.is_empty() {
+        return Ok(());
+    }
+    let shape = ModelShape::read(&plan.model.folder)?;
     let mut checked = BTreeSet::new();
     let mut failures = Vec::new();
     for cell in todo {
         if checked.insert((&cell.task, &cell.method)) {
             let what = format!("{} on {}", cell.method, cell.task);
-            failures.extend(check_schedule(plan, cell).err().map(|e| e.during(&what)));
+            failures.extend(
+                check_schedule(plan, &shape, cell)
+                    .err()
+                    .map(|e| e.during(&what)),
+            );
         }
     }
     if failures.is_empty() {
@@ -25,7 +34,7 @@ pub(super) fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Err
     Err(Error::all_of(failures))
 }
 
-fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
+fn check_schedule(plan: &Plan, shape: &ModelShape, cell: &CellPlan) -> Result<(), Error> {
     let record = TaskRecord::read(&RunFolder::new(&plan.run).task(&cell.task));
     let (Some(task), Some(method), Some(labels)) = (
         plan.pipeline.task(&cell.task),
@@ -38,9 +47,8 @@ fn check_schedule(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
         trained: record.new_vectors,
         composition: Vec::new(),
     });
-    let model = &plan.model.folder;
     lingo_adapt::plan(
-        model,
+        shape,
         method,
         &task.train,
         labels,

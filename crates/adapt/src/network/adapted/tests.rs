@@ -2,8 +2,8 @@ use std::path::Path;
 
 use lingo_lm::{DeviceChoice, Packing, Precision, open_device};
 
+use crate::method::adalora::Adalora;
 use crate::network::adapted::*;
-use crate::settings::method::Adalora;
 
 const BERT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/fixtures/bert");
 

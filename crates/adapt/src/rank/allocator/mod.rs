@@ -34,6 +34,18 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// The probability of sampling, where the rule samples.
+    pub fn probability(self) -> Option<f64> {
+        match self {
+            Self::Adalora => None,
+            Self::AsDescribed { probability, .. } | Self::AsPublishedCode { probability, .. } => {
+                Some(probability)
+            }
+        }
+    }
+}
+
 /// What one allocation did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {

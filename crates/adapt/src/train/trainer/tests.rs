@@ -5,9 +5,11 @@ use lingo_artifact::{Label, Split};
 use lingo_lm::{DeviceChoice, Model, open_device};
 
 use crate::folder::trained::{Inference, Trained};
+use crate::method::adalora::Adalora;
+use crate::method::lora::Lora;
+use crate::method::method::Method;
 use crate::network::adapted::NetworkPlan;
 use crate::plan::steps::{pooling, schedule};
-use crate::settings::method::{Adalora, Lora, Method};
 use crate::tensor_file::TensorFile;
 use crate::train::trainer::*;
 
@@ -71,7 +73,7 @@ fn equals_peft(family: &str, name: &str) {
 
     let settings = method.low_rank().unwrap();
     // The schedule is too short for `plan`, which is what it is for.
-    let allocator = settings.rank_adaptation.as_ref().map(|_| {
+    let allocator = settings.budget.as_ref().map(|_| {
         let modules = network.triplets(&store);
         let n = modules.len() as u64;
         let schedule = crate::rank::schedule::Schedule {
@@ -93,7 +95,7 @@ fn equals_peft(family: &str, name: &str) {
     });
     assert!(
         settings
-            .rank_adaptation
+            .budget
             .is_none_or(|a| schedule(&a, 3, 12, STEPS).is_err())
     );
     let rows: Vec<TokenRow> = lengths

@@ -1,0 +1,98 @@
+//! What a method of adaptation is: one implementation a file.
+
+use std::num::NonZeroU32;
+
+use lingo_artifact::bounded::{Positive, Rate};
+use serde_json::Value;
+
+use crate::method::rank_budget::{PeftRun, RankBudget};
+use crate::settings::layers::LayerRange;
+
+/// What is trained, where it enters the model, how it begins, and what PEFT calls it.
+pub(crate) trait AdaptationMethod {
+    /// The method's name in the pipeline file.
+    fn name(&self) -> &'static str;
+
+    /// The peak learning rate that overrides that of `train`.
+    fn learning_rate(&self) -> Option<f64>;
+
+    /// Whether every weight of the model is trained.
+    fn trains_the_model(&self) -> bool {
+        false
+    }
+
+    /// The low-rank deltas of the model's linear layers, where the method has any.
+    fn low_rank(&self) -> Option<LowRankSettings<'_>> {
+        None
+    }
+}
+
+/// Low-rank deltas: `y += scale x dropout(x) down diag(lambda) up` for chosen linear layers.
+#[derive(Clone, Debug)]
+pub(crate) struct LowRankSettings<'a> {
+    /// The rank at the start.
+    pub rank: usize,
+    pub alpha: f64,
+    /// What the delta is multiplied with.
+    pub scale: f64,
+    /// Dropout of the delta's input.
+    pub dropout: f64,
+    /// Modules to adapt, by name or the end of one; `None`: all linear layers of each block.
+    pub targets: Option<&'a [String]>,
+    pub layers: Option<&'a LayerRange>,
+    /// How the deltas begin.
+    pub begin: Beginning,
+    /// How the ranks change in training, if they do.
+    pub budget: Option<RankBudget>,
+}
+
+impl LowRankSettings<'_> {
+    /// Whether the deltas have a lambda: whether they are sums of triplets that can be pruned.
+    pub fn has_lambda(&self) -> bool {
+        self.begin.lambda.is_some()
+    }
+
+    /// Trained values of a delta from `input` to `output` values.
+    pub fn parameters(&self, input: usize, output: usize) -> usize {
+        self.rank * (input + output + usize::from(self.has_lambda()))
+    }
+
+    /// What `adapter_config.json` has of the method itself.
+    pub fn peft(&self, run: &PeftRun) -> Value {
+        match &self.budget {
+            None => serde_json::json!({"peft_type": "LORA", "r": self.rank}),
+            Some(budget) => budget.peft(self.rank, run),
+        }
+    }
+}
+
+/// The first values of a delta, drawn in this order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Beginning {
+    pub down: Draw,
+    pub up: Draw,
+    pub lambda: Option<Draw>,
+}
+
+/// First values of one tensor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Draw {
+    Zero,
+    /// N(0, this).
+    Normal(f64),
+    /// Uniform between plus and minus 1 / sqrt(inputs of the layer).
+    FanIn,
+}
+
+/// For defaults, which are all in range.
+pub(super) fn count(value: u32) -> NonZeroU32 {
+    NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN)
+}
+
+pub(super) fn positive(value: f64) -> Positive {
+    Positive::try_from(value).unwrap_or_else(|_| unreachable!())
+}
+
+pub(super) fn rate(value: f64) -> Rate {
+    Rate::try_from(value).unwrap_or_else(|_| unreachable!())
+}

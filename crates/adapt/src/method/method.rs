@@ -1,0 +1,122 @@
+//! What is trained: the methods of the pipeline file. A new one is a file with an implementation
+//! of [`AdaptationMethod`], and a line in each list here.
+
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::method::adalora::Adalora;
+use crate::method::adaptation::{AdaptationMethod, LowRankSettings};
+use crate::method::adaptive_rank_sampling::AdaptiveRankSampling;
+use crate::method::full::Full;
+use crate::method::head::HeadMethod;
+use crate::method::lora::Lora;
+
+/// How a language model is adapted to a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Method {
+    /// A linear probe: the model stays as it is, only the head is trained.
+    Head(HeadMethod),
+    /// Low-rank adapters of one fixed rank (Hu et al. 2022).
+    Lora(Lora),
+    /// Low-rank adapters whose rank is allocated by importance (Zhang et al. 2023).
+    Adalora(Adalora),
+    /// Low-rank adapters with stochastic reintroduction of pruned triplets (Zhan, Wu and Zhang 2024).
+    AdaptiveRankSampling(AdaptiveRankSampling),
+    /// Every parameter of the model.
+    Full(Full),
+}
+
+impl Method {
+    pub(crate) fn adaptation(&self) -> &dyn AdaptationMethod {
+        match self {
+            Self::Head(m) => m,
+            Self::Lora(m) => m,
+            Self::Adalora(m) => m,
+            Self::AdaptiveRankSampling(m) => m,
+            Self::Full(m) => m,
+        }
+    }
+
+    /// Every method with its default settings.
+    pub fn all() -> [Self; 5] {
+        [
+            Self::Head(HeadMethod::default()),
+            Self::Lora(Lora::default()),
+            Self::Adalora(Adalora::default()),
+            Self::AdaptiveRankSampling(AdaptiveRankSampling::default()),
+            Self::Full(Full::default()),
+        ]
+    }
+
+    /// The method's name in the pipeline file.
+    pub fn name(&self) -> &'static str {
+        self.adaptation().name()
+    }
+
+    /// The initial and the target rank of a method that adapts its rank.
+    pub fn ranks(&self) -> Option<(u32, u32)> {
+        let low_rank = self.low_rank()?;
+        Some((low_rank.rank as u32, low_rank.budget?.target_rank))
+    }
+
+    pub(crate) fn trains_the_model(&self) -> bool {
+        self.adaptation().trains_the_model()
+    }
+
+    pub(crate) fn low_rank(&self) -> Option<LowRankSettings<'_>> {
+        self.adaptation().low_rank()
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    /// A method with its default settings, by its name.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let full = if name == "ars" {
+            "adaptive_rank_sampling"
+        } else {
+            name
+        };
+        let found = Self::all().into_iter().find(|m| m.name() == full);
+        found.ok_or_else(|| {
+            format!("`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars) or full")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_has_a_default_and_what_is_unknown_an_error() {
+        let method: Method =
+            serde_json::from_str(r#"{"lora": {"rank": 4, "layers": "0-2"}}"#).unwrap();
+        let Method::Lora(lora) = &method else {
+            panic!("{method:?}")
+        };
+        assert_eq!((lora.rank.get(), lora.alpha.get()), (4, 16.0));
+        for bad in [
+            r#"{"lora": {"rank": 0}}"#,
+            r#"{"lora": {"ranks": 4}}"#,
+            r#"{"lorra": {}}"#,
+            r#"{"lora": {"dropout": 1}}"#,
+            r#"{"lora": {"layers": "5-2"}}"#,
+            r#"{"adaptive_rank_sampling": {"variant": "as-wished"}}"#,
+        ] {
+            assert!(serde_json::from_str::<Method>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_method_can_be_had_by_its_name() {
+        for name in ["head", "lora", "adalora", "adaptive_rank_sampling", "full"] {
+            assert_eq!(name.parse::<Method>().unwrap().name(), name);
+        }
+        assert!("prefix".parse::<Method>().is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! What a family of models is: one implementation a file.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+use serde_json::Value;
+
+use crate::batch::Batch;
+use crate::config::keys::Keys;
+use crate::config::model_config::ModelConfig;
+#[cfg(feature = "cpu")]
+use crate::engine::operation::BlockParts;
+use crate::error::Error;
+use crate::parts::pass::{Builder, Pass};
+use crate::weights::parameters::Id;
+
+/// A family: how its files are read and what its layers are.
+pub(crate) trait ModelFamily: Sync {
+    /// The value of `model_type` in `config.json`.
+    fn model_type(&self) -> &'static str;
+
+    /// The bare model's class in `transformers`.
+    fn architecture(&self) -> &'static str;
+
+    /// `transformers`' classifier on this model.
+    fn classifier(&self) -> Classifier;
+
+    /// Whether a token sees only those before it.
+    fn is_decoder(&self) -> bool;
+
+    /// The linear layers of a block, by the ends of their names: what an adapter changes unless
+    /// it is told otherwise.
+    fn linear_layers(&self) -> &'static [&'static str];
+
+    /// The name of the word embedding's tensor.
+    fn word_embedding(&self) -> &'static str;
+
+    /// The shape that a `config.json` tells.
+    ///
+    /// # Errors
+    /// A key that is missing or unusable.
+    fn read(&self, keys: &Keys) -> Result<ModelConfig, Error>;
+
+    /// The family's own keys of a `config.json`, an object.
+    fn write(&self, config: &ModelConfig) -> Value;
+
+    /// The layers of a model of this shape, their weights from the builder's source.
+    ///
+    /// # Errors
+    /// A tensor that the source lacks, or has in another shape.
+    fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error>;
+}
+
+/// How `transformers` puts a classifier on the bare model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Classifier {
+    /// Where the bare model stands in it, as an attribute: `bert`.
+    pub model: &'static str,
+    /// The head's name: `classifier`.
+    pub head: &'static str,
+    /// Whether the head has a bias.
+    pub bias: bool,
+    /// Whether the head drops out its input, at the model's hidden dropout.
+    pub drops_out: bool,
+}
+
+/// The layers of one loaded model.
+pub(crate) trait Layers: Send + Sync {
+    fn word_embedding(&self) -> Id;
+
+    fn position_embedding(&self) -> Id;
+
+    /// The states before the first block, `[batch * length, hidden]`; `extra` are embedding rows
+    /// behind the model's own.
+    fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2>;
+
+    /// The states behind some blocks, `[batch * length, hidden]`.
+    fn through(
+        &self,
+        blocks: Range<usize>,
+        x: Tensor<2>,
+        batch: &Batch,
+        pass: &mut Pass,
+    ) -> Tensor<2>;
+
+    /// What is put out, `[batch * length, embedding width]`, of the states behind the last block.
+    fn output(&self, x: Tensor<2>, _pass: &mut Pass) -> Tensor<2> {
+        x
+    }
+
+    /// A pooler's output for the first token's states, `[batch, hidden]`, where the model has one.
+    fn pool(&self, _first: Tensor<2>, _pass: &mut Pass) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// The parts of each block, for the packed kernels.
+    #[cfg(feature = "cpu")]
+    fn parts(&self) -> Vec<BlockParts<'_>>;
+}

@@ -1,0 +1,54 @@
+//! The families that this crate knows. A new one is a file with an implementation of
+//! [`ModelFamily`], and a line in each list here and in [`Family`].
+
+use crate::config::family::Family;
+use crate::families::bert::BertFamily;
+use crate::families::family::{Classifier, ModelFamily};
+use crate::families::opt::OptFamily;
+
+impl Family {
+    /// All families.
+    pub const ALL: [Self; 2] = [Self::Bert, Self::Opt];
+
+    pub(crate) fn model(self) -> &'static dyn ModelFamily {
+        match self {
+            Self::Bert => &BertFamily,
+            Self::Opt => &OptFamily,
+        }
+    }
+
+    /// The family with this `model_type`.
+    pub fn named(model_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|f| f.name() == model_type)
+    }
+
+    /// The value of `model_type`.
+    pub fn name(self) -> &'static str {
+        self.model().model_type()
+    }
+
+    /// What stands before the names of the bare model in the files of a model with a head: `bert.`.
+    pub fn prefix(self) -> String {
+        format!("{}.", self.classifier().model)
+    }
+
+    /// How `transformers` puts a classifier on the bare model.
+    pub fn classifier(self) -> Classifier {
+        self.model().classifier()
+    }
+
+    /// Whether a token sees only those before it.
+    pub fn is_decoder(self) -> bool {
+        self.model().is_decoder()
+    }
+
+    /// The linear layers of a block, by the ends of their names, as PEFT users name them.
+    pub fn linear_layers(self) -> &'static [&'static str] {
+        self.model().linear_layers()
+    }
+
+    /// The name of the word embedding's tensor.
+    pub fn word_embedding(self) -> &'static str {
+        self.model().word_embedding()
+    }
+}
