@@ -15,6 +15,10 @@ test:
 modules:
     LINGO_DRAW_MODULES=1 cargo test --test modules
 
+# Write docs/reference anew from the program's own help and schema; a test holds it true.
+reference:
+    LINGO_WRITE_REFERENCE=1 cargo test --test docs reference
+
 # The demo, with the optimised binary.
 demo:
     cargo run --release -- run pipelines/demo.yaml

@@ -15,44 +15,6 @@ fn run(arguments: &[&str]) -> Ran {
 }
 
 #[test]
-fn the_help_of_every_command() {
-    let commands: [&[&str]; 20] = [
-        &[],
-        &["run"],
-        &["validate"],
-        &["plan"],
-        &["graph"],
-        &["schema"],
-        &["ingest"],
-        &["locate"],
-        &["tokenize"],
-        &["tokenize", "encode"],
-        &["tokenize", "decode"],
-        &["tokenize", "train-bpe"],
-        &["tokenize", "inspect"],
-        &["pretrain"],
-        &["adapt"],
-        &["evaluate"],
-        &["predict"],
-        &["report"],
-        &["verify"],
-        &["completions"],
-    ];
-    let mut pages = String::new();
-    for command in commands {
-        let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
-        let ran = run(&arguments);
-        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command:?}");
-        pages.push_str(&format!(
-            "$ lingo-pipe {}\n{}\n",
-            arguments.join(" "),
-            ran.stdout
-        ));
-    }
-    insta::assert_snapshot!("help", pages);
-}
-
-#[test]
 fn the_short_help_of_ingest_fits_and_is_grouped_by_source() {
     let ran = run(&["ingest", "-h"]);
     assert_eq!(ran.code, 0);

@@ -78,7 +78,7 @@ fn state_and_why(cell: &CellPlan) -> (&'static str, String) {
             let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
             (
                 "refused",
-                format!("holds another cell: {}", told.join("; ")),
+                format!("holds a result of other settings: {}", told.join("; ")),
             )
         }
         State::Missing(files) => (

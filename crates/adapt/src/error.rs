@@ -20,7 +20,7 @@ pub enum Error {
         /// Optimizer steps done.
         step: u64,
     },
-    /// A loss or a gradient that is no number.
+    /// A loss or a gradient that is infinite or not a number.
     #[error("the {what} is {value} at step {step} (learning rate {learning_rate:e}): training stopped{}",
         kept.as_ref().map(|p| format!("; the last good checkpoint is {}", p.display())).unwrap_or_default())]
     NotFinite {

@@ -26,12 +26,12 @@ pub struct PredictRequest<'a> {
     pub model: Option<&'a Path>,
     /// Encoded with the adapter's own encoding (its `lingo.json`). Their labels are passed on.
     pub rows: &'a [TokenRow],
-    /// What computes.
+    /// The device that computes.
     pub device: DeviceChoice,
     /// Whether the deltas are added to the weights first. That is faster; the logits are no longer
     /// the run's own, but differ by rounding.
     pub merge: bool,
-    /// Hears of it.
+    /// Is told how far it is.
     pub progress: &'a dyn Progress,
 }
 

@@ -31,9 +31,9 @@ pub use table_format::TableFormat;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed: a cell failed though the others ran, a loss that is no number, a full disk,
+  1    failed: a cell failed though the others ran, a loss that is not a number, a full disk,
        a read-only folder, a hash that does not verify
-  2    bad command line or bad pipeline file, or a folder with another cell's result
+  2    bad command line or bad pipeline file, or a folder with results of other settings
   3    bad or missing input data; where it is one task's, the other tasks ran
   75   interrupted, checkpoint written: run the same command again to go on
   130  interrupted without a checkpoint";
@@ -90,7 +90,7 @@ pub enum Command {
     Validate(Validate),
     /// Show the cells of a pipeline: cached or to be run, and why.
     Plan(PlanArguments),
-    /// Draw a pipeline.
+    /// Draw a pipeline: model, tasks and methods as a graph.
     Graph(Graph),
     /// Print the JSON Schema of pipeline files, for editors.
     #[command(
@@ -112,7 +112,7 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Predict with an adapter, on sequences of a genome.
     Predict(Predict),
-    /// Rebuild the report of a run from what is there; holes are shown as holes.
+    /// Rebuild the report of a run from the cells that are finished, and show which are not.
     #[command(after_help = "Example:\n  lingo-pipe report runs/demo")]
     Report(RunFolder),
     /// Hash all inputs and results of a run again, and compare with its lingo.lock.

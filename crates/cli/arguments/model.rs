@@ -98,8 +98,8 @@ pub struct Evaluate {
 #[command(after_help = "\
 Examples:
   lingo-pipe predict --adapter out/adapter --model MiniLM --fasta g.fa --bed r.bed --out p.bed
-  lingo-pipe predict --adapter out/adapter --fasta windows.fa --out - --format csv
-  lingo-pipe predict --adapter out/adapter --input e.parquet --out p.parquet
+  lingo-pipe predict --adapter out/adapter --model MiniLM --input e.parquet --out p.parquet
+  lingo-pipe predict --adapter runs/demo/binding/lora/seed-1/adapter --fasta windows.fa --out - --format csv
 Without --bed each sequence of the FASTA is one row; with --width it is cut into windows.")]
 pub struct Predict {
     /// The adapter folder.
@@ -118,7 +118,7 @@ pub struct Predict {
     /// Labelled examples instead: .parquet, .csv, .tsv, or - for stdin.
     #[arg(long, conflicts_with = "fasta")]
     pub input: Option<PathBuf>,
-    /// Resize each interval to so many bases around its centre; without --bed: cut into windows.
+    /// Resize each interval to this many bases around its centre; without --bed: cut into windows.
     #[arg(long, value_name = "N", requires = "fasta")]
     pub width: Option<NonZeroU32>,
     /// Read every interval on the forward strand.

@@ -27,7 +27,8 @@ pub struct Selection {
     /// auto, cpu or wgpu; auto takes a real GPU where there is one.
     #[arg(long, default_value = "auto", value_name = "D")]
     pub device: String,
-    /// Run finished cells again, and replace results of other cells. All of them are emptied at once.
+    /// Run finished cells again, and replace results of other settings. All of their folders are emptied before the
+    /// first cell is run.
     #[arg(long)]
     pub fresh: bool,
 }
@@ -54,7 +55,7 @@ pub struct Run {
     /// Cells at a time; they share the threads. Results do not depend on it.
     #[arg(long, default_value = "1", value_name = "N")]
     pub jobs: NonZeroU32,
-    /// Only show the cells: cached or to be run, and why. Nothing is written.
+    /// Only show the cells: cached or to be run, and why. Nothing is trained or written.
     #[arg(long)]
     pub dry_run: bool,
     /// Leave out tasks whose input files are missing.

@@ -41,10 +41,10 @@ pub struct Ingest {
     /// The BED column of the label, from 1.
     #[arg(help_heading = "BED intervals", long, value_name = "N")]
     pub label_column: Option<NonZeroU32>,
-    /// Only BED rows whose name begins so.
+    /// Only BED rows whose name begins with this.
     #[arg(help_heading = "BED intervals", long, value_name = "TEXT")]
     pub name_prefix: Option<String>,
-    /// Resize each interval to so many bases around its centre.
+    /// Resize each interval to this many bases around its centre.
     #[arg(help_heading = "Genome", long, value_name = "N")]
     pub width: Option<NonZeroU32>,
     /// Read every interval on the forward strand.
@@ -89,7 +89,7 @@ pub struct Ingest {
     /// Seed of a random split, and of negatives.
     #[arg(help_heading = "Split", long, default_value = "0", value_name = "N")]
     pub split_seed: u64,
-    /// Cross-validation: so many parts, of which --fold is test and the next one dev.
+    /// Cross-validation: this many parts, of which --fold is test and the next one dev.
     #[arg(help_heading = "Split", long, value_name = "K", requires = "fold", conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "ratios", "train"])]
     pub folds: Option<u32>,
     /// Which fold, from 1.
@@ -101,7 +101,7 @@ pub struct Ingest {
     /// Split whole clusters of similar sequences, by the shares of --ratios.
     #[arg(help_heading = "Split", long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "folds", "train"])]
     pub clusters: bool,
-    /// From which Jaccard index of their 15-mers on sequences are similar: for --clusters and --leakage near.
+    /// Sequences whose 15-mers have at least this Jaccard index are similar: for --clusters and --leakage near.
     #[arg(
         help_heading = "Leakage",
         long,
@@ -112,7 +112,7 @@ pub struct Ingest {
     /// What is looked for in more than one split; `unexamined` makes no audit, and is the fastest.
     #[arg(help_heading = "Leakage", long, value_enum, default_value = "near")]
     pub leakage: LeakageChoice,
-    /// What happens to a sequence that stands in two splits: it is told, its rows are dropped from train (or dev), or it is an error.
+    /// What happens to a sequence that stands in two splits: it is reported, its rows are dropped from train (or dev), or it is an error.
     #[arg(help_heading = "Leakage", long, value_enum, default_value = "warn")]
     pub on_leak: OnLeakChoice,
     /// Make negatives: windows of the genome like the positives, or the positives shuffled.
@@ -142,7 +142,7 @@ pub struct Ingest {
         default_value = "0"
     )]
     pub margin: u64,
-    /// The most memory to take, such as 500MB or 2GB: a FASTA larger than the half is read window by window, not mapped.
+    /// The most memory to take, such as 500MB or 2GB: a FASTA larger than half of it is read window by window, not mapped.
     #[arg(
         help_heading = "Output",
         long,
@@ -181,7 +181,7 @@ pub struct Locate {
     /// Where the places go, as BED, or - for stdout.
     #[arg(long, short)]
     pub out: PathBuf,
-    /// Write the places of sequences that lie in at most so many.
+    /// Write the places of sequences that lie in at most this many.
     #[arg(long, value_name = "N", default_value = "1")]
     pub max_hits: NonZeroU32,
     /// Print the counts as one JSON object on stdout.
@@ -203,7 +203,7 @@ pub enum LeakageChoice {
 /// `--on-leak`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum OnLeakChoice {
-    /// Tell it.
+    /// Report it.
     Warn,
     /// Take the rows out of train, or out of dev.
     Drop,
@@ -252,7 +252,7 @@ pub struct SchemeArguments {
     /// The folder of the language model whose embedding the tokens index. Default: a vocabulary of the scheme's own.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// reuse, extend or compose.
+    /// Which rows of the model's embedding the tokens get: reuse (rows that it has), extend (new ones), or compose (sums of new ones).
     #[arg(long, default_value = "reuse", value_name = "MAP")]
     pub vocabulary: String,
     /// A text around the DNA, with {sequence} in it.
@@ -264,7 +264,7 @@ pub struct SchemeArguments {
     /// Cut the DNA of what is too long; otherwise it is an error.
     #[arg(long)]
     pub truncate: bool,
-    /// A word for the prefix. May be given several times.
+    /// What stands for `{NAME}` in the prefix. May be given several times.
     #[arg(long = "key", value_name = "NAME=TEXT")]
     pub keys: Vec<String>,
 }
@@ -326,8 +326,8 @@ Examples:
   lingo-pipe tokenize decode --input t.parquet --out e.fa
   lingo-pipe tokenize decode --input t.parquet --out - --format fa | head
 
-The Parquet file says how it was encoded; special tokens and the prefix are left out. Of what was cut off at
---max-length, and of windows with an N under overlapping k-mers, the sequence has not all that went in.")]
+The Parquet file says how it was encoded; special tokens and the prefix are left out. What was cut off at
+--max-length is lost, and so are windows with an N under overlapping k-mers.")]
 pub struct Decode {
     /// Tokens, as `tokenize encode` writes them to .parquet.
     #[arg(long, short)]

@@ -81,7 +81,7 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
             ));
         }
         Err(Error::Interrupted { checkpoint: true }) if plan.fresh => {
-            say("hint: leave --fresh out to go on; with it, all is begun anew");
+            say("hint: leave --fresh out to go on; with it, everything is begun anew");
         }
         Err(_) => {}
     }

@@ -604,7 +604,7 @@ fn splits() {
     }
     t(
         None,
-        "ingest: a `bed` source needs `split`: by `chromosomes` or by `ratios`",
+        "ingest: a `bed` source needs `split`: `chromosomes`, `ratios`, `folds` or `clusters`",
     );
     t(
         chromosomes(&["b"], &[]),

@@ -427,7 +427,7 @@ fn contradictory_configurations() {
     t(
         vcf(json!({})),
         no_split(),
-        "a `vcf` source needs `split`: by `chromosomes` or by `ratios`",
+        "a `vcf` source needs `split`: `chromosomes`, `ratios`, `folds` or `clusters`",
     );
     let gff = |windows: Value| json!({ "gff": { "fasta": "g.fa", "files": ["a.gff"], "windows": windows } });
     t(

@@ -56,7 +56,7 @@ pub enum Error {
         /// The others, by variable.
         variables: Vec<MissingVariable>,
     },
-    /// Folders of the run that hold results of other cells.
+    /// Folders of the run that hold results of other settings.
     #[error("{}", refused_message(.0))]
     Refused(Vec<Refusal>),
     /// Some cells failed.
@@ -101,7 +101,7 @@ pub struct MissingVariable {
     pub first: PathBuf,
 }
 
-/// A folder that holds the result of another cell.
+/// A folder that holds a result of other settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     /// The folder.
@@ -157,8 +157,8 @@ fn missing_message(files: &[MissingFile], variables: &[MissingVariable]) -> Stri
 
 fn refused_message(refusals: &[Refusal]) -> String {
     let folders = match refusals {
-        [one] => format!("{} holds the result of another cell", one.folder.display()),
-        many => format!("{} folders hold results of other cells", many.len()),
+        [one] => format!("{} holds a result of other settings", one.folder.display()),
+        many => format!("{} folders hold results of other settings", many.len()),
     };
     let mut text = format!("{folders}; nothing was changed");
     // Cells of one run mostly differ in the same settings: each set of differences is told once.
@@ -195,7 +195,7 @@ impl Error {
         }
     }
 
-    /// One failure as it is; several as one that tells them all. An interruption is the whole story.
+    /// One failure as it is; several as one whose message is all of theirs. An interruption alone is passed on.
     pub fn all_of(mut failures: Vec<Self>) -> Self {
         let interrupted = |e: &Self| matches!(e, Self::Interrupted { .. });
         if let Some(i) = failures.iter().position(interrupted) {

@@ -293,7 +293,7 @@ pub fn verify(run: &Path) -> Result<Verification, Error> {
         match CellRecord::read(&folder.finished()) {
             Some(record) if record.id == cell.id => {}
             Some(_) => found.differences.push(format!(
-                "{label}: its cell.json is of another cell than the lock says"
+                "{label}: its cell.json has another id than the lock says"
             )),
             None => found
                 .differences

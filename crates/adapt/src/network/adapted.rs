@@ -221,8 +221,8 @@ impl Network {
         Ok(Uploaded { leaves })
     }
 
-    /// How many blocks, counted from the first, put out the same in every pass: those below
-    /// everything that is trained, unless they drop out.
+    /// How many blocks, counted from the first, give the same output in every pass: those below
+    /// everything that is trained; none where the model's own dropout is on.
     pub fn frozen_blocks(&self) -> usize {
         let config = self.model.config();
         let drops = config.hidden_dropout > 0.0 || config.attention_dropout > 0.0;
@@ -320,7 +320,7 @@ impl Network {
                 crate::network::store::add(&mut into[store.entries[*entry].range.clone()], &values);
             }
         }
-        // All of them in one answer of the device: each question for itself would wait for it.
+        // All gradients in one transfer: asking for each by itself would wait for the device each time.
         let mut found = Transaction::default();
         let mut of = Vec::new();
         for (entry, uploading) in store.entries.iter().zip(&uploaded.leaves) {
@@ -347,7 +347,7 @@ impl Network {
 }
 
 impl Uploaded {
-    /// An entry's values; those of the live triplets, of a delta's. `None` where none lives.
+    /// An entry's values; of a delta with pruned triplets, those of the live ones; `None` where none lives.
     fn get(&self, entry: usize) -> Option<Tensor<2>> {
         match &self.leaves[entry] {
             Uploading::Whole(leaf) => Some(leaf.matrix()),
@@ -412,7 +412,7 @@ fn add_delta(
 ) -> Delta {
     let place = &model.sites()[site];
     let (rank, input, output) = (settings.rank, place.input, place.output);
-    // A stream for each module: what is adapted beside it moves nothing.
+    // A stream for each module: its initial values do not depend on which others are adapted.
     let mut stream = Stream::new(seed, &format!("initial values of {}", place.name));
     let mut values = |draw: Draw, count: usize| -> Vec<f32> {
         let of = |value: &mut dyn FnMut() -> f64| (0..count).map(|_| value() as f32).collect();

@@ -26,7 +26,7 @@ impl ModelShape {
     /// Reads `config.json` and the headers of the files that hold the weights.
     ///
     /// # Errors
-    /// As `lingo_lm::Model::load`, but for what stands in the tensors.
+    /// As `lingo_lm::Model::load`, except for what is wrong with the values of the tensors, which are not read.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let config = ModelConfig::read(folder)?;
         let checkpoint = Checkpoint::open(folder, &config.family.prefix())?;

@@ -18,7 +18,7 @@ fn needs_split(kind: &str, split: Option<&SplitPlan>) -> Result<()> {
     match split {
         Some(_) => Ok(()),
         None => bad(format!(
-            "a `{kind}` source needs `split`: by `chromosomes` or by `ratios`"
+            "a `{kind}` source needs `split`: `chromosomes`, `ratios`, `folds` or `clusters`"
         )),
     }
 }
@@ -51,10 +51,7 @@ impl BedSource {
                 self.beds.len()
             )));
         }
-        if split.is_none() {
-            return bad("a `bed` source needs `split`: by `chromosomes` or by `ratios`");
-        }
-        Ok(())
+        needs_split("bed", split)
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn run_cells(
         let progress = observer.part(&cell.label());
         let result = guarded(|| run_cell(plan, cell, &tokens, &models, progress.as_ref(), stop));
         if tokens.release(&cell.task, result.is_ok()) {
-            // A rest that stays does no harm: the next run of the task clears it away.
+            // States that cannot be removed do no harm: the next run of the task removes them.
             if let Err(e) = models.remove_states(&run.task(&cell.task).states()) {
                 observer.say(&e.to_string());
             }
@@ -92,7 +92,7 @@ fn run_cell(
         outputs: BTreeMap::new(),
         finished: String::new(),
     };
-    // What another cell left here, finished or half-done, must not be gone on with.
+    // What a cell of other settings left here, finished or half-done, must not be continued.
     let ours = CellRecord::read(&folder.started()).is_some_and(|started| started.id == cell.id);
     if !ours {
         empty(folder)?;

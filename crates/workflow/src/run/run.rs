@@ -63,7 +63,7 @@ pub fn run(
         .partition(|c| bad_tasks.iter().any(|(task, _)| *task == c.task));
     check_schedules(plan, &todo)?;
     if plan.fresh {
-        // At once, so that the run can be gone on with when it is interrupted: then without --fresh.
+        // All at once, so that a run that is interrupted can be continued, without --fresh.
         todo.iter().try_for_each(|cell| empty(&cell.folder))?;
     }
     let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);

@@ -9,7 +9,7 @@ use lingo_artifact::tokens::Tokens;
 use crate::failure::Error;
 use crate::plan::planned::CellPlan;
 
-/// Tokens of the tasks at work: read once, given back when the task's last cell is done.
+/// Tokens of the tasks at work: read once, let go when the task's last cell is done.
 pub(crate) struct SharedTokens {
     tasks: Mutex<BTreeMap<String, Task>>,
 }
