@@ -51,6 +51,8 @@ impl Cell<'_> {
         adapt(&AdaptRequest {
             model: &model(self.model),
             tokens: self.tokens,
+            readings: None,
+            both_strands: false,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),
             train: self.train,
             seed: self.seed,
@@ -77,6 +79,7 @@ fn request<'a>(
         adapter,
         model,
         rows,
+        readings: None,
         device: DeviceChoice::Cpu,
         merge: false,
         progress: &Silent,

@@ -11,4 +11,5 @@ pub(crate) mod full;
 pub(crate) mod head;
 pub(crate) mod lora;
 pub(crate) mod method;
+pub(crate) mod motif_cnn;
 pub(crate) mod rank_budget;

@@ -7,13 +7,16 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, drop_out};
 
+use crate::batching::pad;
 use crate::error::Error;
 use crate::method::adaptation::{Draw, LowRankSettings};
 use crate::method::method::Method;
+use crate::network::net::{Net, SlopeOf};
 use crate::network::new_rows;
-use crate::network::store::{Leaf, ParameterStore, PartialLeaf, downloaded};
+use crate::network::store::{Leaf, ParameterStore, PartialLeaf, download, downloaded};
 use crate::plan::steps::{chosen_sites, head_has_bias};
 use crate::rank::triplets::Triplets;
+use crate::reading::Input;
 use crate::settings::train_config::Pooling;
 
 /// What a network is built from, beside the model.
@@ -24,6 +27,8 @@ pub(crate) struct NetworkPlan<'a> {
     pub new_rows: Option<&'a NewRows>,
     pub base_dropout: bool,
     pub recompute: bool,
+    /// The id that padding takes.
+    pub pad: u32,
     pub seed: u64,
 }
 
@@ -36,9 +41,23 @@ pub(crate) struct Network {
     pub rows: Option<Rows>,
     /// Store entries that are the model's own tensors, by their names (`full`).
     pub of_model: Vec<(usize, String)>,
+    /// The states of frozen blocks, if they are kept.
+    pub states: Option<Arc<dyn KeptStates>>,
     base_dropout: bool,
     recompute: bool,
+    pad: u32,
     device: Device,
+}
+
+/// The states of frozen blocks, by the numbers of the rows.
+pub(crate) trait KeptStates: Send + Sync {
+    /// Where a pass over a batch begins: a block, and the states before it.
+    fn begin_of(
+        &self,
+        rows: &[usize],
+        batch: &Batch,
+        device: &Device,
+    ) -> Result<(usize, Tensor<2>), Error>;
 }
 
 /// One low-rank delta: `y += scale x dropout(x) down diag(lambda) up`.
@@ -138,8 +157,10 @@ impl Network {
             head,
             rows,
             of_model,
+            states: None,
             base_dropout: plan.base_dropout,
             recompute: plan.recompute,
+            pad: plan.pad,
             device,
         };
         Ok((network, store))
@@ -343,6 +364,75 @@ impl Network {
             }
         }
         Ok(())
+    }
+}
+
+impl Net for Network {
+    type Uploaded = Uploaded;
+
+    fn outputs(&self) -> usize {
+        self.head.outputs
+    }
+
+    fn upload(
+        &mut self,
+        store: &ParameterStore,
+        live: Option<&[bool]>,
+        tracked: bool,
+    ) -> Result<Uploaded, Error> {
+        Network::upload(self, store, live, tracked)
+    }
+
+    fn learn(
+        &self,
+        store: &ParameterStore,
+        uploaded: &Uploaded,
+        inputs: &[Input],
+        dropout: &mut dyn DropoutSource,
+        slope_of: SlopeOf,
+        gradients: &mut [f32],
+    ) -> Result<(), Error> {
+        let (batch, from) = self.batch(inputs)?;
+        let logits = self.logits(uploaded, &batch, from, Some(dropout))?;
+        let Some(slope) = slope_of(&download(logits.clone().without_autodiff())?) else {
+            return Ok(());
+        };
+        // The loss and its slope are the host's; what is left for the device is the chain rule.
+        let slope = TensorData::new(slope, logits.dims());
+        let slope = Tensor::<2>::from_data(slope, &logits.device());
+        let found = (logits * slope).sum().backward();
+        self.gather(store, uploaded, found, gradients)
+    }
+
+    fn predict(
+        &self,
+        _store: &ParameterStore,
+        uploaded: &Uploaded,
+        inputs: &[Input],
+    ) -> Result<Vec<f32>, Error> {
+        let (batch, from) = self.batch(inputs)?;
+        Ok(download(self.logits(uploaded, &batch, from, None)?)?)
+    }
+
+    fn triplets(&self, store: &ParameterStore) -> Vec<Triplets> {
+        Network::triplets(self, store)
+    }
+
+    fn device_memory(&self) -> Option<u64> {
+        lingo_lm::device_memory(self.model.parameters().device())
+    }
+}
+
+impl Network {
+    /// Rows as a padded batch, and where the pass over it begins if the states of all of them are kept.
+    fn batch(&self, inputs: &[Input]) -> Result<(Batch, Option<(usize, Tensor<2>)>), Error> {
+        let batch = pad(inputs.iter().map(|input| &*input.ids), self.pad);
+        let kept: Option<Vec<usize>> = inputs.iter().map(|input| input.kept).collect();
+        let from = match (&self.states, kept) {
+            (Some(states), Some(rows)) => Some(states.begin_of(&rows, &batch, &self.device)?),
+            _ => None,
+        };
+        Ok((batch, from))
     }
 }
 

@@ -65,8 +65,22 @@ pub fn plan(
     if lengths.is_empty() {
         return Err(Error::Data("there are no training examples".into()));
     }
-    let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
+    let train = &*method.train(train);
     let (steps_per_epoch, steps) = steps(train, lengths);
+    if let Some(motifs) = method.adaptation().motifs() {
+        let trained = motifs.parameters(1, labels.outputs()) as u64;
+        return Ok(StepPlan {
+            steps_per_epoch,
+            steps,
+            trainable_parameters: trained,
+            total_parameters: trained,
+            modules: 0,
+            allocations: 0,
+            allocation_steps: None,
+            exchanged: 0,
+        });
+    }
+    let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
     let outputs = labels.outputs() as u64;
     let head = (shape.config.output_size() as u64
         + u64::from(head_has_bias(shape.config.family, pooling)))

@@ -51,6 +51,7 @@ fn masked_triplets_add_nothing_and_learn_nothing() {
                 outputs: 3,
                 new_rows: None,
                 base_dropout: false,
+                pad: 0,
                 recompute: false,
                 seed: 4,
             },
