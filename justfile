@@ -39,6 +39,7 @@ licences:
 # A wheel with the binary, for Linux from glibc 2.17 on, in dist/ (needs Python and cargo-about).
 package: packaging-tools
     cargo about generate --locked --offline --fail --config packaging/about.toml --output-file packaging/THIRD-PARTY-LICENSES.txt packaging/about.hbs
+    cp "$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html" packaging/THIRD-PARTY-LICENSES-rust.html
     PATH="$PWD/.venv/bin:$PATH" maturin build --release --zig --compatibility manylinux2014 --out dist
 
 # The wheel installed and run as a user would, and the recipes read.

@@ -51,11 +51,11 @@ echo "libraries: $(objdump -p "$binary" | awk '$1 == "NEEDED" { print $2 }' | xa
 
 echo "== licences"
 licences="$(find "$work/venv/lib" -path '*lingo_pipe-*.dist-info/licenses/*' -type f | sort)"
-for name in LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES.txt; do
+for name in LICENSE-MIT LICENSE-APACHE THIRD-PARTY-LICENSES.txt THIRD-PARTY-LICENSES-rust.html; do
   grep -q "/$name\$" <<<"$licences" || fail "$name is not in the wheel"
 done
 third_party="$(grep '/THIRD-PARTY-LICENSES.txt$' <<<"$licences")"
-for name in burn-flex polars-core wgpu-core tokenizers zstd-sys; do
+for name in burn-flex polars-core wgpu-core tokenizers zstd-sys lz4-sys; do
   grep -q "^  $name " "$third_party" || fail "the licence of $name is not in the wheel"
 done
 echo "$(grep -c '^  [^ ]* [0-9]' "$third_party") crates, $(grep -c '^licence: ' "$third_party") texts"
