@@ -20,7 +20,15 @@ fn root() -> PathBuf {
 /// Every page that people read.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    for folder in [".", "docs", "benches", "pipelines", "data", "fuzz"] {
+    for folder in [
+        ".",
+        "docs",
+        "benches",
+        "packaging",
+        "pipelines",
+        "data",
+        "fuzz",
+    ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|e| e == "md") {
