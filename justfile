@@ -13,11 +13,11 @@ test:
 
 # Draw the modules and their imports anew in ARCHITECTURE.md; a test holds the drawing true.
 modules:
-    LINGO_DRAW_MODULES=1 cargo test --test modules
+    LINGO_DRAW_MODULES=1 cargo test --workspace --test modules
 
 # Write docs/reference anew from the program's own help and schema; a test holds it true.
 reference:
-    LINGO_WRITE_REFERENCE=1 cargo test --test docs reference
+    LINGO_WRITE_REFERENCE=1 cargo test --workspace --test docs reference
 
 # The demo, with the optimised binary.
 demo:

@@ -177,7 +177,7 @@ fn both_strands_give_a_sequence_and_its_reverse_complement_the_same_logits() {
             readings: Some(&readings),
             both_strands: true,
             method,
-            train: r#"{"epochs": 2, "batch": 8, "pooling": "mean"}"#,
+            train: r#"{"epochs": 2, "batch": 8, "pooling": "mean_max"}"#,
         };
         let out = tempfile::tempdir().unwrap();
         let found = cell.predictions(out.path());

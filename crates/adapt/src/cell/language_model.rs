@@ -29,7 +29,12 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
     let device = open_device(request.device)?;
     let (model, precision) = load_model(request, digest, &device.clone().autodiff())?;
     let family = model.config().family;
-    let pooling = pooling(request.train, family, known.shape.has_pooler)?;
+    let pooling = pooling(
+        request.train,
+        family,
+        known.shape.has_pooler,
+        known.shape.sentence_pooling,
+    )?;
     let metadata = &request.tokens.metadata;
     let (network, store) = Network::build(
         model,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, Transaction};
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, Transaction};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, drop_out};
@@ -468,13 +468,28 @@ pub(crate) fn pool(
             .ok_or_else(|| Error::Config("pooling: the model has no pooler".into()));
     }
     let [n, length, width] = hidden.states.dims();
-    if pooling == Pooling::Mean {
+    if matches!(pooling, Pooling::Mean | Pooling::MeanMax) {
         let mut weights = vec![0.0f32; n * length];
         for (row, &real) in weights.chunks_mut(length).zip(&batch.lengths) {
             row[..real as usize].fill(1.0 / real as f32);
         }
         let weights = Tensor::<3>::from_data(TensorData::new(weights, [n, 1, length]), device);
-        return Ok(weights.matmul(hidden.states).reshape([n, width]));
+        let mean = weights.matmul(hidden.states.clone()).reshape([n, width]);
+        if pooling == Pooling::Mean {
+            return Ok(mean);
+        }
+        // What stands at padding has no meaning, and may not even be a number.
+        let mut padding = vec![false; n * length];
+        for (row, &real) in padding.chunks_mut(length).zip(&batch.lengths) {
+            row[real as usize..].fill(true);
+        }
+        let padding =
+            Tensor::<3, Bool>::from_data(TensorData::new(padding, [n, length, 1]), device);
+        let states = hidden
+            .states
+            .mask_fill(padding.expand([n, length, width]), f32::MIN);
+        let largest = states.max_dim(1).reshape([n, width]);
+        return Ok(Tensor::cat(vec![mean, largest], 1));
     }
     let place = |real: u32| {
         if pooling == Pooling::Cls {
@@ -533,7 +548,7 @@ fn add_delta(
 
 fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> Head {
     let config = model.config();
-    let width = config.output_size();
+    let width = plan.pooling.width(config.output_size());
     let outputs = plan.outputs;
     let mut stream = Stream::new(plan.seed, "initial values of the head");
     let weight = (0..width * outputs)

@@ -80,9 +80,14 @@ pub fn plan(
             exchanged: 0,
         });
     }
-    let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
+    let pooling = pooling(
+        train,
+        shape.config.family,
+        shape.has_pooler,
+        shape.sentence_pooling,
+    )?;
     let outputs = labels.outputs() as u64;
-    let head = (shape.config.output_size() as u64
+    let head = (pooling.width(shape.config.output_size()) as u64
         + u64::from(head_has_bias(shape.config.family, pooling)))
         * outputs;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
@@ -144,11 +149,12 @@ pub(crate) fn steps(train: &TrainConfig, lengths: &Lengths) -> (u64, u64) {
     (per_epoch, per_epoch * u64::from(train.epochs.get()))
 }
 
-/// The pooling that is used: the one asked for, else the family's.
+/// The pooling that is used: the one asked for, else the one that a sentence model was trained with, else the family's.
 pub(crate) fn pooling(
     train: &TrainConfig,
     family: Family,
     has_pooler: bool,
+    sentence: Option<Pooling>,
 ) -> Result<Pooling, Error> {
     match (train.pooling, family.is_decoder()) {
         (Some(Pooling::Pooler), _) if !has_pooler => Err(Error::Config(
@@ -159,6 +165,9 @@ pub(crate) fn pooling(
                 .into(),
         )),
         (Some(pooling), _) => Ok(pooling),
+        (None, _) if sentence.is_some_and(|p| p != Pooling::Cls || !family.is_decoder()) => {
+            Ok(sentence.unwrap_or(Pooling::Mean))
+        }
         (None, true) => Ok(Pooling::Last),
         (None, false) if has_pooler => Ok(Pooling::Pooler),
         (None, false) => Ok(Pooling::Mean),
@@ -322,7 +331,7 @@ mod tests {
             ..TrainConfig::default()
         };
         let t = |asked_for, family, has_pooler, expected| {
-            let found = pooling(&asked(asked_for), family, has_pooler);
+            let found = pooling(&asked(asked_for), family, has_pooler, None);
             assert_eq!(found.ok(), expected, "{asked_for:?} {family:?}");
         };
         use Pooling::{Cls, Last, Mean, Pooler};
@@ -333,6 +342,11 @@ mod tests {
         t(Some(Cls), Family::Opt, false, None);
         t(Some(Pooler), Family::Bert, false, None);
         t(Some(Mean), Family::Opt, false, Some(Mean));
+        let sentence = |asked_for| {
+            let asked = asked(asked_for);
+            pooling(&asked, Family::Bert, true, Some(Mean)).unwrap()
+        };
+        assert_eq!((sentence(None), sentence(Some(Pooler))), (Mean, Pooler));
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub struct TrainConfig {
     pub select_by: SelectBy,
     /// Evaluations without a better one after which training stops; default: never.
     pub patience: Option<NonZeroU32>,
-    /// What the head reads; default: BERT's pooler where the model has one, else the mean; the last token for decoders.
+    /// What the head reads; default: what a sentence model was trained with (its `1_Pooling/config.json`); else BERT's
+    /// pooler where the model has one, else the mean; the last token for decoders.
     pub pooling: Option<Pooling>,
     /// Whether the model's own dropouts are on in training.
     pub base_dropout: bool,
@@ -143,6 +144,18 @@ pub enum Pooling {
     Mean,
     /// The last token that is not padding.
     Last,
+    /// The mean, and beside it the largest value over all tokens of each state: twice as wide.
+    MeanMax,
+}
+
+impl Pooling {
+    /// Values that the head reads of a model that puts out states of `width` values.
+    pub(crate) fn width(self, width: usize) -> usize {
+        match self {
+            Self::MeanMax => 2 * width,
+            _ => width,
+        }
+    }
 }
 
 impl Default for TrainConfig {

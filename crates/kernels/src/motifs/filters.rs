@@ -1,19 +1,13 @@
 //! The filters of a convolution over bases, summed up for every three neighbours.
 
 use crate::memory::buffer::Buffer;
-use crate::motifs::strongest::Strongest;
+use crate::motifs::strongest::{CODES, Strongest, TILE, TRIPLES};
 use crate::simd::dispatch::{Work, call, on_level};
 use crate::simd::level::Level;
 use crate::simd::vector::Simd;
 
-/// Filters that are computed side by side: a whole number of every vector.
-pub(super) const TILE: usize = 16;
 /// Neighbouring bases that are looked up at once.
 const GROUP: usize = 3;
-/// A, C, G, T and what is none of them.
-const CODES: usize = 5;
-/// What three bases can be.
-pub(super) const TRIPLES: usize = CODES * CODES * CODES;
 
 /// A convolution without padding over one-hot bases: `score[p][f] = bias[f] + sum over k of weight[k][base[p + k]][f]`.
 /// What is not A, C, G or T adds nothing.

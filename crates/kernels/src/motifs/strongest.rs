@@ -1,7 +1,13 @@
 //! The strongest answer of each filter.
 
-use crate::motifs::filters::{TILE, TRIPLES};
 use crate::simd::vector::{Kernel, Simd};
+
+/// Filters that are computed side by side: a whole number of every vector.
+pub(super) const TILE: usize = 16;
+/// A, C, G, T and what is none of them.
+pub(super) const CODES: usize = 5;
+/// What three bases can be.
+pub(super) const TRIPLES: usize = CODES * CODES * CODES;
 
 /// `best[f] = max over p of bias[f] + sum over groups of table[group][triples[p + 3 group]][f]`, and the first such `p`.
 pub(super) struct Strongest<'a> {

@@ -43,7 +43,7 @@ fn equals_peft(family: &str, name: &str) {
     let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
     let model = Model::load(&Path::new(MODELS).join(family), &device).unwrap();
     let config = TrainConfig::default();
-    let pooling = pooling(&config, model.config().family, family == "bert").unwrap();
+    let pooling = pooling(&config, model.config().family, family == "bert", None).unwrap();
     let method = method(name);
     let (network, mut store) = Network::build(
         model.into(),
