@@ -43,7 +43,7 @@ pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Variant};
 pub use method::full::Full;
 pub use method::head::HeadMethod;
 pub use method::lora::Lora;
-pub use method::method::Method;
+pub use method::methods::Method;
 pub use method::motif_cnn::MotifCnn;
 pub use plan::model_shape::ModelShape;
 pub use plan::steps::{Lengths, StepPlan, plan};

@@ -90,13 +90,12 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     }
     let inference = Inference::new(Arc::new(model), &trained)?;
     let tokens: usize = request.rows.iter().map(|row| row.input_ids.len()).sum();
-    predicted(request, &description, tokens, |rows, reader, view| {
+    predicted(request, &description, tokens, |rows, reader| {
         let pad = description.encoding.pad;
         logits_of(
             &inference,
             rows,
             reader,
-            view,
             pad,
             EVALUATION_BATCH,
             None,
@@ -119,16 +118,8 @@ fn predict_motifs(
     let (mut network, mut store) = MotifNet::build(motifs, sequences, outputs, Level::detect(), 0);
     read_store(request.adapter, &mut store)?;
     let uploaded = network.upload(&store, None, false)?;
-    predicted(request, description, 0, |rows, reader, view| {
-        predict_with(
-            &network,
-            &store,
-            &uploaded,
-            rows,
-            reader,
-            view,
-            EVALUATION_BATCH,
-        )
+    predicted(request, description, 0, |rows, reader| {
+        predict_with(&network, &store, &uploaded, rows, reader, EVALUATION_BATCH)
     })
 }
 
@@ -137,7 +128,7 @@ fn predicted(
     request: &PredictRequest,
     description: &Description,
     tokens: usize,
-    logits: impl Fn(&Rows, &Reader, View) -> Result<Vec<f32>, Error>,
+    logits: impl Fn(&Rows, &Reader) -> Result<Vec<f32>, Error>,
 ) -> Result<Predictions, Error> {
     let rows = Rows {
         rows: request.rows.iter().collect(),
@@ -147,12 +138,13 @@ fn predicted(
     let reader = Reader {
         readings: request.readings,
         bases: description.method.reads_bases(),
+        view: View::GIVEN,
     };
     let begin = Instant::now();
     let (progress, total) = (request.progress, rows.rows.len() as u64);
     progress.begin("predict", total);
     let logits = both_strands(description.both_strands, |view| {
-        logits(&rows, &reader, view)
+        logits(&rows, &reader.seen(view))
     })?;
     let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
     progress.end(&match tokens {
@@ -178,22 +170,21 @@ pub(crate) fn both_strands(
     Ok(given)
 }
 
-/// Logits of rows under one view, one after another; `states` are those of frozen blocks, if they are kept.
+/// Logits of rows, one after another; `states` are those of frozen blocks, if they are kept.
 pub(crate) fn logits_of(
     inference: &Inference,
     rows: &Rows,
     reader: &Reader,
-    view: View,
     pad: u32,
     batch: usize,
     states: Option<&FrozenStates>,
     progress: &dyn Progress,
 ) -> Result<Vec<f32>, Error> {
-    let read = |i: usize| reader.input(rows, i, view);
+    let read = |i: usize| reader.input(rows, i);
     let inputs: Vec<Input> = (0..rows.rows.len()).map(read).collect::<Result<_, _>>()?;
     let ids: Vec<&[u32]> = inputs.iter().map(|input| &*input.ids).collect();
     let states = states
-        .filter(|_| view == View::GIVEN)
+        .filter(|_| reader.view == View::GIVEN)
         .map(|states| (states, rows.first_kept));
     Ok(inference
         .logits(&ids, pad, batch, states, progress)?

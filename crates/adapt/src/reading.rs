@@ -105,15 +105,22 @@ pub(crate) struct Reader<'a> {
     pub readings: Option<&'a dyn Readings>,
     /// Whether the network reads bases, not tokens.
     pub bases: bool,
+    /// How the rows are looked at.
+    pub view: View,
 }
 
 impl Reader<'_> {
+    /// The same rows, looked at in another way.
+    pub fn seen(&self, view: View) -> Self {
+        Self { view, ..*self }
+    }
+
     /// One row, by its number among `rows`.
     ///
     /// # Errors
     /// [`Error::Data`] where the bases are needed and cannot be read or encoded.
-    pub fn input<'r>(&self, rows: &Rows<'r>, i: usize, view: View) -> Result<Input<'r>, Error> {
-        let row = rows.rows[i];
+    pub fn input<'r>(&self, rows: &Rows<'r>, i: usize) -> Result<Input<'r>, Error> {
+        let (row, view) = (rows.rows[i], self.view);
         if view == View::GIVEN && !self.bases {
             return Ok(Input {
                 ids: Cow::Borrowed(&row.input_ids),

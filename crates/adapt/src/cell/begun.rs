@@ -15,7 +15,7 @@ use crate::network::store::ParameterStore;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{StepPlan, schedule};
 use crate::rank::allocator::Allocator;
-use crate::reading::{Reader, Rows};
+use crate::reading::{Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
@@ -61,6 +61,7 @@ impl<'a> Begun<'a> {
             reader: Reader {
                 readings: request.readings,
                 bases: request.method.reads_bases(),
+                view: View::GIVEN,
             },
         })
     }

@@ -104,8 +104,7 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
         logits_of(
             &inference,
             &rows,
-            &begun.reader,
-            view,
+            &begun.reader.seen(view),
             metadata.encoding.pad,
             size,
             exact,

@@ -52,7 +52,14 @@ pub(super) fn train_motifs(mut begun: Begun, motifs: MotifSettings) -> Result<Tr
     let uploaded = crate::network::net::Net::upload(network, store, None, false)?;
     let size = EVALUATION_BATCH.max(request.train.batch.get() as usize);
     let logits = both_strands(request.both_strands, |view| {
-        predict_with(network, store, &uploaded, &rows, &begun.reader, view, size)
+        predict_with(
+            network,
+            store,
+            &uploaded,
+            &rows,
+            &begun.reader.seen(view),
+            size,
+        )
     })?;
     let predictions = as_predictions(&rows.rows, logits, labels);
     predictions.write(&begun.out.predictions())?;

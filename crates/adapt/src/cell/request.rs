@@ -8,7 +8,7 @@ use lingo_artifact::tokens::Tokens;
 use lingo_lm::DeviceChoice;
 
 use crate::cell::models::Models;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::settings::train_config::TrainConfig;
 
 /// What one cell is made from.

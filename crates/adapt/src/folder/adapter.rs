@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::folder::trained::{Trained, TrainedDelta, TrainedHead};
 use crate::method::adaptation::LowRankSettings;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::method::rank_budget::PeftRun;
 use crate::network::store::ParameterStore;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};

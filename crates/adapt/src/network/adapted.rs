@@ -10,7 +10,7 @@ use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, drop_out};
 use crate::batching::pad;
 use crate::error::Error;
 use crate::method::adaptation::{Draw, LowRankSettings};
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::network::net::{Net, SlopeOf};
 use crate::network::new_rows;
 use crate::network::store::{Leaf, ParameterStore, PartialLeaf, download, downloaded};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::batching::sizes_by_tokens;
 use crate::error::Error;
 use crate::method::adaptation::LowRankSettings;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::method::rank_budget::RankBudget;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::targets::matching;

@@ -186,7 +186,7 @@ impl<N: Net> Trainer<'_, N> {
         uploaded: &N::Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
-        let read = |&i: &usize| self.reader.input(&self.train, i, views[i]);
+        let read = |&i: &usize| self.reader.seen(views[i]).input(&self.train, i);
         let inputs: Vec<Input> = indices.iter().map(read).collect::<Result<_, _>>()?;
         self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
         let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
@@ -350,8 +350,7 @@ impl<N: Net> Trainer<'_, N> {
             &self.store,
             uploaded,
             &self.dev,
-            &self.reader,
-            view,
+            &self.reader.seen(view),
             size,
         )
     }
@@ -392,7 +391,7 @@ impl<N: Net> Trainer<'_, N> {
     }
 }
 
-/// Logits of rows under one view, one after another.
+/// Logits of rows, one after another.
 ///
 /// # Errors
 /// As [`Net::predict`] and [`Reader::input`].
@@ -402,13 +401,12 @@ pub(crate) fn predict_with<N: Net>(
     uploaded: &N::Uploaded,
     rows: &Rows,
     reader: &Reader,
-    view: View,
     size: usize,
 ) -> Result<Vec<f32>, Error> {
     let outputs = network.outputs();
     let mut all = vec![0.0f32; rows.rows.len() * outputs];
     for indices in evaluation_batches(&rows.lengths(), size) {
-        let read = |&i: &usize| reader.input(rows, i, view);
+        let read = |&i: &usize| reader.input(rows, i);
         let inputs: Vec<Input> = indices.iter().map(read).collect::<Result<_, _>>()?;
         let values = network.predict(store, uploaded, &inputs)?;
         for (&i, row) in indices.iter().zip(values.chunks(outputs)) {

@@ -8,7 +8,7 @@ use lingo_lm::{DeviceChoice, Model, open_device};
 use crate::folder::trained::{Inference, Trained};
 use crate::method::adalora::Adalora;
 use crate::method::lora::Lora;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::network::adapted::{Network, NetworkPlan};
 use crate::plan::steps::{pooling, schedule};
 use crate::tensor_file::TensorFile;
@@ -137,6 +137,7 @@ fn equals_peft(family: &str, name: &str) {
         reader: Reader {
             readings: None,
             bases: false,
+            view: View::GIVEN,
         },
         both_strands: false,
         log: TrainLog::create(&folder.path().join("train.jsonl")).unwrap(),
