@@ -20,16 +20,19 @@ use crate::error::Error;
 use crate::folder::adapter::write_adapter;
 use crate::folder::model::write_model;
 use crate::folder::trained::{Inference, Trained};
+use crate::method::adaptation::LowRankSettings;
 use crate::network::adapted::{Network, NetworkPlan};
 use crate::network::store::ParameterStore;
 use crate::plan::steps::{StepPlan, pooling, schedule};
 use crate::predict::predict_rows;
-use crate::rank::allocator::Allocator;
+use crate::rank::adaptation::RankAdaptation;
 use crate::settings::train_config::{Pooling, PrecisionChoice, SelectBy};
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
 use crate::train::optimizer::LinearSchedule;
+use crate::train::rank_dropout::RankDropout;
+use crate::train::rates::rates;
 use crate::train::train_log::TrainLog;
 use crate::train::trainer::Trainer;
 
@@ -108,13 +111,23 @@ impl<'a> Cell<'a> {
                 seed: request.seed,
             },
         )?;
-        debug_assert_eq!(store.len() as u64, self.planned.trainable_parameters);
+        let settings = request.method.low_rank();
+        debug_assert_eq!(
+            store.len() as u64,
+            self.planned.trainable_parameters + fixed_lambdas(&network, settings.as_ref())
+        );
         let (allocator, select_from, orthogonality) =
             rank_adaptation(request, &network, &store, steps)?;
         let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
         Ok(Trainer {
             allocator,
+            rank_dropout: settings.as_ref().map(|s| RankDropout {
+                rate: s.rank_dropout,
+                seed: request.seed,
+                total: steps,
+            }),
+            rates: rates(&network, &store, settings.as_ref(), config),
             select_from,
             orthogonality,
             config,
@@ -166,6 +179,9 @@ impl<'a> Cell<'a> {
             Err(Error::Stopped { .. }) => return Err(trainer.interrupt()),
             states => states?,
         };
+        if let Some(warning) = &self.planned.warning {
+            progress.say(warning);
+        }
         progress.begin("train", self.planned.steps);
         trainer.run()?;
         progress.end(&match peak_memory() {
@@ -235,8 +251,10 @@ impl<'a> Cell<'a> {
         let new_rows = self.request.tokens.metadata.encoding.new_rows.as_ref();
         let new_values =
             new_rows.map_or(0, |r| r.trained as usize) * model.config().embedding_size();
+        let settings = self.request.method.low_rank();
+        let trains_lambda = settings.is_some_and(|s| s.trains_lambda);
         Training {
-            trainable_parameters: trained.parameters(new_values),
+            trainable_parameters: trained.parameters(new_values, trains_lambda),
             trained_initially: self.planned.trainable_parameters,
             total_parameters: self.planned.total_parameters,
             steps: state.step,
@@ -255,6 +273,13 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// Values of lambdas that stand in the store and are not trained.
+fn fixed_lambdas(network: &Network, settings: Option<&LowRankSettings>) -> u64 {
+    let fixed = settings.is_some_and(|s| s.has_lambda() && !s.trains_lambda);
+    let lambdas = network.deltas.iter().filter(|_| fixed);
+    lambdas.map(|delta| delta.rank as u64).sum()
+}
+
 /// The allocator of a method with rank adaptation, the step from which evaluations count, and the
 /// weight of the orthogonality penalty.
 fn rank_adaptation(
@@ -262,20 +287,20 @@ fn rank_adaptation(
     network: &Network,
     store: &ParameterStore,
     steps: u64,
-) -> Result<(Option<Allocator>, u64, f64), Error> {
+) -> Result<(Option<Box<dyn RankAdaptation>>, u64, f64), Error> {
     let settings = request.method.low_rank();
     let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
         return Ok((None, 0, 0.0));
     };
     let modules = network.triplets(store);
     let schedule = schedule(&budget, rank, modules.len(), steps)?;
-    let allocator = Allocator::new(
-        budget.rule,
-        schedule,
-        budget.betas,
-        modules,
-        store.len(),
-        request.seed,
-    );
-    Ok((Some(allocator), schedule.last(), budget.orthogonality))
+    let select_from = match schedule.target == schedule.initial {
+        true => 0,
+        false => schedule.last().min(steps),
+    };
+    let allocator =
+        budget
+            .selection
+            .start(schedule, budget.betas, modules, store.len(), request.seed);
+    Ok((Some(allocator), select_from, budget.orthogonality))
 }
