@@ -116,20 +116,19 @@ impl<'a> Cell<'a> {
             store.len() as u64,
             self.planned.trainable_parameters + fixed_lambdas(&network, settings.as_ref())
         );
-        let (allocator, select_from, orthogonality) =
-            rank_adaptation(request, &network, &store, steps)?;
+        let ranks = Ranks::of(request, &network, &store, steps)?;
         let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
         Ok(Trainer {
-            allocator,
+            allocator: ranks.allocator,
             rank_dropout: settings.as_ref().map(|s| RankDropout {
                 rate: s.rank_dropout,
                 seed: request.seed,
                 total: steps,
             }),
             rates: rates(&network, &store, settings.as_ref(), config),
-            select_from,
-            orthogonality,
+            select_from: ranks.select_from,
+            orthogonality: ranks.orthogonality,
             config,
             schedule: LinearSchedule {
                 peak: peak.unwrap_or(config.learning_rate.get()),
@@ -280,27 +279,38 @@ fn fixed_lambdas(network: &Network, settings: Option<&LowRankSettings>) -> u64 {
     lambdas.map(|delta| delta.rank as u64).sum()
 }
 
-/// The allocator of a method with rank adaptation, the step from which evaluations count, and the
-/// weight of the orthogonality penalty.
-fn rank_adaptation(
-    request: &AdaptRequest,
-    network: &Network,
-    store: &ParameterStore,
-    steps: u64,
-) -> Result<(Option<Box<dyn RankAdaptation>>, u64, f64), Error> {
-    let settings = request.method.low_rank();
-    let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
-        return Ok((None, 0, 0.0));
-    };
-    let modules = network.triplets(store);
-    let schedule = schedule(&budget, rank, modules.len(), steps)?;
-    let select_from = match schedule.target == schedule.initial {
-        true => 0,
-        false => schedule.last().min(steps),
-    };
-    let allocator =
-        budget
-            .selection
-            .start(schedule, budget.betas, modules, store.len(), request.seed);
-    Ok((Some(allocator), select_from, budget.orthogonality))
+/// What rank adaptation adds to a training; nothing, for a method without it.
+#[derive(Default)]
+struct Ranks {
+    allocator: Option<Box<dyn RankAdaptation>>,
+    /// The step from which evaluations count.
+    select_from: u64,
+    /// The weight of the orthogonality penalty.
+    orthogonality: f64,
+}
+
+impl Ranks {
+    fn of(
+        request: &AdaptRequest,
+        network: &Network,
+        store: &ParameterStore,
+        steps: u64,
+    ) -> Result<Self, Error> {
+        let settings = request.method.low_rank();
+        let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
+            return Ok(Self::default());
+        };
+        let modules = network.triplets(store);
+        let schedule = schedule(&budget, rank, modules.len(), steps)?;
+        let rule = budget.selection;
+        Ok(Self {
+            allocator: Some(rule.start(schedule, budget.betas, modules, store.len(), request.seed)),
+            // Where nothing is pruned, every evaluation meets the budget.
+            select_from: match schedule.target == schedule.initial {
+                true => 0,
+                false => schedule.last().min(steps),
+            },
+            orthogonality: budget.orthogonality,
+        })
+    }
 }
