@@ -38,3 +38,9 @@ cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --out "$run"
 for method in lora adalora ars; do
   oracle adapt_peft_roundtrip.py --cell "$run/binding/$method/seed-1" --model "$run/model" --tokens "$run/binding/tokens.parquet"
 done
+# PEFT divides by the initial rank, gates by the target rank.
+gated="$(mktemp -d)"
+trap 'rm -rf "$run" "$gated"' EXIT
+cargo run -q -- run pipelines/demo.yaml --only binding --methods ars --seeds 1 --out "$gated" \
+  --set methods.ars.adaptive_rank_sampling.variant=gated
+oracle adapt_peft_roundtrip.py --cell "$gated/binding/ars/seed-1" --model "$gated/model" --tokens "$gated/binding/tokens.parquet"

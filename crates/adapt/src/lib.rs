@@ -39,7 +39,7 @@ pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
 pub use folder::adapter::Description;
 pub use method::adalora::Adalora;
-pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Variant};
+pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Lambda, Variant};
 pub use method::full::Full;
 pub use method::head::HeadMethod;
 pub use method::lora::Lora;

@@ -1,7 +1,7 @@
 //! Whole cells on a tiny model: what is learned, written, resumed and predicted.
 
 // The functions that tests share may unwrap as the tests do: a failure there is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,6 +132,14 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             "bert",
             r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "dropout": 0}}"#,
         ),
+        (
+            "bert",
+            r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "dropout": 0}}"#,
+        ),
+        (
+            "bert",
+            r#"{"lora": {"rank": 4, "dropout": 0, "rank_dropout": 0.2}}"#,
+        ),
         ("opt", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
     ] {
         let out = tempfile::tempdir().unwrap();
@@ -177,6 +185,15 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             let peft: serde_json::Value = serde_json::from_str(&text).unwrap();
             let between = allocations[2].step - allocations[1].step;
             assert_eq!(peft["deltaT"], between, "{method}");
+            // PEFT divides by the initial rank, gates by the target rank.
+            let scale = peft["lora_alpha"].as_f64().unwrap() / (6.0 + 1e-5);
+            let gated = method.contains("gated");
+            let expected = if gated {
+                16.0 / 3.0
+            } else {
+                32.0 / (6.0 + 1e-5)
+            };
+            assert!((scale - expected).abs() < 1e-9, "{method}: {scale}");
             assert_eq!(allocations.len() as u64, outcome.allocations, "{method}");
             let back: u64 = allocations.iter().filter_map(|e| e.reintroduced).sum();
             assert_eq!(back, outcome.reintroduced);
@@ -307,11 +324,27 @@ impl Progress for StopAt<'_> {
     fn say(&self, _: &str) {}
 }
 
+/// Rank adaptation by every rule, with much happening in few steps.
+const RULES: [&str; 5] = [
+    r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
+    r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "every": 1, "call_every": 2}}"#,
+    r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2,
+        "probability": 0.5, "rank_dropout": 0.1, "up_rate": 2, "lambda_rate": 0.5}}"#,
+    r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2,
+        "probability": 0.5, "return": "value", "budget_in": "parameters", "lambda": "fixed"}}"#,
+    r#"{"adalora": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
+];
+
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_bits() {
+    for method in RULES {
+        goes_on_to_the_same_bits(method);
+    }
+}
+
+fn goes_on_to_the_same_bits(method: &str) {
     let tokens = tokens(&classes(), None);
     let train = config(SHORT);
-    let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
     let cell = Cell {
         tokens: &tokens,
         method,
@@ -349,7 +382,10 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         "predictions.parquet",
     ] {
         let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
-        assert!(read(whole.path()) == read(broken.path()), "{file}");
+        assert!(
+            read(whole.path()) == read(broken.path()),
+            "{method}: {file}"
+        );
     }
     let strip = |out: &Path| -> Vec<TrainEvent> {
         events(out)
@@ -362,7 +398,142 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
             })
             .collect()
     };
-    assert_eq!(strip(whole.path()), strip(broken.path()));
+    assert_eq!(strip(whole.path()), strip(broken.path()), "{method}");
+}
+
+#[test]
+fn gates_with_a_fixed_lambda_and_nothing_to_prune_are_lora() {
+    let tokens = tokens(&classes(), None);
+    let train = config(SHORT);
+    let run = |method| {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 3,
+            model: "bert",
+        };
+        let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        let predictions = std::fs::read(out.path().join("predictions.parquet")).unwrap();
+        let losses: Vec<_> = events(out.path())
+            .into_iter()
+            .map(|e| (e.step, e.loss, e.dev_loss))
+            .collect();
+        let counts = (
+            outcome.trainable_parameters,
+            outcome.trained_initially,
+            outcome.best_step,
+            outcome.best_score,
+        );
+        (predictions, losses, counts)
+    };
+    // As is, and with rank dropout, which draws from a stream of its own.
+    for (lora, gated) in [
+        (
+            r#"{"lora": {"rank": 4}}"#,
+            r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 4, "target_rank": 4, "lambda": "fixed"}}"#,
+        ),
+        (
+            r#"{"lora": {"rank": 4, "rank_dropout": 0.3}}"#,
+            r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 4, "target_rank": 4, "lambda": "fixed", "rank_dropout": 0.3}}"#,
+        ),
+    ] {
+        assert!(run(lora) == run(gated), "{gated}");
+    }
+    // A trained lambda is another method.
+    let trained =
+        r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 4, "target_rank": 4}}"#;
+    assert!(run(r#"{"lora": {"rank": 4}}"#).0 != run(trained).0);
+}
+
+/// Cross entropy of the dev rows as they are predicted by the exported adapter.
+fn dev_loss(out: &Path) -> f64 {
+    let predictions = Predictions::read(&out.join("predictions.parquet")).unwrap();
+    let dev: Vec<_> = predictions
+        .rows
+        .iter()
+        .filter(|r| r.split == Split::Dev)
+        .collect();
+    let loss = |row: &Prediction| {
+        let Label::Class(class) = row.label else {
+            panic!("{:?}", row.label)
+        };
+        let logits: Vec<f64> = row.logits.iter().map(|&x| f64::from(x)).collect();
+        logits.iter().map(|x| x.exp()).sum::<f64>().ln() - logits[class as usize]
+    };
+    dev.iter().map(|row| loss(row)).sum::<f64>() / dev.len() as f64
+}
+
+#[test]
+fn what_is_selected_is_what_is_exported() {
+    let tokens = tokens(&classes(), None);
+    // Evaluated between two calls of the published allocator, when pruned lambdas have grown again.
+    let train = config(
+        r#"{"epochs": 8, "batch": 8, "learning_rate": 0.02, "pooling": "mean", "evaluate_every": 1, "base_dropout": false}"#,
+    );
+    let mut between_calls = 0;
+    for method in RULES.into_iter().chain([
+        r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6,
+            "target_rank": 3, "every": 1, "call_every": 5, "initial_lambda": 1}}"#,
+    ]) {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 3,
+            model: "bert",
+        };
+        let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        between_calls +=
+            u32::from(!outcome.best_step.is_multiple_of(5) && method.contains("call_every"));
+        let logged = events(out.path())
+            .into_iter()
+            .find(|e| e.step == outcome.best_step && e.dev_loss.is_some())
+            .and_then(|e| e.dev_loss)
+            .unwrap();
+        let found = dev_loss(out.path());
+        assert!((found - logged).abs() < 1e-5, "{method}: {found} {logged}");
+    }
+    assert!(between_calls > 0);
+}
+
+#[test]
+fn what_the_authors_ran_is_run_with_a_warning() {
+    struct Said(std::sync::Mutex<Vec<String>>);
+    impl Progress for Said {
+        fn begin(&self, _: &str, _: u64) {}
+        fn advance(&self, _: u64, _: &str) {}
+        fn end(&self, _: &str) {}
+        fn say(&self, line: &str) {
+            self.0.lock().unwrap().push(line.into());
+        }
+    }
+    let tokens = tokens(&classes(), None);
+    let train = config(SHORT);
+    let out = tempfile::tempdir().unwrap();
+    let cell = Cell {
+        tokens: &tokens,
+        method: r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3,
+            "every": 15, "call_every": 5, "total_steps": 90, "warmup_steps": 4, "final_steps": 10}}"#,
+        train: &train,
+        seed: 3,
+        model: "bert",
+    };
+    let said = Said(Vec::new().into());
+    let outcome = cell.run(out.path(), &said, &StopFlag::default()).unwrap();
+    assert_eq!((outcome.steps, outcome.allocations), (40, 2));
+    let said = said.0.into_inner().unwrap();
+    assert!(
+        said.iter().any(|l| l.contains("make 2 allocations")),
+        "{said:?}"
+    );
+    assert!(
+        out.path()
+            .join("adapter/adapter_model.safetensors")
+            .is_file()
+    );
 }
 
 #[test]
@@ -431,6 +602,12 @@ fn what_cannot_work_is_refused_before_training() {
         |_, _| (),
         Kind::Config,
         "at least 10",
+    );
+    t(
+        r#"{"adaptive_rank_sampling": {"temperature": 1}}"#,
+        |_, _| (),
+        Kind::Config,
+        "`temperature` is a setting of `gated`",
     );
     t(
         lora,

@@ -14,13 +14,14 @@ use crate::network::net::Net;
 use crate::network::store::ParameterStore;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{StepPlan, schedule};
-use crate::rank::allocator::Allocator;
+use crate::rank::adaptation::RankAdaptation;
 use crate::reading::{Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
 use crate::train::optimizer::LinearSchedule;
+use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
 use crate::train::trainer::Trainer;
 
@@ -81,18 +82,25 @@ impl<'a> Begun<'a> {
         &self,
         network: N,
         store: ParameterStore,
+        rates: Vec<f64>,
         weights: &Digest,
     ) -> Result<Trainer<'a, N>, Error> {
         let (request, steps) = (self.request, self.planned.steps);
         let config = request.train;
-        let (allocator, select_from, orthogonality) =
-            rank_adaptation(request, &network, &store, steps)?;
+        let ranks = Ranks::of(request, &network, &store, steps)?;
+        let settings = request.method.low_rank();
         let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
         Ok(Trainer {
-            allocator,
-            select_from,
-            orthogonality,
+            allocator: ranks.allocator,
+            rank_dropout: settings.map(|s| RankDropout {
+                rate: s.rank_dropout,
+                seed: request.seed,
+                total: steps,
+            }),
+            rates,
+            select_from: ranks.select_from,
+            orthogonality: ranks.orthogonality,
             config,
             schedule: LinearSchedule {
                 peak: peak.unwrap_or(config.learning_rate.get()),
@@ -136,6 +144,9 @@ impl<'a> Begun<'a> {
     /// Trains to the end.
     pub fn run<N: Net>(&self, trainer: &mut Trainer<'_, N>) -> Result<(), Error> {
         let progress = self.request.progress;
+        if let Some(warning) = &self.planned.warning {
+            progress.say(warning);
+        }
         progress.begin("train", self.planned.steps);
         trainer.run()?;
         progress.end(&match peak_memory() {
@@ -183,27 +194,38 @@ impl<'a> Begun<'a> {
     }
 }
 
-/// The allocator of a method with rank adaptation, the step from which evaluations count, and the
-/// weight of the orthogonality penalty.
-fn rank_adaptation<N: Net>(
-    request: &AdaptRequest,
-    network: &N,
-    store: &ParameterStore,
-    steps: u64,
-) -> Result<(Option<Allocator>, u64, f64), Error> {
-    let settings = request.method.low_rank();
-    let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
-        return Ok((None, 0, 0.0));
-    };
-    let modules = network.triplets(store);
-    let schedule = schedule(&budget, rank, modules.len(), steps)?;
-    let allocator = Allocator::new(
-        budget.rule,
-        schedule,
-        budget.betas,
-        modules,
-        store.len(),
-        request.seed,
-    );
-    Ok((Some(allocator), schedule.last(), budget.orthogonality))
+/// What rank adaptation adds to a training; nothing, for a method without it.
+#[derive(Default)]
+struct Ranks {
+    allocator: Option<Box<dyn RankAdaptation>>,
+    /// The step from which evaluations count.
+    select_from: u64,
+    /// The weight of the orthogonality penalty.
+    orthogonality: f64,
+}
+
+impl Ranks {
+    fn of<N: Net>(
+        request: &AdaptRequest,
+        network: &N,
+        store: &ParameterStore,
+        steps: u64,
+    ) -> Result<Self, Error> {
+        let settings = request.method.low_rank();
+        let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
+            return Ok(Self::default());
+        };
+        let modules = network.triplets(store);
+        let schedule = schedule(&budget, rank, modules.len(), steps)?;
+        let rule = budget.selection;
+        Ok(Self {
+            allocator: Some(rule.start(schedule, budget.betas, modules, store.len(), request.seed)),
+            // Where nothing is pruned, every evaluation meets the budget.
+            select_from: match schedule.target == schedule.initial {
+                true => 0,
+                false => schedule.last().min(steps),
+            },
+            orthogonality: budget.orthogonality,
+        })
+    }
 }

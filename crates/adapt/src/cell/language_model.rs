@@ -16,10 +16,12 @@ use crate::error::Error;
 use crate::folder::adapter::write_adapter;
 use crate::folder::model::write_model;
 use crate::folder::trained::{Inference, Trained};
+use crate::method::adaptation::LowRankSettings;
 use crate::network::adapted::{KeptStates, Network, NetworkPlan};
 use crate::plan::steps::pooling;
 use crate::predict::{as_predictions, both_strands, logits_of};
 use crate::settings::train_config::PrecisionChoice;
+use crate::train::rates::rates;
 use crate::train::states::FrozenStates;
 use crate::train::trainer::Trainer;
 
@@ -49,8 +51,13 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
             seed: request.seed,
         },
     )?;
-    debug_assert_eq!(store.len() as u64, begun.planned.trainable_parameters);
-    let mut trainer = begun.trainer(network, store, &digest)?;
+    let settings = request.method.low_rank();
+    debug_assert_eq!(
+        store.len() as u64,
+        begun.planned.trainable_parameters + fixed_lambdas(&network, settings.as_ref())
+    );
+    let rates = rates(&network, &store, settings.as_ref(), request.train);
+    let mut trainer = begun.trainer(network, store, rates, &digest)?;
     begun.resume(&mut trainer)?;
     let states = keep_states(&begun, &mut trainer, known, precision)?;
     begun.run(&mut trainer)?;
@@ -80,7 +87,7 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
         .as_ref()
         .map_or(0, |r| r.trained as usize)
         * model.config().embedding_size();
-    let trained_values = trained.parameters(new_values);
+    let trained_values = trained.parameters(new_values, settings.is_some_and(|s| s.trains_lambda));
     let outcome = begun.outcome(
         trained_values,
         &state,
@@ -116,6 +123,13 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
     atomic::write_json(&begun.out.training(), &outcome)?;
     begun.forget_checkpoint()?;
     Ok(outcome)
+}
+
+/// Values of lambdas that stand in the store and are not trained.
+fn fixed_lambdas(network: &Network, settings: Option<&LowRankSettings>) -> u64 {
+    let fixed = settings.is_some_and(|s| s.has_lambda() && !s.trains_lambda);
+    let lambdas = network.deltas.iter().filter(|_| fixed);
+    lambdas.map(|delta| delta.rank as u64).sum()
 }
 
 /// Gives the network the states of the blocks below everything that is trained, where they can be kept.

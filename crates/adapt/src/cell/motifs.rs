@@ -35,8 +35,9 @@ pub(super) fn train_motifs(mut begun: Begun, motifs: MotifSettings) -> Result<Tr
     );
     begun.planned.trainable_parameters = store.len() as u64;
     begun.planned.total_parameters = store.len() as u64;
+    let rates = vec![1.0; store.entries.len()];
     // No weights but its own.
-    let mut trainer = begun.trainer(network, store, &Digest::of_bytes(b""))?;
+    let mut trainer = begun.trainer(network, store, rates, &Digest::of_bytes(b""))?;
     begun.resume(&mut trainer)?;
     begun.run(&mut trainer)?;
     if let Some((values, _)) = trainer.best.take() {

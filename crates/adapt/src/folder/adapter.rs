@@ -198,7 +198,7 @@ fn peft_config(
         "fan_in_fan_out": false,
         "inference_mode": true,
         "init_lora_weights": true,
-        "lora_alpha": settings.alpha,
+        "lora_alpha": settings.peft_alpha,
         "lora_dropout": settings.dropout,
         "modules_to_save": [head],
         "rank_pattern": {},
@@ -208,7 +208,6 @@ fn peft_config(
     let live = |d: &TrainedDelta| (format!("{base}.{}.lora_E", d.module), json!(d.live));
     let own = settings.peft(&PeftRun {
         steps: plan.steps,
-        every: plan.allocation_steps.map_or(1, |(_, _, every)| every),
         pattern: trained.deltas.iter().map(live).collect(),
     });
     if let (Value::Object(config), Value::Object(own)) = (&mut config, own) {

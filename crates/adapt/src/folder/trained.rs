@@ -143,12 +143,17 @@ impl Trained {
 }
 
 impl Trained {
-    /// Values in deltas and head, `rows` of new embedding rows, and of the model's own tensors.
-    pub fn parameters(&self, rows: usize) -> u64 {
+    /// Trained values in deltas (in their lambdas too, if `trains_lambda`) and head, `rows` of new
+    /// embedding rows, and of the model's own tensors.
+    pub fn parameters(&self, rows: usize, trains_lambda: bool) -> u64 {
+        let lambdas = |d: &TrainedDelta| match trains_lambda {
+            true => d.lambda.as_ref().map_or(0, Vec::len),
+            false => 0,
+        };
         let deltas: usize = self
             .deltas
             .iter()
-            .map(|d| d.down.len() + d.lambda.as_ref().map_or(0, Vec::len) + d.up.len())
+            .map(|d| d.down.len() + lambdas(d) + d.up.len())
             .sum();
         let head = self.head.weight.len() + self.head.bias.as_ref().map_or(0, Vec::len);
         let of_model: usize = self.of_model.iter().map(|(_, values)| values.len()).sum();

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::method::adaptation::{
     AdaptationMethod, Beginning, Draw, LowRankSettings, count, positive, rate,
 };
-use crate::method::rank_budget::RankBudget;
+use crate::method::rank_budget::{Defaults, RankBudget};
 use crate::rank::allocator::Rule;
+use crate::rank::selection::Selection;
 use crate::settings::layers::LayerRange;
 
 /// Settings of `adalora`.
@@ -74,22 +75,33 @@ impl AdaptationMethod for Adalora {
         self.learning_rate.map(Positive::get)
     }
 
+    fn contradiction(&self) -> Option<String> {
+        nothing_to_prune(self.initial_rank, self.target_rank)
+    }
+
     fn low_rank(&self) -> Option<LowRankSettings<'_>> {
         let rank = self.initial_rank.get() as usize;
         Some(LowRankSettings {
             rank,
-            alpha: self.alpha.get(),
-            scale: scale(self.alpha, rank),
+            peft_alpha: self.alpha.get(),
+            scale: self.alpha.get() / divisor(rank),
             dropout: self.dropout.get(),
+            rank_dropout: 0.0,
             targets: self.targets.as_deref(),
             layers: self.layers.as_ref(),
             begin: BEGINNING,
+            trains_lambda: true,
+            up_rate: 1.0,
+            lambda_rate: 1.0,
             budget: Some(RankBudget {
-                rule: Rule::Adalora,
+                selection: Selection::Importance(Rule::Adalora),
                 target_rank: self.target_rank.get(),
+                total_steps: None,
                 warmup_steps: self.warmup_steps,
+                exchange_steps: None,
                 final_steps: self.final_steps,
                 every: self.every.map(NonZeroU32::get),
+                defaults: Defaults::ADALORA,
                 betas: [self.beta1.get(), self.beta2.get()],
                 orthogonality: self.orthogonality.get(),
             }),
@@ -99,12 +111,26 @@ impl AdaptationMethod for Adalora {
 
 /// PEFT's first values: the delta is zero because lambda is.
 pub(super) const BEGINNING: Beginning = Beginning {
-    down: Draw::Normal(0.02),
-    up: Draw::Normal(0.02),
+    down: SMALL,
+    up: SMALL,
     lambda: Some(Draw::Zero),
 };
 
-/// PEFT divides by ranknum + 1e-5, and ranknum stays the initial rank.
-pub(super) fn scale(alpha: Positive, rank: usize) -> f64 {
-    alpha.get() / (rank as f64 + 1e-5)
+const SMALL: Draw = Draw::Normal {
+    mean: 0.0,
+    deviation: 0.02,
+};
+
+/// What PEFT divides alpha by: ranknum + 1e-5, and ranknum stays the initial rank.
+pub(super) fn divisor(rank: usize) -> f64 {
+    rank as f64 + 1e-5
+}
+
+/// What is wrong with ranks between which nothing falls.
+pub(super) fn nothing_to_prune(initial: NonZeroU32, target: NonZeroU32) -> Option<String> {
+    (target >= initial).then(|| {
+        format!(
+            "target_rank {target} must be below initial_rank {initial}: there would be nothing to prune"
+        )
+    })
 }

@@ -16,6 +16,11 @@ pub(crate) trait AdaptationMethod {
     /// The peak learning rate that overrides that of `train`.
     fn learning_rate(&self) -> Option<f64>;
 
+    /// What is wrong with the settings, whatever they are used for.
+    fn contradiction(&self) -> Option<String> {
+        None
+    }
+
     /// Whether every weight of the model is trained.
     fn trains_the_model(&self) -> bool {
         false
@@ -42,16 +47,24 @@ pub(crate) trait AdaptationMethod {
 pub(crate) struct LowRankSettings<'a> {
     /// The rank at the start.
     pub rank: usize,
-    pub alpha: f64,
+    /// PEFT's `lora_alpha`, from which it computes `scale`.
+    pub peft_alpha: f64,
     /// What the delta is multiplied with.
     pub scale: f64,
     /// Dropout of the delta's input.
     pub dropout: f64,
+    /// Dropout of whole triplets.
+    pub rank_dropout: f64,
     /// Modules to adapt, by name or the end of one; `None`: all linear layers of each block.
     pub targets: Option<&'a [String]>,
     pub layers: Option<&'a LayerRange>,
     /// How the deltas begin.
     pub begin: Beginning,
+    /// Whether lambda is trained, where there is one.
+    pub trains_lambda: bool,
+    /// What the learning rate of `up` is multiplied with, and that of lambda.
+    pub up_rate: f64,
+    pub lambda_rate: f64,
     /// How the ranks change in training, if they do.
     pub budget: Option<RankBudget>,
 }
@@ -82,7 +95,7 @@ impl LowRankSettings<'_> {
 
     /// Trained values of a delta from `input` to `output` values.
     pub fn parameters(&self, input: usize, output: usize) -> usize {
-        self.rank * (input + output + usize::from(self.has_lambda()))
+        self.rank * (input + output + usize::from(self.has_lambda() && self.trains_lambda))
     }
 
     /// What `adapter_config.json` has of the method itself.
@@ -102,12 +115,24 @@ pub(crate) struct Beginning {
     pub lambda: Option<Draw>,
 }
 
+impl Beginning {
+    /// LoRA's: the delta is zero because `up` is.
+    pub const LORA: Self = Self {
+        down: Draw::FanIn,
+        up: Draw::Zero,
+        lambda: None,
+    };
+}
+
 /// First values of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Draw {
     Zero,
-    /// N(0, this).
-    Normal(f64),
+    /// N(mean, deviation).
+    Normal {
+        mean: f64,
+        deviation: f64,
+    },
     /// Uniform between plus and minus 1 / sqrt(inputs of the layer).
     FanIn,
 }

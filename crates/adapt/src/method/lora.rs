@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::method::adaptation::{
-    AdaptationMethod, Beginning, Draw, LowRankSettings, count, positive, rate,
+    AdaptationMethod, Beginning, LowRankSettings, count, positive, rate,
 };
 use crate::settings::layers::LayerRange;
 
@@ -21,12 +21,16 @@ pub struct Lora {
     pub alpha: Positive,
     /// Dropout of the delta's input.
     pub dropout: Rate,
+    /// The probability that a rank of a delta is left out of a step, but for the last three tenths of the steps.
+    pub rank_dropout: Rate,
     /// Modules to adapt: a name, or the end of one (`query`, `attention.output.dense`). Default: all linear layers of each block.
     pub targets: Option<Vec<String>>,
     /// Blocks to adapt, counted from 0: `0-5`, or `0,2,4`. Default: all.
     pub layers: Option<LayerRange>,
     /// Peak learning rate; default: that of `train`.
     pub learning_rate: Option<Positive>,
+    /// What the learning rate of the deltas' output side is multiplied with (Hayou et al. 2024, LoRA+).
+    pub up_rate: Positive,
 }
 
 impl Default for Lora {
@@ -35,9 +39,11 @@ impl Default for Lora {
             rank: count(8),
             alpha: positive(16.0),
             dropout: rate(0.05),
+            rank_dropout: rate(0.0),
             targets: None,
             layers: None,
             learning_rate: None,
+            up_rate: positive(1.0),
         }
     }
 }
@@ -55,16 +61,16 @@ impl AdaptationMethod for Lora {
         let rank = self.rank.get() as usize;
         Some(LowRankSettings {
             rank,
-            alpha: self.alpha.get(),
+            peft_alpha: self.alpha.get(),
             scale: self.alpha.get() / rank as f64,
             dropout: self.dropout.get(),
+            rank_dropout: self.rank_dropout.get(),
             targets: self.targets.as_deref(),
             layers: self.layers.as_ref(),
-            begin: Beginning {
-                down: Draw::FanIn,
-                up: Draw::Zero,
-                lambda: None,
-            },
+            begin: Beginning::LORA,
+            trains_lambda: false,
+            up_rate: self.up_rate.get(),
+            lambda_rate: 1.0,
             budget: None,
         })
     }

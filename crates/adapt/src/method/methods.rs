@@ -79,10 +79,9 @@ impl Method {
         self.adaptation().motifs().is_some()
     }
 
-    /// The initial and the target rank of a method that adapts its rank.
-    pub fn ranks(&self) -> Option<(u32, u32)> {
-        let low_rank = self.low_rank()?;
-        Some((low_rank.rank as u32, low_rank.budget?.target_rank))
+    /// What is wrong with the settings, whatever they are used for.
+    pub fn contradiction(&self) -> Option<String> {
+        self.adaptation().contradiction()
     }
 
     pub(crate) fn trains_the_model(&self) -> bool {

@@ -97,6 +97,8 @@ pub(crate) struct Rows {
 /// A store's values on the device, for one graph.
 pub(crate) struct Uploaded {
     leaves: Vec<Uploading>,
+    /// What every delta is multiplied with, beside its scale.
+    weight: f64,
 }
 
 /// How one entry of a store comes to the device.
@@ -187,7 +189,7 @@ impl Network {
 
     /// Brings the store's values to the device; `tracked` ones gather gradients.
     ///
-    /// `live` masks lambda, one for each triplet in the order of the deltas. A masked triplet adds
+    /// `live` masks triplets (ranks, where there is no lambda), in the order of the deltas. A masked triplet adds
     /// nothing and learns nothing, so it stays where it is, and its product is never computed.
     pub fn upload(
         &mut self,
@@ -223,14 +225,14 @@ impl Network {
             .collect();
         let mut rest = live.unwrap_or_default();
         for delta in self.deltas.iter().filter(|_| live.is_some()) {
-            let Some(lambda) = delta.lambda else { continue };
             let (mine, behind) = rest.split_at(delta.rank);
             rest = behind;
             let which: Vec<usize> = (0..delta.rank).filter(|&i| mine[i]).collect();
             if which.len() == delta.rank {
                 continue;
             }
-            for (entry, along) in [(delta.down, 1), (lambda, 0), (delta.up, 0)] {
+            let lambda = delta.lambda.map(|lambda| (lambda, 0));
+            for (entry, along) in [(delta.down, 1), (delta.up, 0)].into_iter().chain(lambda) {
                 leaves[entry] = match which.as_slice() {
                     [] => Uploading::None,
                     which => {
@@ -239,7 +241,10 @@ impl Network {
                 };
             }
         }
-        Ok(Uploaded { leaves })
+        Ok(Uploaded {
+            leaves,
+            weight: 1.0,
+        })
     }
 
     /// How many blocks, counted from the first, give the same output in every pass: those below
@@ -312,12 +317,13 @@ impl Network {
             let (Some(down), Some(up)) = (uploaded.get(delta.down), uploaded.get(delta.up)) else {
                 continue;
             };
+            let scale = delta.scale * uploaded.weight;
             let up = match delta.lambda.and_then(|lambda| uploaded.get(lambda)) {
                 Some(lambda) => {
                     let rank = up.dims()[0];
-                    up * (lambda * delta.scale).reshape([rank, 1])
+                    up * (lambda * scale).reshape([rank, 1])
                 }
-                None => up * delta.scale,
+                None => up * scale,
             };
             low_rank[delta.site] = Some(LowRank {
                 down,
@@ -414,6 +420,14 @@ impl Net for Network {
         Ok(download(self.logits(uploaded, &batch, from, None)?)?)
     }
 
+    fn triplet_count(&self) -> usize {
+        self.deltas.iter().map(|delta| delta.rank).sum()
+    }
+
+    fn weighted(&self, uploaded: Uploaded, weight: f64) -> Uploaded {
+        uploaded.weighted(weight)
+    }
+
     fn triplets(&self, store: &ParameterStore) -> Vec<Triplets> {
         Network::triplets(self, store)
     }
@@ -437,6 +451,11 @@ impl Network {
 }
 
 impl Uploaded {
+    /// The same with deltas that weigh so many times as much.
+    pub fn weighted(self, weight: f64) -> Self {
+        Self { weight, ..self }
+    }
+
     /// An entry's values; of a delta with pruned triplets, those of the live ones; `None` where none lives.
     fn get(&self, entry: usize) -> Option<Tensor<2>> {
         match &self.leaves[entry] {
@@ -523,7 +542,10 @@ fn add_delta(
         let of = |value: &mut dyn FnMut() -> f64| (0..count).map(|_| value() as f32).collect();
         match draw {
             Draw::Zero => vec![0.0; count],
-            Draw::Normal(deviation) => of(&mut || stream.normal() * deviation),
+            Draw::Normal { mean, deviation } => match deviation > 0.0 {
+                true => of(&mut || mean + stream.normal() * deviation),
+                false => vec![mean as f32; count],
+            },
             Draw::FanIn => {
                 let bound = 1.0 / (input as f64).sqrt();
                 of(&mut || (2.0 * stream.uniform() - 1.0) * bound)

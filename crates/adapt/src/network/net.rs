@@ -55,6 +55,16 @@ pub(crate) trait Net {
         inputs: &[Input],
     ) -> Result<Vec<f32>, Error>;
 
+    /// Triplets (ranks, where there is no lambda) of all deltas.
+    fn triplet_count(&self) -> usize {
+        0
+    }
+
+    /// The same values with deltas that weigh so many times as much.
+    fn weighted(&self, uploaded: Self::Uploaded, _weight: f64) -> Self::Uploaded {
+        uploaded
+    }
+
     /// Where the triplets stand in the store (rank adaptation only).
     fn triplets(&self, _store: &ParameterStore) -> Vec<Triplets> {
         Vec::new()

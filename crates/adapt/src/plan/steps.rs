@@ -14,15 +14,14 @@ use crate::method::methods::Method;
 use crate::method::rank_budget::RankBudget;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::targets::matching;
-use crate::rank::allocator::{Rule, swaps};
+use crate::rank::allocator::Rule;
 use crate::rank::schedule::Schedule;
+use crate::rank::selection::Selection;
 use crate::settings::train_config::Pooling;
 use crate::settings::train_config::TrainConfig;
 
 /// A run with fewer allocations is not rank adaptation.
 const FEWEST_ALLOCATIONS: usize = 10;
-/// The default interval makes about so many.
-const USUAL_ALLOCATIONS: u64 = 40;
 
 /// How many rows have how many tokens.
 pub type Lengths = BTreeMap<u32, u64>;
@@ -46,6 +45,9 @@ pub struct StepPlan {
     pub allocation_steps: Option<(u64, u64, u64)>,
     /// Triplets that rank sampling exchanges in all, after its first allocation.
     pub exchanged: u64,
+    /// What is odd about the schedule, where it is not refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Plans a run on a model of this shape. `lengths` are the training
@@ -65,6 +67,9 @@ pub fn plan(
     if lengths.is_empty() {
         return Err(Error::Data("there are no training examples".into()));
     }
+    if let Some(why) = method.contradiction() {
+        return Err(Error::Config(why));
+    }
     let train = &*method.train(train);
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {
@@ -78,6 +83,7 @@ pub fn plan(
             allocations: 0,
             allocation_steps: None,
             exchanged: 0,
+            warning: None,
         });
     }
     let pooling = pooling(
@@ -97,6 +103,7 @@ pub fn plan(
     let mut allocations = Vec::new();
     let mut exchanged = 0;
     let mut every = 0;
+    let mut warning = None;
     if let Some(settings) = method.low_rank() {
         let chosen = chosen_sites(&shape.sites, shape.config.family, &settings)?;
         modules = chosen.len();
@@ -105,9 +112,10 @@ pub fn plan(
         }
         if let Some(budget) = &settings.budget {
             let schedule = schedule(budget, settings.rank, modules, steps)?;
-            allocations = real_allocations(&schedule, budget.rule);
-            exchanged = exchanges(&schedule, budget.rule, &allocations) as u64;
+            allocations = real_allocations(&schedule, budget.selection, steps);
+            exchanged = exchanges(&schedule, budget.selection, &allocations) as u64;
             every = schedule.every;
+            warning = warn_of(&schedule, budget.selection, steps);
         }
     }
     if method.trains_the_model() {
@@ -128,6 +136,7 @@ pub fn plan(
             .zip(allocations.last())
             .map(|(a, b)| (*a, *b, every)),
         exchanged,
+        warning,
     })
 }
 
@@ -203,58 +212,39 @@ pub(crate) fn chosen_sites(
 ///
 /// # Errors
 /// [`Error::Config`] for a schedule that makes fewer than ten allocations, or, with rank sampling,
-/// that can reintroduce nothing.
+/// that can reintroduce nothing. The published code is run as it was run.
 pub(crate) fn schedule(
     budget: &RankBudget,
     rank: usize,
     modules: usize,
     steps: u64,
 ) -> Result<Schedule, Error> {
-    let (rule, target) = (budget.rule, budget.target_rank as usize);
-    if target >= rank {
-        return Err(Error::Config(format!(
-            "target_rank {target} must be below initial_rank {rank}: there would be nothing to prune"
-        )));
+    let schedule = budget.schedule(rank, modules, steps);
+    let selection = budget.selection;
+    if schedule.target == schedule.initial {
+        return Ok(schedule);
     }
-    let (warmup, finish) = (budget.warmup(steps), budget.finish(steps));
-    let window = steps.saturating_sub(warmup + finish);
-    let every = budget
-        .every
-        .map_or((window / USUAL_ALLOCATIONS).max(1), u64::from);
-    let schedule = Schedule {
-        initial: (rank * modules) as u64,
-        target: (target * modules) as u64,
-        warmup,
-        finish,
-        every,
-        total: steps,
-    };
-    let allocations = if window == 0 {
-        Vec::new()
-    } else {
-        real_allocations(&schedule, rule)
-    };
-    if allocations.len() < FEWEST_ALLOCATIONS {
+    let allocations = real_allocations(&schedule, selection, steps);
+    let has_window = schedule.met() > schedule.warmup;
+    let enough = allocations.len() >= FEWEST_ALLOCATIONS || is_as_published(selection);
+    if !has_window || !enough {
         return Err(Error::Config(format!(
-            "{steps} optimizer steps with warmup_steps {warmup}, final_steps {finish} and every {every}{} make {} allocations, \
-             but rank adaptation needs at least {FEWEST_ALLOCATIONS}: lower `every` (now {every}), `warmup_steps` or `final_steps`, \
+            "{}, but rank adaptation needs at least {FEWEST_ALLOCATIONS}: lower `every` (now {}), `warmup_steps` or `final_steps`, \
              or train longer (`epochs`, or a smaller `batch`)",
-            match rule {
-                Rule::AsPublishedCode { call_every, .. } =>
-                    format!(", called every {call_every} steps,"),
-                _ => String::new(),
-            },
-            allocations.len(),
+            in_words(&schedule, selection, steps),
+            schedule.every,
         )));
     }
-    if let Some(probability) = rule.probability()
-        && exchanges(&schedule, rule, &allocations) < 1.0
+    if let Some(probability) = selection.probability()
+        && probability > 0.0
+        && !is_as_published(selection)
+        && exchanges(&schedule, selection, &allocations) < 1.0
     {
         let dead = schedule.initial - schedule.target;
         return Err(Error::Config(format!(
             "rank sampling would reintroduce nothing: with {} triplets, of which {} live in the end, and probability {probability}, \
              no allocation after the first exchanges a whole triplet (probability x {} is below one half); \
-             raise `probability`, the ranks, or the number of `targets`",
+             raise `probability`, the ranks, or the number of `targets`; with `probability: 0` triplets are pruned only",
             schedule.initial,
             schedule.target,
             dead.min(schedule.target),
@@ -263,43 +253,62 @@ pub(crate) fn schedule(
     Ok(schedule)
 }
 
-/// The steps at which the rule really prunes.
-fn real_allocations(schedule: &Schedule, rule: Rule) -> Vec<u64> {
-    let mut steps = schedule.allocations();
-    if let Rule::AsPublishedCode { call_every, .. } = rule {
-        steps.retain(|s| s.is_multiple_of(call_every.max(1)));
-    }
-    steps
+/// What is said of a schedule of the published code that makes few allocations, as its authors' did.
+fn warn_of(schedule: &Schedule, selection: Selection, steps: u64) -> Option<String> {
+    let allocations = real_allocations(schedule, selection, steps);
+    let few = is_as_published(selection) && allocations.len() < FEWEST_ALLOCATIONS;
+    few.then(|| {
+        format!(
+            "{}: ranks hardly adapt, as in what the authors ran",
+            in_words(schedule, selection, steps)
+        )
+    })
 }
 
-/// How many triplets come back, in all allocations but the first: exactly as many as are exchanged
-/// (as described), or their expected number (as published).
-fn exchanges(schedule: &Schedule, rule: Rule, allocations: &[u64]) -> f64 {
+/// How many allocations a schedule makes, and why.
+fn in_words(schedule: &Schedule, selection: Selection, steps: u64) -> String {
+    let allocations = match schedule.met() > schedule.warmup {
+        true => real_allocations(schedule, selection, steps).len(),
+        false => 0,
+    };
+    let of_steps = match schedule.total == steps {
+        true => String::new(),
+        false => format!(", total_steps {}", schedule.total),
+    };
+    let exchange = match schedule.exchange {
+        0 => String::new(),
+        exchange => format!(", exchange_steps {exchange}"),
+    };
+    let called = match selection {
+        Selection::Importance(Rule::AsPublishedCode { call_every, .. }) => {
+            format!(", called every {call_every} steps,")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{steps} optimizer steps with warmup_steps {}{exchange}, final_steps {}{of_steps} and every {}{called} make {allocations} allocations",
+        schedule.warmup, schedule.finish, schedule.every,
+    )
+}
+
+fn is_as_published(selection: Selection) -> bool {
+    matches!(
+        selection,
+        Selection::Importance(Rule::AsPublishedCode { .. })
+    )
+}
+
+/// The steps at which the rule really prunes.
+fn real_allocations(schedule: &Schedule, selection: Selection, steps: u64) -> Vec<u64> {
+    let mut allocations = schedule.allocations();
+    allocations.retain(|&step| step <= steps && selection.is_called(step));
     allocations
-        .iter()
-        .skip(1)
-        .map(|&step| {
-            let budget = schedule.budget(step);
-            match rule {
-                Rule::Adalora => 0.0,
-                Rule::AsDescribed {
-                    probability,
-                    anneal,
-                    ..
-                } => {
-                    let left = if anneal {
-                        1.0 - schedule.fraction(step)
-                    } else {
-                        1.0
-                    };
-                    swaps(probability * left, budget, schedule.initial) as f64
-                }
-                Rule::AsPublishedCode { probability, .. } => {
-                    probability * (1.0 - probability) * (schedule.initial - budget) as f64
-                }
-            }
-        })
-        .sum()
+}
+
+/// How many triplets come back, in all allocations but the first.
+fn exchanges(schedule: &Schedule, selection: Selection, allocations: &[u64]) -> f64 {
+    let rest = allocations.iter().skip(1);
+    rest.map(|&step| selection.exchanged(schedule, step)).sum()
 }
 
 #[cfg(test)]
@@ -380,33 +389,67 @@ mod tests {
             &["warmup_steps 90", "make 0 allocations"],
         );
         t(
-            |a| a.target_rank = 10,
-            "adalora",
-            100,
-            &["target_rank 10", "initial_rank 10"],
-        );
-        t(
             |a| {
-                a.rule = Rule::AsDescribed {
+                a.selection = Selection::Importance(Rule::AsDescribed {
                     probability: 0.01,
                     anneal: true,
                     score_decay: 0.0,
-                }
+                })
             },
             "ars",
             100,
             &["reintroduce nothing", "60 triplets", "0.01"],
         );
-        t(
-            |a| {
-                a.rule = Rule::AsPublishedCode {
-                    probability: 0.1,
-                    call_every: 50,
-                }
-            },
-            "ars",
-            200,
-            &["called every 50 steps"],
+    }
+
+    fn ars(settings: &str) -> RankBudget {
+        let text = format!(r#"{{"adaptive_rank_sampling": {settings}}}"#);
+        let method: Method = serde_json::from_str(&text).unwrap();
+        method.low_rank().unwrap().budget.unwrap()
+    }
+
+    #[test]
+    fn what_the_authors_ran_is_run_and_said() {
+        // OPT-125m on H3: 60 modules, five epochs of 1,497 steps, one pruning.
+        let budget = ars(
+            r#"{"variant": "as-published-code", "call_every": 50, "initial_rank": 8, "target_rank": 4,
+                "warmup_steps": 200, "final_steps": 200, "every": 5000, "total_steps": 7485}"#,
         );
+        for (steps, parts) in [
+            (7485, ["make 1 allocations", "called every 50 steps"]),
+            // A data set with fewer steps is never pruned.
+            (900, ["make 0 allocations", "total_steps 7485"]),
+        ] {
+            let schedule = schedule(&budget, 8, 60, steps).unwrap();
+            assert_eq!((schedule.budget(200), schedule.budget(5000)), (480, 248));
+            let warning = warn_of(&schedule, budget.selection, steps).unwrap();
+            for part in parts {
+                assert!(warning.contains(part), "{warning}");
+            }
+        }
+        let usual = ars(r#"{"variant": "as-published-code"}"#);
+        let schedule = schedule(&usual, 10, 36, 600).unwrap();
+        assert_eq!(warn_of(&schedule, usual.selection, 600), None);
+    }
+
+    #[test]
+    fn gates_allocate_every_25_to_50_steps_and_exchange_behind_the_cubic_part() {
+        let budget = ars(r#"{"variant": "gated"}"#);
+        for (steps, every) in [(40, 2), (400, 21), (1232, 25), (2464, 40), (29_600, 50)] {
+            let s = schedule(&budget, 10, 36, steps).unwrap();
+            assert_eq!(s.every, every, "{steps}");
+            assert_eq!(s.warmup, steps / 10);
+            assert_eq!(s.last(), steps - steps / 4);
+            assert_eq!(s.met(), s.last() - steps * 15 / 100);
+            assert_eq!(s.budget(s.met()), s.target);
+        }
+    }
+
+    #[test]
+    fn nothing_need_be_sampled_and_gates_need_not_prune() {
+        assert!(schedule(&ars(r#"{"probability": 0}"#), 10, 6, 100).is_ok());
+        let whole = ars(r#"{"variant": "gated", "target_rank": 10}"#);
+        let s = schedule(&whole, 10, 6, 5).unwrap();
+        assert!(real_allocations(&s, whole.selection, 5).is_empty());
     }
 }

@@ -206,8 +206,10 @@ impl Run<'_> {
                 .map_or(total.div_ceil(10), u64::from),
             total,
         };
+        let rates = vec![1.0; model.store.entries.len()];
         let optimizer = AdamW {
             weight_decay: self.config.weight_decay.get(),
+            rates: &rates,
         };
         let mut windows = Stream::new(seed, "pretraining windows");
         let mut masks = Stream::new(seed, "pretraining masks");

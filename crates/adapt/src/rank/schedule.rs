@@ -9,6 +9,9 @@ pub struct Schedule {
     pub target: u64,
     /// Steps before the first allocation (PEFT's `tinit`).
     pub warmup: u64,
+    /// Steps between the one at which the budget is met and the last allocation: triplets are still
+    /// exchanged there. PEFT has none.
+    pub exchange: u64,
     /// Steps after the last allocation (PEFT's `tfinal`).
     pub finish: u64,
     /// Steps between allocations (PEFT's `deltaT`).
@@ -18,9 +21,14 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The step of the last allocation, at which the budget is met.
+    /// The step of the last allocation.
     pub fn last(&self) -> u64 {
         self.total.saturating_sub(self.finish)
+    }
+
+    /// The step from which on the budget is the target.
+    pub fn met(&self) -> u64 {
+        self.last().saturating_sub(self.exchange)
     }
 
     /// How much of the window between warm-up and the last allocation is over at `step`, 0 to 1.
@@ -39,18 +47,26 @@ impl Schedule {
         if step <= self.warmup {
             return self.initial;
         }
-        if step > self.last() {
+        if step > self.met() {
             return self.target;
         }
         // `powf` and the order of operations are Python's, so that the truncation agrees with PEFT's.
-        let left = 1.0 - (step - self.warmup) as f64 / (self.last() - self.warmup) as f64;
+        let left = 1.0 - (step - self.warmup) as f64 / (self.met() - self.warmup) as f64;
         ((self.initial as f64 - self.target as f64) * left.powf(3.0) + self.target as f64) as u64
+    }
+
+    /// How many live triplets change places with pruned ones at `step`: `probability` times the fewer
+    /// of the two, rounded.
+    pub(crate) fn swaps(&self, probability: f64, step: u64) -> u64 {
+        let budget = self.budget(step);
+        (probability * budget.min(self.initial - budget) as f64).round() as u64
     }
 
     /// Whether triplets are chosen anew at `step`: every `every` steps inside the window, and at its end.
     pub fn allocates(&self, step: u64) -> bool {
-        step == self.last()
-            || (step > self.warmup && step < self.last() && step.is_multiple_of(self.every.max(1)))
+        step > self.warmup
+            && (step == self.last()
+                || (step < self.last() && step.is_multiple_of(self.every.max(1))))
     }
 
     /// The steps at which triplets are chosen and at least one must go.
@@ -70,13 +86,15 @@ mod tests {
         #[test]
         fn the_budget_never_grows_and_ends_at_the_target(
             initial in 1u64..2000, part in 0.0f64..=1.0, warmup in 0u64..50,
-            window in 1u64..500, finish in 0u64..50, every in 1u64..40,
+            window in 1u64..500, exchange in 0u64..50, finish in 0u64..50, every in 1u64..40,
         ) {
             let target = (initial as f64 * part) as u64;
-            let schedule = Schedule { initial, target, warmup, finish, every, total: warmup + window + finish };
+            let total = warmup + window + exchange + finish;
+            let schedule = Schedule { initial, target, warmup, exchange, finish, every, total };
             let budgets: Vec<u64> = (1..=schedule.total).map(|s| schedule.budget(s)).collect();
             prop_assert!(budgets.windows(2).all(|w| w[0] >= w[1]));
             prop_assert!(budgets.iter().all(|b| (target..=initial).contains(b)));
+            prop_assert_eq!(schedule.budget(schedule.met()), target);
             prop_assert_eq!(schedule.budget(schedule.last()), target);
             prop_assert!(schedule.allocations().iter().all(|&s| s > warmup && s <= schedule.last()));
             if target < initial {

@@ -1,5 +1,7 @@
 //! The triplets of the low-rank deltas.
 
+use std::ops::Range;
+
 /// Where the triplets of one adapted module stand in the flat parameter vector.
 ///
 /// `down` is `[input, rank]`, `lambda` `[rank]`, `up` `[rank, output]`; triplet `i` is column `i`
@@ -22,18 +24,24 @@ pub struct Triplets {
 }
 
 impl Triplets {
+    /// The places of column `i` of `down`.
+    pub(crate) fn down_column(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
+        let Self {
+            rank, input, down, ..
+        } = *self;
+        (0..input).map(move |j| down + j * rank + i)
+    }
+
+    /// The places of row `i` of `up`.
+    pub(crate) fn up_row(&self, i: usize) -> Range<usize> {
+        let first = self.up + i * self.output;
+        first..first + self.output
+    }
+
     /// The places of all values of triplet `i`: its lambda, its column of `down`, its row of `up`.
     pub(crate) fn places(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
-        let Self {
-            rank,
-            input,
-            output,
-            down,
-            lambda,
-            up,
-        } = *self;
-        std::iter::once(lambda + i)
-            .chain((0..input).map(move |j| down + j * rank + i))
-            .chain((0..output).map(move |k| up + i * output + k))
+        std::iter::once(self.lambda + i)
+            .chain(self.down_column(i))
+            .chain(self.up_row(i))
     }
 }

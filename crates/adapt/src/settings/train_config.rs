@@ -21,6 +21,10 @@ pub struct TrainConfig {
     pub accumulate: NonZeroU32,
     /// Peak learning rate; a method may override it.
     pub learning_rate: Positive,
+    /// What the learning rate of the head is multiplied with.
+    pub head_rate: Positive,
+    /// What the learning rate of new embedding rows is multiplied with.
+    pub new_rows_rate: Positive,
     /// AdamW's decoupled weight decay, on every trained value.
     pub weight_decay: NonNegative,
     /// Steps over which the learning rate rises from 0; default: 50, but at most a tenth of all steps.
@@ -168,6 +172,8 @@ impl Default for TrainConfig {
             batch_tokens: None,
             accumulate: count(1),
             learning_rate: positive(1e-3),
+            head_rate: positive(1.0),
+            new_rows_rate: positive(1.0),
             weight_decay: NonNegative::try_from(0.01).unwrap_or_else(|_| unreachable!()),
             warmup_steps: None,
             clip: positive(1.0),

@@ -5,10 +5,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::rank::allocator::AllocatorState;
+use crate::rank::adaptation::RankState;
 use crate::tensor_file::TensorFile;
 
 const KEY: &str = "state";
+/// What the names of rank adaptation's vectors begin with.
+const RANK: &str = "rank.";
 
 /// The numbers of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,7 +48,7 @@ pub(crate) struct Vectors {
     pub second_moments: Vec<f32>,
     /// Values of the best evaluation, and its live triplets.
     pub best: Option<(Vec<f32>, Vec<bool>)>,
-    pub allocator: Option<AllocatorState>,
+    pub rank: Option<RankState>,
 }
 
 /// Writes a checkpoint atomically.
@@ -68,10 +70,8 @@ pub(crate) fn write(path: &Path, progressed: &Progressed, vectors: Vectors) -> R
         add("best_values", values);
         add("best_live", numbers(&live));
     }
-    if let Some(state) = vectors.allocator {
-        add("sensitivity", state.sensitivity);
-        add("uncertainty", state.uncertainty);
-        add("live", numbers(&state.live));
+    for (name, values) in vectors.rank.into_iter().flat_map(|state| state.vectors) {
+        add(&format!("{RANK}{name}"), values);
     }
     file.write(path)
 }
@@ -99,7 +99,7 @@ pub(crate) fn read(
         return Ok(None);
     }
     let mut take = |name: &str| file.take(name).map(|(_, values)| values);
-    let vectors = Vectors {
+    let mut vectors = Vectors {
         values: take("values").map_err(fail)?,
         first_moments: take("first_moments").map_err(fail)?,
         second_moments: take("second_moments").map_err(fail)?,
@@ -107,34 +107,30 @@ pub(crate) fn read(
             (Ok(values), Ok(live)) => Some((values, flags(&live))),
             _ => None,
         },
-        allocator: match (take("sensitivity"), take("uncertainty"), take("live")) {
-            (Ok(sensitivity), Ok(uncertainty), Ok(live)) => Some(AllocatorState {
-                sensitivity,
-                uncertainty,
-                live: flags(&live),
-                position: progressed.sampling,
-            }),
-            _ => None,
-        },
+        rank: None,
     };
     let best = vectors.best.as_ref().map(|(values, _)| values);
-    let averages = vectors
-        .allocator
-        .as_ref()
-        .map(|a| [&a.sensitivity, &a.uncertainty]);
     let all = [
         &vectors.values,
         &vectors.first_moments,
         &vectors.second_moments,
     ]
     .into_iter()
-    .chain(best)
-    .chain(averages.into_iter().flatten());
+    .chain(best);
     if let Some(other) = all.map(Vec::len).find(|&n| n != length) {
         return Err(fail(format!(
             "it holds {other} values, the run has {length}"
         )));
     }
+    let of_rank = file.tensors.iter().filter_map(|(name, (_, values))| {
+        let name = name.strip_prefix(RANK)?;
+        Some((name.to_owned(), values.clone()))
+    });
+    let state = RankState {
+        vectors: of_rank.collect(),
+        position: progressed.sampling,
+    };
+    vectors.rank = (!state.vectors.is_empty()).then_some(state);
     Ok(Some((progressed, vectors)))
 }
 
@@ -167,12 +163,11 @@ mod tests {
             first_moments: vec![0.1, 0.2],
             second_moments: vec![0.3, 0.4],
             best: Some((vec![0.5, 0.6], vec![true, false, true])),
-            allocator: Some(AllocatorState {
-                sensitivity: vec![1.0, 2.0],
-                uncertainty: vec![3.0, 4.0],
-                live: vec![false, true],
-                position: 99,
-            }),
+            rank: Some(
+                RankState::at(99)
+                    .with("averages", vec![1.0, 2.0, 3.0])
+                    .with_flags("live", &[false, true]),
+            ),
         };
         assert_eq!(read(&path, "a", 2).unwrap(), None);
         write(&path, &progressed, vectors.clone()).unwrap();

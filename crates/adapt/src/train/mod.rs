@@ -6,6 +6,8 @@ pub(crate) mod loss;
 pub(crate) mod mcc;
 pub(crate) mod memory;
 pub(crate) mod optimizer;
+pub(crate) mod rank_dropout;
+pub(crate) mod rates;
 pub(crate) mod states;
 pub(crate) mod train_log;
 pub(crate) mod trainer;

@@ -5,46 +5,99 @@ use crate::network::store::ParameterStore;
 /// AdamW with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW` computes
 /// it: betas 0.9 and 0.999, epsilon 1e-8, decay on every value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AdamW {
+pub(crate) struct AdamW<'a> {
     pub weight_decay: f64,
+    /// What the learning rate of each entry of the store is multiplied with.
+    pub rates: &'a [f64],
 }
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-impl AdamW {
-    /// One update. Values in `frozen` keep their value and their moments.
+impl AdamW<'_> {
+    /// One update. Values that are `apart` keep their value and their moments.
     pub fn step(
         &self,
         store: &mut ParameterStore,
         gradients: &[f32],
         learning_rate: f64,
-        frozen: Option<&[bool]>,
+        apart: Option<&[bool]>,
     ) {
         store.steps += 1;
-        let t = store.steps.min(i32::MAX as u64) as i32;
-        let step_size = (learning_rate / (1.0 - BETA1.powi(t))) as f32;
-        let correction2 = (1.0 - BETA2.powi(t)).sqrt() as f32;
-        let keep = (1.0 - learning_rate * self.weight_decay) as f32;
-        let (c1, b2, c2) = ((1.0 - BETA1) as f32, BETA2 as f32, (1.0 - BETA2) as f32);
-        let ParameterStore {
-            values,
-            first_moments,
-            second_moments,
-            ..
-        } = store;
-        let moments = first_moments.iter_mut().zip(second_moments);
-        for (i, ((value, (m, v)), &g)) in values.iter_mut().zip(moments).zip(gradients).enumerate()
-        {
-            if frozen.is_some_and(|f| f[i]) {
-                continue;
+        for (entry, rate) in store.entries.iter().zip(self.rates) {
+            let update = Update::new(learning_rate * rate, self.weight_decay, store.steps);
+            let range = entry.range.clone();
+            let values = store.values[range.clone()].iter_mut();
+            let moments = store.first_moments[range.clone()]
+                .iter_mut()
+                .zip(&mut store.second_moments[range.clone()]);
+            let each = values.zip(moments).zip(&gradients[range.clone()]);
+            match apart {
+                // Without a branch, so that it vectorises.
+                None => each.for_each(|((value, (m, v)), &g)| update.apply(value, m, v, g)),
+                Some(apart) => each
+                    .zip(&apart[range])
+                    .filter(|(_, apart)| !**apart)
+                    .for_each(|(((value, (m, v)), &g), _)| update.apply(value, m, v, g)),
             }
-            *m += c1 * (g - *m);
-            *v = b2 * *v + c2 * g * g;
-            let denominator = v.sqrt() / correction2 + EPSILON;
-            *value = *value * keep - step_size * (*m / denominator);
         }
+    }
+
+    /// The `steps`-th update of a few values that have a clock of their own.
+    pub fn step_apart(
+        &self,
+        store: &mut ParameterStore,
+        gradients: &[f32],
+        learning_rate: f64,
+        steps: u64,
+        places: impl Iterator<Item = usize>,
+    ) {
+        let (mut range, mut update) = (0..0, Update::new(0.0, 0.0, 1));
+        for place in places {
+            if !range.contains(&place) {
+                let entry = store.entries.partition_point(|e| e.range.end <= place);
+                range = store.entries[entry].range.clone();
+                let rate = learning_rate * self.rates[entry];
+                update = Update::new(rate, self.weight_decay, steps);
+            }
+            update.apply(
+                &mut store.values[place],
+                &mut store.first_moments[place],
+                &mut store.second_moments[place],
+                gradients[place],
+            );
+        }
+    }
+}
+
+/// One update of values that share a learning rate and a number of steps.
+#[derive(Clone, Copy)]
+struct Update {
+    step_size: f32,
+    correction2: f32,
+    keep: f32,
+}
+
+impl Update {
+    fn new(learning_rate: f64, weight_decay: f64, steps: u64) -> Self {
+        let t = steps.min(i32::MAX as u64) as i32;
+        Self {
+            step_size: (learning_rate / (1.0 - BETA1.powi(t))) as f32,
+            correction2: (1.0 - BETA2.powi(t)).sqrt() as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+        }
+    }
+
+    #[inline(always)]
+    fn apply(self, value: &mut f32, m: &mut f32, v: &mut f32, g: f32) {
+        const C1: f32 = (1.0 - BETA1) as f32;
+        const B2: f32 = BETA2 as f32;
+        const C2: f32 = (1.0 - BETA2) as f32;
+        *m += C1 * (g - *m);
+        *v = B2 * *v + C2 * g * g;
+        let denominator = v.sqrt() / self.correction2 + EPSILON;
+        *value = *value * self.keep - self.step_size * (*m / denominator);
     }
 }
 
@@ -120,7 +173,10 @@ mod tests {
             warmup: 6,
             total: 30,
         };
-        let optimizer = AdamW { weight_decay: 0.1 };
+        let optimizer = AdamW {
+            weight_decay: 0.1,
+            rates: &[1.0],
+        };
         let mut store = ParameterStore::default();
         store.add("p", &[17], floats(&file, "start"));
         for (t, &expected_rate) in rates.iter().enumerate() {
@@ -141,11 +197,16 @@ mod tests {
         }
     }
 
+    const DECAY: AdamW = AdamW {
+        weight_decay: 0.1,
+        rates: &[1.0, 0.5],
+    };
+
     #[test]
-    fn frozen_values_keep_value_and_moments() {
+    fn values_apart_keep_value_and_moments() {
         let mut store = ParameterStore::default();
         store.add("p", &[2], vec![1.0, 1.0]);
-        AdamW { weight_decay: 0.1 }.step(&mut store, &[1.0, 1.0], 0.1, Some(&[true, false]));
+        DECAY.step(&mut store, &[1.0, 1.0], 0.1, Some(&[true, false]));
         assert_eq!(
             (
                 store.values[0],
@@ -155,5 +216,43 @@ mod tests {
             (1.0, 0.0, 0.0)
         );
         assert!(store.values[1] < 1.0);
+    }
+
+    #[test]
+    fn a_clock_of_its_own_gives_what_a_run_of_its_own_gives() {
+        let store = || {
+            let mut store = ParameterStore::default();
+            store.add("p", &[2], vec![1.0, -2.0]);
+            store.add("q", &[2], vec![0.5, 3.0]);
+            store
+        };
+        let gradients = [0.3, -0.2, 0.1, 0.7];
+        let (mut late, mut alone) = (store(), store());
+        for _ in 0..20 {
+            DECAY.step(
+                &mut late,
+                &gradients,
+                0.1,
+                Some(&[true, false, true, false]),
+            );
+        }
+        for step in 1..=3 {
+            DECAY.step_apart(&mut late, &gradients, 0.1, step, [0, 2].into_iter());
+            DECAY.step(&mut alone, &gradients, 0.1, None);
+        }
+        for place in [0, 2] {
+            assert_eq!(late.values[place], alone.values[place]);
+            assert_eq!(late.second_moments[place], alone.second_moments[place]);
+        }
+        // An entry's rate is a factor of the whole update.
+        let (mut half, mut whole) = (store(), store());
+        let alike = AdamW {
+            rates: &[1.0, 1.0],
+            ..DECAY
+        };
+        DECAY.step(&mut half, &[1.0; 4], 0.1, None);
+        alike.step(&mut whole, &[1.0; 4], 0.05, None);
+        assert_eq!(half.values[2..], whole.values[2..]);
+        assert_ne!(half.values[..2], whole.values[..2]);
     }
 }

@@ -12,7 +12,7 @@ use crate::batching::{
 use crate::error::Error;
 use crate::network::net::Net;
 use crate::network::store::ParameterStore;
-use crate::rank::allocator::{Allocation, Allocator};
+use crate::rank::adaptation::{Allocation, RankAdaptation, Values};
 use crate::rank::orthogonality;
 use crate::reading::{Input, Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
@@ -23,13 +23,18 @@ use crate::train::dropout::Dropout;
 use crate::train::loss::{mean_loss, summed_loss};
 use crate::train::mcc::matthews_corrcoef;
 use crate::train::optimizer::{AdamW, LinearSchedule, clip};
+use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
 
 /// Everything that training needs, and its state.
 pub(crate) struct Trainer<'a, N: Net> {
     pub network: N,
     pub store: ParameterStore,
-    pub allocator: Option<Allocator>,
+    pub allocator: Option<Box<dyn RankAdaptation>>,
+    /// Triplets that are left out of a step, under methods with such a dropout.
+    pub rank_dropout: Option<RankDropout>,
+    /// What the learning rate of each entry of the store is multiplied with.
+    pub rates: Vec<f64>,
     /// The step of the last allocation: evaluations before it are not selected.
     pub select_from: u64,
     /// Weight of the orthogonality penalty.
@@ -141,14 +146,19 @@ impl<N: Net> Trainer<'_, N> {
     ) -> Result<f64, Error> {
         let examples: usize = group.iter().map(Vec::len).sum();
         let mut gradients = vec![0.0f32; self.store.len()];
-        let live = masked(&self.allocator);
-        let uploaded = self.network.upload(&self.store, live, true)?;
+        let step = self.state.step + 1;
+        let (shown, weight) = self.shown(step);
+        let uploaded = self.network.upload(&self.store, shown.as_deref(), true)?;
+        let uploaded = self.network.weighted(uploaded, weight);
         let mut loss = 0.0;
         for indices in group {
             loss += self.backward(indices, views, examples, &uploaded, &mut gradients)?;
         }
         let loss = loss / examples as f64;
-        self.finite("loss", loss, self.state.step + 1, learning_rate)?;
+        self.finite("loss", loss, step, learning_rate)?;
+        if let Some(allocator) = &mut self.allocator {
+            allocator.observe(step, &self.store.values, &gradients, shown.as_deref());
+        }
         if self.orthogonality > 0.0 {
             let triplets = self.network.triplets(&self.store);
             orthogonality::penalize(
@@ -158,7 +168,8 @@ impl<N: Net> Trainer<'_, N> {
                 self.orthogonality,
             );
         }
-        let frozen = self.allocator.as_ref().and_then(Allocator::frozen);
+        let allocator = self.allocator.as_deref();
+        let frozen = allocator.and_then(RankAdaptation::frozen);
         if let Some(frozen) = frozen {
             gradients
                 .iter_mut()
@@ -167,14 +178,31 @@ impl<N: Net> Trainer<'_, N> {
                 .for_each(|(g, _)| *g = 0.0);
         }
         let norm = clip(&mut gradients, Some(self.config.clip.get()));
-        self.finite("gradient norm", norm, self.state.step + 1, learning_rate)?;
+        self.finite("gradient norm", norm, step, learning_rate)?;
         let optimizer = AdamW {
             weight_decay: self.config.weight_decay.get(),
+            rates: &self.rates,
         };
-        optimizer.step(&mut self.store, &gradients, learning_rate, frozen);
+        let apart = allocator.and_then(RankAdaptation::apart);
+        optimizer.step(&mut self.store, &gradients, learning_rate, apart);
+        for one in allocator.map_or(Vec::new(), |a| a.restarted(step)) {
+            let rate = learning_rate * one.warm;
+            let places = one.module.places(one.triplet);
+            let places = places.filter(|&place| !frozen.is_some_and(|f| f[place]));
+            optimizer.step_apart(&mut self.store, &gradients, rate, one.steps, places);
+        }
         self.last_gradients = gradients;
         self.state.step += 1;
         Ok(loss)
+    }
+
+    /// The triplets in the forward pass of a step, and what their product is multiplied with.
+    fn shown(&self, step: u64) -> (Option<Vec<bool>>, f64) {
+        let mut shown = self.allocator.as_deref().and_then(|a| a.shown(step));
+        let triplets = self.network.triplet_count();
+        let dropout = self.rank_dropout.as_ref();
+        let weight = dropout.map_or(1.0, |d| d.apply(step, triplets, &mut shown));
+        (shown, weight)
     }
 
     /// Forward and backward pass of one batch; adds to `gradients` and returns the summed loss.
@@ -230,7 +258,12 @@ impl<N: Net> Trainer<'_, N> {
     fn allocate(&mut self) -> Option<Allocation> {
         let allocator = self.allocator.as_mut()?;
         let gradients = std::mem::take(&mut self.last_gradients);
-        let allocation = allocator.after_step(self.state.step, &mut self.store.values, &gradients);
+        let mut trained = Values {
+            values: &mut self.store.values,
+            first_moments: &mut self.store.first_moments,
+            second_moments: &mut self.store.second_moments,
+        };
+        let allocation = allocator.after_step(self.state.step, &mut trained, &gradients);
         self.state.reintroduced += allocation.as_ref().map_or(0, |a| a.reintroduced);
         allocation
     }
@@ -325,7 +358,7 @@ impl<N: Net> Trainer<'_, N> {
 
     fn score_dev(&mut self) -> Result<Evaluation, Error> {
         let size = EVALUATION_BATCH.max(self.config.batch.get() as usize);
-        let live = masked(&self.allocator);
+        let live = self.allocator.as_deref().and_then(RankAdaptation::scored);
         let uploaded = self.network.upload(&self.store, live, false)?;
         let mut predicted = self.predict(&uploaded, View::GIVEN, size)?;
         if self.both_strands {
@@ -358,14 +391,14 @@ impl<N: Net> Trainer<'_, N> {
     /// Writes the training checkpoint.
     fn save(&mut self) -> Result<(), Error> {
         self.state.dropout = self.dropout.counter;
-        let allocator = self.allocator.as_ref().map(Allocator::state);
-        self.state.sampling = allocator.as_ref().map_or(0, |s| s.position);
+        let rank = self.allocator.as_ref().map(|a| a.state());
+        self.state.sampling = rank.as_ref().map_or(0, |s| s.position);
         let vectors = Vectors {
             values: self.store.values.clone(),
             first_moments: self.store.first_moments.clone(),
             second_moments: self.store.second_moments.clone(),
             best: self.best.clone(),
-            allocator,
+            rank,
         };
         checkpoint::write(&self.checkpoint, &self.state, vectors)
     }
@@ -382,8 +415,12 @@ impl<N: Net> Trainer<'_, N> {
         self.store.steps = state.step;
         self.best = vectors.best;
         self.dropout.counter = state.dropout;
-        if let (Some(allocator), Some(state)) = (&mut self.allocator, vectors.allocator) {
-            allocator.restore(state);
+        if let (Some(allocator), Some(state)) = (&mut self.allocator, vectors.rank) {
+            let broken = |problem| Error::Adapter {
+                path: self.checkpoint.clone(),
+                problem,
+            };
+            allocator.restore(state).map_err(broken)?;
         }
         self.state = state;
         self.log.keep_until(self.state.step)?;
@@ -414,14 +451,6 @@ pub(crate) fn predict_with<N: Net>(
         }
     }
     Ok(all)
-}
-
-/// Which triplets live, where those that do not are masked.
-fn masked(allocator: &Option<Allocator>) -> Option<&[bool]> {
-    allocator
-        .as_ref()
-        .filter(|a| a.masks())
-        .map(Allocator::live)
 }
 
 #[cfg(test)]

@@ -39,12 +39,9 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
         }
     }
     for (name, method) in &pipeline.methods {
-        if let Some((initial, target)) = method.ranks()
-            && target >= initial
-        {
+        if let Some(why) = method.contradiction() {
             let path = keys(&["methods", name, method.name()]);
-            let why = format!("target_rank {target} must be below initial_rank {initial}");
-            faults.push(Fault::new(path, why).help("ranks are pruned from the one to the other"));
+            faults.push(Fault::new(path, why));
         }
         if let Some(why) = bad_name(name) {
             faults.push(name_fault("methods", name, why));

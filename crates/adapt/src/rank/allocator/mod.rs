@@ -2,6 +2,7 @@
 
 use lingo_artifact::random::Stream;
 
+use crate::rank::adaptation::{Allocation, RankAdaptation, RankState, Values};
 use crate::rank::importance::Importance;
 use crate::rank::schedule::Schedule;
 use crate::rank::triplets::Triplets;
@@ -46,19 +47,6 @@ impl Rule {
     }
 }
 
-/// What one allocation did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allocation {
-    /// Triplets that may live.
-    pub budget: u64,
-    /// Triplets that live.
-    pub alive: u64,
-    /// Triplets that were pruned before and live again.
-    pub reintroduced: u64,
-    /// Live triplets of each module.
-    pub pattern: Vec<u32>,
-}
-
 /// The state of rank adaptation.
 pub struct Allocator {
     rule: Rule,
@@ -71,15 +59,6 @@ pub struct Allocator {
     /// One for each value of the parameter vector: belongs to a masked triplet (as-described only).
     frozen: Vec<bool>,
     stream: Stream,
-}
-
-/// What a training checkpoint stores of an [`Allocator`].
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AllocatorState {
-    pub sensitivity: Vec<f32>,
-    pub uncertainty: Vec<f32>,
-    pub live: Vec<bool>,
-    pub position: u64,
 }
 
 impl Allocator {
@@ -175,7 +154,7 @@ impl Allocator {
                 } else {
                     1.0
                 };
-                let swaps = swaps(probability * left, budget, self.schedule.initial);
+                let swaps = self.schedule.swaps(probability * left, step);
                 self.live = sample(&scores, budget as usize, swaps as usize, &mut self.stream);
                 self.freeze_masked(score_decay);
             }
@@ -198,26 +177,7 @@ impl Allocator {
                 self.zero_pruned(values);
             }
         }
-        Allocation {
-            budget,
-            alive: self.live.iter().filter(|&&l| l).count() as u64,
-            reintroduced: self
-                .live
-                .iter()
-                .zip(&before)
-                .filter(|&(&now, &was)| now && !was)
-                .count() as u64,
-            pattern: self.pattern(),
-        }
-    }
-
-    /// Live triplets of each module.
-    pub fn pattern(&self) -> Vec<u32> {
-        let mut live = self.live.iter();
-        self.modules
-            .iter()
-            .map(|m| live.by_ref().take(m.rank).filter(|&&l| l).count() as u32)
-            .collect()
+        Allocation::of(budget, &before, &self.live, &self.modules)
     }
 
     /// Lambda of every pruned triplet becomes 0.
@@ -252,30 +212,57 @@ impl Allocator {
             }
         }
     }
+}
 
-    pub(crate) fn state(&self) -> AllocatorState {
-        AllocatorState {
-            sensitivity: self.importance.sensitivity.clone(),
-            uncertainty: self.importance.uncertainty.clone(),
-            live: self.live.clone(),
-            position: self.stream.position(),
-        }
+impl RankAdaptation for Allocator {
+    fn live(&self) -> &[bool] {
+        &self.live
     }
 
-    pub(crate) fn restore(&mut self, state: AllocatorState) {
-        self.importance.sensitivity = state.sensitivity;
-        self.importance.uncertainty = state.uncertainty;
-        self.live = state.live;
+    fn budget(&self, step: u64) -> u64 {
+        self.schedule.budget(step)
+    }
+
+    fn shown(&self, _: u64) -> Option<Vec<bool>> {
+        self.masks().then(|| self.live.clone())
+    }
+
+    /// As in the published code lambdas grow back between the calls, but are not exported.
+    fn scored(&self) -> Option<&[bool]> {
+        (self.rule != Rule::Adalora).then_some(self.live.as_slice())
+    }
+
+    fn frozen(&self) -> Option<&[bool]> {
+        self.frozen()
+    }
+
+    fn after_step(
+        &mut self,
+        step: u64,
+        trained: &mut Values,
+        gradients: &[f32],
+    ) -> Option<Allocation> {
+        self.after_step(step, trained.values, gradients)
+    }
+
+    fn state(&self) -> RankState {
+        RankState::at(self.stream.position())
+            .with("sensitivity", self.importance.sensitivity.clone())
+            .with("uncertainty", self.importance.uncertainty.clone())
+            .with_flags("live", &self.live)
+    }
+
+    fn restore(&mut self, mut state: RankState) -> Result<(), String> {
+        let (values, triplets) = (self.frozen.len(), self.live.len());
+        self.importance.sensitivity = state.take("sensitivity", values)?;
+        self.importance.uncertainty = state.take("uncertainty", values)?;
+        self.live = state.take_flags("live", triplets)?;
         self.stream.set_position(state.position);
         if self.masks() {
             self.freeze_masked(0.0);
         }
+        Ok(())
     }
-}
-
-/// How many of the `b` best are dropped, and as many of the others reintroduced.
-pub(crate) fn swaps(probability: f64, budget: u64, initial: u64) -> u64 {
-    (probability * budget.min(initial - budget) as f64).round() as u64
 }
 
 /// Whether each score is above the `dead`-th smallest; all are for 0.

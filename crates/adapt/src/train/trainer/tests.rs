@@ -82,18 +82,13 @@ fn equals_peft(family: &str, name: &str) {
             initial: 3 * n,
             target: 2 * n,
             warmup: 1,
+            exchange: 0,
             finish: 2,
             every: 1,
             total: STEPS,
         };
-        Allocator::new(
-            crate::rank::allocator::Rule::Adalora,
-            schedule,
-            [0.85, 0.85],
-            modules,
-            store.len(),
-            0,
-        )
+        let selection = settings.budget.as_ref().unwrap().selection;
+        selection.start(schedule, [0.85, 0.85], modules, store.len(), 0)
     });
     assert!(
         settings
@@ -118,6 +113,8 @@ fn equals_peft(family: &str, name: &str) {
     let mut trainer = Trainer {
         orthogonality: if allocator.is_some() { 0.5 } else { 0.0 },
         allocator,
+        rank_dropout: None,
+        rates: vec![1.0; store.entries.len()],
         select_from: 0,
         config: &config,
         schedule: LinearSchedule {
