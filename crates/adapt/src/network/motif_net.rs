@@ -74,7 +74,16 @@ impl MotifNet {
                 )));
             }
             let answered = |bases: &Vec<u8>| {
-                let codes: Vec<u8> = bases.iter().map(|&base| code(base)).collect();
+                // As torch's `padding="same"`: a motif may hang over either end. It is also the only way in which
+                // the floor can tell where in an aligned sequence something stands.
+                let beside = vec![4; self.settings.width / 2];
+                let codes = bases.iter().map(|&base| code(base));
+                let codes: Vec<u8> = beside
+                    .iter()
+                    .copied()
+                    .chain(codes)
+                    .chain(beside.clone())
+                    .collect();
                 let answers = motifs.strongest(&codes);
                 Answered { codes, answers }
             };
