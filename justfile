@@ -13,11 +13,11 @@ test:
 
 # Draw the modules and their imports anew in ARCHITECTURE.md; a test holds the drawing true.
 modules:
-    LINGO_DRAW_MODULES=1 cargo test --test modules
+    LINGO_DRAW_MODULES=1 cargo test --workspace --test modules
 
 # Write docs/reference anew from the program's own help and schema; a test holds it true.
 reference:
-    LINGO_WRITE_REFERENCE=1 cargo test --test docs reference
+    LINGO_WRITE_REFERENCE=1 cargo test --workspace --test docs reference
 
 # The demo, with the optimised binary.
 demo:
@@ -35,3 +35,23 @@ fuzz target="tokenizer_json":
     cp -r fuzz/seeds/. fuzz/corpus
     cp crates/tokenize/tests/fixtures/exported/*.json fuzz/corpus/tokenizer_json
     cargo +nightly fuzz run {{target}} -- -max_total_time=600
+
+# Whether the dependencies' licences and sources are those that packaging/deny.toml allows (needs cargo-deny).
+licences:
+    cargo deny --locked --config packaging/deny.toml check bans licenses sources
+
+# A wheel with the binary, for Linux from glibc 2.17 on, in dist/ (needs Python and cargo-about).
+package: packaging-tools
+    cargo about generate --locked --offline --fail --config packaging/about.toml --output-file packaging/THIRD-PARTY-LICENSES.txt packaging/about.hbs
+    cp "$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html" packaging/THIRD-PARTY-LICENSES-rust.html
+    PATH="$PWD/.venv/bin:$PATH" maturin build --release --zig --compatibility manylinux2014 --out dist
+
+# The wheel installed and run as a user would, and the recipes read.
+check-package: packaging-tools
+    packaging/check.sh dist/lingo_pipe-*.whl
+    PATH="$PWD/.venv/bin:$PATH" python3 packaging/check_recipes.py
+
+[private]
+packaging-tools:
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --requirement packaging/requirements.txt

@@ -64,7 +64,8 @@ fn section<'a>(schema: &'a Value, name: &str) -> &'a Value {
 /// Whether a cell is the default.
 fn is_default(cell: &str, default: &Value) -> bool {
     match (code(cell), default) {
-        (None, Value::Null) => true,
+        // A default that has keys of its own is told in words.
+        (None, Value::Null | Value::Object(_)) => true,
         (Some(shown), Value::Number(n)) => shown.parse().ok() == n.as_f64(),
         (Some(shown), Value::String(text)) => shown == text,
         (Some(shown), Value::Bool(flag)) => shown == flag.to_string(),

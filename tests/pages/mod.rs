@@ -29,7 +29,14 @@ pub fn root() -> PathBuf {
 /// Every page that people read.
 pub fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    for folder in [".", "benches", "pipelines", "data/demo", "fuzz"] {
+    for folder in [
+        ".",
+        "benches",
+        "packaging",
+        "pipelines",
+        "data/demo",
+        "fuzz",
+    ] {
         pages.extend(files(&root().join(folder)));
     }
     pages.extend(files_below(&root().join("docs")));

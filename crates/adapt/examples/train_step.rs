@@ -60,6 +60,8 @@ fn main() -> Result<(), Failure> {
     let result = adapt(&AdaptRequest {
         model: folder,
         tokens: &tokens,
+        readings: None,
+        both_strands: false,
         method: &adapters(method, model.layers, steps)?,
         train: &train,
         seed: 1,

@@ -7,6 +7,7 @@
 //! | `plan` | steps, parameters and allocations of a cell, before it starts; the modules of a model, and which of them are adapted |
 //! | [`rank`] | which triplets live: AdaLoRA, adaptive rank sampling |
 //! | `network` | a model with deltas, new embedding rows and a head; the values that are trained, on the host |
+//! | `reading` | rows as networks read them: tokens or bases, as they are, moved, or from the other strand |
 //! | `batching` | rows to batches |
 //! | `train` | the loop; optimizer, loss, dropout; checkpoint and log; the output of frozen blocks, kept on disk |
 //! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
@@ -26,6 +27,7 @@ mod plan;
 pub mod predict;
 pub mod pretrain;
 pub mod rank;
+mod reading;
 mod settings;
 mod tensor_file;
 mod train;
@@ -41,7 +43,8 @@ pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Lambda, Variant};
 pub use method::full::Full;
 pub use method::head::HeadMethod;
 pub use method::lora::Lora;
-pub use method::method::Method;
+pub use method::methods::Method;
+pub use method::motif_cnn::MotifCnn;
 pub use plan::model_shape::ModelShape;
 pub use plan::steps::{Lengths, StepPlan, plan};
 pub use predict::{PredictRequest, base_folder, predict};

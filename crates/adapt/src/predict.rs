@@ -4,18 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use lingo_artifact::LabelKind;
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::Progress;
+use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
+use lingo_kernels::Level;
 use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 
 use crate::batching::EVALUATION_BATCH;
 use crate::error::Error;
-use crate::folder::adapter::{Description, read_adapter};
+use crate::folder::adapter::{Description, read_adapter, read_store, shape_in_store};
 use crate::folder::trained::{Inference, merge};
+use crate::method::adaptation::MotifSettings;
+use crate::network::motif_net::MotifNet;
+use crate::network::net::Net;
 use crate::plan::model_shape::model_digest;
+use crate::reading::{Input, Reader, Rows, View};
 use crate::train::states::FrozenStates;
+use crate::train::trainer::predict_with;
 
 /// What is predicted, and how.
 pub struct PredictRequest<'a> {
@@ -26,6 +34,8 @@ pub struct PredictRequest<'a> {
     pub model: Option<&'a Path>,
     /// Encoded with the adapter's own encoding (its `lingo.json`). Their labels are passed on.
     pub rows: &'a [TokenRow],
+    /// The sequences behind the rows: needed where the adapter reads bases, or both strands.
+    pub readings: Option<&'a dyn Readings>,
     /// The device that computes.
     pub device: DeviceChoice,
     /// Whether the deltas are added to the weights first. That is faster; the logits are no longer
@@ -42,15 +52,26 @@ pub struct PredictRequest<'a> {
 /// model cannot take.
 pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     let adapter = request.adapter;
+    let description = Description::read(adapter)?;
+    if (description.both_strands || description.method.reads_bases()) && request.readings.is_none()
+    {
+        return Err(Error::Config(
+            "the adapter reads the sequences themselves, and only tokens are given".into(),
+        ));
+    }
+    if let Some(motifs) = description.method.adaptation().motifs() {
+        return predict_motifs(request, &description, motifs);
+    }
     let (description, mut trained) = read_adapter(adapter)?;
     let folder = base_folder(adapter, &description, request.model)?;
     if !has_own_model(&description) {
         let found = model_digest(&folder)?;
-        let expected = description.base_model.sha256;
+        let base = description.base()?;
+        let expected = base.sha256;
         if found != expected {
             return Err(Error::Config(format!(
                 "the adapter was trained on `{}` (sha256 {}), but {} holds other weights (sha256 {})",
-                description.base_model.name,
+                base.name,
                 expected.short(),
                 folder.display(),
                 found.short()
@@ -68,42 +89,126 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
         })?;
     }
     let inference = Inference::new(Arc::new(model), &trained)?;
-    let rows: Vec<&TokenRow> = request.rows.iter().collect();
-    let progress = request.progress;
-    predict_rows(&inference, &rows, &description, 0, None, progress)
+    let tokens: usize = request.rows.iter().map(|row| row.input_ids.len()).sum();
+    predicted(request, &description, tokens, |rows, reader| {
+        let pad = description.encoding.pad;
+        logits_of(
+            &inference,
+            rows,
+            reader,
+            pad,
+            EVALUATION_BATCH,
+            None,
+            request.progress,
+        )
+    })
 }
 
-/// Predictions of rows, in their order; `states` as in [`Inference::logits`].
-pub(crate) fn predict_rows(
-    inference: &Inference,
-    rows: &[&TokenRow],
+/// Predicts with a method that needs no language model.
+fn predict_motifs(
+    request: &PredictRequest,
     description: &Description,
-    batch: usize,
-    states: Option<(&FrozenStates, usize)>,
-    progress: &dyn Progress,
+    motifs: MotifSettings,
 ) -> Result<Predictions, Error> {
-    let ids: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
-    let size = EVALUATION_BATCH.max(batch);
-    let begin = Instant::now();
-    progress.begin("predict", rows.len() as u64);
-    let logits = inference.logits(&ids, description.encoding.pad, size, states, progress)?;
-    let tokens: usize = ids.iter().map(|ids| ids.len()).sum();
-    let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
-    progress.end(&format!("{speed:.0} tokens/s"));
-    let rows = rows
-        .iter()
-        .zip(logits)
-        .map(|(row, logits)| Prediction {
-            id: row.id.clone(),
-            split: row.split,
-            label: row.label.clone(),
-            logits,
-        })
-        .collect();
-    Ok(Predictions {
-        labels: description.labels.clone(),
-        rows,
+    let outputs = description.labels.outputs();
+    let head = shape_in_store(request.adapter, "head.weight")?;
+    let sequences = head
+        .first()
+        .map_or(1, |features| features / motifs.filters.max(1));
+    let (mut network, mut store) = MotifNet::build(motifs, sequences, outputs, Level::detect(), 0);
+    read_store(request.adapter, &mut store)?;
+    let uploaded = network.upload(&store, None, false)?;
+    predicted(request, description, 0, |rows, reader| {
+        predict_with(&network, &store, &uploaded, rows, reader, EVALUATION_BATCH)
     })
+}
+
+/// Predictions of the request's rows, made under one view or both, with the speed told.
+fn predicted(
+    request: &PredictRequest,
+    description: &Description,
+    tokens: usize,
+    logits: impl Fn(&Rows, &Reader) -> Result<Vec<f32>, Error>,
+) -> Result<Predictions, Error> {
+    let rows = Rows {
+        rows: request.rows.iter().collect(),
+        places: (0..request.rows.len()).collect(),
+        first_kept: 0,
+    };
+    let reader = Reader {
+        readings: request.readings,
+        bases: description.method.reads_bases(),
+        view: View::GIVEN,
+    };
+    let begin = Instant::now();
+    let (progress, total) = (request.progress, rows.rows.len() as u64);
+    progress.begin("predict", total);
+    let logits = both_strands(description.both_strands, |view| {
+        logits(&rows, &reader.seen(view))
+    })?;
+    let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
+    progress.end(&match tokens {
+        0 => String::new(),
+        _ => format!("{speed:.0} tokens/s"),
+    });
+    Ok(as_predictions(&rows.rows, logits, &description.labels))
+}
+
+/// The logits of the sequences as they are, or the mean with those of the other strand.
+pub(crate) fn both_strands(
+    both: bool,
+    logits: impl Fn(View) -> Result<Vec<f32>, Error>,
+) -> Result<Vec<f32>, Error> {
+    let mut given = logits(View::GIVEN)?;
+    if both {
+        let other = logits(View::REVERSE)?;
+        given
+            .iter_mut()
+            .zip(other)
+            .for_each(|(a, b)| *a = (*a + b) / 2.0);
+    }
+    Ok(given)
+}
+
+/// Logits of rows, one after another; `states` are those of frozen blocks, if they are kept.
+pub(crate) fn logits_of(
+    inference: &Inference,
+    rows: &Rows,
+    reader: &Reader,
+    pad: u32,
+    batch: usize,
+    states: Option<&FrozenStates>,
+    progress: &dyn Progress,
+) -> Result<Vec<f32>, Error> {
+    let read = |i: usize| reader.input(rows, i);
+    let inputs: Vec<Input> = (0..rows.rows.len()).map(read).collect::<Result<_, _>>()?;
+    let ids: Vec<&[u32]> = inputs.iter().map(|input| &*input.ids).collect();
+    let states = states
+        .filter(|_| reader.view == View::GIVEN)
+        .map(|states| (states, rows.first_kept));
+    Ok(inference
+        .logits(&ids, pad, batch, states, progress)?
+        .concat())
+}
+
+/// Logits beside what they are of.
+pub(crate) fn as_predictions(
+    rows: &[&TokenRow],
+    logits: Vec<f32>,
+    labels: &LabelKind,
+) -> Predictions {
+    let rows = rows.iter().zip(logits.chunks(labels.outputs()));
+    Predictions {
+        labels: labels.clone(),
+        rows: rows
+            .map(|(row, logits)| Prediction {
+                id: row.id.clone(),
+                split: row.split,
+                label: row.label.clone(),
+                logits: logits.to_vec(),
+            })
+            .collect(),
+    }
 }
 
 /// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.
@@ -132,7 +237,7 @@ pub fn base_folder(
         (false, _, Some(model)) => Ok(model.to_owned()),
         (false, _, None) => Err(Error::Config(format!(
             "the adapter needs its base model `{}`; name its folder (--model)",
-            description.base_model.name
+            description.base()?.name
         ))),
     }
 }

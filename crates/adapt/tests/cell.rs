@@ -1,7 +1,7 @@
 //! Whole cells on a tiny model: what is learned, written, resumed and predicted.
 
 // The functions that tests share may unwrap as the tests do: a failure there is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +51,8 @@ impl Cell<'_> {
         adapt(&AdaptRequest {
             model: &model(self.model),
             tokens: self.tokens,
+            readings: None,
+            both_strands: false,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),
             train: self.train,
             seed: self.seed,
@@ -77,6 +79,7 @@ fn request<'a>(
         adapter,
         model,
         rows,
+        readings: None,
         device: DeviceChoice::Cpu,
         merge: false,
         progress: &Silent,

@@ -27,6 +27,8 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
     adapt(&AdaptRequest {
         model: &support::model(model),
         tokens: &support::tokens(80, split, &support::classes(), None),
+        readings: None,
+        both_strands: false,
         method: &serde_json::from_str::<Method>(method).unwrap(),
         train: &train,
         seed: 3,

@@ -94,6 +94,8 @@ impl Cells {
         let mut train: Map<String, Value> = serde_json::from_str(TRAIN).unwrap();
         train.extend(serde_json::from_str::<Map<String, Value>>(&format!("{{{more}}}")).unwrap());
         adapt(&AdaptRequest {
+            readings: None,
+            both_strands: false,
             model: &Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../lm/tests/fixtures")
                 .join(model),

@@ -21,6 +21,8 @@
 //! | [`table`] | data frames in and out of Parquet, CSV and TSV |
 //! | [`random`] | seeded, counter-based streams, one per purpose |
 //! | [`sequence_source`] | the trait through which a stage reads a genome |
+//! | [`readings`] | the trait through which training reaches the bases behind encoded rows |
+//! | [`bases`] | bases as bytes |
 //! | [`progress`] | how a stage tells how far it is, and hears that it must stop |
 
 pub mod error;
@@ -28,6 +30,7 @@ mod files;
 mod folders;
 pub mod progress;
 pub mod random;
+pub mod readings;
 mod records;
 pub mod sequence_source;
 mod tables;
@@ -42,4 +45,4 @@ pub use value::byte_size::ByteSize;
 pub use value::label::{Label, LabelKind};
 pub use value::split::Split;
 pub use value::strand::Strand;
-pub use value::{bounded, byte_size, label, split, strand};
+pub use value::{bases, bounded, byte_size, label, split, strand};

@@ -49,7 +49,13 @@ pub struct Adapt {
     /// Tokens: .parquet, made by `tokenize encode --model`.
     #[arg(long, short)]
     pub input: PathBuf,
-    /// head, lora, adalora, adaptive_rank_sampling (ars) or full.
+    /// The examples that the tokens were made from: needed by motif_cnn, train.augment and --both-strands.
+    #[arg(long, value_name = "FILE")]
+    pub examples: Option<PathBuf>,
+    /// Average the logits of both strands in evaluation and prediction.
+    #[arg(long)]
+    pub both_strands: bool,
+    /// head, lora, adalora, adaptive_rank_sampling (ars), full, or motif_cnn (no language model: the floor).
     #[arg(long, default_value = "lora", value_name = "M")]
     pub method: String,
     /// A setting: train.KEY=VALUE or method.KEY=VALUE. May be given several times.

@@ -1,8 +1,11 @@
 //! `adapt`.
 
 use lingo_adapt::{AdaptRequest, Models};
+use lingo_artifact::example::Examples;
+use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::Tokens;
+use lingo_tokenize::{EncodedRows, Encoder};
 use lingo_workflow::{Error, Kind, Observer as _, settings};
 
 use crate::arguments::Adapt;
@@ -16,6 +19,23 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
     let (method, train) = settings::adapt(&arguments.method, &arguments.set)?;
     let device = device(&arguments.device)?;
     let tokens = Tokens::read(&arguments.input)?;
+    let readings = match &arguments.examples {
+        None => None,
+        Some(path) => {
+            let examples = Examples::read(path)?;
+            if examples.rows.len() != tokens.rows.len() {
+                let message = format!(
+                    "--examples {}: it has {} rows, the tokens have {}: they were made from others",
+                    path.display(),
+                    examples.rows.len(),
+                    tokens.rows.len()
+                );
+                return Err(Error::stage(Kind::Usage, message));
+            }
+            let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &arguments.model)?;
+            Some(EncodedRows::new(examples.rows, encoder))
+        }
+    };
     let stop = stop_on_signals()?;
     let progress = terminal.part("adapt");
     let models = Models::default();
@@ -23,6 +43,8 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &arguments.model,
         tokens: &tokens,
+        readings: readings.as_ref().map(|r| r as &dyn Readings),
+        both_strands: arguments.both_strands,
         method: &method,
         train: &train,
         seed: arguments.seed,

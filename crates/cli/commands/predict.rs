@@ -1,5 +1,6 @@
 //! `predict`.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use lingo_artifact::example::{Examples, Interval};
 use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::placed_prediction::{self, PlacedPrediction, Told};
 use lingo_artifact::prediction::Predictions;
+use lingo_artifact::readings::{ReadingError, Readings};
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::tokens::TokenRow;
@@ -15,6 +17,7 @@ use lingo_artifact::{Label, LabelKind, Split, Strand, atomic};
 use lingo_evaluate::probability::{sigmoid, softmax};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_ingest::{BedOptions, Genome, places, read_bed};
+use lingo_tokenize::nucleotide::letters;
 use lingo_tokenize::{Encoded, Encoder};
 use lingo_workflow::lock::Lock;
 use lingo_workflow::{Error, Kind, Observer as _};
@@ -44,11 +47,21 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
     check_out(&arguments.out, &endings)?;
     let description = Description::read(&arguments.adapter)?;
     let adapter = &arguments.adapter;
-    if arguments.model.is_none() && lingo_adapt::base_folder(adapter, &description, None).is_err() {
-        arguments.model = model_of_run(adapter, &description.base_model.name);
+    let named = description.base_model.as_ref().map(|base| &base.name);
+    if let Some(name) = named.filter(|_| arguments.model.is_none())
+        && lingo_adapt::base_folder(adapter, &description, None).is_err()
+    {
+        arguments.model = model_of_run(adapter, name);
     }
-    let base =
-        lingo_adapt::base_folder(&arguments.adapter, &description, arguments.model.as_deref())?;
+    let encoder = match named {
+        None => None,
+        Some(_) => {
+            let model = arguments.model.as_deref();
+            let base = lingo_adapt::base_folder(&arguments.adapter, &description, model)?;
+            let tokenizer = model.unwrap_or(&base);
+            Some(Encoder::from_encoding(&description.encoding, tokenizer)?)
+        }
+    };
     let (genome, rows) = rows(&arguments, terminal)?;
     if is_bed(&arguments.out) && rows.iter().any(|row| row.interval.is_none()) {
         let message = format!(
@@ -57,28 +70,42 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
         );
         return Err(Error::stage(Kind::Usage, message));
     }
-    let tokenizer = arguments.model.as_deref().unwrap_or(&base);
-    let encoder = Encoder::from_encoding(&description.encoding, tokenizer)?;
-    let progress = terminal.part("tokenize");
-    progress.begin("tokenize", rows.len() as u64);
-    let encoded: Vec<Encoded> = rows
-        .par_iter()
-        .with_min_len(64)
-        .map(|row| encode(row, &encoder, genome.as_ref()))
-        .collect::<Result<_, Error>>()?;
-    progress.end("");
+    let bases = BasesOfRows {
+        rows: &rows,
+        genome: genome.as_ref(),
+        encoder: encoder.as_ref(),
+    };
+    let encoded = match &encoder {
+        None => Vec::new(),
+        Some(encoder) => {
+            let progress = terminal.part("tokenize");
+            progress.begin("tokenize", rows.len() as u64);
+            let encoded: Vec<Encoded> = rows
+                .par_iter()
+                .with_min_len(64)
+                .map(|row| encode(row, encoder, genome.as_ref()))
+                .collect::<Result<_, Error>>()?;
+            progress.end("");
+            encoded
+        }
+    };
     let truncated = encoded.iter().filter(|one| one.truncated()).count();
     let tokens: Vec<TokenRow> = rows
         .iter()
-        .zip(encoded)
-        .map(|(row, encoded)| TokenRow {
+        .zip(
+            encoded
+                .into_iter()
+                .map(|one| one.ids)
+                .chain(std::iter::repeat(Vec::new())),
+        )
+        .map(|(row, input_ids)| TokenRow {
             id: row.id.clone(),
             split: row.split,
             label: row
                 .label
                 .clone()
                 .unwrap_or_else(|| no_label(&description.labels)),
-            input_ids: encoded.ids,
+            input_ids,
         })
         .collect();
     if truncated > 0 {
@@ -95,6 +122,7 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
         adapter: &arguments.adapter,
         model: arguments.model.as_deref(),
         rows: &tokens,
+        readings: Some(&bases),
         device,
         merge: arguments.merge,
         progress: progress.as_ref(),
@@ -103,6 +131,38 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
     to_path_or_stdout(&arguments.out, arguments.format, |path| {
         write(&rows, &predictions, path)
     })
+}
+
+/// The rows' sequences, for adapters that read bases or both strands.
+struct BasesOfRows<'a> {
+    rows: &'a [Row],
+    genome: Option<&'a Genome>,
+    encoder: Option<&'a Encoder>,
+}
+
+impl Readings for BasesOfRows<'_> {
+    fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError> {
+        let row = self.rows.get(row).ok_or("there is no such row")?;
+        match (&row.text, self.genome, &row.interval) {
+            (Some((first, second)), ..) => {
+                let sequences = std::iter::once(first).chain(second);
+                Ok(sequences.map(|s| letters(s)).collect())
+            }
+            (None, Some(genome), Some(interval)) => {
+                Ok(vec![Cow::Owned(genome.stranded_bases(interval)?.to_vec())])
+            }
+            (None, ..) => Err("it has no sequence".into()),
+        }
+    }
+
+    fn encode(&self, sequences: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
+        let encoder = self.encoder.ok_or("the adapter has no encoding")?;
+        let [first, rest @ ..] = sequences else {
+            return Err("there is no sequence to encode".into());
+        };
+        let second = rest.first().map(Vec::as_slice);
+        Ok(encoder.encode_letters(first, second)?.ids)
+    }
 }
 
 /// The base model of an adapter that lies in the folder of its run: the model that the run pretrained, or the folder

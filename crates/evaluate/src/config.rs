@@ -12,6 +12,9 @@ pub struct EvaluateConfig {
     pub resamples: u32,
     /// Share of the resamples that an interval holds.
     pub confidence: Rate,
+    /// Which strands are predicted from: the one that is given, or both, their logits averaged (also in `predict`). For
+    /// tasks whose sequences have no strand.
+    pub strands: Strands,
     /// Whether the report shows logistic regression on dinucleotide counts as the floor.
     pub floor: bool,
 }
@@ -22,9 +25,21 @@ impl Default for EvaluateConfig {
             resamples: 1000,
             #[expect(clippy::unwrap_used, reason = "a constant in range; a test holds it")]
             confidence: Rate::try_from(0.95).unwrap(),
+            strands: Strands::Given,
             floor: true,
         }
     }
+}
+
+/// Which strands are predicted from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strands {
+    /// The sequence as it is.
+    #[default]
+    Given,
+    /// The mean of its logits and those of its reverse complement.
+    Both,
 }
 
 #[cfg(test)]

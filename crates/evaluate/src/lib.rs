@@ -21,7 +21,7 @@ pub mod probability;
 pub mod report;
 
 pub use cell::{CellMetrics, score};
-pub use config::EvaluateConfig;
+pub use config::{EvaluateConfig, Strands};
 pub use error::{Error, Result};
 pub use floor::{Floor, dinucleotide_floor};
 pub use metrics::Metrics;

@@ -17,11 +17,13 @@
 //! - `parts`: activations, norms, attention
 //! - `block`: a block's description and its packed weights
 //! - `passes`: forward and backward
+//! - `motifs`: a convolution over bases, and where each filter answers strongest
 
 mod batch;
 mod block;
 mod dropout;
 mod memory;
+mod motifs;
 mod numbers;
 mod parts;
 mod passes;
@@ -33,6 +35,7 @@ pub use block::packed::Block;
 pub use block::values::{BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site};
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
+pub use motifs::filters::{Answers, Motifs, code};
 pub use parts::activation::Activation;
 pub use parts::attention::heads::{Heads, Positions};
 pub use parts::norm::NormKind;

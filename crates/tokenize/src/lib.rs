@@ -17,6 +17,7 @@
 //! | [`embedding_rows`] | the vocabulary map: ids of the scheme -> rows of the model's embedding |
 //! | [`language_prefix`] | the template around the DNA |
 //! | [`encoder`] | all of it joined: one sequence, or a pair, -> `input_ids` |
+//! | [`EncodedRows`] | the sequences behind encoded rows, for training |
 //! | [`mod@encode`] | a whole data set -> `tokens.parquet` |
 //! | [`mod@encode_slices`] | slices of a genome -> `tokens.parquet` |
 //! | [`decode`] | `input_ids` -> sequences |
@@ -41,6 +42,7 @@ pub use dna::{dna_tokenizer, tokenizer_json};
 pub use encoding::decode::Decoder;
 pub use encoding::encode::{encode, encode_with};
 pub use encoding::encode_slices::{Slice, Slices, encode_slices};
+pub use encoding::encoded_rows::EncodedRows;
 pub use encoding::encoder::{Encoded, Encoder};
 pub use encoding::inspect::{Inspection, TokenUse, inspect};
 pub use encoding::{decode, encode, encode_slices, encoder, inspect, language_prefix};

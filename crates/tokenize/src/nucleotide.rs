@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+pub use lingo_artifact::bases::reverse_complement;
+
 /// The bases in the order in which k-mers are counted: A < C < G < T.
 pub const BASES: [u8; 4] = *b"ACGT";
 
@@ -27,12 +29,6 @@ pub fn is_base(letter: u8) -> bool {
 pub fn normalized(sequence: &[u8]) -> Vec<u8> {
     let letter = |b: &u8| base_index(*b).map_or(b'N', |i| BASES[i as usize]);
     sequence.iter().map(letter).collect()
-}
-
-/// The other strand, read in its own direction; what is no base is N.
-pub fn reverse_complement(sequence: &[u8]) -> Vec<u8> {
-    let letter = |b: &u8| base_index(*b).map_or(b'N', |i| BASES[3 - i as usize]);
-    sequence.iter().rev().map(letter).collect()
 }
 
 /// The letters of a text as bytes: one for each, also where UTF-8 has several.

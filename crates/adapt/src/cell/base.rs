@@ -47,7 +47,8 @@ pub(super) fn frozen_states(
     let block = network.frozen_blocks();
     let Some(folder) = request
         .states
-        .filter(|_| block > 0 && request.train.cache_states)
+        // Rows that are changed in every epoch have other states each time.
+        .filter(|_| block > 0 && request.train.cache_states && !request.train.augment.is_on())
     else {
         return Ok(None);
     };

@@ -35,7 +35,20 @@ pub(super) fn check(
             row.id, row.label, metadata.labels
         )));
     }
-    check_tokens(request, &shape.config)?;
+    if request.method.reads_bases() {
+        // Tokens do not matter to it.
+    } else {
+        check_tokens(request, &shape.config)?;
+    }
+    let bases_are_needed =
+        request.method.reads_bases() || request.train.augment.is_on() || request.both_strands;
+    if bases_are_needed && request.readings.is_none() {
+        return Err(Error::Config(
+            "`motif_cnn`, `augment` and `strands: both` need the sequences behind the tokens: give the examples, too \
+             (`--examples examples.parquet`)"
+                .into(),
+        ));
+    }
     if dev.is_empty() && request.train.select_by != SelectBy::Last {
         return Err(Error::Data(
             "there are no dev examples to select on; give a dev split, or set `select_by: last`"

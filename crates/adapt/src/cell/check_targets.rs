@@ -3,7 +3,7 @@
 use lingo_lm::{Family, Site};
 
 use crate::error::Error;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::chosen_sites;
 use crate::pretrain::PretrainConfig;

@@ -8,13 +8,19 @@ use crate::cell::request::AdaptRequest;
 use crate::folder::adapter::{BaseModel, Description, SCHEMA};
 use crate::settings::train_config::{Pooling, PrecisionChoice};
 
+/// The language model that was adapted, and how it was read.
+pub(super) struct Base {
+    pub family: Family,
+    /// Of its weights.
+    pub sha256: Digest,
+    pub pooling: Pooling,
+    pub precision: PrecisionChoice,
+}
+
 /// What PEFT's files do not say of the cell's adapter.
 pub(super) fn describe(
     request: &AdaptRequest,
-    family: Family,
-    sha256: Digest,
-    pooling: Pooling,
-    precision: PrecisionChoice,
+    base: Option<&Base>,
     outcome: &Training,
 ) -> Description {
     // The name as it was given (a link may point anywhere); `.` and `..` have none of their own.
@@ -32,14 +38,15 @@ pub(super) fn describe(
         version: env!("CARGO_PKG_VERSION").into(),
         encoding: request.tokens.metadata.encoding.clone(),
         labels: request.tokens.metadata.labels.clone(),
-        pooling,
+        both_strands: request.both_strands,
+        pooling: base.map(|b| b.pooling),
         method: request.method.clone(),
-        base_model: BaseModel {
+        base_model: base.map(|b| BaseModel {
             name,
-            family: family.name().into(),
-            sha256,
-        },
-        precision,
+            family: b.family.name().into(),
+            sha256: b.sha256,
+        }),
+        precision: base.map_or(PrecisionChoice::F32, |b| b.precision),
         trainable_parameters: outcome.trainable_parameters,
         trained_initially: outcome.trained_initially,
         total_parameters: outcome.total_parameters,

@@ -2,9 +2,12 @@
 
 pub(crate) mod adapt;
 mod base;
+mod begun;
 mod check;
 pub(crate) mod check_targets;
 mod describe;
 mod identity;
+mod language_model;
 pub(crate) mod models;
+mod motifs;
 pub(crate) mod request;

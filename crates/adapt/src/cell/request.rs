@@ -3,19 +3,26 @@
 use std::path::Path;
 
 use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::readings::Readings;
 use lingo_artifact::tokens::Tokens;
 use lingo_lm::DeviceChoice;
 
 use crate::cell::models::Models;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::settings::train_config::TrainConfig;
 
 /// What one cell is made from.
+#[derive(Clone, Copy)]
 pub struct AdaptRequest<'a> {
     /// The model folder.
     pub model: &'a Path,
     /// The encoded examples of all splits.
     pub tokens: &'a Tokens,
+    /// The sequences behind the tokens, row by row: for methods that train on bases, for augmentation and for both
+    /// strands. `None` where none of these is asked for.
+    pub readings: Option<&'a dyn Readings>,
+    /// Whether predictions are the mean of both strands' logits.
+    pub both_strands: bool,
     /// What is trained.
     pub method: &'a Method,
     /// How.

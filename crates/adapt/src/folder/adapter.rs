@@ -12,14 +12,16 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::folder::trained::{Trained, TrainedDelta, TrainedHead};
 use crate::method::adaptation::LowRankSettings;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::method::rank_budget::PeftRun;
+use crate::network::store::ParameterStore;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
 use crate::settings::train_config::{Pooling, PrecisionChoice};
 use crate::tensor_file::{TensorFile, transposed};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
+const STORE: &str = "motif_cnn.safetensors";
 const DESCRIPTION: &str = "lingo.json";
 /// The version of `lingo.json`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -35,12 +37,17 @@ pub struct Description {
     pub encoding: Encoding,
     /// What the labels are.
     pub labels: LabelKind,
-    /// What the head reads.
-    pub pooling: Pooling,
+    /// Whether logits are the mean of both strands'.
+    #[serde(default)]
+    pub both_strands: bool,
+    /// What the head reads of the language model; none where there is no model.
+    #[serde(default)]
+    pub pooling: Option<Pooling>,
     /// The method and its settings.
     pub method: Method,
-    /// The model that was adapted.
-    pub base_model: BaseModel,
+    /// The model that was adapted; none where the method needs no model.
+    #[serde(default)]
+    pub base_model: Option<BaseModel>,
     /// How its frozen weights were held in training; prediction does the same.
     #[serde(default)]
     pub precision: PrecisionChoice,
@@ -83,8 +90,17 @@ impl Description {
         Ok(description)
     }
 
+    /// The model that was adapted.
+    ///
+    /// # Errors
+    /// The method has none.
+    pub(crate) fn base(&self) -> Result<&BaseModel, Error> {
+        let none = || Error::Config("lingo.json names no base model".into());
+        self.base_model.as_ref().ok_or_else(none)
+    }
+
     fn family(&self) -> Result<Family, Error> {
-        let name = &self.base_model.family;
+        let name = &self.base()?.family;
         Family::named(name).ok_or_else(|| {
             Error::Config(format!(
                 "lingo.json: the family `{name}` is unknown to this version"
@@ -161,7 +177,7 @@ fn peft_config(
         model: base, head, ..
     } = family.classifier();
     // Whether `transformers` has a classifier with this head.
-    let is_known = description.pooling == classifier_pooling(family);
+    let is_known = description.pooling == Some(classifier_pooling(family));
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
         (_, Some(_)) => trained
@@ -177,7 +193,7 @@ fn peft_config(
             .collect(),
     };
     let mut config = json!({
-        "base_model_name_or_path": description.base_model.name,
+        "base_model_name_or_path": description.base()?.name,
         "bias": "none",
         "fan_in_fan_out": false,
         "inference_mode": true,
@@ -198,6 +214,62 @@ fn peft_config(
         config.extend(own);
     }
     Ok(config)
+}
+
+/// Writes the folder of a method without a language model: its tensors as they are named in the store.
+pub(crate) fn write_store(
+    folder: &Path,
+    store: &ParameterStore,
+    description: &Description,
+) -> Result<(), Error> {
+    atomic::write_folder(folder, |inside| {
+        let mut file = TensorFile::for_peft();
+        for (entry, named) in store.entries.iter().enumerate() {
+            file.add(
+                named.name.clone(),
+                &named.shape,
+                store.slice(entry).to_vec(),
+            );
+        }
+        file.write(&inside.join(STORE))?;
+        Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
+    })
+}
+
+/// Reads what [`write_store`] wrote into a store that has the same tensors.
+///
+/// # Errors
+/// A tensor that is missing or has another shape.
+pub(crate) fn read_store(folder: &Path, store: &mut ParameterStore) -> Result<(), Error> {
+    let path = folder.join(STORE);
+    let mut file = TensorFile::read(&path, "format")?;
+    let fail = |problem: String| Error::Adapter {
+        path: path.clone(),
+        problem,
+    };
+    for entry in store.entries.clone() {
+        let (shape, values) = file.take(&entry.name).map_err(fail)?;
+        if shape != entry.shape {
+            let problem = format!(
+                "`{}` has shape {shape:?}, not {:?}",
+                entry.name, entry.shape
+            );
+            return Err(fail(problem));
+        }
+        store.values[entry.range].copy_from_slice(&values);
+    }
+    Ok(())
+}
+
+/// The shape of a tensor that [`write_store`] wrote.
+///
+/// # Errors
+/// It is missing.
+pub(crate) fn shape_in_store(folder: &Path, name: &str) -> Result<Vec<usize>, Error> {
+    let path = folder.join(STORE);
+    let mut file = TensorFile::read(&path, "format")?;
+    let found = file.take(name);
+    Ok(found.map_err(|problem| Error::Adapter { path, problem })?.0)
 }
 
 /// Reads an adapter folder back.
@@ -245,7 +317,10 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             description.labels.outputs()
         )));
     }
-    let bias = if head_has_bias(family, description.pooling) {
+    let pooling = description
+        .pooling
+        .ok_or_else(|| fail("lingo.json does not say what the head reads".into()))?;
+    let bias = if head_has_bias(family, pooling) {
         Some(
             file.take(&format!("base_model.model.{head}.bias"))
                 .map_err(fail)?
@@ -260,7 +335,7 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
     let trained = Trained {
         deltas,
         head: TrainedHead {
-            pooling: description.pooling,
+            pooling,
             width,
             outputs,
             weight: transposed(&weight, outputs, width),

@@ -223,11 +223,11 @@ impl Inference {
         }
         let width = model.config().embedding_size();
         let head = &trained.head;
-        if head.width != model.config().output_size() {
+        let read = head.pooling.width(model.config().output_size());
+        if head.width != read {
             return Err(Error::Config(format!(
-                "the adapter's head reads {} values, the model puts out {}: it was trained on another model",
-                head.width,
-                model.config().output_size()
+                "the adapter's head reads {} values, the model has {} for it: it was trained on another model",
+                head.width, read
             )));
         }
         let new_rows = trained.rows.as_ref().map_or(0, |rows| rows.len() / width);

@@ -26,6 +26,16 @@ pub(crate) trait AdaptationMethod {
         false
     }
 
+    /// Passes over the training split that override those of `train`.
+    fn epochs(&self) -> Option<NonZeroU32> {
+        None
+    }
+
+    /// The convolution that is trained instead of a language model, where the method is one.
+    fn motifs(&self) -> Option<MotifSettings> {
+        None
+    }
+
     /// The low-rank deltas of the model's linear layers, where the method has any.
     fn low_rank(&self) -> Option<LowRankSettings<'_>> {
         None
@@ -57,6 +67,24 @@ pub(crate) struct LowRankSettings<'a> {
     pub lambda_rate: f64,
     /// How the ranks change in training, if they do.
     pub budget: Option<RankBudget>,
+}
+
+/// A convolution over bases with a linear head on its maximum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MotifSettings {
+    pub filters: usize,
+    /// Bases of a filter.
+    pub width: usize,
+    /// Dropout of the filters' strongest answers.
+    pub dropout: f64,
+}
+
+impl MotifSettings {
+    /// Trained values on `sequences` sequences a row (two for pairs) with `outputs` outputs.
+    pub fn parameters(&self, sequences: usize, outputs: usize) -> usize {
+        let head = (sequences * self.filters + 1) * outputs;
+        (self.width * 4 + 1) * self.filters + head
+    }
 }
 
 impl LowRankSettings<'_> {

@@ -1,7 +1,7 @@
 //! The methods of adaptation, one file each behind one trait.
 //!
 //! - `adaptation`: the trait: what is trained, where it enters the model, how it begins, its form in PEFT
-//! - `method`: the list of them, as the pipeline file names them
+//! - `methods`: the list of them, as the pipeline file names them
 //! - `rank_budget`: what methods that adapt their rank have in common
 
 pub(crate) mod adalora;
@@ -10,5 +10,6 @@ pub(crate) mod adaptive_rank_sampling;
 pub(crate) mod full;
 pub(crate) mod head;
 pub(crate) mod lora;
-pub(crate) mod method;
+pub(crate) mod methods;
+pub(crate) mod motif_cnn;
 pub(crate) mod rank_budget;

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, Transaction};
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, Transaction};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, drop_out};
 
+use crate::batching::pad;
 use crate::error::Error;
 use crate::method::adaptation::{Draw, LowRankSettings};
-use crate::method::method::Method;
+use crate::method::methods::Method;
+use crate::network::net::{Net, SlopeOf};
 use crate::network::new_rows;
-use crate::network::store::{Leaf, ParameterStore, PartialLeaf, downloaded};
+use crate::network::store::{Leaf, ParameterStore, PartialLeaf, download, downloaded};
 use crate::plan::steps::{chosen_sites, head_has_bias};
 use crate::rank::triplets::Triplets;
+use crate::reading::Input;
 use crate::settings::train_config::Pooling;
 
 /// What a network is built from, beside the model.
@@ -24,6 +27,8 @@ pub(crate) struct NetworkPlan<'a> {
     pub new_rows: Option<&'a NewRows>,
     pub base_dropout: bool,
     pub recompute: bool,
+    /// The id that padding takes.
+    pub pad: u32,
     pub seed: u64,
 }
 
@@ -36,9 +41,23 @@ pub(crate) struct Network {
     pub rows: Option<Rows>,
     /// Store entries that are the model's own tensors, by their names (`full`).
     pub of_model: Vec<(usize, String)>,
+    /// The states of frozen blocks, if they are kept.
+    pub states: Option<Arc<dyn KeptStates>>,
     base_dropout: bool,
     recompute: bool,
+    pad: u32,
     device: Device,
+}
+
+/// The states of frozen blocks, by the numbers of the rows.
+pub(crate) trait KeptStates: Send + Sync {
+    /// Where a pass over a batch begins: a block, and the states before it.
+    fn begin_of(
+        &self,
+        rows: &[usize],
+        batch: &Batch,
+        device: &Device,
+    ) -> Result<(usize, Tensor<2>), Error>;
 }
 
 /// One low-rank delta: `y += scale x dropout(x) down diag(lambda) up`.
@@ -140,8 +159,10 @@ impl Network {
             head,
             rows,
             of_model,
+            states: None,
             base_dropout: plan.base_dropout,
             recompute: plan.recompute,
+            pad: plan.pad,
             device,
         };
         Ok((network, store))
@@ -352,6 +373,83 @@ impl Network {
     }
 }
 
+impl Net for Network {
+    type Uploaded = Uploaded;
+
+    fn outputs(&self) -> usize {
+        self.head.outputs
+    }
+
+    fn upload(
+        &mut self,
+        store: &ParameterStore,
+        live: Option<&[bool]>,
+        tracked: bool,
+    ) -> Result<Uploaded, Error> {
+        Network::upload(self, store, live, tracked)
+    }
+
+    fn learn(
+        &self,
+        store: &ParameterStore,
+        uploaded: &Uploaded,
+        inputs: &[Input],
+        dropout: &mut dyn DropoutSource,
+        slope_of: SlopeOf,
+        gradients: &mut [f32],
+    ) -> Result<(), Error> {
+        let (batch, from) = self.batch(inputs)?;
+        let logits = self.logits(uploaded, &batch, from, Some(dropout))?;
+        let Some(slope) = slope_of(&download(logits.clone().without_autodiff())?) else {
+            return Ok(());
+        };
+        // The loss and its slope are the host's; what is left for the device is the chain rule.
+        let slope = TensorData::new(slope, logits.dims());
+        let slope = Tensor::<2>::from_data(slope, &logits.device());
+        let found = (logits * slope).sum().backward();
+        self.gather(store, uploaded, found, gradients)
+    }
+
+    fn predict(
+        &self,
+        _store: &ParameterStore,
+        uploaded: &Uploaded,
+        inputs: &[Input],
+    ) -> Result<Vec<f32>, Error> {
+        let (batch, from) = self.batch(inputs)?;
+        Ok(download(self.logits(uploaded, &batch, from, None)?)?)
+    }
+
+    fn triplet_count(&self) -> usize {
+        self.deltas.iter().map(|delta| delta.rank).sum()
+    }
+
+    fn weighted(&self, uploaded: Uploaded, weight: f64) -> Uploaded {
+        uploaded.weighted(weight)
+    }
+
+    fn triplets(&self, store: &ParameterStore) -> Vec<Triplets> {
+        Network::triplets(self, store)
+    }
+
+    fn device_memory(&self) -> Option<u64> {
+        lingo_lm::device_memory(self.model.parameters().device())
+    }
+}
+
+impl Network {
+    /// Rows as a padded batch, and where the pass over it begins if the states of all of them are kept.
+    fn batch(&self, inputs: &[Input]) -> Result<(Batch, Option<(usize, Tensor<2>)>), Error> {
+        let batch = pad(inputs.iter().map(|input| &*input.ids), self.pad);
+        let kept: Option<Vec<usize>> = inputs.iter().map(|input| input.kept).collect();
+        let from = match (&self.states, kept) {
+            (Some(states), Some(rows)) => Some(states.begin_of(&rows, &batch, &self.device)?),
+            _ => None,
+        };
+        Ok((batch, from))
+    }
+}
+
 impl Uploaded {
     /// The same with deltas that weigh so many times as much.
     pub fn weighted(self, weight: f64) -> Self {
@@ -389,13 +487,28 @@ pub(crate) fn pool(
             .ok_or_else(|| Error::Config("pooling: the model has no pooler".into()));
     }
     let [n, length, width] = hidden.states.dims();
-    if pooling == Pooling::Mean {
+    if matches!(pooling, Pooling::Mean | Pooling::MeanMax) {
         let mut weights = vec![0.0f32; n * length];
         for (row, &real) in weights.chunks_mut(length).zip(&batch.lengths) {
             row[..real as usize].fill(1.0 / real as f32);
         }
         let weights = Tensor::<3>::from_data(TensorData::new(weights, [n, 1, length]), device);
-        return Ok(weights.matmul(hidden.states).reshape([n, width]));
+        let mean = weights.matmul(hidden.states.clone()).reshape([n, width]);
+        if pooling == Pooling::Mean {
+            return Ok(mean);
+        }
+        // What stands at padding has no meaning, and may not even be a number.
+        let mut padding = vec![false; n * length];
+        for (row, &real) in padding.chunks_mut(length).zip(&batch.lengths) {
+            row[real as usize..].fill(true);
+        }
+        let padding =
+            Tensor::<3, Bool>::from_data(TensorData::new(padding, [n, length, 1]), device);
+        let states = hidden
+            .states
+            .mask_fill(padding.expand([n, length, width]), f32::MIN);
+        let largest = states.max_dim(1).reshape([n, width]);
+        return Ok(Tensor::cat(vec![mean, largest], 1));
     }
     let place = |real: u32| {
         if pooling == Pooling::Cls {
@@ -457,7 +570,7 @@ fn add_delta(
 
 fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> Head {
     let config = model.config();
-    let width = config.output_size();
+    let width = plan.pooling.width(config.output_size());
     let outputs = plan.outputs;
     let mut stream = Stream::new(plan.seed, "initial values of the head");
     let weight = (0..width * outputs)

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::model_folder::ModelFolder;
 use lingo_lm::checkpoint::Checkpoint;
 use lingo_lm::is_unused;
 use lingo_lm::{ModelConfig, Site};
+use serde::Deserialize;
 
 use crate::error::Error;
+use crate::settings::train_config::Pooling;
 
 /// The shape of a model folder: read once, it serves every check and every cell.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct ModelShape {
     /// Values in all tensors of the bare model.
     pub(crate) parameters: u64,
     pub(crate) has_pooler: bool,
+    /// What a sentence model was trained with, where the folder says so.
+    pub(crate) sentence_pooling: Option<Pooling>,
     pub(crate) pooler_parameters: u64,
 }
 
@@ -35,6 +40,7 @@ impl ModelShape {
             sites: Vec::new(),
             parameters: 0,
             has_pooler: false,
+            sentence_pooling: sentence_pooling(folder),
             pooler_parameters: 0,
         };
         for (name, dimensions) in checkpoint.shapes() {
@@ -63,6 +69,27 @@ impl ModelShape {
                 layer: module.split('.').find_map(|part| part.parse().ok()),
             });
         }
+    }
+}
+
+/// The keys of sentence-transformers' `1_Pooling/config.json` that we have a pooling for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SentencePooling {
+    pooling_mode_cls_token: bool,
+    pooling_mode_mean_tokens: bool,
+    pooling_mode_lasttoken: bool,
+}
+
+/// What a sentence model makes of its tokens' states; none where there is no such file, or none that we know.
+fn sentence_pooling(folder: &Path) -> Option<Pooling> {
+    let path = ModelFolder::new(folder).sentence_pooling();
+    let found: SentencePooling = atomic::read_json(&path).ok()?;
+    match found {
+        _ if found.pooling_mode_mean_tokens => Some(Pooling::Mean),
+        _ if found.pooling_mode_cls_token => Some(Pooling::Cls),
+        _ if found.pooling_mode_lasttoken => Some(Pooling::Last),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::batching::sizes_by_tokens;
 use crate::error::Error;
 use crate::method::adaptation::LowRankSettings;
-use crate::method::method::Method;
+use crate::method::methods::Method;
 use crate::method::rank_budget::RankBudget;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::targets::matching;
@@ -70,10 +70,30 @@ pub fn plan(
     if let Some(why) = method.contradiction() {
         return Err(Error::Config(why));
     }
-    let pooling = pooling(train, shape.config.family, shape.has_pooler)?;
+    let train = &*method.train(train);
     let (steps_per_epoch, steps) = steps(train, lengths);
+    if let Some(motifs) = method.adaptation().motifs() {
+        let trained = motifs.parameters(1, labels.outputs()) as u64;
+        return Ok(StepPlan {
+            steps_per_epoch,
+            steps,
+            trainable_parameters: trained,
+            total_parameters: trained,
+            modules: 0,
+            allocations: 0,
+            allocation_steps: None,
+            exchanged: 0,
+            warning: None,
+        });
+    }
+    let pooling = pooling(
+        train,
+        shape.config.family,
+        shape.has_pooler,
+        shape.sentence_pooling,
+    )?;
     let outputs = labels.outputs() as u64;
-    let head = (shape.config.output_size() as u64
+    let head = (pooling.width(shape.config.output_size()) as u64
         + u64::from(head_has_bias(shape.config.family, pooling)))
         * outputs;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
@@ -138,11 +158,12 @@ pub(crate) fn steps(train: &TrainConfig, lengths: &Lengths) -> (u64, u64) {
     (per_epoch, per_epoch * u64::from(train.epochs.get()))
 }
 
-/// The pooling that is used: the one asked for, else the family's.
+/// The pooling that is used: the one asked for, else the one that a sentence model was trained with, else the family's.
 pub(crate) fn pooling(
     train: &TrainConfig,
     family: Family,
     has_pooler: bool,
+    sentence: Option<Pooling>,
 ) -> Result<Pooling, Error> {
     match (train.pooling, family.is_decoder()) {
         (Some(Pooling::Pooler), _) if !has_pooler => Err(Error::Config(
@@ -153,6 +174,9 @@ pub(crate) fn pooling(
                 .into(),
         )),
         (Some(pooling), _) => Ok(pooling),
+        (None, _) if sentence.is_some_and(|p| p != Pooling::Cls || !family.is_decoder()) => {
+            Ok(sentence.unwrap_or(Pooling::Mean))
+        }
         (None, true) => Ok(Pooling::Last),
         (None, false) if has_pooler => Ok(Pooling::Pooler),
         (None, false) => Ok(Pooling::Mean),
@@ -316,7 +340,7 @@ mod tests {
             ..TrainConfig::default()
         };
         let t = |asked_for, family, has_pooler, expected| {
-            let found = pooling(&asked(asked_for), family, has_pooler);
+            let found = pooling(&asked(asked_for), family, has_pooler, None);
             assert_eq!(found.ok(), expected, "{asked_for:?} {family:?}");
         };
         use Pooling::{Cls, Last, Mean, Pooler};
@@ -327,6 +351,11 @@ mod tests {
         t(Some(Cls), Family::Opt, false, None);
         t(Some(Pooler), Family::Bert, false, None);
         t(Some(Mean), Family::Opt, false, Some(Mean));
+        let sentence = |asked_for| {
+            let asked = asked(asked_for);
+            pooling(&asked, Family::Bert, true, Some(Mean)).unwrap()
+        };
+        assert_eq!((sentence(None), sentence(Some(Pooler))), (Mean, Pooler));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use lingo_artifact::bounded::{NonNegative, Positive};
+use lingo_artifact::bounded::{NonNegative, Positive, Probability};
 use lingo_lm::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,8 @@ pub struct TrainConfig {
     pub select_by: SelectBy,
     /// Evaluations without a better one after which training stops; default: never.
     pub patience: Option<NonZeroU32>,
-    /// What the head reads; default: BERT's pooler where the model has one, else the mean; the last token for decoders.
+    /// What the head reads; default: what a sentence model was trained with (its `1_Pooling/config.json`); else BERT's
+    /// pooler where the model has one, else the mean; the last token for decoders.
     pub pooling: Option<Pooling>,
     /// Whether the model's own dropouts are on in training.
     pub base_dropout: bool,
@@ -55,8 +56,37 @@ pub struct TrainConfig {
     /// The most that one such file may take, in MiB; where it would take more, the blocks are
     /// computed in every pass.
     pub cache_limit_mib: NonZeroU32,
+    /// How training sequences are changed, anew in every epoch.
+    pub augment: Augment,
     /// Steps between lines of train.jsonl.
     pub log_every: NonZeroU32,
+}
+
+/// How training sequences are changed before they are encoded; the draws depend on seed, epoch and row alone. For tasks
+/// whose sequences have no strand and no fixed place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// The probability that a sequence (both of a pair) is read from the other strand.
+    pub reverse_complement: Probability,
+    /// The most bases that the window is moved to the left or to the right; what comes in is N.
+    pub shift: u32,
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        Self {
+            reverse_complement: Probability::of_percent(0),
+            shift: 0,
+        }
+    }
+}
+
+impl Augment {
+    /// Whether anything is changed.
+    pub fn is_on(&self) -> bool {
+        self.shift > 0 || self.reverse_complement.get() > 0.0
+    }
 }
 
 /// How frozen weights are held and multiplied. Whatever is trained, summed or normalised is `f32`
@@ -118,6 +148,18 @@ pub enum Pooling {
     Mean,
     /// The last token that is not padding.
     Last,
+    /// The mean, and beside it the largest value over all tokens of each state: twice as wide.
+    MeanMax,
+}
+
+impl Pooling {
+    /// Values that the head reads of a model that puts out states of `width` values.
+    pub(crate) fn width(self, width: usize) -> usize {
+        match self {
+            Self::MeanMax => 2 * width,
+            _ => width,
+        }
+    }
 }
 
 impl Default for TrainConfig {
@@ -144,6 +186,7 @@ impl Default for TrainConfig {
             recompute: false,
             cache_states: true,
             cache_limit_mib: count(4096),
+            augment: Augment::default(),
             log_every: count(10),
         }
     }

@@ -24,6 +24,7 @@ use lingo_lm::{Batch, Model, Precision};
 use crate::batching::EVALUATION_BATCH;
 use crate::batching::{evaluation_batches, pad};
 use crate::error::Error;
+use crate::network::adapted::KeptStates;
 use crate::network::store::download;
 
 const MAGIC: &[u8; 8] = b"LINGOFS1";
@@ -41,6 +42,17 @@ enum Element {
 pub(crate) struct FrozenStates {
     file: Mutex<File>,
     layout: Layout,
+}
+
+impl KeptStates for FrozenStates {
+    fn begin_of(
+        &self,
+        rows: &[usize],
+        batch: &Batch,
+        device: &Device,
+    ) -> Result<(usize, Tensor<2>), Error> {
+        self.of(rows.iter().copied(), batch, device)
+    }
 }
 
 /// What the states are of, and where they stand in the file.

@@ -1,23 +1,20 @@
 //! The training loop.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
-use burn::tensor::{Tensor, TensorData};
 use lingo_artifact::progress::{Progress, StopFlag};
-use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::train_log::TrainEvent;
-use lingo_lm::Batch;
 
 use crate::batching::{
-    EVALUATION_BATCH, epoch_batches, epoch_batches_by_tokens, evaluation_batches, pad,
+    EVALUATION_BATCH, epoch_batches, epoch_batches_by_tokens, evaluation_batches,
 };
 use crate::error::Error;
-use crate::network::adapted::{Network, Uploaded};
-use crate::network::store::{ParameterStore, download};
+use crate::network::net::Net;
+use crate::network::store::ParameterStore;
 use crate::rank::adaptation::{Allocation, RankAdaptation, Values};
 use crate::rank::orthogonality;
+use crate::reading::{Input, Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
 use crate::settings::train_config::TrainConfig;
 use crate::train::checkpoint;
@@ -27,12 +24,11 @@ use crate::train::loss::{mean_loss, summed_loss};
 use crate::train::mcc::matthews_corrcoef;
 use crate::train::optimizer::{AdamW, LinearSchedule, clip};
 use crate::train::rank_dropout::RankDropout;
-use crate::train::states::FrozenStates;
 use crate::train::train_log::TrainLog;
 
 /// Everything that training needs, and its state.
-pub(crate) struct Trainer<'a> {
-    pub network: Network,
+pub(crate) struct Trainer<'a, N: Net> {
+    pub network: N,
     pub store: ParameterStore,
     pub allocator: Option<Box<dyn RankAdaptation>>,
     /// Triplets that are left out of a step, under methods with such a dropout.
@@ -48,11 +44,11 @@ pub(crate) struct Trainer<'a> {
     pub steps_per_epoch: u64,
     pub dropout: Dropout,
     pub seed: u64,
-    pub train: Vec<&'a TokenRow>,
-    pub dev: Vec<&'a TokenRow>,
-    /// The states of frozen blocks, if they are kept: those of the training rows, then of dev.
-    pub states: Option<Arc<FrozenStates>>,
-    pub pad: u32,
+    pub train: Rows<'a>,
+    pub dev: Rows<'a>,
+    pub reader: Reader<'a>,
+    /// Whether dev is predicted from both strands, and the logits averaged.
+    pub both_strands: bool,
     pub log: TrainLog,
     pub checkpoint: PathBuf,
     pub progress: &'a dyn Progress,
@@ -70,7 +66,7 @@ struct Evaluation {
     mcc: Option<f64>,
 }
 
-impl Trainer<'_> {
+impl<N: Net> Trainer<'_, N> {
     /// Trains to the end, or until patience runs out.
     ///
     /// # Errors
@@ -79,7 +75,7 @@ impl Trainer<'_> {
     pub fn run(&mut self) -> Result<(), Error> {
         let begin = Instant::now();
         let seconds_before = self.state.seconds;
-        let lengths: Vec<usize> = self.train.iter().map(|r| r.input_ids.len()).collect();
+        let lengths = self.train.lengths();
         let batch = self.config.batch.get() as usize;
         let accumulate = self.config.accumulate.get() as usize;
         let mut logged = (Instant::now(), self.state.tokens);
@@ -91,10 +87,12 @@ impl Trainer<'_> {
                     epoch_batches_by_tokens(&lengths, u64::from(budget.get()), self.seed, epoch)
                 }
             };
+            let augment = &self.config.augment;
+            let views = View::of_epoch(augment, self.seed, epoch, self.train.rows.len());
             let done_of_epoch = (self.state.step % self.steps_per_epoch) as usize;
             for group in batches.chunks(accumulate).skip(done_of_epoch) {
                 let learning_rate = self.schedule.rate(self.state.step);
-                let loss = self.step(group, learning_rate)?;
+                let loss = self.step(group, &views, learning_rate)?;
                 self.state.loss_sum += loss;
                 self.state.loss_steps += 1;
                 self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
@@ -139,32 +137,22 @@ impl Trainer<'_> {
         }
     }
 
-    /// Where the passes over rows begin, if the states of frozen blocks are kept. `first` is the
-    /// number there of the split's first row.
-    fn begin_of(
-        &self,
-        first: usize,
-        indices: &[usize],
-        batch: &Batch,
-    ) -> Result<Option<(usize, Tensor<2>)>, Error> {
-        let device = self.network.model.parameters().device();
-        let of = |states: &Arc<FrozenStates>| {
-            states.of(indices.iter().map(|i| first + i), batch, device)
-        };
-        self.states.as_ref().map(of).transpose()
-    }
-
     /// One optimizer step over `group`, batches of row indices; the mean loss of its examples.
-    fn step(&mut self, group: &[Vec<usize>], learning_rate: f64) -> Result<f64, Error> {
+    fn step(
+        &mut self,
+        group: &[Vec<usize>],
+        views: &[View],
+        learning_rate: f64,
+    ) -> Result<f64, Error> {
         let examples: usize = group.iter().map(Vec::len).sum();
         let mut gradients = vec![0.0f32; self.store.len()];
         let step = self.state.step + 1;
         let (shown, weight) = self.shown(step);
         let uploaded = self.network.upload(&self.store, shown.as_deref(), true)?;
-        let uploaded = uploaded.weighted(weight);
+        let uploaded = self.network.weighted(uploaded, weight);
         let mut loss = 0.0;
         for indices in group {
-            loss += self.backward(indices, examples, &uploaded, &mut gradients)?;
+            loss += self.backward(indices, views, examples, &uploaded, &mut gradients)?;
         }
         let loss = loss / examples as f64;
         self.finite("loss", loss, step, learning_rate)?;
@@ -211,7 +199,7 @@ impl Trainer<'_> {
     /// The triplets in the forward pass of a step, and what their product is multiplied with.
     fn shown(&self, step: u64) -> (Option<Vec<bool>>, f64) {
         let mut shown = self.allocator.as_deref().and_then(|a| a.shown(step));
-        let triplets = self.network.deltas.iter().map(|d| d.rank).sum();
+        let triplets = self.network.triplet_count();
         let dropout = self.rank_dropout.as_ref();
         let weight = dropout.map_or(1.0, |d| d.apply(step, triplets, &mut shown));
         (shown, weight)
@@ -221,33 +209,30 @@ impl Trainer<'_> {
     fn backward(
         &mut self,
         indices: &[usize],
+        views: &[View],
         examples: usize,
-        uploaded: &Uploaded,
+        uploaded: &N::Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
-        let batch = pad(
-            indices.iter().map(|&i| self.train[i].input_ids.as_slice()),
-            self.pad,
-        );
-        self.state.tokens += batch.lengths.iter().map(|&n| u64::from(n)).sum::<u64>();
-        let from = self.begin_of(0, indices, &batch)?;
-        let logits = self
-            .network
-            .logits(uploaded, &batch, from, Some(&mut self.dropout))?;
-        let labels: Vec<_> = indices.iter().map(|&i| &self.train[i].label).collect();
-        let outputs = self.network.head.outputs;
-        let values = download(logits.clone().without_autodiff())?;
-        let mut slope = vec![0.0; values.len()];
-        let loss = summed_loss(&values, outputs, &labels, 1.0 / examples as f64, &mut slope);
-        if !loss.is_finite() {
-            return Ok(loss);
-        }
-        // The loss and its slope are the host's; what is left for the device is the chain rule.
-        let shape = [labels.len(), outputs];
-        let slope = Tensor::<2>::from_data(TensorData::new(slope, shape), &logits.device());
-        let found = (logits * slope).sum().backward();
-        self.network
-            .gather(&self.store, uploaded, found, gradients)?;
+        let read = |&i: &usize| self.reader.seen(views[i]).input(&self.train, i);
+        let inputs: Vec<Input> = indices.iter().map(read).collect::<Result<_, _>>()?;
+        self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
+        let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
+        let outputs = self.network.outputs();
+        let mut loss = 0.0;
+        let mut slope_of = |logits: &[f32]| {
+            let mut slope = vec![0.0; logits.len()];
+            loss = summed_loss(logits, outputs, &labels, 1.0 / examples as f64, &mut slope);
+            loss.is_finite().then_some(slope)
+        };
+        self.network.learn(
+            &self.store,
+            uploaded,
+            &inputs,
+            &mut self.dropout,
+            &mut slope_of,
+            gradients,
+        )?;
         Ok(loss)
     }
 
@@ -316,7 +301,7 @@ impl Trainer<'_> {
             tokens_per_second: Some(speed),
             seconds: Some(self.state.seconds),
             peak_memory_bytes: crate::train::memory::peak_memory(),
-            device_memory_bytes: lingo_lm::device_memory(self.network.model.parameters().device()),
+            device_memory_bytes: self.network.device_memory(),
             ..TrainEvent::default()
         })?;
         let note = format!("loss {loss:.3}, {speed:.0} tokens/s");
@@ -325,7 +310,7 @@ impl Trainer<'_> {
     }
 
     fn evaluates_at(&self, step: u64) -> bool {
-        if self.dev.is_empty() {
+        if self.dev.rows.is_empty() {
             return false;
         }
         let every = self
@@ -372,31 +357,35 @@ impl Trainer<'_> {
     }
 
     fn score_dev(&mut self) -> Result<Evaluation, Error> {
-        let lengths: Vec<usize> = self.dev.iter().map(|r| r.input_ids.len()).collect();
         let size = EVALUATION_BATCH.max(self.config.batch.get() as usize);
         let live = self.allocator.as_deref().and_then(RankAdaptation::scored);
         let uploaded = self.network.upload(&self.store, live, false)?;
-        let outputs = self.network.head.outputs;
-        let mut all = vec![0.0f32; self.dev.len() * outputs];
-        for indices in evaluation_batches(&lengths, size) {
-            let batch = pad(
-                indices.iter().map(|&i| self.dev[i].input_ids.as_slice()),
-                self.pad,
-            );
-            let from = self.begin_of(self.train.len(), &indices, &batch)?;
-            let logits = self.network.logits(&uploaded, &batch, from, None)?;
-            for (&i, row) in indices
-                .iter()
-                .zip(download(logits.without_autodiff())?.chunks(outputs))
-            {
-                all[i * outputs..(i + 1) * outputs].copy_from_slice(row);
-            }
+        let mut predicted = self.predict(&uploaded, View::GIVEN, size)?;
+        if self.both_strands {
+            let other = self.predict(&uploaded, View::REVERSE, size)?;
+            predicted
+                .iter_mut()
+                .zip(other)
+                .for_each(|(a, b)| *a = (*a + b) / 2.0);
         }
-        let labels: Vec<_> = self.dev.iter().map(|r| &r.label).collect();
+        let labels: Vec<_> = self.dev.rows.iter().map(|r| &r.label).collect();
+        let outputs = self.network.outputs();
         Ok(Evaluation {
-            loss: mean_loss(&all, outputs, &labels),
-            mcc: matthews_corrcoef(&all, outputs, &labels),
+            loss: mean_loss(&predicted, outputs, &labels),
+            mcc: matthews_corrcoef(&predicted, outputs, &labels),
         })
+    }
+
+    /// Logits of all rows of dev, one after another.
+    fn predict(&self, uploaded: &N::Uploaded, view: View, size: usize) -> Result<Vec<f32>, Error> {
+        predict_with(
+            &self.network,
+            &self.store,
+            uploaded,
+            &self.dev,
+            &self.reader.seen(view),
+            size,
+        )
     }
 
     /// Writes the training checkpoint.
@@ -437,6 +426,31 @@ impl Trainer<'_> {
         self.log.keep_until(self.state.step)?;
         Ok(true)
     }
+}
+
+/// Logits of rows, one after another.
+///
+/// # Errors
+/// As [`Net::predict`] and [`Reader::input`].
+pub(crate) fn predict_with<N: Net>(
+    network: &N,
+    store: &ParameterStore,
+    uploaded: &N::Uploaded,
+    rows: &Rows,
+    reader: &Reader,
+    size: usize,
+) -> Result<Vec<f32>, Error> {
+    let outputs = network.outputs();
+    let mut all = vec![0.0f32; rows.rows.len() * outputs];
+    for indices in evaluation_batches(&rows.lengths(), size) {
+        let read = |&i: &usize| reader.input(rows, i);
+        let inputs: Vec<Input> = indices.iter().map(read).collect::<Result<_, _>>()?;
+        let values = network.predict(store, uploaded, &inputs)?;
+        for (&i, row) in indices.iter().zip(values.chunks(outputs)) {
+            all[i * outputs..(i + 1) * outputs].copy_from_slice(row);
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ const INDEX: &str = "model.safetensors.index.json";
 const TOKENIZER: &str = "tokenizer.json";
 const VOCABULARY: &str = "vocab.txt";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const POOLING: &str = "1_Pooling/config.json";
 
 /// A model folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,11 @@ impl ModelFolder {
     /// The shape of the model.
     pub fn config(&self) -> PathBuf {
         self.0.join(CONFIG)
+    }
+
+    /// What a sentence model (sentence-transformers) makes of its tokens' states.
+    pub fn sentence_pooling(&self) -> PathBuf {
+        self.0.join(POOLING)
     }
 
     /// `tokenizer.json`, which is read where it is there.
@@ -79,7 +85,7 @@ impl ModelFolder {
             true => vec![self.tokenizer()],
             false => vec![self.vocabulary(), self.0.join(TOKENIZER_CONFIG)],
         };
-        let mut files = vec![self.config(), self.0.join(INDEX)];
+        let mut files = vec![self.config(), self.0.join(INDEX), self.sentence_pooling()];
         files.extend(vocabulary);
         files.retain(|file| file.is_file());
         files.extend(self.weights());

@@ -47,7 +47,7 @@ pub(super) fn model_identity(
             let model = ModelFolder::new(folder);
             for path in model.read_files() {
                 let hash = hashes.of_file(&path)?;
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy();
                 found.insert(format!("model/{name}"), hash.sha256);
                 inputs.insert(path.clone(), hash);
             }

@@ -8,7 +8,9 @@ use lingo_adapt::{AdaptRequest, Models};
 use lingo_artifact::atomic;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_evaluate::Strands;
 
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
@@ -100,10 +102,17 @@ fn run_cell(
     record.write(&folder.started())?;
 
     let run = RunFolder::new(&plan.run);
+    let both_strands = plan.pipeline.evaluate.strands == Strands::Both;
+    let readings = match both_strands || method.reads_bases() || task.train.augment.is_on() {
+        true => Some(tokens.readings(&run, &cell.task, &plan.model.folder)?),
+        false => None,
+    };
     let tokens = tokens.get(&run, &cell.task)?;
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &plan.model.folder,
         tokens: &tokens,
+        readings: readings.as_deref().map(|r| r as &dyn Readings),
+        both_strands,
         method,
         train: &task.train,
         seed: cell.seed,

@@ -1,10 +1,13 @@
-//! Tokens that several cells train on are held once.
+//! Tokens, and the sequences behind them, that several cells train on are held once.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lingo_artifact::example::Examples;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::tokens::Tokens;
+use lingo_tokenize::{EncodedRows, Encoder};
 
 use crate::failure::Error;
 use crate::plan::planned::CellPlan;
@@ -19,6 +22,7 @@ struct Task {
     cells_left: usize,
     failed: bool,
     tokens: Option<Arc<Tokens>>,
+    readings: Option<Arc<EncodedRows>>,
 }
 
 impl SharedTokens {
@@ -43,6 +47,26 @@ impl SharedTokens {
         Ok(tokens)
     }
 
+    /// The sequences behind a task's tokens, for cells that read bases or change them.
+    pub(crate) fn readings(
+        &self,
+        run: &RunFolder,
+        task: &str,
+        model: &Path,
+    ) -> Result<Arc<EncodedRows>, Error> {
+        let tokens = self.get(run, task)?;
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tasks.entry(task.to_string()).or_default();
+        if let Some(readings) = &known.readings {
+            return Ok(readings.clone());
+        }
+        let examples = Examples::read(&run.task(task).examples())?;
+        let encoder = Encoder::from_encoding(&tokens.metadata.encoding, model)?;
+        let readings = Arc::new(EncodedRows::new(examples.rows, encoder));
+        known.readings = Some(readings.clone());
+        Ok(readings)
+    }
+
     /// A cell has come to its end. Whether it was the task's last and all have succeeded.
     pub(crate) fn release(&self, task: &str, succeeded: bool) -> bool {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,6 +77,7 @@ impl SharedTokens {
         known.failed |= !succeeded;
         if known.cells_left == 0 {
             known.tokens = None;
+            known.readings = None;
         }
         known.cells_left == 0 && !known.failed
     }

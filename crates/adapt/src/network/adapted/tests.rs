@@ -49,6 +49,7 @@ fn network(packed: bool) -> (Network, ParameterStore) {
             outputs: 3,
             new_rows: None,
             base_dropout: false,
+            pad: 0,
             recompute: false,
             seed: 4,
         },
@@ -127,4 +128,36 @@ fn masked_triplets_add_nothing_and_learn_nothing() {
             pass(&mut network, &store, None)
         );
     }
+}
+
+#[test]
+fn poolings_see_no_padding() {
+    let device = open_device(DeviceChoice::Cpu).unwrap();
+    // Two sequences, of three tokens and of two, two values a token; 90 and 91 stand at padding.
+    let values = vec![
+        1f32, -5.0, 3.0, -1.0, 2.0, -9.0, 4.0, 0.0, -2.0, 8.0, 90.0, 91.0,
+    ];
+    let batch = Batch {
+        batch: 2,
+        length: 3,
+        ids: vec![0; 6],
+        lengths: vec![3, 2],
+    };
+    let t = |pooling: Pooling, expected: &[f32]| {
+        let states = Tensor::<3>::from_data(TensorData::new(values.clone(), [2, 3, 2]), &device);
+        let hidden = lingo_lm::Hidden {
+            states,
+            pooled: None,
+        };
+        let pooled = pool(hidden, pooling, &batch, &device).unwrap();
+        assert_eq!(pooled.dims()[1], pooling.width(2));
+        assert_eq!(download(pooled).unwrap(), expected, "{pooling:?}");
+    };
+    t(Pooling::Cls, &[1.0, -5.0, 4.0, 0.0]);
+    t(Pooling::Last, &[2.0, -9.0, -2.0, 8.0]);
+    t(Pooling::Mean, &[2.0, -5.0, 1.0, 4.0]);
+    t(
+        Pooling::MeanMax,
+        &[2.0, -5.0, 3.0, -1.0, 1.0, 4.0, 4.0, 8.0],
+    );
 }

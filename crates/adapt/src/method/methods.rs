@@ -1,6 +1,7 @@
 //! What is trained: the methods of the pipeline file. A new one is a file with an implementation
 //! of [`AdaptationMethod`], and a line in each list here.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -12,6 +13,8 @@ use crate::method::adaptive_rank_sampling::AdaptiveRankSampling;
 use crate::method::full::Full;
 use crate::method::head::HeadMethod;
 use crate::method::lora::Lora;
+use crate::method::motif_cnn::MotifCnn;
+use crate::settings::train_config::TrainConfig;
 
 /// How a language model is adapted to a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +30,8 @@ pub enum Method {
     AdaptiveRankSampling(AdaptiveRankSampling),
     /// Every parameter of the model.
     Full(Full),
+    /// No language model: a convolution over the bases, trained from nothing. The floor that a language model has to beat.
+    MotifCnn(MotifCnn),
 }
 
 impl Method {
@@ -37,23 +42,41 @@ impl Method {
             Self::Adalora(m) => m,
             Self::AdaptiveRankSampling(m) => m,
             Self::Full(m) => m,
+            Self::MotifCnn(m) => m,
         }
     }
 
     /// Every method with its default settings.
-    pub fn all() -> [Self; 5] {
+    pub fn all() -> [Self; 6] {
         [
             Self::Head(HeadMethod::default()),
             Self::Lora(Lora::default()),
             Self::Adalora(Adalora::default()),
             Self::AdaptiveRankSampling(AdaptiveRankSampling::default()),
             Self::Full(Full::default()),
+            Self::MotifCnn(MotifCnn::default()),
         ]
     }
 
     /// The method's name in the pipeline file.
     pub fn name(&self) -> &'static str {
         self.adaptation().name()
+    }
+
+    /// The settings of training under this method: those of `train`, but for what it overrides.
+    pub fn train<'a>(&self, train: &'a TrainConfig) -> Cow<'a, TrainConfig> {
+        match self.adaptation().epochs() {
+            None => Cow::Borrowed(train),
+            Some(epochs) => Cow::Owned(TrainConfig {
+                epochs,
+                ..train.clone()
+            }),
+        }
+    }
+
+    /// Whether the method trains on the bases themselves, and no language model.
+    pub fn reads_bases(&self) -> bool {
+        self.adaptation().motifs().is_some()
     }
 
     /// What is wrong with the settings, whatever they are used for.
@@ -82,7 +105,7 @@ impl FromStr for Method {
         };
         let found = Self::all().into_iter().find(|m| m.name() == full);
         found.ok_or_else(|| {
-            format!("`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars) or full")
+            format!("`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), full or motif_cnn")
         })
     }
 }
@@ -113,7 +136,14 @@ mod tests {
 
     #[test]
     fn every_method_can_be_had_by_its_name() {
-        for name in ["head", "lora", "adalora", "adaptive_rank_sampling", "full"] {
+        for name in [
+            "head",
+            "lora",
+            "adalora",
+            "adaptive_rank_sampling",
+            "full",
+            "motif_cnn",
+        ] {
             assert_eq!(name.parse::<Method>().unwrap().name(), name);
         }
         assert!("prefix".parse::<Method>().is_err());

@@ -1,0 +1,231 @@
+//! What every cell has, whatever network it trains: its rows, its plan, its folder, the trainer.
+
+use lingo_artifact::Split;
+use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::CellFolder;
+use lingo_artifact::tokens::TokenRow;
+use lingo_artifact::training::Training;
+
+use crate::cell::check::check;
+use crate::cell::identity::identity;
+use crate::cell::request::AdaptRequest;
+use crate::error::Error;
+use crate::network::net::Net;
+use crate::network::store::ParameterStore;
+use crate::plan::model_shape::ModelShape;
+use crate::plan::steps::{StepPlan, schedule};
+use crate::rank::adaptation::RankAdaptation;
+use crate::reading::{Reader, Rows, View};
+use crate::settings::train_config::SelectBy;
+use crate::train::checkpoint::Progressed;
+use crate::train::dropout::Dropout;
+use crate::train::memory::peak_memory;
+use crate::train::optimizer::LinearSchedule;
+use crate::train::rank_dropout::RankDropout;
+use crate::train::train_log::TrainLog;
+use crate::train::trainer::Trainer;
+
+/// A cell that was found to be sound.
+pub(super) struct Begun<'a> {
+    pub request: &'a AdaptRequest<'a>,
+    pub train: Rows<'a>,
+    pub dev: Rows<'a>,
+    pub test: Rows<'a>,
+    pub planned: StepPlan,
+    pub out: CellFolder,
+    pub reader: Reader<'a>,
+}
+
+impl<'a> Begun<'a> {
+    /// Checks the request.
+    pub fn open(request: &'a AdaptRequest, shape: &ModelShape) -> Result<Self, Error> {
+        let all = &request.tokens.rows;
+        let rows = |split: Split, first_kept: usize| -> Rows {
+            let of_split = |row: &&TokenRow| row.split == split;
+            Rows {
+                rows: all.iter().filter(of_split).collect(),
+                places: (0..all.len()).filter(|&i| of_split(&&all[i])).collect(),
+                first_kept,
+            }
+        };
+        let train = rows(Split::Train, 0);
+        let dev = rows(Split::Dev, train.rows.len());
+        let test = rows(Split::Test, train.rows.len() + dev.rows.len());
+        let planned = check(request, &train.rows, &dev.rows, shape)?;
+        Ok(Self {
+            request,
+            train,
+            dev,
+            test,
+            planned,
+            out: CellFolder::new(request.out),
+            reader: Reader {
+                readings: request.readings,
+                bases: request.method.reads_bases(),
+                view: View::GIVEN,
+            },
+        })
+    }
+
+    /// Dev and test: what is predicted when training is over.
+    pub fn predicted(&self) -> Rows<'a> {
+        let (dev, test) = (&self.dev, &self.test);
+        Rows {
+            rows: [&dev.rows[..], &test.rows].concat(),
+            places: [&dev.places[..], &test.places].concat(),
+            first_kept: dev.first_kept,
+        }
+    }
+
+    /// The trainer at its first step.
+    pub fn trainer<N: Net>(
+        &self,
+        network: N,
+        store: ParameterStore,
+        rates: Vec<f64>,
+        weights: &Digest,
+    ) -> Result<Trainer<'a, N>, Error> {
+        let (request, steps) = (self.request, self.planned.steps);
+        let config = request.train;
+        let ranks = Ranks::of(request, &network, &store, steps)?;
+        let settings = request.method.low_rank();
+        let peak = request.method.adaptation().learning_rate();
+        let warmup = config.warmup_steps;
+        Ok(Trainer {
+            allocator: ranks.allocator,
+            rank_dropout: settings.map(|s| RankDropout {
+                rate: s.rank_dropout,
+                seed: request.seed,
+                total: steps,
+            }),
+            rates,
+            select_from: ranks.select_from,
+            orthogonality: ranks.orthogonality,
+            config,
+            schedule: LinearSchedule {
+                peak: peak.unwrap_or(config.learning_rate.get()),
+                warmup: warmup.map_or(steps.div_ceil(10).min(50), u64::from),
+                total: steps,
+            },
+            steps_per_epoch: self.planned.steps_per_epoch,
+            dropout: Dropout::new(request.seed),
+            seed: request.seed,
+            train: self.train.clone(),
+            dev: self.dev.clone(),
+            reader: self.reader,
+            both_strands: request.both_strands,
+            log: TrainLog::create(&self.out.train_log())?,
+            checkpoint: self.out.checkpoint(),
+            progress: request.progress,
+            stop: request.stop,
+            state: Progressed {
+                run: identity(request, weights)?,
+                ..Progressed::default()
+            },
+            best: None,
+            last_gradients: Vec::new(),
+            network,
+            store,
+        })
+    }
+
+    /// Takes up the checkpoint, where there is one.
+    pub fn resume<N: Net>(&self, trainer: &mut Trainer<'_, N>) -> Result<(), Error> {
+        if trainer.resume()? {
+            self.request.progress.say(&format!(
+                "going on from the checkpoint of step {}",
+                trainer.state.step
+            ));
+            return Ok(());
+        }
+        Ok(trainer.log.clear()?)
+    }
+
+    /// Trains to the end.
+    pub fn run<N: Net>(&self, trainer: &mut Trainer<'_, N>) -> Result<(), Error> {
+        let progress = self.request.progress;
+        if let Some(warning) = &self.planned.warning {
+            progress.say(warning);
+        }
+        progress.begin("train", self.planned.steps);
+        trainer.run()?;
+        progress.end(&match peak_memory() {
+            Some(bytes) => format!("peak memory {} MiB", bytes >> 20),
+            None => String::new(),
+        });
+        Ok(())
+    }
+
+    /// Removes the checkpoint of a training whose results are written.
+    pub fn forget_checkpoint(&self) -> Result<(), Error> {
+        let checkpoint = self.out.checkpoint();
+        if checkpoint.is_file() {
+            std::fs::remove_file(&checkpoint)
+                .map_err(lingo_artifact::Error::io("remove", &checkpoint))?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of the training.
+    pub fn outcome(
+        &self,
+        trained: u64,
+        state: &Progressed,
+        device: String,
+        precision: &str,
+    ) -> Training {
+        Training {
+            trainable_parameters: trained,
+            trained_initially: self.planned.trainable_parameters,
+            total_parameters: self.planned.total_parameters,
+            steps: state.step,
+            seconds: state.seconds,
+            best_step: state.best.map_or(state.step, |(step, _)| step),
+            best_score: state
+                .best
+                .filter(|_| self.request.train.select_by != SelectBy::Last)
+                .map(|(_, score)| score),
+            allocations: self.planned.allocations,
+            reintroduced: state.reintroduced,
+            device,
+            precision: precision.to_owned(),
+            peak_memory_bytes: peak_memory(),
+        }
+    }
+}
+
+/// What rank adaptation adds to a training; nothing, for a method without it.
+#[derive(Default)]
+struct Ranks {
+    allocator: Option<Box<dyn RankAdaptation>>,
+    /// The step from which evaluations count.
+    select_from: u64,
+    /// The weight of the orthogonality penalty.
+    orthogonality: f64,
+}
+
+impl Ranks {
+    fn of<N: Net>(
+        request: &AdaptRequest,
+        network: &N,
+        store: &ParameterStore,
+        steps: u64,
+    ) -> Result<Self, Error> {
+        let settings = request.method.low_rank();
+        let Some((rank, budget)) = settings.and_then(|s| Some((s.rank, s.budget?))) else {
+            return Ok(Self::default());
+        };
+        let modules = network.triplets(store);
+        let schedule = schedule(&budget, rank, modules.len(), steps)?;
+        let rule = budget.selection;
+        Ok(Self {
+            allocator: Some(rule.start(schedule, budget.betas, modules, store.len(), request.seed)),
+            // Where nothing is pruned, every evaluation meets the budget.
+            select_from: match schedule.target == schedule.initial {
+                true => 0,
+                false => schedule.last().min(steps),
+            },
+            orthogonality: budget.orthogonality,
+        })
+    }
+}

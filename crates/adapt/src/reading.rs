@@ -1,0 +1,194 @@
+//! Rows as networks read them: token ids or bases, as they are or changed.
+
+use std::borrow::Cow;
+
+use lingo_artifact::bases::reverse_complement;
+use lingo_artifact::random::Stream;
+use lingo_artifact::readings::{ReadingError, Readings};
+use lingo_artifact::tokens::TokenRow;
+
+use crate::error::Error;
+use crate::settings::train_config::Augment;
+
+/// How a row's sequences are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    /// From the other strand.
+    pub reverse: bool,
+    /// The window is moved so many bases to the right before that.
+    pub shift: i32,
+}
+
+impl View {
+    /// The sequence as it is.
+    pub const GIVEN: Self = Self {
+        reverse: false,
+        shift: 0,
+    };
+    /// The other strand.
+    pub const REVERSE: Self = Self {
+        reverse: true,
+        shift: 0,
+    };
+
+    /// The views of `rows` rows in one epoch: two draws a row, whatever is switched on, so that nothing else moves.
+    pub fn of_epoch(augment: &Augment, seed: u64, epoch: u64, rows: usize) -> Vec<Self> {
+        if !augment.is_on() {
+            return vec![Self::GIVEN; rows];
+        }
+        let mut stream = Stream::new(seed, &format!("augmentation of epoch {epoch}"));
+        let widest = f64::from(augment.shift);
+        (0..rows)
+            .map(|_| Self {
+                reverse: stream.uniform() < augment.reverse_complement.get(),
+                shift: (stream.uniform() * (2.0 * widest + 1.0)).floor() as i32 - widest as i32,
+            })
+            .collect()
+    }
+
+    /// The bases that are seen: as many as there were, N where the window has left the sequence.
+    fn of(self, bases: &[u8]) -> Vec<u8> {
+        let moved = (bases.len()).min(self.shift.unsigned_abs() as usize);
+        let mut seen = vec![b'N'; moved];
+        if self.shift >= 0 {
+            seen.splice(0..0, bases[moved..].iter().copied());
+        } else {
+            seen.extend_from_slice(&bases[..bases.len() - moved]);
+        }
+        match self.reverse {
+            true => reverse_complement(&seen),
+            false => seen,
+        }
+    }
+}
+
+/// One row as a network reads it.
+#[derive(Clone, Debug)]
+pub(crate) struct Input<'a> {
+    /// Token ids; none where the network reads bases.
+    pub ids: Cow<'a, [u32]>,
+    /// The bases of each sequence, where the network reads them.
+    pub bases: Vec<Vec<u8>>,
+    /// The row's number among those whose states are kept, where it is read as it is.
+    pub kept: Option<usize>,
+}
+
+impl Input<'_> {
+    /// Tokens, or bases.
+    pub fn length(&self) -> u64 {
+        let bases: usize = self.bases.iter().map(Vec::len).sum();
+        (self.ids.len() + bases) as u64
+    }
+}
+
+/// Some rows of the tokens, by reference.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows<'a> {
+    pub rows: Vec<&'a TokenRow>,
+    /// Their places in the table.
+    pub places: Vec<usize>,
+    /// The number of the first among those whose states are kept.
+    pub first_kept: usize,
+}
+
+impl Rows<'_> {
+    /// Tokens of each row, as it was encoded.
+    pub fn lengths(&self) -> Vec<usize> {
+        self.rows.iter().map(|row| row.input_ids.len()).collect()
+    }
+}
+
+/// Where rows are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    /// The bases behind the rows; without them only what is encoded can be read.
+    pub readings: Option<&'a dyn Readings>,
+    /// Whether the network reads bases, not tokens.
+    pub bases: bool,
+    /// How the rows are looked at.
+    pub view: View,
+}
+
+impl Reader<'_> {
+    /// The same rows, looked at in another way.
+    pub fn seen(&self, view: View) -> Self {
+        Self { view, ..*self }
+    }
+
+    /// One row, by its number among `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where the bases are needed and cannot be read or encoded.
+    pub fn input<'r>(&self, rows: &Rows<'r>, i: usize) -> Result<Input<'r>, Error> {
+        let (row, view) = (rows.rows[i], self.view);
+        if view == View::GIVEN && !self.bases {
+            return Ok(Input {
+                ids: Cow::Borrowed(&row.input_ids),
+                bases: Vec::new(),
+                kept: Some(rows.first_kept + i),
+            });
+        }
+        let failed = |e: ReadingError| Error::Data(format!("the row `{}`: {e}", row.id));
+        let readings = self.readings.ok_or_else(|| {
+            Error::Data(
+                "the sequences behind the tokens are needed, and only tokens are given".into(),
+            )
+        })?;
+        let bases = readings.bases(rows.places[i]).map_err(failed)?;
+        let bases: Vec<Vec<u8>> = bases.iter().map(|bases| view.of(bases)).collect();
+        Ok(match self.bases {
+            true => Input {
+                ids: Cow::Borrowed(&[]),
+                bases,
+                kept: None,
+            },
+            false => Input {
+                ids: Cow::Owned(readings.encode(&bases).map_err(failed)?),
+                bases: Vec::new(),
+                kept: None,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_moves_the_window_and_then_turns_it() {
+        let t = |reverse, shift, expected: &[u8]| {
+            assert_eq!(
+                View { reverse, shift }.of(b"AACGT"),
+                expected,
+                "{reverse} {shift}"
+            );
+        };
+        t(false, 0, b"AACGT");
+        t(false, 2, b"CGTNN");
+        t(false, -2, b"NNAAC");
+        t(true, 0, b"ACGTT");
+        t(true, 2, b"NNACG");
+        t(false, 9, b"NNNNN");
+        t(false, -9, b"NNNNN");
+    }
+
+    #[test]
+    fn the_draws_of_an_epoch_cover_what_is_asked_for_and_nothing_else() {
+        let augment: Augment =
+            serde_json::from_str(r#"{"reverse_complement": 0.25, "shift": 3}"#).unwrap();
+        let views = View::of_epoch(&augment, 1, 0, 20_000);
+        let reversed = views.iter().filter(|v| v.reverse).count() as f64 / 20_000.0;
+        assert!((reversed - 0.25).abs() < 0.02, "{reversed}");
+        for shift in -4..=4 {
+            let share = views.iter().filter(|v| v.shift == shift).count() as f64 / 20_000.0;
+            let expected = if shift.abs() <= 3 { 1.0 / 7.0 } else { 0.0 };
+            assert!((share - expected).abs() < 0.015, "{shift}: {share}");
+        }
+        assert_eq!(views[..50], View::of_epoch(&augment, 1, 0, 50));
+        assert_ne!(views[..50], View::of_epoch(&augment, 1, 1, 50));
+        assert_ne!(views[..50], View::of_epoch(&augment, 2, 0, 50));
+        let off = View::of_epoch(&Augment::default(), 1, 0, 3);
+        assert_eq!(off, [View::GIVEN; 3]);
+    }
+}

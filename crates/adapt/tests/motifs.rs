@@ -1,0 +1,292 @@
+//! Cells that read bases: the motif floor; augmentation and both strands, for it and for a language model.
+
+// The functions that tests share may unwrap as the tests do: a failure there is a failed test.
+#![allow(clippy::unwrap_used)]
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lingo_adapt::{
+    AdaptRequest, Description, Error, Kind, Method, Models, PredictRequest, TrainConfig, adapt,
+    predict,
+};
+use lingo_artifact::bases::reverse_complement;
+use lingo_artifact::prediction::Predictions;
+use lingo_artifact::progress::{Progress, Silent, StopFlag};
+use lingo_artifact::random::Stream;
+use lingo_artifact::readings::{ReadingError, Readings};
+use lingo_artifact::tokens::{TokenRow, Tokens};
+use lingo_artifact::training::Training;
+use lingo_artifact::{Label, Split};
+use lingo_lm::DeviceChoice;
+
+mod support;
+
+use support::{classes, model};
+
+const MOTIF: &[u8] = b"TGACTCA";
+
+/// Sequences of 40 bases; those of class 1 have the motif somewhere, on either strand.
+struct Planted {
+    sequences: Vec<Vec<u8>>,
+}
+
+fn ids(bases: &[u8]) -> Vec<u32> {
+    let id = |b: &u8| b"ACGTN".iter().position(|x| x == b).unwrap() as u32 + 5;
+    [vec![2], bases.iter().step_by(4).map(id).collect()].concat()
+}
+
+impl Readings for Planted {
+    fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError> {
+        Ok(vec![Cow::Borrowed(&self.sequences[row])])
+    }
+
+    fn encode(&self, sequences: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
+        Ok(ids(&sequences[0]))
+    }
+}
+
+fn planted(n: usize) -> (Tokens, Planted) {
+    let split = |i| [Split::Train, Split::Train, Split::Dev, Split::Test][i % 4];
+    let mut tokens = support::tokens(n, split, &classes(), None);
+    let mut stream = Stream::new(7, "planted");
+    let mut sequences = Vec::new();
+    for (i, row) in tokens.rows.iter_mut().enumerate() {
+        let mut bases: Vec<u8> = (0..40).map(|_| b"ACGT"[stream.below(4)]).collect();
+        let yes = (i / 4) % 2 == 1;
+        if yes {
+            let at = stream.below(40 - MOTIF.len());
+            bases[at..at + MOTIF.len()].copy_from_slice(MOTIF);
+            if stream.below(2) == 1 {
+                bases = reverse_complement(&bases);
+            }
+        }
+        row.label = Label::Class(u32::from(yes));
+        row.input_ids = ids(&bases);
+        sequences.push(bases);
+    }
+    (tokens, Planted { sequences })
+}
+
+const FLOOR: &str = r#"{"motif_cnn": {"filters": 24, "width": 9, "learning_rate": 0.01}}"#;
+const LORA: &str = r#"{"lora": {"rank": 2}}"#;
+
+struct Cell<'a> {
+    tokens: &'a Tokens,
+    readings: Option<&'a dyn Readings>,
+    both_strands: bool,
+    method: &'a str,
+    train: &'a str,
+}
+
+impl Cell<'_> {
+    fn run(&self, out: &Path, progress: &dyn Progress, stop: &StopFlag) -> Result<Training, Error> {
+        adapt(&AdaptRequest {
+            model: &model("bert"),
+            tokens: self.tokens,
+            readings: self.readings,
+            both_strands: self.both_strands,
+            method: &serde_json::from_str::<Method>(self.method).unwrap(),
+            train: &serde_json::from_str::<TrainConfig>(self.train).unwrap(),
+            seed: 3,
+            device: DeviceChoice::Cpu,
+            out,
+            states: None,
+            models: &Models::default(),
+            progress,
+            stop,
+        })
+    }
+
+    fn predictions(&self, out: &Path) -> Predictions {
+        self.run(out, &Silent, &StopFlag::default()).unwrap();
+        Predictions::read(&out.join("predictions.parquet")).unwrap()
+    }
+}
+
+fn right(predictions: &Predictions) -> f64 {
+    let rows = &predictions.rows;
+    let right = rows
+        .iter()
+        .filter(|r| r.label == Label::Class(u32::from(r.logits[1] > r.logits[0])));
+    right.count() as f64 / rows.len() as f64
+}
+
+#[test]
+fn the_floor_finds_a_motif_on_either_strand_and_predicts_it_again() {
+    let (tokens, readings) = planted(1200);
+    let cell = Cell {
+        tokens: &tokens,
+        readings: Some(&readings),
+        both_strands: true,
+        method: FLOOR,
+        train: r#"{"epochs": 25, "batch": 16, "augment": {"reverse_complement": 0.5, "shift": 2}}"#,
+    };
+    let out = tempfile::tempdir().unwrap();
+    let found = cell.predictions(out.path());
+    assert_eq!(found.rows.len(), 600);
+    assert!(right(&found) > 0.95, "{}", right(&found));
+
+    // The folder alone, on the rows in the order of the predictions, gives the same bits.
+    let adapter = out.path().join("adapter");
+    let description = Description::read(&adapter).unwrap();
+    assert!(description.base_model.is_none() && description.both_strands);
+    assert_eq!(
+        description.trainable_parameters,
+        9 * 4 * 24 + 24 + 24 * 2 + 2
+    );
+    let places: Vec<usize> = [Split::Dev, Split::Test]
+        .iter()
+        .flat_map(|s| (0..tokens.rows.len()).filter(|&i| tokens.rows[i].split == *s))
+        .collect();
+    let rows: Vec<TokenRow> = places.iter().map(|&i| tokens.rows[i].clone()).collect();
+    let behind = Planted {
+        sequences: places
+            .iter()
+            .map(|&i| readings.sequences[i].clone())
+            .collect(),
+    };
+    let mut request = PredictRequest {
+        adapter: &adapter,
+        model: None,
+        rows: &rows,
+        readings: Some(&behind),
+        device: DeviceChoice::Cpu,
+        merge: false,
+        progress: &Silent,
+    };
+    assert_eq!(predict(&request).unwrap().rows, found.rows);
+    request.readings = None;
+    assert_eq!(predict(&request).unwrap_err().kind(), Kind::Config);
+}
+
+#[test]
+fn both_strands_give_a_sequence_and_its_reverse_complement_the_same_logits() {
+    for method in [FLOOR, LORA] {
+        let (tokens, readings) = planted(80);
+        let turned = Planted {
+            sequences: readings
+                .sequences
+                .iter()
+                .map(|s| reverse_complement(s))
+                .collect(),
+        };
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: true,
+            method,
+            train: r#"{"epochs": 2, "batch": 8, "pooling": "mean_max"}"#,
+        };
+        let out = tempfile::tempdir().unwrap();
+        let found = cell.predictions(out.path());
+        let places: Vec<usize> = [Split::Dev, Split::Test]
+            .iter()
+            .flat_map(|s| (0..tokens.rows.len()).filter(|&i| tokens.rows[i].split == *s))
+            .collect();
+        let rows: Vec<TokenRow> = places
+            .iter()
+            .map(|&i| TokenRow {
+                input_ids: ids(&turned.sequences[i]),
+                ..tokens.rows[i].clone()
+            })
+            .collect();
+        let behind = Planted {
+            sequences: places
+                .iter()
+                .map(|&i| turned.sequences[i].clone())
+                .collect(),
+        };
+        let again = predict(&PredictRequest {
+            adapter: &out.path().join("adapter"),
+            model: Some(&model("bert")),
+            rows: &rows,
+            readings: Some(&behind),
+            device: DeviceChoice::Cpu,
+            merge: false,
+            progress: &Silent,
+        })
+        .unwrap();
+        for (a, b) in again.rows.iter().zip(&found.rows) {
+            for (a, b) in a.logits.iter().zip(&b.logits) {
+                assert!((a - b).abs() < 1e-5, "{method}: {a} {b}");
+            }
+        }
+    }
+}
+
+/// Raises the stop flag at the `n`-th report.
+struct StopAfter<'a> {
+    n: AtomicU64,
+    stop: &'a StopFlag,
+}
+
+impl Progress for StopAfter<'_> {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64, _: &str) {
+        if self.n.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.stop.raise();
+        }
+    }
+    fn end(&self, _: &str) {}
+    fn say(&self, _: &str) {}
+}
+
+#[test]
+fn an_augmented_training_that_is_interrupted_goes_on_to_the_same_bits() {
+    let (tokens, readings) = planted(160);
+    for method in [FLOOR, LORA] {
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: true,
+            method,
+            train: r#"{"epochs": 4, "batch": 8, "pooling": "mean", "log_every": 1,
+                "augment": {"reverse_complement": 0.5, "shift": 3}}"#,
+        };
+        let whole = tempfile::tempdir().unwrap();
+        let expected = cell.predictions(whole.path());
+        let out = tempfile::tempdir().unwrap();
+        let stop = StopFlag::default();
+        let progress = StopAfter {
+            n: AtomicU64::new(13),
+            stop: &stop,
+        };
+        let error = cell.run(out.path(), &progress, &stop).unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted, "{method}: {error}");
+        assert_eq!(cell.predictions(out.path()), expected, "{method}");
+
+        // What is augmented is really another training.
+        let plain = Cell {
+            train: r#"{"epochs": 4, "batch": 8, "pooling": "mean", "log_every": 1}"#,
+            ..cell
+        };
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(plain.predictions(other.path()), expected, "{method}");
+    }
+}
+
+#[test]
+fn what_needs_bases_says_so_where_there_are_only_tokens() {
+    let (tokens, _) = planted(80);
+    for (method, train, both_strands) in [
+        (FLOOR, "{}", false),
+        (LORA, r#"{"augment": {"shift": 1}}"#, false),
+        (LORA, "{}", true),
+    ] {
+        let cell = Cell {
+            tokens: &tokens,
+            readings: None,
+            both_strands,
+            method,
+            train,
+        };
+        let out = tempfile::tempdir().unwrap();
+        let error = cell
+            .run(out.path(), &Silent, &StopFlag::default())
+            .unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        assert!(error.to_string().contains("--examples"), "{error}");
+    }
+}

@@ -1,0 +1,4 @@
+//! Motifs: a convolution over one-hot bases, and the place where each filter answers strongest.
+
+pub(crate) mod filters;
+mod strongest;

@@ -1,0 +1,62 @@
+//! The strongest answer of each filter.
+
+use crate::simd::vector::{Kernel, Simd};
+
+/// Filters that are computed side by side: a whole number of every vector.
+pub(super) const TILE: usize = 16;
+/// A, C, G, T and what is none of them.
+pub(super) const CODES: usize = 5;
+/// What three bases can be.
+pub(super) const TRIPLES: usize = CODES * CODES * CODES;
+
+/// `best[f] = max over p of bias[f] + sum over groups of table[group][triples[p + 3 group]][f]`, and the first such `p`.
+pub(super) struct Strongest<'a> {
+    /// `[tile][group][triple][TILE]`.
+    pub table: &'a [f32],
+    /// `[tile][TILE]`.
+    pub bias: &'a [f32],
+    /// By place: three neighbouring codes; at least `places + 3 groups - 3` of them, each below [`TRIPLES`].
+    pub triples: &'a [u8],
+    pub groups: usize,
+    pub places: usize,
+    /// `[tile][TILE]`, written.
+    pub best: Vec<f32>,
+    /// As `best`: places.
+    pub at: Vec<f32>,
+}
+
+impl Kernel for &mut Strongest<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        debug_assert!(self.triples.len() + 3 >= self.places + 3 * self.groups);
+        debug_assert_eq!(self.table.len(), self.bias.len() * self.groups * TRIPLES);
+        let parts = TILE / S::LANES;
+        for tile in 0..self.bias.len() / TILE {
+            // SAFETY: a tile of `bias`, `best`, `at` has `TILE` values, a whole number of vectors; a triple is below
+            // `TRIPLES`, so its row lies in the tile's part of the table.
+            unsafe {
+                let table = self.table.as_ptr().add(tile * self.groups * TRIPLES * TILE);
+                for part in 0..parts {
+                    let lane = part * S::LANES;
+                    let bias = S::load(self.bias.as_ptr().add(tile * TILE + lane));
+                    let mut best = S::splat(f32::NEG_INFINITY);
+                    let mut at = S::splat(0.0);
+                    for place in 0..self.places {
+                        let mut score = bias;
+                        for group in 0..self.groups {
+                            let triple = *self.triples.get_unchecked(place + 3 * group) as usize;
+                            let row = table.add((group * TRIPLES + triple) * TILE + lane);
+                            score = S::add(score, S::load(row));
+                        }
+                        at = S::where_negative(S::sub(best, score), S::splat(place as f32), at);
+                        best = S::max(best, score);
+                    }
+                    S::store(self.best.as_mut_ptr().add(tile * TILE + lane), best);
+                    S::store(self.at.as_mut_ptr().add(tile * TILE + lane), at);
+                }
+            }
+        }
+    }
+}
