@@ -39,7 +39,7 @@ mod tests {
     use lingo_lm::{DeviceChoice, Model, open_device};
 
     use super::*;
-    use crate::method::method::Method;
+    use crate::method::methods::Method;
     use crate::network::adapted::NetworkPlan;
     use crate::settings::train_config::Pooling;
 
@@ -61,6 +61,7 @@ mod tests {
             outputs: 2,
             new_rows: Some(&new_rows),
             base_dropout: false,
+            pad: 0,
             recompute: false,
             seed: 0,
         };
