@@ -456,10 +456,9 @@ fn dev_loss(out: &Path) -> f64 {
         .filter(|r| r.split == Split::Dev)
         .collect();
     let loss = |row: &Prediction| {
-        let Label::Class(class) = row.label else {
-            panic!("{:?}", row.label)
-        };
         let logits: Vec<f64> = row.logits.iter().map(|&x| f64::from(x)).collect();
+        let is_of = |class: &u32| row.label == Label::Class(*class);
+        let class = (0..logits.len() as u32).find(is_of).unwrap();
         logits.iter().map(|x| x.exp()).sum::<f64>().ln() - logits[class as usize]
     };
     dev.iter().map(|row| loss(row)).sum::<f64>() / dev.len() as f64

@@ -30,3 +30,55 @@ pub(crate) fn rates(
     }
     rates
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lingo_artifact::vocabulary::NewRows;
+    use lingo_lm::{DeviceChoice, Model, open_device};
+
+    use super::*;
+    use crate::method::methods::Method;
+    use crate::network::adapted::NetworkPlan;
+    use crate::settings::train_config::Pooling;
+
+    #[test]
+    fn each_kind_of_tensor_has_its_rate() {
+        let bert = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/bert");
+        let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
+        let method: Method = serde_json::from_str(
+            r#"{"adaptive_rank_sampling": {"variant": "gated", "up_rate": 4, "lambda_rate": 0.5}}"#,
+        )
+        .unwrap();
+        let new_rows = NewRows {
+            trained: 2,
+            composition: vec![vec![0], vec![1]],
+        };
+        let plan = NetworkPlan {
+            method: &method,
+            pooling: Pooling::Mean,
+            outputs: 2,
+            new_rows: Some(&new_rows),
+            base_dropout: false,
+            pad: 0,
+            recompute: false,
+            seed: 0,
+        };
+        let model = Model::load(&bert, &device).unwrap();
+        let (network, store) = Network::build(model.into(), &plan).unwrap();
+        let config = serde_json::from_str(r#"{"head_rate": 3, "new_rows_rate": 2}"#).unwrap();
+        let found = rates(&network, &store, method.low_rank().as_ref(), &config);
+        assert_eq!(found.len(), store.entries.len());
+        for (entry, rate) in store.entries.iter().zip(found) {
+            let expected = match entry.name.rsplit('.').next().unwrap() {
+                "down" => 1.0,
+                "up" => 4.0,
+                "lambda" => 0.5,
+                "new_rows" => 2.0,
+                _ => 3.0,
+            };
+            assert_eq!(rate, expected, "{}", entry.name);
+        }
+    }
+}
