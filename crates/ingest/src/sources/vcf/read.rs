@@ -1,11 +1,14 @@
 //! From VCF files to rows.
 
+use std::path::Path;
+
 use lingo_artifact::progress::Progress;
 
 use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::{RefMismatch, VariantLabel, VcfSource};
 use crate::error::{Error, Result};
 use crate::formats::vcf;
+use crate::genome::reader::Genome;
 use crate::rows::row;
 use crate::rows::row::{Edit, Row, Rows};
 use crate::sources::read::{Read, counts, open};
@@ -19,10 +22,11 @@ pub(crate) fn variants(
     progress: &dyn Progress,
 ) -> Result<Read> {
     let genome = open(&source.fasta, config, progress)?;
-    let width = u64::from(source.width.get());
-    let mut rows = Rows::new(source.files.clone(), config.max_memory);
-    let mut refused = vcf::LeftOut::default();
-    let (mut outside, mut too_long, mut mismatches, mut other_labels) = (0, 0, 0, 0);
+    let mut pairs = Pairs {
+        source,
+        rows: Rows::new(source.files.clone(), config.max_memory),
+        left_out: LeftOut::default(),
+    };
     for (number, path) in source.files.iter().enumerate() {
         let file = row::file(number)?;
         let class = match &source.label {
@@ -30,97 +34,145 @@ pub(crate) fn variants(
             _ => None,
         };
         let limit = config.max_uncompressed_bytes;
-        let left_out = vcf::read(path, limit, &source.label, class, |variant| {
-            let error = |problem: String| Error::line(path, variant.line, problem);
-            let label = match (&variant.label, &source.only) {
-                (Some(label), None) => label,
-                (Some(label), Some(only)) if only.contains(label) => label,
-                (_, Some(_)) => {
-                    other_labels += 1;
-                    return Ok(());
-                }
-                (None, None) => return Err(error(source.label.missing(&variant.name()))),
-            };
-            let placed = variant_pair::place(&genome, &variant, width)?.map_err(error)?;
-            let (window, before) = match placed {
-                Placed::In(window, before) => (window, before),
-                Placed::Outside => {
-                    outside += 1;
-                    return Ok(());
-                }
-                Placed::TooLong => {
-                    too_long += 1;
-                    return Ok(());
-                }
-                Placed::Mismatch(_) if source.ref_mismatch == RefMismatch::Skip => {
-                    mismatches += 1;
-                    return Ok(());
-                }
-                Placed::Mismatch(found) => {
-                    return Err(error(format!(
-                        "REF is `{}`, but {} has `{found}` at {}:{}; are these variants of another assembly? `ref_mismatch: skip` leaves such variants out",
-                        variant.reference,
-                        source.fasta.display(),
-                        variant.chrom,
-                        variant.position.map_or(0, |p| p + 1)
-                    )));
-                }
-            };
-            let name = match &variant.id {
-                Some(id) => rows.texts.push(id),
-                None => rows.texts.push(&variant.name()),
-            };
-            let label = rows.push_label(label);
-            let alternate = rows.texts.push(&variant.alternate);
-            let content = rows.edited(Edit {
-                window,
-                before,
-                replaced: variant.reference.len() as u32,
-                alternate,
-            });
-            rows.push(Row {
-                name: Some(name),
-                content,
-                label,
-                line: row::line(variant.line),
-                file,
-                split: None,
-            })
+        let refused = vcf::read(path, limit, &source.label, class, |variant| {
+            pairs.add(&genome, path, file, &variant)
         })?;
-        refused.add(&left_out);
+        pairs.left_out.refused.add(&refused);
         progress.advance(number as u64 + 2, "");
     }
-    let left_out = [
-        ("symbolic_alleles", refused.symbolic),
-        ("breakends", refused.breakends),
-        ("overlapped_alleles", refused.overlapped),
-        ("without_alternate", refused.without_alternate),
-        ("ref_mismatches", mismatches),
-        ("longer_than_window", too_long),
-        ("other_labels", other_labels),
-    ];
+    let Pairs { rows, left_out, .. } = pairs;
     if rows.all().is_empty() {
-        let mut all: Vec<String> = left_out
+        return Err(left_out.nothing_is_left());
+    }
+    let mut read = Read::new(rows, Some(genome));
+    read.dropped_outside = left_out.outside;
+    read.left_out = counts(left_out.told());
+    Ok(read)
+}
+
+/// The pairs that were read, and what was not taken.
+struct Pairs<'a> {
+    source: &'a VcfSource,
+    rows: Rows,
+    left_out: LeftOut,
+}
+
+impl Pairs<'_> {
+    /// Adds a variant of the file `path`, or counts why not.
+    fn add(
+        &mut self,
+        genome: &Genome,
+        path: &Path,
+        file: u16,
+        variant: &vcf::Variant,
+    ) -> Result<()> {
+        let error = |problem: String| Error::line(path, variant.line, problem);
+        let label = match (&variant.label, &self.source.only) {
+            (Some(label), None) => label,
+            (Some(label), Some(only)) if only.contains(label) => label,
+            (_, Some(_)) => {
+                self.left_out.other_labels += 1;
+                return Ok(());
+            }
+            (None, None) => return Err(error(self.source.label.missing(&variant.name()))),
+        };
+        let width = u64::from(self.source.width.get());
+        let placed = variant_pair::place(genome, variant, width)?.map_err(error)?;
+        let (window, before) = match placed {
+            Placed::In(window, before) => (window, before),
+            Placed::Mismatch(found) if self.source.ref_mismatch == RefMismatch::Error => {
+                return Err(error(self.mismatch(variant, &found)));
+            }
+            Placed::Outside => {
+                self.left_out.outside += 1;
+                return Ok(());
+            }
+            Placed::TooLong => {
+                self.left_out.too_long += 1;
+                return Ok(());
+            }
+            Placed::Mismatch(_) => {
+                self.left_out.mismatches += 1;
+                return Ok(());
+            }
+        };
+        let rows = &mut self.rows;
+        let name = match &variant.id {
+            Some(id) => rows.texts.push(id),
+            None => rows.texts.push(&variant.name()),
+        };
+        let label = rows.push_label(label);
+        let alternate = rows.texts.push(&variant.alternate);
+        let content = rows.edited(Edit {
+            window,
+            before,
+            replaced: variant.reference.len() as u32,
+            alternate,
+        });
+        rows.push(Row {
+            name: Some(name),
+            content,
+            label,
+            line: row::line(variant.line),
+            file,
+            split: None,
+        })
+    }
+
+    /// What is wrong with a variant whose REF is not what the genome has there.
+    fn mismatch(&self, variant: &vcf::Variant, found: &str) -> String {
+        format!(
+            "REF is `{}`, but {} has `{found}` at {}:{}; are these variants of another assembly? `ref_mismatch: skip` leaves such variants out",
+            variant.reference,
+            self.source.fasta.display(),
+            variant.chrom,
+            variant.position.map_or(0, |p| p + 1)
+        )
+    }
+}
+
+/// Variants that were not taken, by the reason.
+#[derive(Default)]
+struct LeftOut {
+    /// What the reader of the format refused.
+    refused: vcf::LeftOut,
+    outside: u64,
+    too_long: u64,
+    mismatches: u64,
+    other_labels: u64,
+}
+
+impl LeftOut {
+    /// The counts under the names that the audit has for them.
+    fn told(&self) -> [(&'static str, u64); 7] {
+        [
+            ("symbolic_alleles", self.refused.symbolic),
+            ("breakends", self.refused.breakends),
+            ("overlapped_alleles", self.refused.overlapped),
+            ("without_alternate", self.refused.without_alternate),
+            ("ref_mismatches", self.mismatches),
+            ("longer_than_window", self.too_long),
+            ("other_labels", self.other_labels),
+        ]
+    }
+
+    /// The error that it is where no variant was taken.
+    fn nothing_is_left(&self) -> Error {
+        let mut all: Vec<String> = self
+            .told()
             .iter()
             .filter(|(_, n)| *n > 0)
             .map(|(key, n)| format!("{n} {}", lingo_artifact::left_out::words(key, *n)))
             .collect();
-        match outside {
+        match self.outside {
             0 => {}
             1 => all.push("1 variant whose window would leave the chromosome".into()),
             n => all.push(format!(
                 "{n} variants whose window would leave the chromosome"
             )),
         }
-        return Err(Error::Data(format!(
-            "no variant is left; left out: {}",
-            all.join(", ")
-        )));
+        Error::Data(format!("no variant is left; left out: {}", all.join(", ")))
     }
-    let mut read = Read::new(rows, Some(genome));
-    read.dropped_outside = outside;
-    read.left_out = counts(left_out);
-    Ok(read)
 }
 
 impl VariantLabel {
