@@ -75,8 +75,10 @@ def write(name, texts, width, most=None):
 
 def run(command, threads):
     env = os.environ | {"RAYON_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false"}
-    out = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
-    return json.loads(out.splitlines()[-1])
+    ran = subprocess.run(command, env=env, capture_output=True, text=True)
+    if ran.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n{ran.stderr}")
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 # A process of its own starts each command: the peak memory that is told begins with the size of the starter.
