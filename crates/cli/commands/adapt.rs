@@ -32,6 +32,16 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
                 );
                 return Err(Error::stage(Kind::Usage, message));
             }
+            let mut ids = examples.rows.iter().zip(&tokens.rows);
+            if let Some((example, row)) = ids.find(|(example, row)| example.id != row.id) {
+                let message = format!(
+                    "--examples {}: it has `{}` where the tokens have `{}`: they were made from others",
+                    path.display(),
+                    example.id,
+                    row.id
+                );
+                return Err(Error::stage(Kind::Usage, message));
+            }
             let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &arguments.model)?;
             Some(EncodedRows::new(examples.rows, encoder))
         }

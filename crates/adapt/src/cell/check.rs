@@ -35,9 +35,7 @@ pub(super) fn check(
             row.id, row.label, metadata.labels
         )));
     }
-    if request.method.reads_bases() {
-        // Tokens do not matter to it.
-    } else {
+    if !request.method.reads_bases() {
         check_tokens(request, &shape.config)?;
     }
     let bases_are_needed =

@@ -13,6 +13,24 @@ pub(super) fn identity(request: &AdaptRequest, model: &Digest) -> Result<String,
         ids.extend(row.input_ids.iter().flat_map(|id| id.to_le_bytes()));
         ids.extend_from_slice(format!("{:?}", row.label).as_bytes());
     }
+    // What is trained on beside the tokens; a tokenizer may have cut some of it off.
+    for row in request
+        .readings
+        .map_or(0..0, |_| 0..request.tokens.rows.len())
+    {
+        let bases = request
+            .readings
+            .map(|readings| readings.bases(row))
+            .transpose();
+        for sequence in bases
+            .map_err(|e| Error::Data(e.to_string()))?
+            .into_iter()
+            .flatten()
+        {
+            ids.extend_from_slice(&sequence);
+            ids.push(0);
+        }
+    }
     let text = serde_json::to_string(&(
         request.method,
         request.train,

@@ -40,7 +40,7 @@ impl ModelShape {
             sites: Vec::new(),
             parameters: 0,
             has_pooler: false,
-            sentence_pooling: sentence_pooling(folder),
+            sentence_pooling: sentence_pooling(folder)?,
             pooler_parameters: 0,
         };
         for (name, dimensions) in checkpoint.shapes() {
@@ -82,15 +82,21 @@ struct SentencePooling {
 }
 
 /// What a sentence model makes of its tokens' states; none where there is no such file, or none that we know.
-fn sentence_pooling(folder: &Path) -> Option<Pooling> {
+///
+/// # Errors
+/// The file is there and cannot be read.
+fn sentence_pooling(folder: &Path) -> Result<Option<Pooling>, Error> {
     let path = ModelFolder::new(folder).sentence_pooling();
-    let found: SentencePooling = atomic::read_json(&path).ok()?;
-    match found {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let found: SentencePooling = atomic::read_json(&path)?;
+    Ok(match found {
         _ if found.pooling_mode_mean_tokens => Some(Pooling::Mean),
         _ if found.pooling_mode_cls_token => Some(Pooling::Cls),
         _ if found.pooling_mode_lasttoken => Some(Pooling::Last),
         _ => None,
-    }
+    })
 }
 
 /// What identifies a model's weights: the sha256 of its file, or of the list of its files' sha256.
