@@ -50,9 +50,11 @@ fn code(cell: &str) -> Option<&str> {
 fn section<'a>(schema: &'a Value, name: &str) -> &'a Value {
     match name {
         "train" => definition(schema, "PartialTrainConfig"),
-        "evaluate" => definition(schema, "EvaluateConfig"),
+        "evaluate" => definition(schema, "PartialEvaluateConfig"),
         method => {
-            let methods = definition(schema, "Method")["oneOf"].as_array().unwrap();
+            let methods = definition(schema, "MethodSection")["oneOf"]
+                .as_array()
+                .unwrap();
             let mut settings = methods.iter().map(|m| &m["properties"][method]["$ref"]);
             let link = settings.find_map(Value::as_str);
             let link = link.unwrap_or_else(|| panic!("`{method}` is no section"));

@@ -120,6 +120,42 @@ fn overrides_and_variables_reach_the_settings() {
     assert!(format!("{:?}", pipeline.model).contains("/data/m"));
 }
 
+#[test]
+fn a_method_and_a_task_lay_their_own_keys_over_the_file() {
+    let text = GOOD
+        .replace(
+            "lora: { lora: { rank: 8 } }",
+            "lora: { lora: { rank: 8 }, train: { batch: 4 } }",
+        )
+        .replace(
+            "train: { epochs: 2 }",
+            "train: { epochs: 2, batch: 16 }\n    evaluate: { strands: both }",
+        );
+    assert_eq!(text.matches("strands").count(), 1, "{text}");
+    let pipeline = parse(&text, &[]).unwrap();
+    let [h3, h4] = &pipeline.tasks[..] else {
+        panic!()
+    };
+    let of = |task: &lingo_workflow::pipeline::Task| {
+        let train = task.train_of("lora");
+        (train.epochs.get(), train.batch.get())
+    };
+    assert_eq!(
+        (of(h3), of(h4)),
+        ((3, 4), (2, 4)),
+        "the method's own wins over the task's"
+    );
+    assert_eq!(h4.train.batch.get(), 16);
+    assert_eq!(h3.evaluate.strands, lingo_evaluate::Strands::Given);
+    assert_eq!(h4.evaluate.strands, lingo_evaluate::Strands::Both);
+    let pipeline = parse(&text, &["train.batch=2", "evaluate.strands=given"]).unwrap();
+    assert!(pipeline.tasks.iter().all(|task| of(task).1 == 2));
+    assert_eq!(
+        pipeline.tasks[1].evaluate.strands,
+        lingo_evaluate::Strands::Given
+    );
+}
+
 /// A snapshot in the folder of its test.
 macro_rules! snapshot {
     ($name:literal, $shown:expr) => {
@@ -146,6 +182,10 @@ fn unknown_keys() {
         with("train: { epochs: 2 }", "train: { epoch: 2 }")
     );
     snapshot!("unknown_key_of_a_method", with("{ rank: 8 }", "{ rnk: 8 }"));
+    snapshot!(
+        "unknown_key_in_a_methods_train",
+        with("{ rank: 8 } }", "{ rank: 8 }, train: { bach: 4 } }")
+    );
     snapshot!(
         "unknown_key_deep_inside",
         with("{ fasta: g.fa,", "{ fast: g.fa,")

@@ -6,15 +6,17 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 
-use lingo_adapt::{Method, PretrainConfig, TrainConfig};
+use lingo_adapt::{PretrainConfig, TrainConfig};
 use lingo_evaluate::EvaluateConfig;
 use lingo_ingest::IngestConfig;
 use lingo_tokenize::TokenizeConfig;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::method_section::MethodSection;
 use super::name::{LONGEST_NAME, NAME_PATTERN};
+use super::partial::Partial;
 use crate::yaml::node::Node;
 
 /// A pipeline of lingo-pipe: tasks x methods x seeds, each a cell that is trained and scored.
@@ -37,13 +39,13 @@ pub struct PipelineFile {
     #[serde(default)]
     pub tokenize: Partial<TokenizeConfig>,
     /// How the model is adapted, by name.
-    pub methods: Named<Method>,
-    /// How adapters are trained, for tasks that do not say it themselves.
+    pub methods: Named<MethodSection>,
+    /// How adapters are trained, for tasks and methods that do not say it themselves.
     #[serde(default)]
     pub train: Partial<TrainConfig>,
-    /// How predictions are scored.
+    /// How predictions are scored, for tasks that do not say it themselves.
     #[serde(default)]
-    pub evaluate: EvaluateConfig,
+    pub evaluate: Partial<EvaluateConfig>,
     /// One cell is trained for each seed. Default: 1.
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,
@@ -81,6 +83,9 @@ pub struct TaskSection {
     /// What this task does otherwise than the file's `train`, key by key.
     #[serde(default)]
     pub train: Partial<TrainConfig>,
+    /// What this task does otherwise than the file's `evaluate`, key by key.
+    #[serde(default)]
+    pub evaluate: Partial<EvaluateConfig>,
     /// Words for the language prefix: `{organism}` in the prefix takes the value of `organism` here.
     #[serde(default)]
     pub keys: BTreeMap<String, String>,
@@ -160,51 +165,6 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
             "propertyNames": { "pattern": NAME_PATTERN, "maxLength": LONGEST_NAME },
             "additionalProperties": generator.subschema_for::<T>(),
         })
-    }
-}
-
-/// Some of the keys of `T`: what stands in one place of the file is laid over what stands in another.
-#[derive(Clone, Debug)]
-pub struct Partial<T> {
-    /// What the file says.
-    pub node: Node,
-    of: PhantomData<T>,
-}
-
-impl<T> Default for Partial<T> {
-    fn default() -> Self {
-        Self {
-            node: Node::Map(Vec::new()),
-            of: PhantomData,
-        }
-    }
-}
-
-impl<'de, T> Deserialize<'de> for Partial<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Node::deserialize(deserializer)? {
-            node @ Node::Map(_) => Ok(Self {
-                node,
-                of: PhantomData,
-            }),
-            Node::Null => Ok(Self::default()),
-            other => Err(de::Error::custom(format!(
-                "a mapping is needed here, found {}",
-                other.describe()
-            ))),
-        }
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Partial<T> {
-    fn schema_name() -> Cow<'static, str> {
-        format!("Partial{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = T::json_schema(generator);
-        schema.remove("required");
-        schema
     }
 }
 

@@ -3,7 +3,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`mod@file`] | what may stand in a file, and its JSON Schema |
+//! | [`method_section`] | a method with its own `train` |
 //! | [`name`] | which names tasks and methods may have |
+//! | [`partial`] | some of the keys of a section |
 //! | [`resolved`] | a pipeline, ready to be planned |
 //! | [`resolve`] | from the file to tasks with settings of their own |
 //! | [`check`] | what the parser cannot see: names, references, contradictions |
@@ -11,7 +13,9 @@
 
 pub mod check;
 pub mod file;
+pub mod method_section;
 pub mod name;
+pub mod partial;
 mod read;
 pub mod resolve;
 pub mod resolved;

@@ -3,12 +3,14 @@
 use std::num::NonZeroU32;
 use std::path::Path as FilePath;
 
-use lingo_adapt::{PretrainConfig, TrainConfig};
+use lingo_adapt::{Method, PretrainConfig, TrainConfig};
+use lingo_evaluate::EvaluateConfig;
 use lingo_ingest::config::{FoldSplit, SplitPlan};
 use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::de::DeserializeOwned;
 
 use super::file::{ModelSection, PipelineFile, PretrainSection, TaskSection};
+use super::method_section::MethodSection;
 use super::resolved::{ModelPlan, Pipeline, Task};
 use crate::yaml::deserialize::from_node;
 use crate::yaml::document::{Document, top};
@@ -25,18 +27,23 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
     let parsed = every_fault(&document.node, |node| {
         let file = from_node::<PipelineFile>(node)?;
         // The sections that may be empty come first: nothing in them can be missing, so all their mistakes are met.
-        layered::<TrainConfig>("train", &file.train.node, None)?;
+        layered::<TrainConfig>("train", &file.train.node, &[])?;
+        layered::<EvaluateConfig>("evaluate", &file.evaluate.node, &[])?;
+        let mut methods = Vec::with_capacity(file.methods.0.len());
+        for (name, section) in &file.methods.0 {
+            methods.push((name.clone(), method(name, section)?));
+        }
         for (name, section) in &file.tasks.0 {
-            train(name, section, &file)?;
+            train(name, section, None, &file)?;
         }
         let mut tasks = Vec::with_capacity(file.tasks.0.len());
         for (name, section) in &file.tasks.0 {
             tasks.extend(folds(task(name, section, &file, &document)?));
         }
         let model = model(&file.model, &document)?;
-        Ok((file, model, tasks))
+        Ok((file, methods, model, tasks))
     });
-    let (file, model, tasks) = match parsed {
+    let (file, methods, model, tasks) = match parsed {
         Ok(parsed) => parsed,
         Err(faults) => return Err(document.mistakes(faults.into_iter().map(explain).collect())),
     };
@@ -46,8 +53,7 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
         file: document.name.clone(),
         model,
         tasks,
-        methods: file.methods.0,
-        evaluate: file.evaluate,
+        methods,
         seeds: file.seeds,
         published: file.published.map(|p| document.resolve(&p)),
         document,
@@ -148,8 +154,8 @@ fn task(
     for path in ingest.paths_mut() {
         *path = document.resolve(path);
     }
-    let tokenize_of_task = Some((keys(&["tasks", name, "tokenize"]), &section.tokenize.node));
-    let mut tokenize: TokenizeConfig = layered("tokenize", &file.tokenize.node, tokenize_of_task)
+    let tokenize_of_task = (keys(&["tasks", name, "tokenize"]), &section.tokenize.node);
+    let mut tokenize: TokenizeConfig = layered("tokenize", &file.tokenize.node, &[tokenize_of_task])
         .map_err(|fault| {
             if fault.message == "the key `scheme` is missing" {
                 fault.help("say how DNA becomes tokens: `tokenize: { scheme: base }`, or `scheme: { kmer: { k: 3 } }`")
@@ -171,34 +177,72 @@ fn task(
         description: section.description.clone(),
         ingest,
         tokenize,
-        train: train(name, section, file)?,
+        train: train(name, section, None, file)?,
+        train_of_methods: (file.methods.0.iter())
+            .map(|(method, own)| {
+                let train = train(name, section, Some((method, own)), file)?;
+                Ok((method.clone(), train))
+            })
+            .collect::<Result<_, Fault>>()?,
+        evaluate: {
+            let own = (keys(&["tasks", name, "evaluate"]), &section.evaluate.node);
+            layered("evaluate", &file.evaluate.node, &[own])?
+        },
         keys: words,
     })
 }
 
-/// The file's `train` with the task's own laid over it.
-fn train(name: &str, section: &TaskSection, file: &PipelineFile) -> Result<TrainConfig, Fault> {
-    let own = (keys(&["tasks", name, "train"]), &section.train.node);
-    layered("train", &file.train.node, Some(own))
+/// The method of a section.
+fn method(name: &str, section: &MethodSection) -> Result<Method, Fault> {
+    let place = |fault: Fault| {
+        let fault = fault.below(Step::Key(name.to_owned()));
+        fault.below(Step::Key("methods".into()))
+    };
+    section.method().map_err(place)
 }
 
-/// Reads `T` from the file's section with a task's keys laid over it; a fault points to where the key stands.
+/// The file's `train` with the task's own laid over it, and the method's own over that.
+fn train(
+    name: &str,
+    section: &TaskSection,
+    method: Option<(&str, &MethodSection)>,
+    file: &PipelineFile,
+) -> Result<TrainConfig, Fault> {
+    let of_task = (keys(&["tasks", name, "train"]), &section.train.node);
+    let Some((method, own)) = method else {
+        return layered("train", &file.train.node, &[of_task]);
+    };
+    let of_method = (keys(&["methods", method, "train"]), &own.train());
+    let place = &of_method.0;
+    if !matches!(of_method.1, Node::Map(_)) {
+        let message = format!("a mapping is needed here, found {}", of_method.1.describe());
+        return Err(Fault::new(place.clone(), message));
+    }
+    layered("train", &file.train.node, &[of_task, of_method])
+}
+
+/// Reads `T` from the file's section with the keys of each of `over` laid over it in turn; a fault points to where the
+/// key stands.
 fn layered<T: DeserializeOwned>(
     section: &str,
     base: &Node,
-    over: Option<(Path, &Node)>,
+    over: &[(Path, &Node)],
 ) -> Result<T, Fault> {
     let mut merged = base.clone();
-    if let Some((_, Node::Map(entries))) = &over {
-        for (key, value) in entries {
-            merged.set(key, value.clone());
+    for (_, node) in over {
+        if let Node::Map(entries) = node {
+            for (key, value) in entries {
+                merged.set(key, value.clone());
+            }
         }
     }
     from_node(&merged).map_err(|mut fault| {
-        let place = match (&over, fault.path.first()) {
-            (Some((place, node)), Some(Step::Key(key))) if node.get(key).is_some() => place.clone(),
-            _ => top(section),
+        let stands = |key: &str| over.iter().rev().find(|(_, node)| node.get(key).is_some());
+        let place = match fault.path.first() {
+            Some(Step::Key(key)) => stands(key).map(|(place, _)| place.clone()),
+            _ => None,
         };
+        let place = place.unwrap_or_else(|| top(section));
         fault.path = place.into_iter().chain(fault.path).collect();
         fault
     })

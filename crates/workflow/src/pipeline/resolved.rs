@@ -25,8 +25,6 @@ pub struct Pipeline {
     pub tasks: Vec<Task>,
     /// The methods, in the order of the file.
     pub methods: Vec<(String, Method)>,
-    /// How predictions are scored.
-    pub evaluate: EvaluateConfig,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// A table of published numbers.
@@ -66,6 +64,10 @@ pub struct Task {
     pub tokenize: TokenizeConfig,
     /// The file's `train` with the task's own laid over it.
     pub train: TrainConfig,
+    /// The same under each method of the file: with the method's own laid over that.
+    pub train_of_methods: BTreeMap<String, TrainConfig>,
+    /// The file's `evaluate` with the task's own laid over it.
+    pub evaluate: EvaluateConfig,
     /// For the language prefix; `task` is among them.
     pub keys: BTreeMap<String, String>,
 }
@@ -83,6 +85,11 @@ impl Pipeline {
 }
 
 impl Task {
+    /// How the method of that name is trained.
+    pub fn train_of(&self, method: &str) -> &TrainConfig {
+        self.train_of_methods.get(method).unwrap_or(&self.train)
+    }
+
     /// Whether it is one fold of a cross-validation.
     pub fn is_fold(&self) -> bool {
         self.name != self.section

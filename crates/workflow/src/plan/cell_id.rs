@@ -70,7 +70,6 @@ pub(super) struct TaskSettings {
     pub(super) ingest_id: Value,
     pub(super) tokenize: Value,
     pub(super) tokenize_id: Value,
-    pub(super) train: Value,
 }
 
 impl TaskSettings {
@@ -91,7 +90,6 @@ impl TaskSettings {
             ingest_id: to_json(&ingest_id)?,
             tokenize: to_json(&task.tokenize)?,
             tokenize_id: to_json(&tokenize_id)?,
-            train: to_json(&task.train)?,
         })
     }
 }

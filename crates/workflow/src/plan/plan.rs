@@ -114,12 +114,13 @@ impl Plan {
         let settings = TaskSettings::of(&task)?;
         let examples = cell_id::examples(&settings, &task_inputs);
         let tokens = cell_id::tokens(examples, &settings, &task.keys, &self.model.hashes);
-        let evaluate = to_json(&self.pipeline.evaluate)?;
+        let evaluate = to_json(&task.evaluate)?;
         for method in self.methods.clone() {
             let Some(settings_of_method) = self.pipeline.method(&method) else {
                 continue;
             };
             let settings_of_method = to_json(settings_of_method)?;
+            let train = to_json(task.train_of(&method))?;
             for seed in self.seeds.clone() {
                 let parameters = json!({
                     "ingest": settings.ingest,
@@ -127,7 +128,7 @@ impl Plan {
                     "keys": task.keys,
                     "model": self.model.parameters,
                     "method": settings_of_method,
-                    "train": settings.train,
+                    "train": train,
                     "evaluate": evaluate,
                     "seed": seed,
                     "device": self.device,
@@ -136,7 +137,7 @@ impl Plan {
                 let id = cell_id::cell(&cell_id::CellParts {
                     tokens,
                     method: &settings_of_method,
-                    train: &settings.train,
+                    train: &train,
                     evaluate: &evaluate,
                     seed,
                     device: &self.device,

@@ -102,8 +102,9 @@ fn run_cell(
     record.write(&folder.started())?;
 
     let run = RunFolder::new(&plan.run);
-    let both_strands = plan.pipeline.evaluate.strands == Strands::Both;
-    let readings = match both_strands || method.reads_bases() || task.train.augment.is_on() {
+    let train = task.train_of(&cell.method);
+    let both_strands = task.evaluate.strands == Strands::Both;
+    let readings = match both_strands || method.reads_bases() || train.augment.is_on() {
         true => Some(tokens.readings(&run, &cell.task, &plan.model.folder)?),
         false => None,
     };
@@ -114,7 +115,7 @@ fn run_cell(
         readings: readings.as_deref().map(|r| r as &dyn Readings),
         both_strands,
         method,
-        train: &task.train,
+        train,
         seed: cell.seed,
         device: plan.choice,
         out: folder.path(),
@@ -124,7 +125,7 @@ fn run_cell(
         stop,
     })?;
     let predictions = Predictions::read(&folder.predictions())?;
-    let mut metrics = lingo_evaluate::score(&predictions, &plan.pipeline.evaluate, cell.seed)?;
+    let mut metrics = lingo_evaluate::score(&predictions, &task.evaluate, cell.seed)?;
     // Counted at the initial rank: what training really had to hold.
     metrics.trainable_parameters = Some(outcome.trained_initially);
     metrics.total_parameters = Some(outcome.total_parameters);

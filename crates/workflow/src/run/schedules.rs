@@ -50,7 +50,7 @@ fn check_schedule(plan: &Plan, shape: &ModelShape, cell: &CellPlan) -> Result<()
     lingo_adapt::plan(
         shape,
         method,
-        &task.train,
+        task.train_of(&cell.method),
         labels,
         new_rows.as_ref(),
         &record.lengths,

@@ -75,10 +75,18 @@ pub(super) fn same_setting(root: &Node, path: &[Step]) -> Vec<Path> {
         return Vec::new();
     };
     let mut places = Vec::new();
-    if section == "train" || section == "tokenize" {
+    if ["train", "tokenize", "evaluate"].contains(&section.as_str()) {
         for (task, node) in entries(root.get("tasks")) {
             if node.get(section).and_then(|own| own.get(key)).is_some() {
                 let above = [Step::Key("tasks".into()), Step::Key(task.clone())];
+                places.push(above.into_iter().chain(path.iter().cloned()).collect());
+            }
+        }
+    }
+    if section == "train" {
+        for (name, method) in entries(root.get("methods")) {
+            if method.get(section).and_then(|own| own.get(key)).is_some() {
+                let above = ["methods", name.as_str()].map(|step| Step::Key(step.to_string()));
                 places.push(above.into_iter().chain(path.iter().cloned()).collect());
             }
         }
@@ -87,7 +95,7 @@ pub(super) fn same_setting(root: &Node, path: &[Step]) -> Vec<Path> {
     if section == "train" && key == "learning_rate" {
         for (name, method) in entries(root.get("methods")) {
             for (variant, node) in entries(Some(method)) {
-                if node.get(key).is_some() {
+                if variant != "train" && node.get(key).is_some() {
                     let above = ["methods", name.as_str(), variant.as_str()];
                     let above = above.map(|step| Step::Key(step.to_string()));
                     places.push(above.into_iter().chain(path[1..].iter().cloned()).collect());
