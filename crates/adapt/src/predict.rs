@@ -15,13 +15,14 @@ use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 
 use crate::batching::EVALUATION_BATCH;
 use crate::error::Error;
-use crate::folder::adapter::{Description, read_adapter, read_store, shape_in_store};
+use crate::folder::adapter::{Description, read_adapter, read_stem, read_store, shape_in_store};
 use crate::folder::trained::{Inference, merge};
-use crate::method::adaptation::MotifSettings;
 use crate::network::motif_net::MotifNet;
 use crate::network::net::Net;
+use crate::network::stem::Stem;
 use crate::plan::model_shape::model_digest;
-use crate::reading::{Input, Reader, Rows, View};
+use crate::reading::{Beside, Reader, Rows, View, add_beside};
+use crate::settings::motif_cnn::MotifSettings;
 use crate::train::states::FrozenStates;
 use crate::train::trainer::predict_with;
 
@@ -53,15 +54,25 @@ pub struct PredictRequest<'a> {
 pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     let adapter = request.adapter;
     let description = Description::read(adapter)?;
-    if (description.both_strands || description.method.reads_bases()) && request.readings.is_none()
-    {
+    let reads_bases = description.method.reads_bases() || description.stem.is_some();
+    if (description.both_strands || reads_bases) && request.readings.is_none() {
         return Err(Error::Config(
             "the adapter reads the sequences themselves, and only tokens are given".into(),
         ));
     }
-    if let Some(motifs) = description.method.adaptation().motifs() {
-        return predict_motifs(request, &description, motifs);
+    let stem = read_stem(adapter, &description)?;
+    match (description.method.adaptation().motifs(), &stem) {
+        (Some(_), Some(stem)) => {
+            return predicted(request, &description, None, 0, |rows, reader| {
+                logits_of_stem(stem, rows, reader)
+            });
+        }
+        (Some(motifs), None) => {
+            return predict_motifs(request, &description, motifs.network());
+        }
+        (None, _) => {}
     }
+    let beside = stem.as_ref().map(|stem| stem as &dyn Beside);
     let (description, mut trained) = read_adapter(adapter)?;
     let folder = base_folder(adapter, &description, request.model)?;
     if !has_own_model(&description) {
@@ -90,7 +101,7 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     }
     let inference = Inference::new(Arc::new(model), &trained)?;
     let tokens: usize = request.rows.iter().map(|row| row.input_ids.len()).sum();
-    predicted(request, &description, tokens, |rows, reader| {
+    predicted(request, &description, beside, tokens, |rows, reader| {
         let pad = description.encoding.pad;
         logits_of(
             &inference,
@@ -118,7 +129,7 @@ fn predict_motifs(
     let (mut network, mut store) = MotifNet::build(motifs, sequences, outputs, Level::detect(), 0);
     read_store(request.adapter, &mut store)?;
     let uploaded = network.upload(&store, None, false)?;
-    predicted(request, description, 0, |rows, reader| {
+    predicted(request, description, None, 0, |rows, reader| {
         predict_with(&network, &store, &uploaded, rows, reader, EVALUATION_BATCH)
     })
 }
@@ -127,6 +138,7 @@ fn predict_motifs(
 fn predicted(
     request: &PredictRequest,
     description: &Description,
+    beside: Option<&dyn Beside>,
     tokens: usize,
     logits: impl Fn(&Rows, &Reader) -> Result<Vec<f32>, Error>,
 ) -> Result<Predictions, Error> {
@@ -139,6 +151,7 @@ fn predicted(
         readings: request.readings,
         bases: description.method.reads_bases(),
         view: View::GIVEN,
+        beside,
     };
     let begin = Instant::now();
     let (progress, total) = (request.progress, rows.rows.len() as u64);
@@ -180,15 +193,28 @@ pub(crate) fn logits_of(
     states: Option<&FrozenStates>,
     progress: &dyn Progress,
 ) -> Result<Vec<f32>, Error> {
-    let read = |i: usize| reader.input(rows, i);
-    let inputs: Vec<Input> = (0..rows.rows.len()).map(read).collect::<Result<_, _>>()?;
+    let which: Vec<usize> = (0..rows.rows.len()).collect();
+    let inputs = reader.inputs(rows, &which)?;
     let ids: Vec<&[u32]> = inputs.iter().map(|input| &*input.ids).collect();
     let states = states
         .filter(|_| reader.view == View::GIVEN)
         .map(|states| (states, rows.first_kept));
-    Ok(inference
-        .logits(&ids, pad, batch, states, progress)?
-        .concat())
+    let logits = inference.logits(&ids, pad, batch, states, progress)?;
+    let mut logits = logits.concat();
+    add_beside(&mut logits, &inputs);
+    Ok(logits)
+}
+
+/// Logits of rows by a stem alone, one after another.
+pub(crate) fn logits_of_stem(stem: &Stem, rows: &Rows, reader: &Reader) -> Result<Vec<f32>, Error> {
+    let reader = Reader {
+        bases: true,
+        beside: Some(stem),
+        ..*reader
+    };
+    let which: Vec<usize> = (0..rows.rows.len()).collect();
+    let inputs = reader.inputs(rows, &which)?;
+    Ok(inputs.into_iter().flat_map(|input| input.beside).collect())
 }
 
 /// Logits beside what they are of.

@@ -6,6 +6,7 @@ use lingo_artifact::bases::reverse_complement;
 use lingo_artifact::random::Stream;
 use lingo_artifact::readings::{ReadingError, Readings};
 use lingo_artifact::tokens::TokenRow;
+use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::settings::train_config::Augment;
@@ -71,6 +72,24 @@ pub(crate) struct Input<'a> {
     pub bases: Vec<Vec<u8>>,
     /// The row's number among those whose states are kept, where it is read as it is.
     pub kept: Option<usize>,
+    /// Logits that are added to the network's; none where nothing stands beside it.
+    pub beside: Vec<f32>,
+}
+
+/// What gives logits of its own for a row, to which those of a network are added.
+pub(crate) trait Beside: Sync {
+    /// The logits of the bases of a row as they are seen; `place` is that of the row in the table, so that what was
+    /// trained on the row itself can be left out.
+    ///
+    /// # Errors
+    /// A row that cannot be read.
+    fn logits(&self, place: usize, bases: &[Vec<u8>]) -> Result<Vec<f32>, Error>;
+}
+
+/// Adds to logits, row after row, what stands beside the network.
+pub(crate) fn add_beside(logits: &mut [f32], inputs: &[Input]) {
+    let beside = inputs.iter().flat_map(|input| &input.beside);
+    logits.iter_mut().zip(beside).for_each(|(l, b)| *l += b);
 }
 
 impl Input<'_> {
@@ -107,6 +126,8 @@ pub(crate) struct Reader<'a> {
     pub bases: bool,
     /// How the rows are looked at.
     pub view: View,
+    /// What stands beside the network.
+    pub beside: Option<&'a dyn Beside>,
 }
 
 impl Reader<'_> {
@@ -115,17 +136,53 @@ impl Reader<'_> {
         Self { view, ..*self }
     }
 
+    /// Rows by their numbers among `rows`.
+    ///
+    /// # Errors
+    /// As [`Reader::input`].
+    pub fn inputs<'r>(&self, rows: &Rows<'r>, which: &[usize]) -> Result<Vec<Input<'r>>, Error> {
+        self.each(which, |i| self.input(rows, i))
+    }
+
+    /// The same, each row under its own view among `views`.
+    ///
+    /// # Errors
+    /// As [`Reader::input`].
+    pub fn inputs_seen<'r>(
+        &self,
+        rows: &Rows<'r>,
+        which: &[usize],
+        views: &[View],
+    ) -> Result<Vec<Input<'r>>, Error> {
+        self.each(which, |i| self.seen(views[i]).input(rows, i))
+    }
+
+    fn each<'r>(
+        &self,
+        which: &[usize],
+        read: impl Fn(usize) -> Result<Input<'r>, Error> + Sync,
+    ) -> Result<Vec<Input<'r>>, Error> {
+        match self.beside {
+            // Each row for itself: any number of threads gives the same bits.
+            Some(_) => which.par_iter().map(|&i| read(i)).collect(),
+            None => which.iter().map(|&i| read(i)).collect(),
+        }
+    }
+
     /// One row, by its number among `rows`.
     ///
     /// # Errors
     /// [`Error::Data`] where the bases are needed and cannot be read or encoded.
     pub fn input<'r>(&self, rows: &Rows<'r>, i: usize) -> Result<Input<'r>, Error> {
         let (row, view) = (rows.rows[i], self.view);
-        if view == View::GIVEN && !self.bases {
+        let as_encoded = view == View::GIVEN && !self.bases;
+        let kept = as_encoded.then_some(rows.first_kept + i);
+        if as_encoded && self.beside.is_none() {
             return Ok(Input {
                 ids: Cow::Borrowed(&row.input_ids),
                 bases: Vec::new(),
-                kept: Some(rows.first_kept + i),
+                kept,
+                beside: Vec::new(),
             });
         }
         let failed = |e: ReadingError| Error::Data(format!("the row `{}`: {e}", row.id));
@@ -136,17 +193,23 @@ impl Reader<'_> {
         })?;
         let bases = readings.bases(rows.places[i]).map_err(failed)?;
         let bases: Vec<Vec<u8>> = bases.iter().map(|bases| view.of(bases)).collect();
-        Ok(match self.bases {
-            true => Input {
-                ids: Cow::Borrowed(&[]),
-                bases,
-                kept: None,
-            },
-            false => Input {
-                ids: Cow::Owned(readings.encode(&bases).map_err(failed)?),
-                bases: Vec::new(),
-                kept: None,
-            },
+        let beside = match self.beside {
+            Some(beside) => beside.logits(rows.places[i], &bases)?,
+            None => Vec::new(),
+        };
+        let (ids, bases) = match (self.bases, as_encoded) {
+            (true, _) => (Cow::Borrowed(&[][..]), bases),
+            (false, true) => (Cow::Borrowed(&row.input_ids[..]), Vec::new()),
+            (false, false) => {
+                let ids = readings.encode(&bases).map_err(failed)?;
+                (Cow::Owned(ids), Vec::new())
+            }
+        };
+        Ok(Input {
+            ids,
+            bases,
+            kept,
+            beside,
         })
     }
 }

@@ -216,6 +216,102 @@ fn both_strands_give_a_sequence_and_its_reverse_complement_the_same_logits() {
     }
 }
 
+const STEM: &str = r#"{"filters": 16, "width": 9, "learning_rate": 0.01, "folds": 3, "epochs": 8}"#;
+
+/// The predictions of the adapter in `out` on dev and test again, from its folder alone.
+fn again(out: &Path, tokens: &Tokens, readings: &Planted, with_model: bool) -> Predictions {
+    let places: Vec<usize> = [Split::Dev, Split::Test]
+        .iter()
+        .flat_map(|s| (0..tokens.rows.len()).filter(|&i| tokens.rows[i].split == *s))
+        .collect();
+    let rows: Vec<TokenRow> = places.iter().map(|&i| tokens.rows[i].clone()).collect();
+    let sequences = places.iter().map(|&i| readings.sequences[i].clone());
+    let behind = Planted {
+        sequences: sequences.collect(),
+    };
+    predict(&PredictRequest {
+        adapter: &out.join("adapter"),
+        model: with_model.then(|| model("bert")).as_deref(),
+        rows: &rows,
+        readings: Some(&behind),
+        device: DeviceChoice::Cpu,
+        merge: false,
+        progress: &Silent,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_language_model_is_added_to_its_stem() {
+    let (tokens, readings) = planted(600);
+    let train = |rest: &str| format!(r#"{{"batch": 16, "epochs": 3, "stem": {STEM}, {rest}}}"#);
+    let (still, moving) = (
+        train(r#""learning_rate": 1e-12, "weight_decay": 0"#),
+        train(r#""learning_rate": 1e-2"#),
+    );
+    let alone = format!(r#"{{"motif_cnn": {STEM}}}"#);
+    let cell = |method: &'static str, train: &str| {
+        let out = tempfile::tempdir().unwrap();
+        let method = if method == "alone" { &alone } else { method };
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: true,
+            method,
+            train,
+        };
+        let found = cell.predictions(out.path());
+        assert!(!out.path().join(".stem").exists(), "removed at the end");
+        (out, found)
+    };
+    let (out, stem) = cell("alone", r#"{"batch": 16, "epochs": 3, "weight_decay": 0}"#);
+    assert!(right(&stem) > 0.85, "{}", right(&stem));
+    assert_eq!(again(out.path(), &tokens, &readings, false).rows, stem.rows);
+    let description = Description::read(&out.path().join("adapter")).unwrap();
+    let one = 9 * 4 * 16 + 16 + 16 * 2 + 2;
+    assert_eq!(description.trainable_parameters, 3 * one);
+
+    // A model that learns nothing adds nothing: its head began at zero, and the stem is the same.
+    let (_, beside) = cell(LORA, &still);
+    for (a, b) in beside.rows.iter().zip(&stem.rows) {
+        for (a, b) in a.logits.iter().zip(&b.logits) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+    let (out, learnt) = cell(LORA, &moving);
+    assert_ne!(learnt.rows, stem.rows);
+    let found = again(out.path(), &tokens, &readings, true);
+    for (a, b) in found.rows.iter().zip(&learnt.rows) {
+        for (a, b) in a.logits.iter().zip(&b.logits) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn a_stem_of_one_network_and_folds_beyond_the_data_are_refused() {
+    let (tokens, readings) = planted(80);
+    for (folds, kind, said) in [
+        (1, Kind::Config, "at least 2"),
+        (50, Kind::Input, "50 `folds`"),
+    ] {
+        let train = format!(r#"{{"stem": {{"folds": {folds}}}}}"#);
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: false,
+            method: LORA,
+            train: &train,
+        };
+        let out = tempfile::tempdir().unwrap();
+        let error = cell
+            .run(out.path(), &Silent, &StopFlag::default())
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
 /// Raises the stop flag at the `n`-th report.
 struct StopAfter<'a> {
     n: AtomicU64,
@@ -264,6 +360,37 @@ fn an_augmented_training_that_is_interrupted_goes_on_to_the_same_bits() {
         };
         let other = tempfile::tempdir().unwrap();
         assert_ne!(plain.predictions(other.path()), expected, "{method}");
+    }
+}
+
+#[test]
+fn a_training_that_is_interrupted_in_its_stem_or_behind_it_goes_on_to_the_same_bits() {
+    let (tokens, readings) = planted(160);
+    let train = format!(
+        r#"{{"epochs": 4, "batch": 8, "log_every": 1, "stem": {STEM}, "augment": {{"reverse_complement": 0.5, "shift": 3}}}}"#
+    );
+    let cell = Cell {
+        tokens: &tokens,
+        readings: Some(&readings),
+        both_strands: true,
+        method: LORA,
+        train: &train,
+    };
+    let whole = tempfile::tempdir().unwrap();
+    let expected = cell.predictions(whole.path());
+    // In the second of three networks, and in the model's own training: a network takes 8 epochs of 7 steps.
+    for n in [80, 180] {
+        let out = tempfile::tempdir().unwrap();
+        let stop = StopFlag::default();
+        let progress = StopAfter {
+            n: AtomicU64::new(n),
+            stop: &stop,
+        };
+        let error = cell.run(out.path(), &progress, &stop).unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted, "{error}");
+        assert!(out.path().join(".stem/fold-1").exists());
+        assert_eq!(out.path().join(".stem/fold-3").exists(), n == 180);
+        assert_eq!(cell.predictions(out.path()), expected);
     }
 }
 

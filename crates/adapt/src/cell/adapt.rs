@@ -22,7 +22,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Training, Error> {
     let known = request.models.known(request.model)?;
     let begun = Begun::open(request, &known.shape)?;
     match request.method.adaptation().motifs() {
-        Some(motifs) => train_motifs(begun, motifs),
+        Some(motifs) => train_motifs(begun, &known.shape, motifs),
         None => adapt_language_model(begun, &known),
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Begun<'a> {
     pub planned: StepPlan,
     pub out: CellFolder,
     pub reader: Reader<'a>,
+    /// What is trained, for those who watch.
+    pub phase: String,
 }
 
 impl<'a> Begun<'a> {
@@ -63,7 +65,9 @@ impl<'a> Begun<'a> {
                 readings: request.readings,
                 bases: request.method.reads_bases(),
                 view: View::GIVEN,
+                beside: None,
             },
+            phase: "train".into(),
         })
     }
 
@@ -147,7 +151,7 @@ impl<'a> Begun<'a> {
         if let Some(warning) = &self.planned.warning {
             progress.say(warning);
         }
-        progress.begin("train", self.planned.steps);
+        progress.begin(&self.phase, self.planned.steps);
         trainer.run()?;
         progress.end(&match peak_memory() {
             Some(bytes) => format!("peak memory {} MiB", bytes >> 20),
@@ -156,8 +160,12 @@ impl<'a> Begun<'a> {
         Ok(())
     }
 
-    /// Removes the checkpoint of a training whose results are written.
+    /// Removes the checkpoint of a training whose results are written, and what its stem was trained in.
     pub fn forget_checkpoint(&self) -> Result<(), Error> {
+        let stem = self.out.stem();
+        if stem.is_dir() {
+            std::fs::remove_dir_all(&stem).map_err(lingo_artifact::Error::io("remove", &stem))?;
+        }
         let checkpoint = self.out.checkpoint();
         if checkpoint.is_file() {
             std::fs::remove_file(&checkpoint)

@@ -38,11 +38,20 @@ pub(super) fn check(
     if !request.method.reads_bases() {
         check_tokens(request, &shape.config)?;
     }
-    let bases_are_needed =
-        request.method.reads_bases() || request.train.augment.is_on() || request.both_strands;
+    if let Some(stem) = &request.train.stem
+        && stem.folds_of_stem() < 2
+    {
+        return Err(Error::Config(
+            "`train.stem` needs at least 2 `folds`: the language model learns against what networks say of rows that they have not seen".into(),
+        ));
+    }
+    let bases_are_needed = request.method.reads_bases()
+        || request.train.augment.is_on()
+        || request.train.stem.is_some()
+        || request.both_strands;
     if bases_are_needed && request.readings.is_none() {
         return Err(Error::Config(
-            "`motif_cnn`, `augment` and `strands: both` need the sequences behind the tokens: give the examples, too \
+            "`motif_cnn`, `stem`, `augment` and `strands: both` need the sequences behind the tokens: give the examples, too \
              (`--examples examples.parquet`)"
                 .into(),
         ));

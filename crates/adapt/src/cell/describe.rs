@@ -41,6 +41,8 @@ pub(super) fn describe(
         both_strands: request.both_strands,
         pooling: base.map(|b| b.pooling),
         method: request.method.clone(),
+        stem: None,
+        motifs: request.train.stem.clone(),
         base_model: base.map(|b| BaseModel {
             name,
             family: b.family.name().into(),

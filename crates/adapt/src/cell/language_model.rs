@@ -12,6 +12,7 @@ use crate::cell::base::{frozen_states, load_model};
 use crate::cell::begun::Begun;
 use crate::cell::describe::{Base, describe};
 use crate::cell::models::KnownModel;
+use crate::cell::stem::{TrainedStem, train_stem};
 use crate::error::Error;
 use crate::folder::adapter::write_adapter;
 use crate::folder::model::write_model;
@@ -20,6 +21,7 @@ use crate::method::adaptation::LowRankSettings;
 use crate::network::adapted::{KeptStates, Network, NetworkPlan};
 use crate::plan::steps::pooling;
 use crate::predict::{as_predictions, both_strands, logits_of};
+use crate::reading::Beside;
 use crate::settings::train_config::PrecisionChoice;
 use crate::train::rates::rates;
 use crate::train::states::FrozenStates;
@@ -27,6 +29,24 @@ use crate::train::trainer::Trainer;
 
 /// Trains, predicts and writes the cell.
 pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<Training, Error> {
+    let stem = match &begun.request.train.stem {
+        Some(motifs) => {
+            let folds = motifs.folds_of_stem();
+            Some(train_stem(&begun, &known.shape, motifs, folds)?)
+        }
+        None => None,
+    };
+    adapt_beside(begun, known, stem.as_ref())
+}
+
+/// The same beside a stem that is trained.
+fn adapt_beside<'a>(
+    begun: Begun<'a>,
+    known: &KnownModel,
+    stem: Option<&'a TrainedStem>,
+) -> Result<Training, Error> {
+    let mut begun = begun;
+    begun.reader.beside = stem.map(|found| &found.stem as &dyn Beside);
     let (request, digest) = (begun.request, known.digest);
     let device = open_device(request.device)?;
     let (model, precision) = load_model(request, digest, &device.clone().autodiff())?;
@@ -49,11 +69,13 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
             recompute: request.train.recompute,
             pad: metadata.encoding.pad,
             seed: request.seed,
+            silent_head: stem.is_some(),
         },
     )?;
     let settings = request.method.low_rank();
+    let of_stem = stem.map_or(0, |found| found.stem.parameters());
     debug_assert_eq!(
-        store.len() as u64,
+        store.len() as u64 + of_stem,
         begun.planned.trainable_parameters + fixed_lambdas(&network, settings.as_ref())
     );
     let rates = rates(&network, &store, settings.as_ref(), request.train);
@@ -88,8 +110,8 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
         .map_or(0, |r| r.trained as usize)
         * model.config().embedding_size();
     let trained_values = trained.parameters(new_values, settings.is_some_and(|s| s.trains_lambda));
-    let outcome = begun.outcome(
-        trained_values,
+    let mut outcome = begun.outcome(
+        trained_values + of_stem,
         &state,
         device_name(&device),
         precision.name(),
@@ -100,8 +122,17 @@ pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<T
         pooling,
         precision,
     };
-    let description = describe(request, Some(&base), &outcome);
-    write_adapter(&begun.out.adapter(), &trained, &description, &begun.planned)?;
+    outcome.seconds += stem.map_or(0.0, |found| found.seconds);
+    let mut description = describe(request, Some(&base), &outcome);
+    description.stem = stem.map(|found| found.stem.scale);
+    let beside = stem.map(|found| &found.stem);
+    write_adapter(
+        &begun.out.adapter(),
+        &trained,
+        beside,
+        &description,
+        &begun.planned,
+    )?;
 
     let inference = Inference::new(model, &trained)?;
     let rows = begun.predicted();

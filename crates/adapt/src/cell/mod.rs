@@ -11,3 +11,4 @@ mod language_model;
 pub(crate) mod models;
 mod motifs;
 pub(crate) mod request;
+mod stem;

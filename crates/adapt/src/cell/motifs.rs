@@ -8,15 +8,30 @@ use lingo_kernels::Level;
 use crate::batching::EVALUATION_BATCH;
 use crate::cell::begun::Begun;
 use crate::cell::describe::describe;
+use crate::cell::stem::train_stem;
 use crate::error::Error;
-use crate::folder::adapter::write_store;
-use crate::method::adaptation::MotifSettings;
+use crate::folder::adapter::{write_stem, write_store};
 use crate::network::motif_net::MotifNet;
-use crate::predict::{as_predictions, both_strands};
+use crate::plan::model_shape::ModelShape;
+use crate::predict::{as_predictions, both_strands, logits_of_stem};
+use crate::settings::motif_cnn::MotifCnn;
+use crate::train::checkpoint::Progressed;
 use crate::train::trainer::predict_with;
 
 /// Trains, predicts and writes the cell.
-pub(super) fn train_motifs(mut begun: Begun, motifs: MotifSettings) -> Result<Training, Error> {
+pub(super) fn train_motifs(
+    begun: Begun,
+    shape: &ModelShape,
+    motifs: &MotifCnn,
+) -> Result<Training, Error> {
+    match motifs.folds.map_or(1, |folds| folds.get() as usize) {
+        1 => train_one(begun, motifs),
+        folds => train_several(begun, shape, motifs, folds),
+    }
+}
+
+/// One network, trained on all rows.
+fn train_one(mut begun: Begun, motifs: &MotifCnn) -> Result<Training, Error> {
     let request = begun.request;
     let labels = &request.tokens.metadata.labels;
     let sequences = match (request.readings, begun.train.places.first()) {
@@ -27,7 +42,7 @@ pub(super) fn train_motifs(mut begun: Begun, motifs: MotifSettings) -> Result<Tr
         _ => 1,
     };
     let (network, store) = MotifNet::build(
-        motifs,
+        motifs.network(),
         sequences,
         labels.outputs(),
         Level::detect(),
@@ -61,6 +76,40 @@ pub(super) fn train_motifs(mut begun: Begun, motifs: MotifSettings) -> Result<Tr
             &begun.reader.seen(view),
             size,
         )
+    })?;
+    let predictions = as_predictions(&rows.rows, logits, labels);
+    predictions.write(&begun.out.predictions())?;
+    atomic::write_json(&begun.out.training(), &outcome)?;
+    begun.forget_checkpoint()?;
+    Ok(outcome)
+}
+
+/// Several networks, each without one part of the rows, their logits averaged.
+fn train_several(
+    mut begun: Begun,
+    shape: &ModelShape,
+    motifs: &MotifCnn,
+    folds: usize,
+) -> Result<Training, Error> {
+    let found = train_stem(&begun, shape, motifs, folds)?;
+    let stem = found.stem;
+    let request = begun.request;
+    let labels = &request.tokens.metadata.labels;
+    let trained = stem.parameters();
+    begun.planned.trainable_parameters = trained;
+    begun.planned.total_parameters = trained;
+    let state = Progressed {
+        step: found.steps,
+        seconds: found.seconds,
+        ..Progressed::default()
+    };
+    let outcome = begun.outcome(trained, &state, "cpu".into(), "f32");
+    let mut description = describe(request, None, &outcome);
+    description.stem = Some(stem.scale);
+    write_stem(&begun.out.adapter(), &stem, &description)?;
+    let rows = begun.predicted();
+    let logits = both_strands(request.both_strands, |view| {
+        logits_of_stem(&stem, &rows, &begun.reader.seen(view))
     })?;
     let predictions = as_predictions(&rows.rows, logits, labels);
     predictions.write(&begun.out.predictions())?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::vocabulary::Encoding;
 use lingo_artifact::{LabelKind, atomic};
+use lingo_kernels::Level;
 use lingo_lm::{Classifier, Family};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,14 +15,18 @@ use crate::folder::trained::{Trained, TrainedDelta, TrainedHead};
 use crate::method::adaptation::LowRankSettings;
 use crate::method::methods::Method;
 use crate::method::rank_budget::PeftRun;
+use crate::network::motif_net::MotifNet;
+use crate::network::stem::Stem;
 use crate::network::store::ParameterStore;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
+use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::{Pooling, PrecisionChoice};
 use crate::tensor_file::{TensorFile, transposed};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 const STORE: &str = "motif_cnn.safetensors";
+const STEM: &str = "stem.safetensors";
 const DESCRIPTION: &str = "lingo.json";
 /// The version of `lingo.json`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -45,6 +50,12 @@ pub struct Description {
     pub pooling: Option<Pooling>,
     /// The method and its settings.
     pub method: Method,
+    /// The motifs that stand beside the language model, where any do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motifs: Option<MotifCnn>,
+    /// What the logits of the networks in `stem.safetensors` are multiplied with, where there are such networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stem: Option<f32>,
     /// The model that was adapted; none where the method needs no model.
     #[serde(default)]
     pub base_model: Option<BaseModel>,
@@ -113,10 +124,14 @@ impl Description {
 pub(crate) fn write_adapter(
     folder: &Path,
     trained: &Trained,
+    stem: Option<&Stem>,
     description: &Description,
     plan: &StepPlan,
 ) -> Result<(), Error> {
     atomic::write_folder(folder, |inside| {
+        if let Some(stem) = stem {
+            file_of_stem(stem).write(&inside.join(STEM))?;
+        }
         weights(trained, description)?.write(&inside.join(WEIGHTS))?;
         if let Some(settings) = description.method.low_rank() {
             let config = peft_config(trained, description, &settings, plan)?;
@@ -216,6 +231,81 @@ fn peft_config(
     Ok(config)
 }
 
+/// Writes the folder of several networks of motifs without a language model.
+pub(crate) fn write_stem(
+    folder: &Path,
+    stem: &Stem,
+    description: &Description,
+) -> Result<(), Error> {
+    atomic::write_folder(folder, |inside| {
+        file_of_stem(stem).write(&inside.join(STEM))?;
+        Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
+    })
+}
+
+/// The tensors of each network, `fold.<n>.` before their names, n from 1.
+fn file_of_stem(stem: &Stem) -> TensorFile {
+    let mut file = TensorFile::for_peft();
+    for (fold, store) in stem.stores().enumerate() {
+        for (entry, named) in store.entries.iter().enumerate() {
+            let name = format!("fold.{}.{}", fold + 1, named.name);
+            file.add(name, &named.shape, store.slice(entry).to_vec());
+        }
+    }
+    file
+}
+
+/// Reads what [`write_stem`] or [`write_adapter`] wrote; nothing where the adapter has no such networks.
+///
+/// # Errors
+/// A file that is missing or broken, or does not fit the description.
+pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Option<Stem>, Error> {
+    let own = description.method.adaptation().motifs();
+    let motifs = own.or(description.motifs.as_ref());
+    let (Some(scale), Some(motifs)) = (description.stem, motifs) else {
+        return Ok(None);
+    };
+    let path = folder.join(STEM);
+    let mut file = TensorFile::read(&path, "format")?;
+    let fail = |problem: String| Error::Adapter {
+        path: path.clone(),
+        problem,
+    };
+    let settings = motifs.network();
+    let outputs = description.labels.outputs();
+    let head = file.tensors.get("fold.1.head.weight");
+    let features = head.and_then(|(shape, _)| shape.first()).copied();
+    let features = features.ok_or_else(|| fail("it holds no `fold.1.head.weight`".into()))?;
+    let sequences = features / settings.filters.max(1);
+    let mut stores = Vec::new();
+    while !file.tensors.is_empty() {
+        let fold = stores.len() + 1;
+        let (_, mut store) = MotifNet::build(settings, sequences, outputs, Level::detect(), 0);
+        let prefix = format!("fold.{fold}.");
+        fill(&mut store, &mut file, &prefix).map_err(fail)?;
+        stores.push(store);
+    }
+    let mut stem = Stem::new(settings, sequences, outputs, stores, Vec::new())?;
+    stem.scale = scale;
+    Ok(Some(stem))
+}
+
+/// Takes a store's tensors out of a file.
+fn fill(store: &mut ParameterStore, file: &mut TensorFile, prefix: &str) -> Result<(), String> {
+    for entry in store.entries.clone() {
+        let name = format!("{prefix}{}", entry.name);
+        let (shape, values) = file.take(&name)?;
+        if shape != entry.shape {
+            return Err(format!(
+                "`{name}` has shape {shape:?}, not {:?}",
+                entry.shape
+            ));
+        }
+        store.values[entry.range].copy_from_slice(&values);
+    }
+    Ok(())
+}
+
 /// Writes the folder of a method without a language model: its tensors as they are named in the store.
 pub(crate) fn write_store(
     folder: &Path,
@@ -247,18 +337,7 @@ pub(crate) fn read_store(folder: &Path, store: &mut ParameterStore) -> Result<()
         path: path.clone(),
         problem,
     };
-    for entry in store.entries.clone() {
-        let (shape, values) = file.take(&entry.name).map_err(fail)?;
-        if shape != entry.shape {
-            let problem = format!(
-                "`{}` has shape {shape:?}, not {:?}",
-                entry.name, entry.shape
-            );
-            return Err(fail(problem));
-        }
-        store.values[entry.range].copy_from_slice(&values);
-    }
-    Ok(())
+    fill(store, &mut file, "").map_err(fail)
 }
 
 /// The shape of a tensor that [`write_store`] wrote.

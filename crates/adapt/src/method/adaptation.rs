@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::method::rank_budget::{PeftRun, RankBudget};
 use crate::settings::layers::LayerRange;
+use crate::settings::motif_cnn::MotifCnn;
 
 /// What is trained, where it enters the model, how it begins, and what PEFT calls it.
 pub(crate) trait AdaptationMethod {
@@ -32,7 +33,7 @@ pub(crate) trait AdaptationMethod {
     }
 
     /// The convolution that is trained instead of a language model, where the method is one.
-    fn motifs(&self) -> Option<MotifSettings> {
+    fn motifs(&self) -> Option<&MotifCnn> {
         None
     }
 
@@ -67,24 +68,6 @@ pub(crate) struct LowRankSettings<'a> {
     pub lambda_rate: f64,
     /// How the ranks change in training, if they do.
     pub budget: Option<RankBudget>,
-}
-
-/// A convolution over bases with a linear head on its maximum.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MotifSettings {
-    pub filters: usize,
-    /// Bases of a filter.
-    pub width: usize,
-    /// Dropout of the filters' strongest answers.
-    pub dropout: f64,
-}
-
-impl MotifSettings {
-    /// Trained values on `sequences` sequences a row (two for pairs) with `outputs` outputs.
-    pub fn parameters(&self, sequences: usize, outputs: usize) -> usize {
-        let head = (sequences * self.filters + 1) * outputs;
-        (self.width * 4 + 1) * self.filters + head
-    }
 }
 
 impl LowRankSettings<'_> {

@@ -13,7 +13,7 @@ use crate::method::adaptive_rank_sampling::AdaptiveRankSampling;
 use crate::method::full::Full;
 use crate::method::head::HeadMethod;
 use crate::method::lora::Lora;
-use crate::method::motif_cnn::MotifCnn;
+use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::TrainConfig;
 
 /// How a language model is adapted to a task.
@@ -65,13 +65,17 @@ impl Method {
 
     /// The settings of training under this method: those of `train`, but for what it overrides.
     pub fn train<'a>(&self, train: &'a TrainConfig) -> Cow<'a, TrainConfig> {
-        match self.adaptation().epochs() {
-            None => Cow::Borrowed(train),
-            Some(epochs) => Cow::Owned(TrainConfig {
-                epochs,
-                ..train.clone()
-            }),
+        let epochs = self.adaptation().epochs();
+        // A stem stands beside a language model.
+        let stem = train.stem.as_ref().filter(|_| !self.reads_bases());
+        if epochs.is_none() && stem == train.stem.as_ref() {
+            return Cow::Borrowed(train);
         }
+        Cow::Owned(TrainConfig {
+            epochs: epochs.unwrap_or(train.epochs),
+            stem: stem.cloned(),
+            ..train.clone()
+        })
     }
 
     /// Whether the method trains on the bases themselves, and no language model.

@@ -30,6 +30,8 @@ pub(crate) struct NetworkPlan<'a> {
     /// The id that padding takes.
     pub pad: u32,
     pub seed: u64,
+    /// Whether the head begins at zero: nothing is added to what stands beside the network.
+    pub silent_head: bool,
 }
 
 /// A model and the places of what is trained in a [`ParameterStore`].
@@ -574,7 +576,10 @@ fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> He
     let outputs = plan.outputs;
     let mut stream = Stream::new(plan.seed, "initial values of the head");
     let weight = (0..width * outputs)
-        .map(|_| (stream.normal() * config.initializer_range) as f32)
+        .map(|_| match plan.silent_head {
+            true => 0.0,
+            false => (stream.normal() * config.initializer_range) as f32,
+        })
         .collect();
     Head {
         pooling: plan.pooling,

@@ -4,4 +4,5 @@ pub(crate) mod adapted;
 pub(crate) mod motif_net;
 pub(crate) mod net;
 pub(crate) mod new_rows;
+pub(crate) mod stem;
 pub(crate) mod store;

@@ -6,10 +6,10 @@ use lingo_lm::DropoutSource;
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::method::adaptation::MotifSettings;
 use crate::network::net::{Net, SlopeOf};
 use crate::network::store::ParameterStore;
 use crate::reading::Input;
+use crate::settings::motif_cnn::MotifSettings;
 
 /// `logits = dropout(relu(max over places of the convolution)) W + b`; the two sequences of a pair stand side by side
 /// before the head.

@@ -73,7 +73,8 @@ pub fn plan(
     let train = &*method.train(train);
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {
-        let trained = motifs.parameters(1, labels.outputs()) as u64;
+        let folds = motifs.folds.map_or(1, |n| u64::from(n.get()));
+        let trained = folds * motifs.network().parameters(1, labels.outputs()) as u64;
         return Ok(StepPlan {
             steps_per_epoch,
             steps,
@@ -97,7 +98,10 @@ pub fn plan(
         + u64::from(head_has_bias(shape.config.family, pooling)))
         * outputs;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
-    let mut added = head + rows;
+    let stem = train.stem.as_ref().map_or(0, |motifs| {
+        motifs.folds_of_stem() * motifs.network().parameters(1, labels.outputs())
+    });
+    let mut added = head + rows + stem as u64;
     let mut of_model = 0;
     let mut modules = 0;
     let mut allocations = Vec::new();

@@ -1,4 +1,5 @@
 //! What the pipeline file says of training, and which layers a method adapts.
 
 pub mod layers;
+pub mod motif_cnn;
 pub mod train_config;

@@ -7,6 +7,8 @@ use lingo_lm::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::motif_cnn::MotifCnn;
+
 /// Settings of training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -58,6 +60,11 @@ pub struct TrainConfig {
     pub cache_limit_mib: NonZeroU32,
     /// How training sequences are changed, anew in every epoch.
     pub augment: Augment,
+    /// A stem of motifs beside the language model: convolutions over the bases that are trained first, each without one
+    /// part of the training rows. The model's logits, from a head that begins at zero, are added to those that the stem
+    /// gives a row that it has not seen, so the model learns what motifs leave open. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stem: Option<MotifCnn>,
     /// Steps between lines of train.jsonl.
     pub log_every: NonZeroU32,
 }
@@ -187,6 +194,7 @@ impl Default for TrainConfig {
             cache_states: true,
             cache_limit_mib: count(4096),
             augment: Augment::default(),
+            stem: None,
             log_every: count(10),
         }
     }

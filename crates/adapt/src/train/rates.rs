@@ -64,6 +64,7 @@ mod tests {
             pad: 0,
             recompute: false,
             seed: 0,
+            silent_head: false,
         };
         let model = Model::load(&bert, &device).unwrap();
         let (network, store) = Network::build(model.into(), &plan).unwrap();

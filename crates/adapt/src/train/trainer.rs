@@ -14,7 +14,7 @@ use crate::network::net::Net;
 use crate::network::store::ParameterStore;
 use crate::rank::adaptation::{Allocation, RankAdaptation, Values};
 use crate::rank::orthogonality;
-use crate::reading::{Input, Reader, Rows, View};
+use crate::reading::{Input, Reader, Rows, View, add_beside};
 use crate::settings::train_config::SelectBy;
 use crate::settings::train_config::TrainConfig;
 use crate::train::checkpoint;
@@ -214,15 +214,16 @@ impl<N: Net> Trainer<'_, N> {
         uploaded: &N::Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
-        let read = |&i: &usize| self.reader.seen(views[i]).input(&self.train, i);
-        let inputs: Vec<Input> = indices.iter().map(read).collect::<Result<_, _>>()?;
+        let inputs = self.reader.inputs_seen(&self.train, indices, views)?;
         self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
         let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
         let outputs = self.network.outputs();
         let mut loss = 0.0;
         let mut slope_of = |logits: &[f32]| {
             let mut slope = vec![0.0; logits.len()];
-            loss = summed_loss(logits, outputs, &labels, 1.0 / examples as f64, &mut slope);
+            let mut logits = logits.to_vec();
+            add_beside(&mut logits, &inputs);
+            loss = summed_loss(&logits, outputs, &labels, 1.0 / examples as f64, &mut slope);
             loss.is_finite().then_some(slope)
         };
         self.network.learn(
@@ -389,7 +390,7 @@ impl<N: Net> Trainer<'_, N> {
     }
 
     /// Writes the training checkpoint.
-    fn save(&mut self) -> Result<(), Error> {
+    pub fn save(&mut self) -> Result<(), Error> {
         self.state.dropout = self.dropout.counter;
         let rank = self.allocator.as_ref().map(|a| a.state());
         self.state.sampling = rank.as_ref().map_or(0, |s| s.position);
@@ -443,9 +444,9 @@ pub(crate) fn predict_with<N: Net>(
     let outputs = network.outputs();
     let mut all = vec![0.0f32; rows.rows.len() * outputs];
     for indices in evaluation_batches(&rows.lengths(), size) {
-        let read = |&i: &usize| reader.input(rows, i);
-        let inputs: Vec<Input> = indices.iter().map(read).collect::<Result<_, _>>()?;
-        let values = network.predict(store, uploaded, &inputs)?;
+        let inputs = reader.inputs(rows, &indices)?;
+        let mut values = network.predict(store, uploaded, &inputs)?;
+        add_beside(&mut values, &inputs);
         for (&i, row) in indices.iter().zip(values.chunks(outputs)) {
             all[i * outputs..(i + 1) * outputs].copy_from_slice(row);
         }

@@ -22,6 +22,7 @@
 //!       train.jsonl              the training log
 //!       training.json            how the training went
 //!       metrics.json             how good the predictions are
+//!       .stem/                   networks of motifs while they are trained; removed at the end
 //!       checkpoint.safetensors   where a training goes on; removed at its end
 //!       started.json             which cell is at work; removed when it is finished
 //!       cell.json                which cell is finished; written last
@@ -49,6 +50,7 @@ const TRAIN_LOG: &str = "train.jsonl";
 const TRAINING: &str = "training.json";
 const METRICS: &str = "metrics.json";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+const STEM: &str = ".stem";
 const STARTED: &str = "started.json";
 const FINISHED: &str = "cell.json";
 
@@ -244,6 +246,11 @@ impl CellFolder {
     /// Where an interrupted training goes on.
     pub fn checkpoint(&self) -> PathBuf {
         self.0.join(CHECKPOINT)
+    }
+
+    /// Where the networks of motifs are while they are trained.
+    pub fn stem(&self) -> PathBuf {
+        self.0.join(STEM)
     }
 
     /// Which cell is at work here.

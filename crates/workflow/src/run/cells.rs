@@ -104,7 +104,8 @@ fn run_cell(
     let run = RunFolder::new(&plan.run);
     let train = task.train_of(&cell.method);
     let both_strands = task.evaluate.strands == Strands::Both;
-    let readings = match both_strands || method.reads_bases() || train.augment.is_on() {
+    let reads_bases = method.reads_bases() || train.stem.is_some() || train.augment.is_on();
+    let readings = match both_strands || reads_bases {
         true => Some(tokens.readings(&run, &cell.task, &plan.model.folder)?),
         false => None,
     };

@@ -52,6 +52,7 @@ fn network(packed: bool) -> (Network, ParameterStore) {
             pad: 0,
             recompute: false,
             seed: 4,
+            silent_head: false,
         },
     )
     .unwrap();

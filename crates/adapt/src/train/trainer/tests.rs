@@ -56,6 +56,7 @@ fn equals_peft(family: &str, name: &str) {
             recompute: false,
             pad: if family == "bert" { 0 } else { 1 },
             seed: 0,
+            silent_head: false,
         },
     )
     .unwrap();
@@ -135,6 +136,7 @@ fn equals_peft(family: &str, name: &str) {
             readings: None,
             bases: false,
             view: View::GIVEN,
+            beside: None,
         },
         both_strands: false,
         log: TrainLog::create(&folder.path().join("train.jsonl")).unwrap(),

@@ -1,0 +1,175 @@
+//! The motifs that are trained before a language model, or by themselves, each network without one part of the rows.
+
+use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::CellFolder;
+use lingo_kernels::Level;
+
+use crate::cell::begun::Begun;
+use crate::cell::request::AdaptRequest;
+use crate::error::Error;
+use crate::method::methods::Method;
+use crate::network::motif_net::MotifNet;
+use crate::network::stem::{Stem, folds_of};
+use crate::plan::model_shape::ModelShape;
+use crate::plan::steps::{Lengths, plan};
+use crate::reading::{Reader, Rows, View};
+use crate::settings::motif_cnn::MotifCnn;
+use crate::settings::train_config::TrainConfig;
+use crate::train::loss::mean_loss;
+
+/// A trained stem, and what it took.
+pub(super) struct TrainedStem {
+    pub stem: Stem,
+    /// Optimizer steps, of all networks.
+    pub steps: u64,
+    /// Wall seconds.
+    pub seconds: f64,
+}
+
+/// Trains `folds` networks; those that an interrupted run had finished are taken up.
+///
+/// # Errors
+/// Fewer different sequences than folds; what training says.
+pub(super) fn train_stem(
+    begun: &Begun,
+    shape: &ModelShape,
+    motifs: &MotifCnn,
+    folds: usize,
+) -> Result<TrainedStem, Error> {
+    let request = begun.request;
+    let readings = request
+        .readings
+        .ok_or_else(|| Error::Config("a stem needs the sequences behind the tokens".into()))?;
+    let bases = |place: usize| {
+        let bases = readings.bases(place);
+        bases.map_err(|e| Error::Data(e.to_string()))
+    };
+    let train = &begun.train;
+    let sequences: Vec<_> = (train.places.iter())
+        .map(|&place| bases(place))
+        .collect::<Result<_, _>>()?;
+    let of_row = sequences.first().map_or(1, Vec::len);
+    let fold_of = folds_of(sequences.into_iter(), folds, request.seed).ok_or_else(|| {
+        Error::Data(format!(
+            "the training split has fewer different sequences than the {folds} `folds` of the motifs: give fewer folds, or more data"
+        ))
+    })?;
+    let mut without = vec![None; request.tokens.rows.len()];
+    for (&place, &fold) in train.places.iter().zip(&fold_of) {
+        without[place] = Some(fold);
+    }
+    let method = Method::MotifCnn(motifs.clone());
+    let config = TrainConfig {
+        epochs: motifs.epochs.unwrap_or(request.train.epochs),
+        stem: None,
+        ..request.train.clone()
+    };
+    let labels = &request.tokens.metadata.labels;
+    let outputs = labels.outputs();
+    let mut stores = Vec::new();
+    let (mut steps, mut seconds) = (0, 0.0);
+    for fold in 0..folds {
+        let rows = rest_of(train, &fold_of, fold as u32);
+        let mut lengths = Lengths::new();
+        for length in rows.lengths() {
+            *lengths.entry(length as u32).or_default() += 1;
+        }
+        // Each has its own initial values, order and dropout.
+        let request = AdaptRequest {
+            method: &method,
+            train: &config,
+            seed: request.seed.wrapping_add((fold as u64) << 32),
+            ..*request
+        };
+        let of_fold = Begun {
+            request: &request,
+            planned: plan(shape, &method, &config, labels, None, &lengths)?,
+            train: rows,
+            dev: begun.dev.clone(),
+            test: Rows::default(),
+            out: CellFolder::new(begun.out.stem().join(format!("fold-{}", fold + 1))),
+            reader: Reader {
+                bases: true,
+                beside: None,
+                ..begun.reader
+            },
+            phase: format!("motifs {} of {folds}", fold + 1),
+        };
+        let (network, store) = MotifNet::build(
+            motifs.network(),
+            of_row,
+            outputs,
+            Level::detect(),
+            request.seed,
+        );
+        let rates = vec![1.0; store.entries.len()];
+        let mut trainer = of_fold.trainer(network, store, rates, &Digest::of_bytes(b""))?;
+        of_fold.resume(&mut trainer)?;
+        of_fold.run(&mut trainer)?;
+        // The checkpoint of a finished fold is what an interrupted cell goes on with.
+        trainer.save()?;
+        if let Some((values, _)) = trainer.best.take() {
+            trainer.store.values = values;
+        }
+        steps += trainer.state.step;
+        seconds += trainer.state.seconds;
+        stores.push(trainer.store);
+    }
+    let mut stem = Stem::new(motifs.network(), of_row, outputs, stores, without)?;
+    stem.scale = scale(begun, &stem)? as f32;
+    Ok(TrainedStem {
+        stem,
+        steps,
+        seconds,
+    })
+}
+
+/// The rows that a fold's network is trained on.
+fn rest_of<'a>(train: &Rows<'a>, fold_of: &[u32], fold: u32) -> Rows<'a> {
+    let kept = (0..train.rows.len()).filter(|&i| fold_of[i] != fold);
+    let kept: Vec<usize> = kept.collect();
+    Rows {
+        rows: kept.iter().map(|&i| train.rows[i]).collect(),
+        places: kept.iter().map(|&i| train.places[i]).collect(),
+        first_kept: 0,
+    }
+}
+
+/// The factor of the logits with which the loss of rows that their networks have not seen is lowest: a golden-section
+/// search over its logarithm, between a twentieth and 3. (Guo et al. 2017 call its inverse the temperature.)
+fn scale(begun: &Begun, stem: &Stem) -> Result<f64, Error> {
+    let rows = &begun.train;
+    let reader = Reader {
+        bases: true,
+        beside: Some(stem),
+        ..begun.reader
+    };
+    let which: Vec<usize> = (0..rows.rows.len()).collect();
+    let mut logits = Vec::new();
+    for input in reader.seen(View::GIVEN).inputs(rows, &which)? {
+        logits.extend(input.beside);
+    }
+    let labels: Vec<_> = rows.rows.iter().map(|row| &row.label).collect();
+    let outputs = begun.request.tokens.metadata.labels.outputs();
+    let loss = |log: f64| {
+        let factor = log.exp() as f32;
+        let scaled: Vec<f32> = logits.iter().map(|l| l * factor).collect();
+        mean_loss(&scaled, outputs, &labels)
+    };
+    let ratio = (5f64.sqrt() - 1.0) / 2.0;
+    let (mut low, mut high) = ((1.0f64 / 20.0).ln(), 3f64.ln());
+    let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
+    let (mut of_a, mut of_b) = (loss(a), loss(b));
+    while high - low > 1e-3 {
+        if of_a <= of_b {
+            (high, b, of_b) = (b, a, of_a);
+            a = high - ratio * (high - low);
+            of_a = loss(a);
+        } else {
+            (low, a, of_a) = (a, b, of_b);
+            b = low + ratio * (high - low);
+            of_b = loss(b);
+        }
+    }
+    Ok(((low + high) / 2.0).exp())
+}
