@@ -125,7 +125,7 @@ fn predict_motifs(
     let head = shape_in_store(request.adapter, "head.weight")?;
     let sequences = head
         .first()
-        .map_or(1, |features| features / motifs.filters.max(1));
+        .map_or(1, |features| features / motifs.features().max(1));
     let (mut network, mut store) = MotifNet::build(motifs, sequences, outputs, Level::detect(), 0);
     read_store(request.adapter, &mut store)?;
     let uploaded = network.upload(&store, None, false)?;

@@ -216,6 +216,42 @@ fn both_strands_give_a_sequence_and_its_reverse_complement_the_same_logits() {
     }
 }
 
+#[test]
+fn bins_tell_where_a_motif_stands() {
+    let (mut tokens, mut readings) = planted(1200);
+    let mut stream = Stream::new(8, "places");
+    for (row, bases) in tokens.rows.iter_mut().zip(&mut readings.sequences) {
+        // All have the motif: those of class 1 in the second half.
+        let second = stream.below(2);
+        *bases = (0..40).map(|_| b"ACGT"[stream.below(4)]).collect();
+        let at = 20 * second + stream.below(20 - MOTIF.len());
+        bases[at..at + MOTIF.len()].copy_from_slice(MOTIF);
+        row.label = Label::Class(second as u32);
+        row.input_ids = ids(bases);
+    }
+    let found = |bins: u32| {
+        let method = format!(
+            r#"{{"motif_cnn": {{"filters": 24, "width": 9, "learning_rate": 0.01, "bins": {bins}}}}}"#
+        );
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: false,
+            method: &method,
+            train: r#"{"epochs": 20, "batch": 16}"#,
+        };
+        let out = tempfile::tempdir().unwrap();
+        let found = cell.predictions(out.path());
+        assert_eq!(
+            again(out.path(), &tokens, &readings, false).rows,
+            found.rows
+        );
+        right(&found)
+    };
+    let (one, four) = (found(1), found(4));
+    assert!(one < 0.75 && four > 0.95, "{one} {four}");
+}
+
 const STEM: &str = r#"{"filters": 16, "width": 9, "learning_rate": 0.01, "folds": 3, "epochs": 8}"#;
 
 /// The predictions of the adapter in `out` on dev and test again, from its folder alone.

@@ -276,7 +276,7 @@ pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Opti
     let head = file.tensors.get("fold.1.head.weight");
     let features = head.and_then(|(shape, _)| shape.first()).copied();
     let features = features.ok_or_else(|| fail("it holds no `fold.1.head.weight`".into()))?;
-    let sequences = features / settings.filters.max(1);
+    let sequences = features / settings.features().max(1);
     let mut stores = Vec::new();
     while !file.tensors.is_empty() {
         let fold = stores.len() + 1;

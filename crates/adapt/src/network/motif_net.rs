@@ -1,4 +1,6 @@
-//! A convolution over bases with a linear head on its maximum, on the host.
+//! A convolution over bases with a linear head on its maxima, on the host.
+
+use std::ops::Range;
 
 use lingo_artifact::random::Stream;
 use lingo_kernels::{Answers, Level, Motifs, code};
@@ -11,15 +13,15 @@ use crate::network::store::ParameterStore;
 use crate::reading::Input;
 use crate::settings::motif_cnn::MotifSettings;
 
-/// `logits = dropout(relu(max over places of the convolution)) W + b`; the two sequences of a pair stand side by side
-/// before the head.
+/// `logits = dropout(relu(max over the places of each bin of the convolution)) W + b`; the bins of a sequence, and the
+/// two sequences of a pair, stand side by side before the head.
 pub(crate) struct MotifNet {
     settings: MotifSettings,
     /// Sequences of a row.
     sequences: usize,
     outputs: usize,
     level: Level,
-    /// Store entries: `[width * 4, filters]`, `[filters]`, `[sequences * filters, outputs]`, `[outputs]`.
+    /// Store entries: `[width * 4, filters]`, `[filters]`, `[sequences * bins * filters, outputs]`, `[outputs]`.
     weight: usize,
     bias: usize,
     head_weight: usize,
@@ -45,7 +47,7 @@ impl MotifNet {
             store.add(name, shape, values.collect())
         };
         let MotifSettings { filters, width, .. } = settings;
-        let features = sequences * filters;
+        let features = sequences * settings.features();
         let weight = uniform("motifs.weight", &[width * 4, filters], width * 4);
         let bias = uniform("motifs.bias", &[filters], width * 4);
         let head_weight = uniform("head.weight", &[features, outputs], features);
@@ -84,7 +86,8 @@ impl MotifNet {
                     .chain(codes)
                     .chain(beside.clone())
                     .collect();
-                let answers = motifs.strongest(&codes);
+                let bins = self.bins(codes.len());
+                let answers = bins.map(|bin| motifs.strongest(&codes[bin])).collect();
                 Answered { codes, answers }
             };
             Ok(input.bases.iter().map(answered).collect())
@@ -93,10 +96,24 @@ impl MotifNet {
         inputs.par_iter().map(of_row).collect()
     }
 
+    /// The codes that each bin's filters see, of a sequence of so many: equally many places a bin, and as much beyond
+    /// the last as a filter is wide. (A bin without a place sees what is no base.)
+    fn bins(&self, codes: usize) -> impl Iterator<Item = Range<usize>> {
+        let MotifSettings { bins, width, .. } = self.settings;
+        let places = codes.saturating_sub(width) + 1;
+        (0..bins).map(move |bin| {
+            let (begin, end) = (bin * places / bins, (bin + 1) * places / bins);
+            match begin == end {
+                true => codes..codes,
+                false => begin..(end + width - 1).min(codes),
+            }
+        })
+    }
+
     /// The head's input, a row: the strongest answers above zero.
     fn features(row: &[Answered]) -> impl Iterator<Item = f32> + '_ {
-        row.iter()
-            .flat_map(|one| one.answers.best.iter().map(|v| v.max(0.0)))
+        let answers = row.iter().flat_map(|one| &one.answers);
+        answers.flat_map(|answers| answers.best.iter().map(|v| v.max(0.0)))
     }
 
     /// Adds the head's outputs of one row to `logits`, which hold its bias.
@@ -114,7 +131,8 @@ impl MotifNet {
 /// One sequence and where the motifs stand in it.
 struct Answered {
     codes: Vec<u8>,
-    answers: Answers,
+    /// Of each bin; places are counted from its own first one.
+    answers: Vec<Answers>,
 }
 
 impl Net for MotifNet {
@@ -144,7 +162,7 @@ impl Net for MotifNet {
         gradients: &mut [f32],
     ) -> Result<(), Error> {
         let answered = self.answers(motifs, inputs)?;
-        let width = self.sequences * self.settings.filters;
+        let width = self.sequences * self.settings.features();
         let mut features: Vec<f32> = answered
             .iter()
             .flat_map(|row| Self::features(row))
@@ -186,14 +204,16 @@ impl Net for MotifNet {
                     false => 0.0,
                 })
                 .collect();
-            let sequences = answered[row]
-                .iter()
-                .zip(by_feature.chunks_exact(self.settings.filters));
-            for (one, slope) in sequences {
-                let (of_weight, of_bias) = (range(self.weight), range(self.bias));
-                let (before, behind) = gradients.split_at_mut(of_bias.start);
-                let (of_weight, of_bias) = (&mut before[of_weight], &mut behind[..of_bias.len()]);
-                motifs.gradient(&one.codes, &one.answers, slope, of_weight, of_bias);
+            let (of_weight, of_bias) = (range(self.weight), range(self.bias));
+            let (before, behind) = gradients.split_at_mut(of_bias.start);
+            let (of_weight, of_bias) = (&mut before[of_weight], &mut behind[..of_bias.len()]);
+            let slopes = by_feature.chunks_exact(self.settings.features());
+            for (one, slopes) in answered[row].iter().zip(slopes) {
+                let bins = self.bins(one.codes.len()).zip(&one.answers);
+                let slopes = slopes.chunks_exact(self.settings.filters);
+                for ((bin, answers), slope) in bins.zip(slopes) {
+                    motifs.gradient(&one.codes[bin], answers, slope, of_weight, of_bias);
+                }
             }
         }
         Ok(())

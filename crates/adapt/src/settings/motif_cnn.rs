@@ -14,6 +14,9 @@ pub struct MotifCnn {
     pub filters: NonZeroU32,
     /// Bases of a motif.
     pub width: NonZeroU32,
+    /// Stretches of equal length in which each motif's strongest answer is looked for: 1 for sequences in which a motif
+    /// means the same everywhere; more for sequences that are aligned (to a start site, say), where its place matters.
+    pub bins: NonZeroU32,
     /// Dropout of the motifs' strongest answers, before the head.
     pub dropout: Rate,
     /// Passes over the training split; default: those of `train`. An epoch takes a second or two, and the floor needs 15 to 40.
@@ -31,6 +34,7 @@ impl Default for MotifCnn {
         Self {
             filters: count(128),
             width: count(15),
+            bins: count(1),
             dropout: Rate::try_from(0.1).unwrap_or_else(|_| unreachable!()),
             epochs: None,
             learning_rate: None,
@@ -45,6 +49,7 @@ impl MotifCnn {
         MotifSettings {
             filters: self.filters.get() as usize,
             width: self.width.get() as usize,
+            bins: self.bins.get() as usize,
             dropout: self.dropout.get(),
         }
     }
@@ -66,14 +71,21 @@ pub(crate) struct MotifSettings {
     pub filters: usize,
     /// Bases of a filter.
     pub width: usize,
+    /// Stretches of a sequence with a maximum of their own.
+    pub bins: usize,
     /// Dropout of the filters' strongest answers.
     pub dropout: f64,
 }
 
 impl MotifSettings {
+    /// Values that the head reads of one sequence.
+    pub fn features(&self) -> usize {
+        self.filters * self.bins
+    }
+
     /// Trained values on `sequences` sequences a row (two for pairs) with `outputs` outputs.
     pub fn parameters(&self, sequences: usize, outputs: usize) -> usize {
-        let head = (sequences * self.filters + 1) * outputs;
+        let head = (sequences * self.features() + 1) * outputs;
         (self.width * 4 + 1) * self.filters + head
     }
 }
