@@ -1,7 +1,5 @@
 //! A convolution over bases with a linear head on its maxima, on the host.
 
-use std::ops::Range;
-
 use lingo_artifact::random::Stream;
 use lingo_kernels::{Answers, Level, Motifs, code};
 use lingo_lm::DropoutSource;
@@ -86,8 +84,7 @@ impl MotifNet {
                     .chain(codes)
                     .chain(beside.clone())
                     .collect();
-                let bins = self.bins(codes.len());
-                let answers = bins.map(|bin| motifs.strongest(&codes[bin])).collect();
+                let answers = motifs.strongest(&codes, self.settings.bins);
                 Answered { codes, answers }
             };
             Ok(input.bases.iter().map(answered).collect())
@@ -96,24 +93,10 @@ impl MotifNet {
         inputs.par_iter().map(of_row).collect()
     }
 
-    /// The codes that each bin's filters see, of a sequence of so many: equally many places a bin, and as much beyond
-    /// the last as a filter is wide. (A bin without a place sees what is no base.)
-    fn bins(&self, codes: usize) -> impl Iterator<Item = Range<usize>> {
-        let MotifSettings { bins, width, .. } = self.settings;
-        let places = codes.saturating_sub(width) + 1;
-        (0..bins).map(move |bin| {
-            let (begin, end) = (bin * places / bins, (bin + 1) * places / bins);
-            match begin == end {
-                true => codes..codes,
-                false => begin..(end + width - 1).min(codes),
-            }
-        })
-    }
-
     /// The head's input, a row: the strongest answers above zero.
     fn features(row: &[Answered]) -> impl Iterator<Item = f32> + '_ {
-        let answers = row.iter().flat_map(|one| &one.answers);
-        answers.flat_map(|answers| answers.best.iter().map(|v| v.max(0.0)))
+        row.iter()
+            .flat_map(|one| one.answers.best.iter().map(|v| v.max(0.0)))
     }
 
     /// Adds the head's outputs of one row to `logits`, which hold its bias.
@@ -131,8 +114,7 @@ impl MotifNet {
 /// One sequence and where the motifs stand in it.
 struct Answered {
     codes: Vec<u8>,
-    /// Of each bin; places are counted from its own first one.
-    answers: Vec<Answers>,
+    answers: Answers,
 }
 
 impl Net for MotifNet {
@@ -208,12 +190,8 @@ impl Net for MotifNet {
             let (before, behind) = gradients.split_at_mut(of_bias.start);
             let (of_weight, of_bias) = (&mut before[of_weight], &mut behind[..of_bias.len()]);
             let slopes = by_feature.chunks_exact(self.settings.features());
-            for (one, slopes) in answered[row].iter().zip(slopes) {
-                let bins = self.bins(one.codes.len()).zip(&one.answers);
-                let slopes = slopes.chunks_exact(self.settings.filters);
-                for ((bin, answers), slope) in bins.zip(slopes) {
-                    motifs.gradient(&one.codes[bin], answers, slope, of_weight, of_bias);
-                }
+            for (one, slope) in answered[row].iter().zip(slopes) {
+                motifs.gradient(&one.codes, &one.answers, slope, of_weight, of_bias);
             }
         }
         Ok(())

@@ -24,12 +24,12 @@ pub struct Motifs {
     bias: Buffer<f32>,
 }
 
-/// Where each filter answers strongest in one sequence.
+/// Where each filter answers strongest in the bins of one sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
-    /// The largest score of each filter.
+    /// The largest score of each filter, `[bins, filters]`; minus infinity in a bin without a place.
     pub best: Vec<f32>,
-    /// The first place that has it.
+    /// The first place that has it, counted in the whole sequence.
     pub at: Vec<u32>,
 }
 
@@ -72,12 +72,12 @@ impl Motifs {
         }
     }
 
-    /// The strongest answers in a sequence of codes ([`code`]); one that is shorter than the filters is filled up
-    /// with what is no base.
+    /// The strongest answers in a sequence of codes ([`code`]), in each of `bins` stretches of equally many places; a
+    /// sequence that is shorter than the filters is filled up with what is no base.
     ///
     /// # Panics
     /// If a code is above 4, or the sequence has 2^24 bases or more.
-    pub fn strongest(&self, codes: &[u8]) -> Answers {
+    pub fn strongest(&self, codes: &[u8], bins: usize) -> Answers {
         assert!(
             codes.iter().all(|&c| usize::from(c) < CODES),
             "codes are 0 to 4"
@@ -90,25 +90,29 @@ impl Motifs {
             .map(|i| (at(i) * 5 + at(i + 1)) * 5 + at(i + 2))
             .collect();
         let padded = self.bias.len();
+        let bounds: Vec<usize> = (0..=bins).map(|bin| bin * places / bins.max(1)).collect();
         let mut work = Strongest {
             table: &self.table,
             bias: &self.bias,
             triples: &triples,
             groups,
-            places,
-            best: vec![0.0; padded],
-            at: vec![0.0; padded],
+            bounds: &bounds,
+            best: vec![0.0; bins * padded],
+            at: vec![0.0; bins * padded],
         };
         on_level(self.level, OneSequence(&mut work));
-        work.best.truncate(self.filters);
-        work.at.truncate(self.filters);
+        let rows = |values: &[f32]| -> Vec<f32> {
+            let rows = values.chunks_exact(padded.max(1));
+            rows.flat_map(|row| &row[..self.filters]).copied().collect()
+        };
         Answers {
-            best: work.best,
-            at: work.at.into_iter().map(|place| place as u32).collect(),
+            best: rows(&work.best),
+            at: rows(&work.at).into_iter().map(|at| at as u32).collect(),
         }
     }
 
-    /// Adds to the gradients of weights and bias what `slope`, the loss's by each strongest answer, makes of them.
+    /// Adds to the gradients of weights and bias what `slope`, the loss's by each strongest answer, makes of them; all of
+    /// `answers` and `slope` are `[bins, filters]`.
     pub fn gradient(
         &self,
         codes: &[u8],
@@ -117,10 +121,11 @@ impl Motifs {
         weights: &mut [f32],
         bias: &mut [f32],
     ) {
-        for (f, (&slope, &at)) in slope.iter().zip(&answers.at).enumerate() {
+        for (i, (&slope, &at)) in slope.iter().zip(&answers.at).enumerate() {
             if slope == 0.0 {
                 continue;
             }
+            let f = i % self.filters;
             bias[f] += slope;
             let seen = codes[(at as usize).min(codes.len())..]
                 .iter()
@@ -160,7 +165,13 @@ mod tests {
     use super::*;
 
     /// By the definition, one score at a time.
-    fn plain(width: usize, weights: &[f32], bias: &[f32], codes: &[u8]) -> Vec<(f64, usize)> {
+    fn plain(
+        width: usize,
+        weights: &[f32],
+        bias: &[f32],
+        codes: &[u8],
+        bins: usize,
+    ) -> Vec<(f64, usize)> {
         let filters = bias.len();
         let places = codes.len().saturating_sub(width) + 1;
         let score = |f: usize, p: usize| {
@@ -170,9 +181,11 @@ mod tests {
             };
             f64::from(bias[f]) + (0..width).map(of).sum::<f64>()
         };
-        (0..filters)
-            .map(|f| {
-                let scores = (0..places).map(|p| (score(f, p), p));
+        let of_bin = |bin: usize| bin * places / bins..(bin + 1) * places / bins;
+        (0..bins)
+            .flat_map(|bin| (0..filters).map(move |f| (bin, f)))
+            .map(|(bin, f)| {
+                let scores = of_bin(bin).map(|p| (score(f, p), p));
                 scores.fold((f64::NEG_INFINITY, 0), |a, b| if b.0 > a.0 { b } else { a })
             })
             .collect()
@@ -185,17 +198,20 @@ mod tests {
     proptest! {
         #[test]
         fn answers_are_those_of_the_definition(
-            width in 1usize..17, filters in 1usize..40, codes in proptest::collection::vec(0u8..5, 0..60), seed: u32,
+            width in 1usize..17, filters in 1usize..40, bins in 1usize..9,
+            codes in proptest::collection::vec(0u8..5, 0..60), seed: u32,
         ) {
             let value = |i: usize| ((i as u32 ^ seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8e6 - 1.0;
             let weights: Vec<f32> = (0..width * 4 * filters).map(value).collect();
             let bias: Vec<f32> = (0..filters).map(|i| value(i + 1_000_003)).collect();
-            let expected = plain(width, &weights, &bias, &codes);
+            let expected = plain(width, &weights, &bias, &codes, bins);
             let mut first: Option<Answers> = None;
             for level in levels() {
-                let found = Motifs::new(level, width, &weights, &bias).strongest(&codes);
+                let found = Motifs::new(level, width, &weights, &bias).strongest(&codes, bins);
+                prop_assert_eq!(found.best.len(), bins * filters);
                 for (f, (score, at)) in expected.iter().enumerate() {
-                    prop_assert!((f64::from(found.best[f]) - score).abs() < 1e-5, "{level} {f}");
+                    let best = f64::from(found.best[f]);
+                    prop_assert!(best == *score || (best - score).abs() < 1e-5, "{level} {f}");
                     // Another place may be as good but for rounding; its score is held by the line above.
                     let _ = at;
                 }
@@ -208,20 +224,25 @@ mod tests {
         }
 
         #[test]
-        fn gradients_are_differences(codes in proptest::collection::vec(0u8..5, 8..40), seed: u32) {
+        fn gradients_are_differences(
+            codes in proptest::collection::vec(0u8..5, 8..40), bins in 1usize..4, seed: u32,
+        ) {
             let (width, filters) = (6, 5);
             let value = |i: usize| ((i as u32 ^ seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8e6 - 1.0;
             let weights: Vec<f32> = (0..width * 4 * filters).map(value).collect();
             let bias = vec![0.0; filters];
             let level = Level::Portable;
             let motifs = Motifs::new(level, width, &weights, &bias);
-            let answers = motifs.strongest(&codes);
-            let slope: Vec<f32> = (0..filters).map(|i| value(i + 77)).collect();
+            let answers = motifs.strongest(&codes, bins);
+            let slope: Vec<f32> = (0..bins * filters).map(|i| value(i + 77)).collect();
             let (mut of_weights, mut of_bias) = (vec![0.0; weights.len()], vec![0.0; filters]);
             motifs.gradient(&codes, &answers, &slope, &mut of_weights, &mut of_bias);
-            prop_assert_eq!(&of_bias, &slope);
+            for (f, found) in of_bias.iter().enumerate() {
+                let sum: f32 = slope.iter().skip(f).step_by(filters).sum();
+                prop_assert!((found - sum).abs() < 1e-5);
+            }
             let loss = |weights: &[f32]| -> f64 {
-                let best = Motifs::new(level, width, weights, &bias).strongest(&codes).best;
+                let best = Motifs::new(level, width, weights, &bias).strongest(&codes, bins).best;
                 best.iter().zip(&slope).map(|(b, s)| f64::from(*b) * f64::from(*s)).sum()
             };
             for i in (0..weights.len()).step_by(7) {
@@ -247,9 +268,9 @@ mod tests {
             weights[k * 4 + usize::from(*code)] = 1.0;
         }
         let codes: Vec<u8> = b"GGCTATAGGTATA".iter().map(|b| code(*b)).collect();
-        let found = Motifs::new(Level::detect(), 4, &weights, &[0.5]).strongest(&codes);
+        let found = Motifs::new(Level::detect(), 4, &weights, &[0.5]).strongest(&codes, 1);
         assert_eq!((found.best[0], found.at[0]), (4.5, 3), "the first of two");
-        let short = Motifs::new(Level::detect(), 4, &weights, &[0.5]).strongest(&motif[..2]);
+        let short = Motifs::new(Level::detect(), 4, &weights, &[0.5]).strongest(&motif[..2], 1);
         assert_eq!((short.best[0], short.at[0]), (2.5, 0));
     }
 }

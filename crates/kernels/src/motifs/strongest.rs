@@ -9,7 +9,8 @@ pub(super) const CODES: usize = 5;
 /// What three bases can be.
 pub(super) const TRIPLES: usize = CODES * CODES * CODES;
 
-/// `best[f] = max over p of bias[f] + sum over groups of table[group][triples[p + 3 group]][f]`, and the first such `p`.
+/// `best[bin][f] = max over the places p of a bin of bias[f] + sum over groups of table[group][triples[p + 3 group]][f]`, and
+/// the first such `p`.
 pub(super) struct Strongest<'a> {
     /// `[tile][group][triple][TILE]`.
     pub table: &'a [f32],
@@ -18,8 +19,9 @@ pub(super) struct Strongest<'a> {
     /// By place: three neighbouring codes; at least `places + 3 groups - 3` of them, each below [`TRIPLES`].
     pub triples: &'a [u8],
     pub groups: usize,
-    pub places: usize,
-    /// `[tile][TILE]`, written.
+    /// Where each bin ends and the next begins, with the first one's begin before them.
+    pub bounds: &'a [usize],
+    /// `[bin][tile][TILE]`, written; of a bin without places, minus infinity.
     pub best: Vec<f32>,
     /// As `best`: places.
     pub at: Vec<f32>,
@@ -30,7 +32,14 @@ impl Kernel for &mut Strongest<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        debug_assert!(self.triples.len() + 3 >= self.places + 3 * self.groups);
+        let (last, bins) = match self.bounds {
+            [] => (0, 0),
+            [.., last] => (*last, self.bounds.len() - 1),
+        };
+        assert!(self.bounds.is_sorted() && self.triples.len() + 3 >= last + 3 * self.groups);
+        assert!(
+            self.best.len() >= bins * self.bias.len() && self.at.len() >= bins * self.bias.len()
+        );
         debug_assert_eq!(self.table.len(), self.bias.len() * self.groups * TRIPLES);
         let parts = TILE / S::LANES;
         for tile in 0..self.bias.len() / TILE {
@@ -41,20 +50,25 @@ impl Kernel for &mut Strongest<'_> {
                 for part in 0..parts {
                     let lane = part * S::LANES;
                     let bias = S::load(self.bias.as_ptr().add(tile * TILE + lane));
-                    let mut best = S::splat(f32::NEG_INFINITY);
-                    let mut at = S::splat(0.0);
-                    for place in 0..self.places {
-                        let mut score = bias;
-                        for group in 0..self.groups {
-                            let triple = *self.triples.get_unchecked(place + 3 * group) as usize;
-                            let row = table.add((group * TRIPLES + triple) * TILE + lane);
-                            score = S::add(score, S::load(row));
+                    // Bins innermost but for the places, so that a tile's part of the table stays near.
+                    for (bin, bounds) in self.bounds.windows(2).enumerate() {
+                        let mut best = S::splat(f32::NEG_INFINITY);
+                        let mut at = S::splat(0.0);
+                        for place in bounds[0]..bounds[1] {
+                            let mut score = bias;
+                            for group in 0..self.groups {
+                                let triple =
+                                    *self.triples.get_unchecked(place + 3 * group) as usize;
+                                let row = table.add((group * TRIPLES + triple) * TILE + lane);
+                                score = S::add(score, S::load(row));
+                            }
+                            at = S::where_negative(S::sub(best, score), S::splat(place as f32), at);
+                            best = S::max(best, score);
                         }
-                        at = S::where_negative(S::sub(best, score), S::splat(place as f32), at);
-                        best = S::max(best, score);
+                        let to = bin * self.bias.len() + tile * TILE + lane;
+                        S::store(self.best.as_mut_ptr().add(to), best);
+                        S::store(self.at.as_mut_ptr().add(to), at);
                     }
-                    S::store(self.best.as_mut_ptr().add(tile * TILE + lane), best);
-                    S::store(self.at.as_mut_ptr().add(tile * TILE + lane), at);
                 }
             }
         }
