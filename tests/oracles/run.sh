@@ -44,3 +44,7 @@ trap 'rm -rf "$run" "$gated"' EXIT
 cargo run -q -- run pipelines/demo.yaml --only binding --methods ars --seeds 1 --out "$gated" \
   --set methods.ars.adaptive_rank_sampling.variant=gated
 oracle adapt_peft_roundtrip.py --cell "$gated/binding/ars/seed-1" --model "$gated/model" --tokens "$gated/binding/tokens.parquet"
+task="$run/binding"
+cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set method.bins=2 --set train.epochs=2 --both-strands \
+  --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/stem"
+oracle adapt_stem.py --cell "$run/stem" --examples "$task/examples.parquet"

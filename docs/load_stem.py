@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""The logits of a stem (or of motif_cnn) in Python: numpy and safetensors, nothing else.
+
+    load_stem.py ADAPTER SEQUENCE [SEQUENCE ...]        one line of logits each
+
+A stem's logits are added to the language model's, which Hugging Face PEFT computes from the same folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+COMPLEMENT = str.maketrans("ACGTUacgtu", "TGCAATGCAA")
+
+
+class Stem:
+    """The networks of motifs in an adapter folder."""
+
+    def __init__(self, adapter):
+        adapter = Path(adapter)
+        described = json.loads((adapter / "lingo.json").read_text())
+        self.both_strands = described.get("both_strands", False)
+        settings = described.get("motifs") or described["method"]["motif_cnn"]
+        self.bins = settings.get("bins", 1)
+        self.width = settings["width"]
+        if described.get("stem") is None:
+            self.scale, folds = 1.0, [load_file(adapter / "motif_cnn.safetensors")]
+        else:
+            self.scale, tensors = described["stem"], load_file(adapter / "stem.safetensors")
+            count = max(int(name.split(".")[1]) for name in tensors)
+            folds = [
+                {name.split(".", 2)[2]: v for name, v in tensors.items() if name.startswith(f"fold.{fold}.")}
+                for fold in range(1, count + 1)
+            ]
+        self.folds = folds
+
+    def logits(self, *sequences):
+        """Logits of one sequence, or of a pair."""
+        found = self._of(sequences)
+        if self.both_strands:
+            other = [s.translate(COMPLEMENT)[::-1] for s in sequences]
+            found = (found + self._of(other)) / 2
+        return found
+
+    def _of(self, sequences):
+        return self.scale * np.mean([self._network(fold, sequences) for fold in self.folds], axis=0)
+
+    def _network(self, fold, sequences):
+        features = np.concatenate([self._features(fold, s) for s in sequences])
+        return features @ fold["head.weight"] + fold["head.bias"]
+
+    def _features(self, fold, sequence):
+        """The strongest answer above zero of each motif in each bin, [bins * filters]."""
+        weight = fold["motifs.weight"].reshape(self.width, 4, -1)
+        beside = self.width // 2
+        hot = np.zeros((max(len(sequence) + 2 * beside, self.width), 4), np.float32)
+        for i, base in enumerate(sequence.upper().replace("U", "T")):
+            if base in "ACGT":
+                hot[beside + i, "ACGT".index(base)] = 1
+        places = len(hot) - self.width + 1
+        scores = sum(hot[k : k + places] @ weight[k] for k in range(self.width)) + fold["motifs.bias"]
+        bounds = [bin * places // self.bins for bin in range(self.bins + 1)]
+        best = [scores[a:b].max(0, initial=0) for a, b in zip(bounds, bounds[1:])]
+        return np.concatenate(best)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    stem = Stem(sys.argv[1])
+    for sequence in sys.argv[2:]:
+        print(*stem.logits(sequence), sep="\t")
