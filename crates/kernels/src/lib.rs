@@ -35,7 +35,7 @@ pub use block::packed::Block;
 pub use block::values::{BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site};
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
-pub use motifs::filters::{Answers, Motifs, code};
+pub use motifs::filters::{Answers, Learnt, Motifs, code};
 pub use parts::activation::Activation;
 pub use parts::attention::heads::{Heads, Positions};
 pub use parts::norm::NormKind;

@@ -1,7 +1,7 @@
 //! A convolution over bases with a linear head on its maxima, on the host.
 
 use lingo_artifact::random::Stream;
-use lingo_kernels::{Answers, Level, Motifs, code};
+use lingo_kernels::{Answers, Learnt, Level, Motifs, code};
 use lingo_lm::DropoutSource;
 use rayon::prelude::*;
 
@@ -169,31 +169,39 @@ impl Net for MotifNet {
         let rows = slope
             .chunks_exact(self.outputs)
             .zip(features.chunks_exact(width));
+        let mut by_feature = vec![0.0; features.len()];
         for (row, (slope, features)) in rows.enumerate() {
             let of_bias = &mut gradients[range(self.head_bias)];
             of_bias.iter_mut().zip(slope).for_each(|(g, s)| *g += s);
             let of_head = &mut gradients[range(self.head_weight)];
-            for (feature, to) in features.iter().zip(of_head.chunks_exact_mut(self.outputs)) {
-                to.iter_mut()
-                    .zip(slope)
-                    .for_each(|(g, s)| *g += feature * s);
-            }
-            // A feature that is zero, dropped or not above zero, passes nothing on.
-            let by_feature: Vec<f32> = (features.iter().zip(head.chunks_exact(self.outputs)))
-                .zip(&mask[row * width..])
-                .map(|((&feature, weights), mask)| match feature > 0.0 {
-                    true => mask * weights.iter().zip(slope).map(|(w, s)| w * s).sum::<f32>(),
-                    false => 0.0,
-                })
-                .collect();
-            let (of_weight, of_bias) = (range(self.weight), range(self.bias));
-            let (before, behind) = gradients.split_at_mut(of_bias.start);
-            let (of_weight, of_bias) = (&mut before[of_weight], &mut behind[..of_bias.len()]);
-            let slopes = by_feature.chunks_exact(self.settings.features());
-            for (one, slope) in answered[row].iter().zip(slopes) {
-                motifs.gradient(&one.codes, &one.answers, slope, of_weight, of_bias);
+            let heads =
+                (head.chunks_exact(self.outputs)).zip(of_head.chunks_exact_mut(self.outputs));
+            let by_feature = &mut by_feature[row * width..][..width];
+            for (((&feature, mask), by), (weights, to)) in
+                (features.iter().zip(&mask[row * width..]).zip(by_feature)).zip(heads)
+            {
+                // A feature that is zero, dropped or not above zero, learns nothing and passes nothing on.
+                if feature > 0.0 {
+                    to.iter_mut()
+                        .zip(slope)
+                        .for_each(|(g, s)| *g += feature * s);
+                    *by = mask * weights.iter().zip(slope).map(|(w, s)| w * s).sum::<f32>();
+                }
             }
         }
+        let sequences = answered.iter().flatten();
+        let learnt: Vec<Learnt> = sequences
+            .zip(by_feature.chunks_exact(self.settings.features()))
+            .map(|(one, slope)| Learnt {
+                codes: &one.codes,
+                answers: &one.answers,
+                slope,
+            })
+            .collect();
+        let (of_weight, of_bias) = (range(self.weight), range(self.bias));
+        let (before, behind) = gradients.split_at_mut(of_bias.start);
+        let (of_weight, of_bias) = (&mut before[of_weight], &mut behind[..of_bias.len()]);
+        motifs.gradient(&learnt, of_weight, of_bias);
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The filters of a convolution over bases, summed up for every three neighbours.
 
+use rayon::prelude::*;
+
 use crate::memory::buffer::Buffer;
 use crate::motifs::strongest::{CODES, Strongest, TILE, TRIPLES};
 use crate::simd::dispatch::{Work, call, on_level};
@@ -111,30 +113,62 @@ impl Motifs {
         }
     }
 
-    /// Adds to the gradients of weights and bias what `slope`, the loss's by each strongest answer, makes of them; all of
-    /// `answers` and `slope` are `[bins, filters]`.
-    pub fn gradient(
-        &self,
-        codes: &[u8],
-        answers: &Answers,
-        slope: &[f32],
-        weights: &mut [f32],
-        bias: &mut [f32],
-    ) {
-        for (i, (&slope, &at)) in slope.iter().zip(&answers.at).enumerate() {
-            if slope == 0.0 {
-                continue;
+    /// Adds to the gradients of weights and bias what the slopes of the loss by the strongest answers make of them.
+    ///
+    /// Each filter's part is summed in the order of the rows and their bins: any number of threads gives the same bits.
+    pub fn gradient(&self, rows: &[Learnt], weights: &mut [f32], bias: &mut [f32]) {
+        let of_tile = |tile: usize| {
+            let first = tile * TILE;
+            let filters = first..self.filters.min(first + TILE);
+            // A filter's own weights side by side, `[filter][width][4]`, so that they stay near.
+            let mut of_weights = vec![0.0f32; filters.len() * self.width * 4];
+            let mut of_bias = vec![0.0f32; filters.len()];
+            for row in rows {
+                let bins = row.slope.chunks_exact(self.filters);
+                for (slope, at) in bins.zip(row.answers.at.chunks_exact(self.filters)) {
+                    let own = slope[filters.clone()].iter().zip(&at[filters.clone()]);
+                    let parts = of_weights
+                        .chunks_exact_mut(self.width * 4)
+                        .zip(&mut of_bias);
+                    for ((&slope, &at), (weights, bias)) in own.zip(parts) {
+                        if slope == 0.0 {
+                            continue;
+                        }
+                        *bias += slope;
+                        let seen = &row.codes[(at as usize).min(row.codes.len())..];
+                        for (base, &code) in weights.chunks_exact_mut(4).zip(seen) {
+                            if let Some(weight) = base.get_mut(usize::from(code)) {
+                                *weight += slope;
+                            }
+                        }
+                    }
+                }
             }
-            let f = i % self.filters;
-            bias[f] += slope;
-            let seen = codes[(at as usize).min(codes.len())..]
-                .iter()
-                .take(self.width);
-            for (k, &code) in seen.enumerate().filter(|(_, code)| **code < 4) {
-                weights[(k * 4 + usize::from(code)) * self.filters + f] += slope;
+            (of_weights, of_bias)
+        };
+        let tiles = self.filters.div_ceil(TILE);
+        let found: Vec<_> = (0..tiles).into_par_iter().map(of_tile).collect();
+        for (tile, (of_weights, of_bias)) in found.into_iter().enumerate() {
+            for (i, slope) in of_bias.into_iter().enumerate() {
+                let f = tile * TILE + i;
+                bias[f] += slope;
+                let own = &of_weights[i * self.width * 4..][..self.width * 4];
+                let to = weights.iter_mut().skip(f).step_by(self.filters);
+                to.zip(own).for_each(|(to, slope)| *to += slope);
             }
         }
     }
+}
+
+/// A sequence that [`Motifs::gradient`] learns from.
+#[derive(Clone, Copy)]
+pub struct Learnt<'a> {
+    /// Its codes.
+    pub codes: &'a [u8],
+    /// The strongest answers in it.
+    pub answers: &'a Answers,
+    /// The loss's slope by each of them, `[bins, filters]`.
+    pub slope: &'a [f32],
 }
 
 struct OneSequence<'a, 'b>(&'a mut Strongest<'b>);
@@ -236,7 +270,8 @@ mod tests {
             let answers = motifs.strongest(&codes, bins);
             let slope: Vec<f32> = (0..bins * filters).map(|i| value(i + 77)).collect();
             let (mut of_weights, mut of_bias) = (vec![0.0; weights.len()], vec![0.0; filters]);
-            motifs.gradient(&codes, &answers, &slope, &mut of_weights, &mut of_bias);
+            let learnt = Learnt { codes: &codes, answers: &answers, slope: &slope };
+            motifs.gradient(&[learnt], &mut of_weights, &mut of_bias);
             for (f, found) in of_bias.iter().enumerate() {
                 let sum: f32 = slope.iter().skip(f).step_by(filters).sum();
                 prop_assert!((found - sum).abs() < 1e-5);
