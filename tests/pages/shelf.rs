@@ -35,6 +35,7 @@ tasks:
 tokenize: { scheme: base }
 methods: { lora: { lora: { rank: 2 } } }
 train: { epochs: 2, batch: 8 }
+tune: { space: { methods.lora.lora.rank: [1, 2] }, rungs: [1] }
 ";
 
 impl Shelf {

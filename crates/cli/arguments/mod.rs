@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 pub use model::{Adapt, Evaluate, Predict, Pretrain};
 pub use pipeline::{
-    Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Validate, VerifyArguments,
+    Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };
 pub use sequences::{
     Decode, Encode, Ingest, Inspect, LeakageChoice, Locate, NegativesChoice, OnLeakChoice,
@@ -86,6 +86,8 @@ fn examples_and_exit_codes() -> String {
 pub enum Command {
     /// Run a pipeline: train and score every cell that is not finished, write the report.
     Run(Run),
+    /// Search settings on dev: the `tune` of a pipeline file, by successive halving. Test is never looked at.
+    Tune(Tune),
     /// Check a pipeline file: every mistake with its place, and every input file that is missing.
     Validate(Validate),
     /// Show the cells of a pipeline: cached or to be run, and why.

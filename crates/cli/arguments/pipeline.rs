@@ -33,6 +33,37 @@ pub struct Selection {
     pub fresh: bool,
 }
 
+/// `tune`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe tune my.yaml --methods lora --seeds 1,2
+  lingo-pipe tune my.yaml --out runs/rates
+
+The pipeline file says what is tried:
+  tune:
+    space:
+      train.learning_rate: { low: 0.0003, high: 0.003, log: true }
+      methods.lora.lora.rank: [4, 8, 16]
+    trials: 12
+    rungs: [0.25, 1]      # all for a quarter of the epochs, the better half for all of them
+
+A trial is the pipeline with these settings, in a folder of its own: finished cells are skipped, so the same command
+goes on after an interruption. All trials and their scores on dev are in tune.tsv; the best ones' --set is printed.")]
+pub struct Tune {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+    /// What part of it; --out is the folder of the search, by default runs/NAME-tune.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Cells at a time; they share the threads. Results do not depend on it.
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub jobs: NonZeroU32,
+    /// Leave out tasks whose input files are missing.
+    #[arg(long)]
+    pub skip_missing: bool,
+}
+
 /// `run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

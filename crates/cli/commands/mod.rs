@@ -10,6 +10,7 @@ mod predict;
 mod pretrain;
 mod run;
 mod tokenize;
+mod tune;
 
 use clap::CommandFactory as _;
 use lingo_workflow::{Error, Kind};
@@ -35,6 +36,7 @@ pub fn execute(cli: Cli) -> Result<(), Error> {
 fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
     match command {
         Command::Run(arguments) => run::run(arguments, terminal),
+        Command::Tune(arguments) => tune::tune(&arguments, terminal),
         Command::Validate(arguments) => pipeline::validate(&arguments),
         Command::Plan(arguments) => pipeline::plan(&arguments),
         Command::Graph(arguments) => pipeline::graph(&arguments),

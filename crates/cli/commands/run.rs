@@ -24,6 +24,7 @@ pub fn request(selection: &Selection, skip_missing: bool) -> Result<Request, Err
         device: device(&selection.device)?,
         fresh: selection.fresh,
         skip_missing,
+        hide_test: false,
     })
 }
 

@@ -11,6 +11,7 @@
 //! | [`mod@run`] | running a plan |
 //! | `parallel` | several things at a time |
 //! | [`scores`] | the scores of a run, for its last lines |
+//! | [`mod@tune`] | settings searched on dev |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
@@ -36,6 +37,7 @@ pub mod report;
 pub mod run;
 pub mod scores;
 pub mod settings;
+pub mod tune;
 pub mod yaml;
 
 pub use failure::{Error, Kind};

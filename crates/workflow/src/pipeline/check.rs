@@ -7,6 +7,7 @@ use lingo_tokenize::language_prefix::LanguagePrefix;
 
 use super::name::bad_name;
 use super::resolved::{Pipeline, Task};
+use super::tune_section::TuneSection;
 use crate::yaml::document::top;
 use crate::yaml::fault::{Fault, Step, keys};
 
@@ -49,6 +50,9 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
             let why = "is taken: each task keeps a file of its own under it";
             faults.push(name_fault("methods", name, why).help("give the method another name"));
         }
+    }
+    if let Some((key, why)) = pipeline.tune.as_ref().and_then(TuneSection::contradiction) {
+        faults.push(Fault::new(keys(&["tune", key]), why));
     }
     let mut names = BTreeSet::new();
     let mut sections = BTreeSet::new();

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use lingo_adapt::{PretrainConfig, TrainConfig};
@@ -11,12 +9,12 @@ use lingo_evaluate::EvaluateConfig;
 use lingo_ingest::IngestConfig;
 use lingo_tokenize::TokenizeConfig;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::method_section::MethodSection;
-use super::name::{LONGEST_NAME, NAME_PATTERN};
+use super::named::Named;
 use super::partial::Partial;
+use super::tune_section::TuneSection;
 use crate::yaml::node::Node;
 
 /// A pipeline of lingo-pipe: tasks x methods x seeds, each a cell that is trained and scored.
@@ -49,6 +47,9 @@ pub struct PipelineFile {
     /// One cell is trained for each seed. Default: 1.
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,
+    /// What `lingo-pipe tune` searches; `run` does not look at it.
+    #[serde(default)]
+    pub tune: Option<TuneSection>,
     /// Published numbers to show beside ours: a CSV with the columns task, model, mcc (-1 to 1), source.
     #[serde(default)]
     pub published: Option<PathBuf>,
@@ -120,51 +121,6 @@ impl JsonSchema for FormatVersion {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "const": 1 })
-    }
-}
-
-/// A mapping that keeps the order of the file.
-#[derive(Clone, Debug)]
-pub struct Named<T>(pub Vec<(String, T)>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
-            type Value = Named<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Named(entries))
-            }
-        }
-        deserializer.deserialize_map(InOrder(PhantomData))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Named<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("Named{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "minProperties": 1,
-            "propertyNames": { "pattern": NAME_PATTERN, "maxLength": LONGEST_NAME },
-            "additionalProperties": generator.subschema_for::<T>(),
-        })
     }
 }
 

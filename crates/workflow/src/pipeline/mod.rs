@@ -5,19 +5,23 @@
 //! | [`mod@file`] | what may stand in a file, and its JSON Schema |
 //! | [`method_section`] | a method with its own `train` |
 //! | [`name`] | which names tasks and methods may have |
+//! | [`named`] | a mapping whose keys are names |
 //! | [`partial`] | some of the keys of a section |
 //! | [`resolved`] | a pipeline, ready to be planned |
 //! | [`resolve`] | from the file to tasks with settings of their own |
 //! | [`check`] | what the parser cannot see: names, references, contradictions |
+//! | [`tune_section`] | what is searched, and how |
 //! | `read` | all of it, from a file on disk |
 
 pub mod check;
 pub mod file;
 pub mod method_section;
 pub mod name;
+pub mod named;
 pub mod partial;
 mod read;
 pub mod resolve;
 pub mod resolved;
+pub mod tune_section;
 
 pub use resolved::{ModelPlan, Pipeline, Task};

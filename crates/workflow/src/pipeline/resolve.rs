@@ -55,6 +55,7 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
         tasks,
         methods,
         seeds: file.seeds,
+        tune: file.tune,
         published: file.published.map(|p| document.resolve(&p)),
         document,
     })

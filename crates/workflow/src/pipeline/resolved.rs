@@ -1,6 +1,7 @@
 //! A pipeline as it is planned: every setting of every task stands in it, every path is resolved.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use lingo_adapt::{Method, PretrainConfig, TrainConfig};
@@ -8,6 +9,7 @@ use lingo_evaluate::EvaluateConfig;
 use lingo_ingest::IngestConfig;
 use lingo_tokenize::{Scheme, TokenizeConfig};
 
+use super::tune_section::TuneSection;
 use crate::yaml::document::Document;
 
 /// A pipeline, ready to be planned: every setting of every task stands in it, every path is resolved.
@@ -27,6 +29,8 @@ pub struct Pipeline {
     pub methods: Vec<(String, Method)>,
     /// The seeds.
     pub seeds: Vec<u64>,
+    /// What `tune` searches.
+    pub tune: Option<TuneSection>,
     /// A table of published numbers.
     pub published: Option<PathBuf>,
     /// The file that all of it came from.
@@ -76,6 +80,28 @@ impl Pipeline {
     /// The task of that name.
     pub fn task(&self, name: &str) -> Option<&Task> {
         self.tasks.iter().find(|t| t.name == name)
+    }
+
+    /// The same, trained for a share of its epochs, at least one each.
+    pub fn shortened(mut self, share: f64) -> Self {
+        let shorten = |epochs: NonZeroU32| {
+            let fewer = (f64::from(epochs.get()) * share).ceil() as u32;
+            NonZeroU32::new(fewer).unwrap_or(NonZeroU32::MIN)
+        };
+        for task in &mut self.tasks {
+            for train in task.train_of_methods.values_mut().chain([&mut task.train]) {
+                train.epochs = shorten(train.epochs);
+                if let Some(stem) = &mut train.stem {
+                    stem.epochs = stem.epochs.map(shorten);
+                }
+            }
+        }
+        for (_, method) in &mut self.methods {
+            if let Method::MotifCnn(motifs) = method {
+                motifs.epochs = motifs.epochs.map(shorten);
+            }
+        }
+        self
     }
 
     /// The method of that name.

@@ -79,6 +79,7 @@ impl Plan {
             seeds,
             arguments: pipeline.file.clone(),
             fresh: request.fresh,
+            hide_test: request.hide_test,
             cells: Vec::new(),
             inputs,
             missing,
@@ -122,7 +123,7 @@ impl Plan {
             let settings_of_method = to_json(settings_of_method)?;
             let train = to_json(task.train_of(&method))?;
             for seed in self.seeds.clone() {
-                let parameters = json!({
+                let mut parameters = json!({
                     "ingest": settings.ingest,
                     "tokenize": settings.tokenize,
                     "keys": task.keys,
@@ -134,6 +135,11 @@ impl Plan {
                     "device": self.device,
                     "version": VERSION,
                 });
+                let mut evaluate = evaluate.clone();
+                if self.hide_test {
+                    parameters["test"] = "hidden".into();
+                    evaluate["test"] = "hidden".into();
+                }
                 let id = cell_id::cell(&cell_id::CellParts {
                     tokens,
                     method: &settings_of_method,

@@ -22,6 +22,8 @@ pub struct Plan {
     pub run: PathBuf,
     /// The device's name.
     pub device: String,
+    /// Whether cells never see the test rows.
+    pub hide_test: bool,
     /// The device as it was chosen.
     pub choice: DeviceChoice,
     /// What identifies the model: its files, or the id of its pretraining.

@@ -24,6 +24,8 @@ pub struct Request {
     pub fresh: bool,
     /// Tasks whose input files are missing are left out.
     pub skip_missing: bool,
+    /// Cells never see the test rows: neither predictions of them are made nor a report.
+    pub hide_test: bool,
 }
 
 /// The selected names, in the order of the file.

@@ -29,7 +29,7 @@ pub(super) fn run_cells(
     stop: &StopFlag,
 ) -> (usize, Vec<(String, Error)>) {
     let run = RunFolder::new(&plan.run);
-    let tokens = SharedTokens::of(todo);
+    let tokens = SharedTokens::of(todo, plan.hide_test);
     let hashed = plan
         .inputs
         .iter()

@@ -69,7 +69,9 @@ pub fn run(
     let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);
 
     lock::write(plan, command)?;
-    report::build(&plan.run)?;
+    if !plan.hide_test {
+        report::build(&plan.run)?;
+    }
 
     let stopped_early = stop.is_raised() && done + failures.len() < todo.len();
     let failed = told_failures(failures, done, stopped_early, observer)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::tokens::Tokens;
@@ -15,6 +16,8 @@ use crate::plan::planned::CellPlan;
 /// Tokens of the tasks at work: read once, let go when the task's last cell is done.
 pub(crate) struct SharedTokens {
     tasks: Mutex<BTreeMap<String, Task>>,
+    /// Whether the test rows are left out.
+    hide_test: bool,
 }
 
 #[derive(Default)]
@@ -26,13 +29,14 @@ struct Task {
 }
 
 impl SharedTokens {
-    pub(crate) fn of(cells: &[&CellPlan]) -> Self {
+    pub(crate) fn of(cells: &[&CellPlan], hide_test: bool) -> Self {
         let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
         for cell in cells {
             tasks.entry(cell.task.clone()).or_default().cells_left += 1;
         }
         Self {
             tasks: Mutex::new(tasks),
+            hide_test,
         }
     }
 
@@ -42,7 +46,11 @@ impl SharedTokens {
         if let Some(tokens) = &known.tokens {
             return Ok(tokens.clone());
         }
-        let tokens = Arc::new(Tokens::read(&run.task(task).tokens())?);
+        let mut tokens = Tokens::read(&run.task(task).tokens())?;
+        if self.hide_test {
+            tokens.rows.retain(|row| row.split != Split::Test);
+        }
+        let tokens = Arc::new(tokens);
         known.tokens = Some(tokens.clone());
         Ok(tokens)
     }
@@ -60,7 +68,10 @@ impl SharedTokens {
         if let Some(readings) = &known.readings {
             return Ok(readings.clone());
         }
-        let examples = Examples::read(&run.task(task).examples())?;
+        let mut examples = Examples::read(&run.task(task).examples())?;
+        if self.hide_test {
+            examples.rows.retain(|row| row.split != Split::Test);
+        }
         let encoder = Encoder::from_encoding(&tokens.metadata.encoding, model)?;
         let readings = Arc::new(EncodedRows::new(examples.rows, encoder));
         known.readings = Some(readings.clone());
@@ -96,6 +107,7 @@ mod tests {
             };
             let tokens = SharedTokens {
                 tasks: Mutex::new([("task".to_string(), task)].into()),
+                hide_test: false,
             };
             let found: Vec<bool> = succeeded
                 .iter()

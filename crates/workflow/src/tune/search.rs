@@ -1,0 +1,213 @@
+//! Successive halving: all trials for a share of the epochs, the better ones for more.
+
+use std::path::{Path, PathBuf};
+
+use lingo_artifact::atomic;
+use lingo_artifact::progress::StopFlag;
+use lingo_artifact::training::Training;
+use lingo_evaluate::CellMetrics;
+
+use super::trial::{Trial, trials};
+use crate::failure::{Error, Kind};
+use crate::observer::Observer;
+use crate::pipeline::Pipeline;
+use crate::pipeline::tune_section::TuneSection;
+use crate::plan::planned::Plan;
+use crate::plan::selection::Request;
+use crate::run::{self, run};
+
+/// What is searched, and how it is run.
+pub struct Settings<'a> {
+    /// The pipeline file.
+    pub file: &'a Path,
+    /// Its overrides: `KEY=VALUE`.
+    pub sets: &'a [String],
+    /// Which part of it; `out` is the folder of the search.
+    pub request: Request,
+    /// Cells at a time, and whether tasks without files are left out.
+    pub run: run::Settings,
+}
+
+/// One trial at one rung.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its folder's name.
+    pub trial: String,
+    /// Counted from 1.
+    pub rung: usize,
+    /// The share of the epochs.
+    pub share: f64,
+    /// The mean over the cells of the metric on dev; nothing where a cell failed or has none.
+    pub score: Option<f64>,
+    /// Wall seconds of training.
+    pub seconds: f64,
+    /// Whether it goes on to the next rung, or is the best of the last.
+    pub kept: bool,
+    /// Its settings, as after `--set`.
+    pub sets: Vec<String>,
+}
+
+/// What came of a search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Every trial at every rung it reached, the best first within a rung, the last rung first.
+    pub rows: Vec<Row>,
+    /// The table, `tune.tsv`.
+    pub table: PathBuf,
+}
+
+impl Found {
+    /// The best trial of the last rung.
+    pub fn best(&self) -> Option<&Row> {
+        self.rows.first().filter(|row| row.score.is_some())
+    }
+}
+
+/// Searches. What was run before is not run again.
+///
+/// # Errors
+/// No `tune` in the file; a trial whose settings the file does not allow; what a run says before it trains anything; an
+/// interruption. A trial whose cells fail is the worst, and no error.
+pub fn search(
+    settings: &Settings,
+    command: &str,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<Found, Error> {
+    let pipeline = Pipeline::read(settings.file, settings.sets)?;
+    let Some(section) = &pipeline.tune else {
+        let message = format!(
+            "{} has no `tune`: say what is tried, for example `tune: {{ space: {{ train.learning_rate: [0.0005, 0.001] }} }}`",
+            pipeline.file
+        );
+        return Err(Error::stage(Kind::Usage, message));
+    };
+    let out = settings
+        .request
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-tune", pipeline.name)));
+    let mut left = trials(section)?;
+    // A mistake in any of them is told before the first is run.
+    for trial in &left {
+        with(settings, section, trial)?;
+    }
+    let table = out.join("tune.tsv");
+    let mut rows: Vec<Row> = Vec::new();
+    for (rung, share) in section.rungs.iter().enumerate() {
+        let mut here = Vec::new();
+        for (i, trial) in left.iter().enumerate() {
+            observer.say(&format!(
+                "rung {} of {}, trial {} of {}: {}",
+                rung + 1,
+                section.rungs.len(),
+                i + 1,
+                left.len(),
+                trial.sets(section).join(" ")
+            ));
+            let name = trial.name(section);
+            let folder = out.join(&name).join(format!("rung-{}", rung + 1));
+            let pipeline = with(settings, section, trial)?.shortened(share.get());
+            let request = Request {
+                out: Some(folder),
+                hide_test: true,
+                ..settings.request.clone()
+            };
+            let plan = Plan::new(pipeline, &request)?;
+            match run(&plan, settings.run, command, observer, stop) {
+                Ok(_) | Err(Error::Cells { .. }) => {}
+                Err(other) => return Err(other),
+            }
+            let (score, seconds) = judged(&plan, section);
+            here.push((
+                trial.clone(),
+                Row {
+                    trial: name,
+                    rung: rung + 1,
+                    share: share.get(),
+                    score,
+                    seconds,
+                    kept: false,
+                    sets: trial.sets(section),
+                },
+            ));
+        }
+        // The first of equals stays ahead: the order is that of the trials.
+        here.sort_by(|(_, a), (_, b)| {
+            let of = |row: &Row| row.score.unwrap_or(f64::NEG_INFINITY);
+            of(b).total_cmp(&of(a))
+        });
+        let last = rung + 1 == section.rungs.len();
+        let kept = match last {
+            true => 1,
+            false => ((here.len() as f64 * section.keep.get()).ceil() as usize).max(1),
+        };
+        here.iter_mut()
+            .take(kept)
+            .for_each(|(_, row)| row.kept = true);
+        left = here
+            .iter()
+            .take(kept)
+            .map(|(trial, _)| trial.clone())
+            .collect();
+        rows.splice(0..0, here.into_iter().map(|(_, row)| row));
+        write(&table, section, &rows)?;
+    }
+    Ok(Found { rows, table })
+}
+
+/// The pipeline with a trial's settings.
+fn with(settings: &Settings, section: &TuneSection, trial: &Trial) -> Result<Pipeline, Error> {
+    let sets: Vec<String> = settings
+        .sets
+        .iter()
+        .cloned()
+        .chain(trial.sets(section))
+        .collect();
+    Ok(Pipeline::read(settings.file, &sets)?)
+}
+
+/// The score of a trial that was run, and the seconds that its cells trained.
+fn judged(plan: &Plan, section: &TuneSection) -> (Option<f64>, f64) {
+    let (mut scores, mut seconds) = (Vec::new(), 0.0);
+    for cell in &plan.cells {
+        let finished = cell.folder.finished().is_file();
+        let metrics = atomic::read_json::<CellMetrics>(&cell.folder.metrics()).ok();
+        let names = section.metric.names().iter();
+        let score = metrics
+            .filter(|_| finished)
+            .and_then(|metrics| names.copied().find_map(|name| metrics.dev.get(name)));
+        scores.push(score);
+        let training = atomic::read_json::<Training>(&cell.folder.training());
+        seconds += training.map_or(0.0, |training| training.seconds);
+    }
+    let all: Option<Vec<f64>> = scores.into_iter().collect();
+    let mean = all
+        .filter(|all| !all.is_empty())
+        .map(|all| all.iter().sum::<f64>() / all.len() as f64);
+    (mean, seconds)
+}
+
+/// A line a trial and rung, a column a key.
+fn write(path: &Path, section: &TuneSection, rows: &[Row]) -> Result<(), Error> {
+    let mut text = "rung\tshare\ttrial\tdev_score\tkept\tseconds".to_string();
+    for (key, _) in &section.space.0 {
+        text.push('\t');
+        text.push_str(key);
+    }
+    text.push('\n');
+    for row in rows {
+        let score = row.score.map_or_else(|| "NA".into(), |s| format!("{s:.6}"));
+        text.push_str(&format!(
+            "{}\t{}\t{}\t{score}\t{}\t{:.1}",
+            row.rung, row.share, row.trial, row.kept, row.seconds
+        ));
+        for set in &row.sets {
+            let value = set.split_once('=').map_or("", |(_, value)| value);
+            text.push('\t');
+            text.push_str(value);
+        }
+        text.push('\n');
+    }
+    Ok(atomic::write_bytes(path, text.as_bytes())?)
+}
