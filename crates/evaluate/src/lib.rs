@@ -9,7 +9,7 @@
 //! | [`bootstrap`] | confidence intervals |
 //! | [`paired`] | differences between methods: mean, intervals, sign-flip test |
 //! | [`floor`] | logistic regression on dinucleotide counts: what a model must beat |
-//! | [`mod@report`] | `report.html`, `metrics.parquet` and `metrics.csv` of a whole run |
+//! | [`mod@report`] | `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a whole run |
 //! | [`error`] | the one error type of this crate |
 
 pub mod bootstrap;
