@@ -69,6 +69,7 @@ fn a_run_leaves_cells_a_lock_and_a_report_and_the_next_run_skips_them() {
         "report.html",
         "metrics.csv",
         "metrics.parquet",
+        "differences.csv",
         "lingo.lock",
     ] {
         assert!(toy.path("runs/toy").join(file).is_file(), "{file}");
@@ -528,4 +529,51 @@ fn a_model_with_a_vocabulary_of_kmers_works_from_validate_to_predict() {
         assert!(record.contains(file), "{file}: {record}");
     }
     assert!(run(&[]).stderr.contains("0 cells run, 1 finished before"));
+}
+
+#[test]
+fn methods_are_compared_where_they_were_run_alike() {
+    let toy = Toy::new();
+    toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
+    let used = |toy: &Toy| {
+        let table = lingo_artifact::table::read(&toy.path("runs/toy/differences.csv")).unwrap();
+        assert_eq!(table.strings("method").unwrap(), ["ars"]);
+        assert_eq!(table.strings("against").unwrap(), ["lora"]);
+        ["pairs", "not_alike", "not_run"].map(|column| table.u64s(column).unwrap()[0])
+    };
+    assert_eq!(used(&toy), [2, 0, 0]);
+    let report = toy.read("runs/toy/report.html");
+    assert!(report.contains("<h2>Differences between methods</h2>"));
+    assert!(report.contains("2 pairs of runs<small>2 tasks, 1 seed, 2 of 2 pairs used</small>"));
+
+    // One task is trained anew in one method, for fewer epochs than in the other.
+    let shorter = [
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--fresh",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
+    toy.ok(&[&shorter[..], &["--set", "train.epochs=2"]].concat());
+    assert_eq!(used(&toy), [1, 1, 0]);
+    let report = toy.read("runs/toy/report.html");
+    assert!(report.contains("1 of 2 pairs used; 1 run under other settings or data</small>"));
+
+    // The lock knows the table: a change of it is told.
+    toy.ok(&["verify", "runs/toy"]);
+    toy.write("runs/toy/differences.csv", "altered");
+    let found = toy.lingo(&["verify", "runs/toy"]);
+    assert!(
+        found.stderr.contains("differences.csv differs"),
+        "{}",
+        found.stderr
+    );
+
+    fs::remove_dir_all(toy.path("runs/toy/left/lora/seed-1")).unwrap();
+    toy.ok(&["report", "runs/toy"]);
+    assert_eq!(used(&toy), [1, 0, 1]);
 }

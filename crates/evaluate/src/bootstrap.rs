@@ -21,10 +21,7 @@ pub fn intervals<const N: usize>(
     let mut draws: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
     let mut weights = vec![0u32; rows];
     for _ in 0..resamples {
-        weights.fill(0);
-        for _ in 0..rows {
-            weights[stream.below(rows)] += 1;
-        }
+        redraw(&mut stream, &mut weights);
         for (values, value) in draws.iter_mut().zip(metrics(&weights)) {
             values.extend(value);
         }
@@ -39,8 +36,16 @@ pub fn intervals<const N: usize>(
     })
 }
 
+/// Draws as many rows as there are, with replacement: `weights[i]` is how often row `i` was drawn.
+pub(crate) fn redraw(stream: &mut Stream, weights: &mut [u32]) {
+    weights.fill(0);
+    for _ in 0..weights.len() {
+        weights[stream.below(weights.len())] += 1;
+    }
+}
+
 /// The `q` quantile of sorted values, at least one (NumPy's default, `linear`).
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

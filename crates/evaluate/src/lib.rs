@@ -7,8 +7,9 @@
 //! | [`metrics`] | Matthews correlation, F1, AUROC, ...: equal to scikit-learn's |
 //! | [`probability`] | softmax and sigmoid of logits, in double precision |
 //! | [`bootstrap`] | confidence intervals |
+//! | [`paired`] | differences between methods: mean, intervals, sign-flip test |
 //! | [`floor`] | logistic regression on dinucleotide counts: what a model must beat |
-//! | [`mod@report`] | `report.html`, `metrics.parquet` and `metrics.csv` of a whole run |
+//! | [`mod@report`] | `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a whole run |
 //! | [`error`] | the one error type of this crate |
 
 pub mod bootstrap;
@@ -17,6 +18,7 @@ pub mod config;
 pub mod error;
 pub mod floor;
 pub mod metrics;
+pub mod paired;
 pub mod probability;
 pub mod report;
 

@@ -161,6 +161,7 @@ fn the_structure_is_this() {
             "Read this first",
             "Findings",
             "All tasks",
+            "Differences between methods",
             "invented_promoter",
             "invented_splice",
             "absent",
@@ -321,4 +322,258 @@ fn predicted_values_are_judged_by_their_correlation() {
     // scipy.stats.pearsonr([1, 2, 3], [1.5, 1, 4])[0] = 0.7777...
     assert!(page.contains("reaches a test Pearson's r of <strong>0.778</strong> with one seed"));
     assert!(page.contains("<th scope=\"col\" class=\"n\">Spearman</th>") && !page.contains("NaN"));
+}
+
+/// The metrics of a cell with this test MCC.
+fn with_mcc(mcc: f64) -> CellMetrics {
+    use lingo_artifact::prediction::{Prediction, Predictions};
+    use lingo_artifact::{Label, LabelKind, Split};
+    let rows = [Split::Dev, Split::Test].map(|split| Prediction {
+        id: "row".into(),
+        split,
+        label: Label::Class(0),
+        logits: vec![1.0, 0.0],
+    });
+    let predictions = Predictions {
+        labels: LabelKind::Classes(vec!["no".into(), "yes".into()]),
+        rows: rows.into(),
+    };
+    let config = lingo_evaluate::EvaluateConfig {
+        resamples: 0,
+        ..Default::default()
+    };
+    let mut metrics = lingo_evaluate::score(&predictions, &config, 0).unwrap();
+    if let lingo_evaluate::Metrics::Classification(test) = &mut metrics.test {
+        test.mcc = Some(mcc);
+    }
+    metrics
+}
+
+/// A run of four tasks, three methods and two seeds.
+struct Matrix {
+    plan: ReportPlan,
+    folder: tempfile::TempDir,
+}
+
+impl Matrix {
+    const LORA: [[f64; 2]; 4] = [[0.50, 0.54], [0.60, 0.62], [0.70, 0.70], [0.40, 0.44]];
+    const ARS: [[f64; 2]; 4] = [[0.60, 0.62], [0.68, 0.72], [0.76, 0.80], [0.52, 0.56]];
+    const HEAD: [[f64; 2]; 4] = [[0.52, 0.50], [0.58, 0.66], [0.72, 0.66], [0.40, 0.46]];
+
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let task = |i| lingo_evaluate::TaskInfo {
+            name: format!("task-{i}"),
+            ..Default::default()
+        };
+        let matrix = Self {
+            plan: ReportPlan {
+                name: "matrix".into(),
+                run: folder.path().to_path_buf(),
+                tasks: (1..=4).map(task).collect(),
+                methods: ["lora", "ars", "head"].map(String::from).into(),
+                seeds: vec![1, 2],
+                ..Default::default()
+            },
+            folder,
+        };
+        let values = [Self::LORA, Self::ARS, Self::HEAD];
+        for (method, tasks) in matrix.plan.methods.iter().zip(values) {
+            for (task, seeds) in matrix.plan.tasks.iter().zip(tasks) {
+                for (seed, mcc) in matrix.plan.seeds.iter().zip(seeds) {
+                    let path = matrix.metrics(&task.name, method, *seed);
+                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    lingo_artifact::atomic::write_json(&path, &with_mcc(mcc)).unwrap();
+                }
+            }
+        }
+        matrix
+    }
+
+    fn metrics(&self, task: &str, method: &str, seed: u64) -> std::path::PathBuf {
+        let label = lingo_artifact::run_folder::CellFolder::label(task, method, seed);
+        self.folder.path().join(label).join("metrics.json")
+    }
+
+    /// The section on differences, and the table beside the page.
+    fn report(&self) -> (String, lingo_artifact::table::Table) {
+        report(&self.plan).unwrap();
+        let page = std::fs::read_to_string(self.folder.path().join("report.html")).unwrap();
+        assert!(!page.contains("NaN") && !page.contains("inf"));
+        let section = page.split_once("<section id=\"differences\">");
+        let section = section.map_or("", |(_, rest)| rest.split_once("</section>").unwrap().0);
+        let table =
+            lingo_artifact::table::read(&self.folder.path().join("differences.csv")).unwrap();
+        (section.to_string(), table)
+    }
+}
+
+#[test]
+fn each_of_a_few_methods_is_set_against_each_other_one() {
+    let (section, table) = Matrix::new().report();
+    assert_eq!(table.strings("method").unwrap(), ["ars", "head", "head"]);
+    assert_eq!(table.strings("against").unwrap(), ["lora", "lora", "ars"]);
+    assert_eq!(table.strings("unit").unwrap(), ["task"; 3]);
+    for (column, expected) in [("units", 4), ("tasks", 4), ("seeds", 2), ("pairs", 8)] {
+        assert_eq!(table.u64s(column).unwrap(), [expected; 3], "{column}");
+    }
+    let readings = ["ahead", "not distinguishable", "behind"];
+    assert_eq!(table.strings("reading").unwrap(), readings);
+    // scipy.stats.ttest_1samp([.09, .09, .08, .12], 0).confidence_interval() and so on; permutation_test: 0.125.
+    for (column, expected) in [
+        ("mean_difference", [0.095, 0.0, -0.095]),
+        ("t_low", [0.067439207, -0.018373862, -0.115542603]),
+        ("t_high", [0.122560793, 0.018373862, -0.074457397]),
+        ("sign_flip_p", [0.125, 1.0, 0.125]),
+    ] {
+        for (ours, expected) in table.f32s(column).unwrap().iter().zip(expected) {
+            assert!(
+                (f64::from(*ours) - expected).abs() < 1e-7,
+                "{column}: {ours}"
+            );
+        }
+    }
+    for expected in [
+        "ars<small>minus lora</small></th><td class=\"n key\">+0.095</td><td class=\"n\">+0.067 to +0.123</td>",
+        "<td class=\"n\">0.125</td><td>4 tasks<small>2 seeds, 8 of 8 pairs used</small></td><td><strong>ars</strong> is ahead</td>",
+        "<td>not distinguishable</td>",
+        // What the task tells: lora's 0.42 and ars's 0.54.
+        "<th scope=\"row\">task-4</th><td class=\"n\">+0.120<small>2 pairs</small></td>",
+        "each counts once, by the mean over its seeds",
+        "From 4 differences p cannot be less than 0.125",
+        "of many rows, some are ahead by chance",
+    ] {
+        assert!(section.contains(expected), "{expected}: {section}");
+    }
+    assert!(!section.contains("each pair of runs (one task, one seed)"));
+    assert!(!section.contains("against the first of the file"));
+}
+
+#[test]
+fn many_methods_are_set_against_the_first() {
+    let written = written();
+    let table =
+        lingo_artifact::table::read(&written.folder.path().join("differences.csv")).unwrap();
+    assert_eq!(table.strings("against").unwrap(), ["head"; 4]);
+    let methods = ["lora", "adalora", "adaptive_rank_sampling", "full"];
+    assert_eq!(table.strings("method").unwrap(), methods);
+    // Two tasks have results: too few to count by.
+    assert_eq!(table.strings("unit").unwrap(), ["pair"; 4]);
+    assert_eq!(table.u64s("pairs").unwrap(), [6, 5, 6, 3]);
+    assert_eq!(table.u64s("not_run").unwrap(), [0, 1, 0, 3]);
+    for expected in [
+        "<td>5 pairs of runs<small>2 tasks, 3 seeds, 5 of 6 pairs used; 1 not run</small></td>",
+        "<td>3 pairs of runs<small>1 task, 3 seeds, 3 of 6 pairs used; 3 not run</small></td>",
+        "With fewer than 3 tasks, each pair of runs (one task, one seed) is counted.",
+        "Pairs of the same task (and folds of it) resemble each other",
+        "With more than 4 methods, each is set against the first of the file.",
+    ] {
+        assert!(written.page.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn only_runs_that_differ_in_nothing_but_the_method_are_compared() {
+    use lingo_artifact::digest::Digest;
+    let mut matrix = Matrix::new();
+    let label = |method: &str| format!("task-1/{method}/seed-1");
+    for method in ["lora", "ars", "head"] {
+        let under = if method == "lora" { "before" } else { "now" };
+        matrix
+            .plan
+            .conditions
+            .insert(label(method), Digest::of_bytes(under.as_bytes()));
+    }
+    // Another number of test rows is another test set.
+    let path = matrix.metrics("task-2", "head", 2);
+    let mut metrics: CellMetrics = lingo_artifact::atomic::read_json(&path).unwrap();
+    if let lingo_evaluate::Metrics::Classification(test) = &mut metrics.test {
+        test.n += 1;
+    }
+    lingo_artifact::atomic::write_json(&path, &metrics).unwrap();
+    std::fs::remove_file(matrix.metrics("task-3", "ars", 1)).unwrap();
+    let (section, table) = matrix.report();
+    assert_eq!(table.u64s("pairs").unwrap(), [6, 6, 6]);
+    assert_eq!(table.u64s("not_run").unwrap(), [1, 0, 1]);
+    assert_eq!(table.u64s("not_alike").unwrap(), [1, 2, 1]);
+    assert!(section.contains(
+        "2 seeds, 6 of 8 pairs used; 1 not run; 1 run under other settings or data</small>"
+    ));
+    // Of the first task only seed 2 is left: 0.62 - 0.54.
+    assert!(section.contains("task-1</th><td class=\"n\">+0.080<small>1 pair</small>"));
+}
+
+#[test]
+fn seeds_that_are_not_shared_and_one_method_alone_give_no_differences() {
+    let mut matrix = Matrix::new();
+    matrix.plan.methods.truncate(2);
+    for task in 1..=4 {
+        let task = format!("task-{task}");
+        std::fs::remove_file(matrix.metrics(&task, "lora", 1)).unwrap();
+        std::fs::remove_file(matrix.metrics(&task, "ars", 2)).unwrap();
+    }
+    let (section, table) = matrix.report();
+    assert_eq!((section.as_str(), table.height()), ("", 0));
+    matrix.plan.methods.truncate(1);
+    let (section, table) = matrix.report();
+    assert_eq!((section.as_str(), table.height()), ("", 0));
+}
+
+#[test]
+fn one_pair_has_a_difference_and_no_interval() {
+    let mut matrix = Matrix::new();
+    matrix.plan.tasks.truncate(1);
+    matrix.plan.seeds.truncate(1);
+    matrix.plan.methods.truncate(2);
+    let (section, table) = matrix.report();
+    assert_eq!(table.strings("reading").unwrap(), ["no interval"]);
+    assert_eq!(table.u64s("pairs").unwrap(), [1]);
+    let csv = std::fs::read_to_string(matrix.folder.path().join("differences.csv")).unwrap();
+    let row = csv.lines().nth(1).unwrap();
+    assert!(
+        row.contains(",pair,1,,,,,0.95,1,no interval,1,1,1,0,0,0"),
+        "{row}"
+    );
+    assert!(section.contains("<td>no interval from one pair</td>"));
+    assert!(section.contains("1 pair of runs<small>1 task, 1 seed, 1 of 1 pair used</small>"));
+}
+
+#[test]
+fn folds_are_one_task_and_metrics_are_not_mixed() {
+    let mut matrix = Matrix::new();
+    for task in &mut matrix.plan.tasks[..2] {
+        task.fold_of = Some("crossed".into());
+    }
+    let (section, table) = matrix.report();
+    assert_eq!(table.u64s("tasks").unwrap(), [3; 3]);
+    assert_eq!(table.u64s("pairs").unwrap(), [8; 3]);
+    assert!(section.contains("crossed</th><td class=\"n\">+0.090<small>4 pairs</small>"));
+
+    // The third and the fourth task predict values.
+    for method in ["lora", "ars", "head"] {
+        for (task, seed) in [(3, 1), (3, 2), (4, 1), (4, 2)] {
+            let metrics = lingo_evaluate::metrics::values::metrics(
+                &[1.0, 2.0, 3.0],
+                &[
+                    1.0,
+                    2.0,
+                    if method == "ars" {
+                        3.0
+                    } else {
+                        1.0 + f64::from(seed)
+                    },
+                ],
+            );
+            let mut cell = with_mcc(0.0);
+            cell.test = lingo_evaluate::Metrics::Regression(metrics);
+            let path = matrix.metrics(&format!("task-{task}"), method, seed as u64);
+            lingo_artifact::atomic::write_json(&path, &cell).unwrap();
+        }
+    }
+    let (section, table) = matrix.report();
+    let metrics = ["mcc", "mcc", "mcc", "pearson", "pearson", "pearson"];
+    assert_eq!(table.strings("metric").unwrap(), metrics);
+    assert_eq!(table.strings("unit").unwrap(), ["pair"; 6]);
+    assert!(section.contains("Test Pearson's r of one method minus that of another"));
+    assert_eq!(section.matches("<table>").count(), 4);
 }

@@ -1,17 +1,21 @@
 //! The report of a run, built from what lies in its folder.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::{ReportPlan, TaskInfo};
 
+use crate::cell::CellRecord;
 use crate::failure::Error;
 use crate::lock::{self, Lock, LockedTask};
+use crate::plan::conditions::conditions;
 use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
 
-/// Writes `report.html`, `metrics.parquet` and `metrics.csv` of a run; cells that are not there are holes.
+/// Writes `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a run; cells that are not there are holes.
 ///
 /// # Errors
 /// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
@@ -68,26 +72,42 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         seeds: lock.seeds.clone(),
         facts,
         warnings,
+        conditions: conditions_of_cells(lock, run),
     }
+}
+
+/// What each finished cell in the folder was run under, also of those that the lock does not know.
+fn conditions_of_cells(lock: &Lock, run: &Path) -> BTreeMap<String, Digest> {
+    let mut found = BTreeMap::new();
+    for label in labels(lock) {
+        if let Some(record) = CellRecord::read(&CellFolder::new(run.join(&label)).finished()) {
+            found.insert(label, conditions(&record));
+        }
+    }
+    found
+}
+
+/// Every cell of the lock's matrix, finished or not.
+fn labels(lock: &Lock) -> impl Iterator<Item = String> {
+    lock.tasks.iter().flat_map(move |task| {
+        lock.methods.iter().flat_map(move |method| {
+            let seeds = lock.seeds.iter();
+            seeds.map(move |seed| CellFolder::label(&task.name, method, *seed))
+        })
+    })
 }
 
 /// Results in the folder that the lock does not know: they were made from what has changed since.
 fn stale(lock: &Lock, run: &Path) -> Vec<String> {
-    let mut labels = Vec::new();
-    for task in &lock.tasks {
-        for method in &lock.methods {
-            for seed in &lock.seeds {
-                let label = CellFolder::label(&task.name, method, *seed);
-                let folder = CellFolder::new(run.join(&label));
-                if !lock.cells.contains_key(&label) && folder.finished().is_file() {
-                    labels.push(format!(
-                        "{label}: this result was made before its input changed; it is not of what lies there now"
-                    ));
-                }
-            }
-        }
-    }
-    labels
+    labels(lock)
+        .filter(|label| {
+            let folder = CellFolder::new(run.join(label));
+            !lock.cells.contains_key(label) && folder.finished().is_file()
+        })
+        .map(|label| {
+            format!("{label}: this result was made before its input changed; it is not of what lies there now")
+        })
+        .collect()
 }
 
 fn model_fact(lock: &Lock) -> String {

@@ -3,9 +3,10 @@
 //! ```text
 //! runs/<pipeline>/               RunFolder
 //!   lingo.lock                   inputs and results with their hashes
-//!   report.html                  the report; its numbers are in the next two
+//!   report.html                  the report; its numbers are in the next three
 //!   metrics.csv
 //!   metrics.parquet
+//!   differences.csv
 //!   model/                       the pretrained model, where the pipeline pretrains one
 //!   model.json                   what it was pretrained from
 //!   .digests.json                hashes of input files, remembered by size and time
@@ -34,6 +35,7 @@ const LOCK: &str = "lingo.lock";
 const REPORT: &str = "report.html";
 const METRICS_CSV: &str = "metrics.csv";
 const METRICS_PARQUET: &str = "metrics.parquet";
+const DIFFERENCES: &str = "differences.csv";
 const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
@@ -60,19 +62,20 @@ pub struct RunFolder(PathBuf);
 
 impl RunFolder {
     /// The files of the report, by their names.
-    pub const REPORT_FILES: [&'static str; 3] = [REPORT, METRICS_CSV, METRICS_PARQUET];
+    pub const REPORT_FILES: [&'static str; 4] = [REPORT, METRICS_CSV, METRICS_PARQUET, DIFFERENCES];
 
     /// The folder of a pretrained model, by its name.
     pub const MODEL: &'static str = MODEL;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 6] = [
+    pub const TAKEN: [&'static str; 7] = [
         MODEL,
         MODEL_RECORD,
         LOCK,
         REPORT,
         METRICS_CSV,
         METRICS_PARQUET,
+        DIFFERENCES,
     ];
 
     /// The folder at `path`; it need not exist.
@@ -108,6 +111,11 @@ impl RunFolder {
     /// The report's numbers as Parquet.
     pub fn metrics_parquet(&self) -> PathBuf {
         self.0.join(METRICS_PARQUET)
+    }
+
+    /// The differences between methods as text.
+    pub fn differences(&self) -> PathBuf {
+        self.0.join(DIFFERENCES)
     }
 
     /// The folder of the pretrained model.
@@ -304,6 +312,7 @@ mod tests {
             run.report(),
             run.metrics_csv(),
             run.metrics_parquet(),
+            run.differences(),
             run.model(),
             run.model_record(),
             run.digests(),

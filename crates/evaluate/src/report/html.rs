@@ -29,6 +29,26 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
+/// As [`fixed`], with a plus sign before what is more than 0.
+pub fn signed(value: f64, decimals: usize) -> String {
+    let text = fixed(value, decimals);
+    let zero = text.chars().all(|c| matches!(c, '0' | '.'));
+    if value > 0.0 && !zero {
+        format!("+{text}")
+    } else {
+        text
+    }
+}
+
+/// A p-value: three decimals, and no zero.
+pub fn probability(p: f64) -> String {
+    if p < 0.001 {
+        "&lt; 0.001".to_string()
+    } else {
+        fixed(p, 3)
+    }
+}
+
 /// A whole number with commas.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -86,6 +106,14 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(fixed(-0.0001, 3), "0.000");
         assert_eq!(fixed(-0.25, 2), "\u{2212}0.25");
+        assert_eq!(
+            [signed(0.25, 2), signed(0.0001, 3), signed(-0.25, 1)],
+            ["+0.25", "0.000", "\u{2212}0.2"]
+        );
+        assert_eq!(
+            [probability(0.0002), probability(0.03125), probability(1.0)],
+            ["&lt; 0.001", "0.031", "1.000"]
+        );
         assert_eq!(
             [count(7), count(1000), count(23_000_000)],
             ["7", "1,000", "23,000,000"]

@@ -1,4 +1,4 @@
-//! The report of a run: `report.html`, `metrics.parquet`, `metrics.csv`.
+//! The report of a run: `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv`.
 //!
 //! The page is one file without scripts and without anything from the network: CSS and SVG stand in it.
 //!
@@ -6,11 +6,13 @@
 //! |---|---|
 //! | [`data`] | what the report is about: plan, cells, their summaries |
 //! | [`table`] | `metrics.parquet` and `metrics.csv` |
+//! | [`differences_table`] | `differences.csv` |
 //! | [`mod@page`] | the page |
 //! | [`figures`] | its figures, as SVG |
 //! | [`html`] | text and numbers as HTML |
 
 pub mod data;
+pub mod differences_table;
 pub mod figures;
 pub mod html;
 pub mod page;
@@ -20,11 +22,13 @@ use lingo_artifact::run_folder::RunFolder;
 
 use crate::error::Result;
 use data::cells;
+use data::differences::differences;
+use data::task::TaskResults;
 use page::whole::page;
 
 pub use data::plan::{Published, ReportPlan, TaskInfo};
 
-/// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet` and `metrics.csv` there.
+/// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` there.
 ///
 /// A cell without `metrics.json` is a hole and shown as one.
 ///
@@ -34,7 +38,10 @@ pub fn report(plan: &ReportPlan) -> Result<()> {
     let cells = cells::read(plan)?;
     let run = RunFolder::new(&plan.run);
     table::write(&run, &plan.name, &cells)?;
-    let page = page(plan, &cells);
+    let tasks = TaskResults::all(plan, &cells);
+    let differences = differences(&tasks);
+    differences_table::write(&run, &plan.name, &differences)?;
+    let page = page(plan, &tasks, &differences);
     lingo_artifact::atomic::write_bytes(&run.report(), page.as_bytes())?;
     Ok(())
 }

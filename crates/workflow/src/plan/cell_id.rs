@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lingo_artifact::digest::Digest;
+use lingo_ingest::IngestConfig;
+use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -74,24 +76,30 @@ pub(super) struct TaskSettings {
 
 impl TaskSettings {
     pub(super) fn of(task: &Task) -> Result<Self, Error> {
-        // Where a file lies does not change a result: an id takes its content, in the order of the paths.
-        let mut ingest_id = task.ingest.clone();
-        ingest_id
-            .paths_mut()
-            .into_iter()
-            .for_each(|p| *p = PathBuf::new());
-        let mut tokenize_id = task.tokenize.clone();
-        if let lingo_tokenize::Scheme::Bpe(bpe) = tokenize_id.scheme {
-            let fasta = bpe.fasta().map(|_| PathBuf::new());
-            tokenize_id.scheme = lingo_tokenize::Scheme::Bpe(bpe.with_fasta(fasta));
-        }
         Ok(Self {
             ingest: to_json(&task.ingest)?,
-            ingest_id: to_json(&ingest_id)?,
+            ingest_id: to_json(&ingest_without_paths(task.ingest.clone()))?,
             tokenize: to_json(&task.tokenize)?,
-            tokenize_id: to_json(&tokenize_id)?,
+            tokenize_id: to_json(&tokenize_without_paths(task.tokenize.clone()))?,
         })
     }
+}
+
+/// Where a file lies does not change a result: an id takes its content, in the order of the paths.
+pub(super) fn ingest_without_paths(mut ingest: IngestConfig) -> IngestConfig {
+    for path in ingest.paths_mut() {
+        *path = PathBuf::new();
+    }
+    ingest
+}
+
+/// As [`ingest_without_paths`].
+pub(super) fn tokenize_without_paths(mut tokenize: TokenizeConfig) -> TokenizeConfig {
+    if let Scheme::Bpe(bpe) = tokenize.scheme {
+        let fasta = bpe.fasta().map(|_| PathBuf::new());
+        tokenize.scheme = Scheme::Bpe(bpe.with_fasta(fasta));
+    }
+    tokenize
 }
 
 /// Settings as JSON.

@@ -13,12 +13,14 @@
 //! | `plan` | from a pipeline and a request to a plan |
 //! | [`planned`] | the plan, its tasks and cells |
 //! | [`cell_id`] | where the ids of cells are made |
+//! | [`mod@conditions`] | what two cells must have in common to be compared |
 //! | `state` | the rule above |
 //! | `preflight` | what would be refused after hours, found in seconds |
 //! | `selection` | what part of a pipeline is asked for |
 //! | `model_identity` | what identifies the model |
 
 pub mod cell_id;
+pub mod conditions;
 mod model_identity;
 #[allow(clippy::module_inception)]
 mod plan;

@@ -136,6 +136,9 @@ impl Plan {
                     "version": VERSION,
                 });
                 let mut evaluate = evaluate.clone();
+                if *task.train_of(&method) != task.train {
+                    parameters["train_of_task"] = to_json(&task.train)?;
+                }
                 if self.hide_test {
                     parameters["test"] = "hidden".into();
                     evaluate["test"] = "hidden".into();

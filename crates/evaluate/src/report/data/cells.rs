@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use lingo_artifact::run_folder::RunFolder;
+use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_artifact::train_log::{self, TrainEvent};
 use lingo_artifact::training::Training;
 
@@ -27,6 +28,8 @@ pub struct Cell {
     pub training: Option<Training>,
     /// Live triplets by (layer, module) of the exported adapter; empty without rank adaptation.
     pub rank_pattern: Vec<((u64, String), f64)>,
+    /// What it was run under besides its method; see [`ReportPlan::conditions`].
+    pub conditions: Option<Digest>,
 }
 
 impl Cell {
@@ -48,6 +51,7 @@ impl Cell {
             log,
             training: read_if_there(&folder.training())?,
             rank_pattern: rank_pattern::read(&folder.adapter()),
+            conditions: None,
         })
     }
 
@@ -83,7 +87,11 @@ pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
     for task in &plan.tasks {
         for method in &plan.methods {
             for seed in &plan.seeds {
-                cells.push(Cell::read(&run, &task.name, method, *seed)?);
+                let label = CellFolder::label(&task.name, method, *seed);
+                cells.push(Cell {
+                    conditions: plan.conditions.get(&label).copied(),
+                    ..Cell::read(&run, &task.name, method, *seed)?
+                });
             }
         }
     }

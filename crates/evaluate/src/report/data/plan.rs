@@ -1,7 +1,9 @@
 //! What a report is about: given by whoever ran the pipeline, and kept beside the run so that the report can be rebuilt.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use lingo_artifact::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::floor::Floor;
@@ -26,6 +28,11 @@ pub struct ReportPlan {
     pub facts: Vec<(String, String)>,
     /// What a reader must know before believing a number.
     pub warnings: Vec<String>,
+    /// Everything that a cell was run under besides its method, by
+    /// [`CellFolder::label`](lingo_artifact::run_folder::CellFolder::label): two methods are compared only where it is
+    /// the same.
+    #[serde(default)]
+    pub conditions: BTreeMap<String, Digest>,
 }
 
 /// One task.

@@ -17,6 +17,14 @@ pub struct TaskResults<'a> {
 }
 
 impl<'a> TaskResults<'a> {
+    /// Every task of the plan.
+    pub fn all(plan: &'a ReportPlan, cells: &'a [Cell]) -> Vec<Self> {
+        let tasks = plan.tasks.iter().enumerate();
+        tasks
+            .map(|(number, info)| Self::new(plan, info, cells, number))
+            .collect()
+    }
+
     /// The `number`-th task.
     pub fn new(plan: &'a ReportPlan, info: &'a TaskInfo, cells: &'a [Cell], number: usize) -> Self {
         let methods = MethodSummary::of_task(&plan.methods, cells, &info.name);
@@ -30,14 +38,19 @@ impl<'a> TaskResults<'a> {
 
     /// The metric's name as people write it.
     pub fn metric_name(&self) -> &'static str {
-        match self.metric {
-            "mcc" => "MCC",
-            _ => "Pearson's r",
-        }
+        metric_name(self.metric)
     }
 
     /// The floor's test value.
     pub fn floor(&self) -> Option<f64> {
         self.info.floor.as_ref()?.test.get(self.metric)
+    }
+}
+
+/// The name of what a task is judged by, as people write it.
+pub fn metric_name(metric: &str) -> &'static str {
+    match metric {
+        "mcc" => "MCC",
+        _ => "Pearson's r",
     }
 }

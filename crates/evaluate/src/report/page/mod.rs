@@ -1,6 +1,7 @@
 //! The page: what the data look like as HTML.
 
 pub mod audit;
+pub mod differences;
 pub mod findings;
 pub mod headline;
 pub mod overview;

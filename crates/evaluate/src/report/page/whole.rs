@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::report::data::cells::Cell;
+use crate::report::data::differences::Difference;
 use crate::report::data::plan::ReportPlan;
 use crate::report::data::task::TaskResults;
 use crate::report::html::{escape, fixed};
+use crate::report::page::differences::differences;
 use crate::report::page::findings::findings;
 use crate::report::page::overview::overview;
 use crate::report::page::parts::items;
@@ -16,18 +17,15 @@ const STYLE: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");
 
 /// The page as HTML.
-pub fn page(plan: &ReportPlan, cells: &[Cell]) -> String {
-    let tasks: Vec<TaskResults> = plan
-        .tasks
-        .iter()
-        .enumerate()
-        .map(|(number, info)| TaskResults::new(plan, info, cells, number))
-        .collect();
-    let done = cells.iter().filter(|c| c.metrics.is_some()).count();
+pub fn page(plan: &ReportPlan, tasks: &[TaskResults], compared: &[Difference]) -> String {
+    let methods = tasks.iter().flat_map(|t| &t.methods);
+    let (done, all) = methods.fold((0, 0), |(done, all), method| {
+        (done + method.done().count(), all + method.cells.len())
+    });
     let name = escape(&plan.name);
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
-        progress(plan, done, cells.len())
+        progress(plan, done, all)
     );
     if !plan.warnings.is_empty() {
         let _ = write!(
@@ -36,11 +34,12 @@ pub fn page(plan: &ReportPlan, cells: &[Cell]) -> String {
             items(&plan.warnings)
         );
     }
-    out.push_str(&findings(&tasks));
+    out.push_str(&findings(tasks));
     if tasks.len() > 1 {
-        out.push_str(&overview(plan, &tasks));
+        out.push_str(&overview(plan, tasks));
     }
-    for task in &tasks {
+    out.push_str(&differences(plan, compared));
+    for task in tasks {
         out.push_str(&section(task, plan));
         out.push('\n');
     }
@@ -100,7 +99,7 @@ fn reproduce(plan: &ReportPlan) -> String {
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
     format!(
-        "<section><h2>How to repeat it</h2><pre>lingo-pipe run {0} --only {tasks} --methods {methods} --seeds {seeds}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
+        "<section><h2>How to repeat it</h2><pre>lingo-pipe run {0} --only {tasks} --methods {methods} --seeds {seeds}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split, and in <code>differences.csv</code>, one row for each two methods that were compared. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
         escape(&plan.pipeline)
     )
 }
