@@ -48,6 +48,7 @@ pub use plan::model_shape::ModelShape;
 pub use plan::steps::{Lengths, StepPlan, plan};
 pub use predict::{PredictRequest, base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
+pub use settings::average::{Average, Ema};
 pub use settings::layers::LayerRange;
 pub use settings::motif_cnn::MotifCnn;
 pub use settings::train_config::{Pooling, SelectBy, TrainConfig};

@@ -36,6 +36,13 @@ const LONG: &str = r#"{"epochs": 40, "batch": 8, "learning_rate": 0.005, "base_d
     "weight_decay": 0, "pooling": "mean"}"#;
 const SHORT: &str =
     r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1}"#;
+/// The same with everything in it that has a state of its own.
+const STATEFUL: [&str; 2] = [
+    r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
+        "average": {"ema": {"decay": 0.7}}}"#,
+    r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
+        "average": {"last": 3}}"#,
+];
 
 struct Cell<'a> {
     tokens: &'a Tokens,
@@ -338,13 +345,17 @@ const RULES: [&str; 5] = [
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_bits() {
     for method in RULES {
-        goes_on_to_the_same_bits(method);
+        goes_on_to_the_same_bits(method, SHORT);
+    }
+    for train in STATEFUL {
+        goes_on_to_the_same_bits(r#"{"lora": {"rank": 2}}"#, train);
+        goes_on_to_the_same_bits(RULES[2], train);
     }
 }
 
-fn goes_on_to_the_same_bits(method: &str) {
+fn goes_on_to_the_same_bits(method: &str, train: &str) {
     let tokens = tokens(&classes(), None);
-    let train = config(SHORT);
+    let train = config(train);
     let cell = Cell {
         tokens: &tokens,
         method,
@@ -466,11 +477,18 @@ fn dev_loss(out: &Path) -> f64 {
 
 #[test]
 fn what_is_selected_is_what_is_exported() {
+    for average in [r#""none""#, r#"{"ema": {"decay": 0.9}}"#, r#"{"last": 4}"#] {
+        what_is_selected_is_exported(average);
+    }
+}
+
+fn what_is_selected_is_exported(average: &str) {
     let tokens = tokens(&classes(), None);
     // Evaluated between two calls of the published allocator, when pruned lambdas have grown again.
-    let train = config(
+    let mut train = config(
         r#"{"epochs": 8, "batch": 8, "learning_rate": 0.02, "pooling": "mean", "evaluate_every": 1, "base_dropout": false}"#,
     );
+    train.average = serde_json::from_str(average).unwrap();
     let mut between_calls = 0;
     for method in RULES.into_iter().chain([
         r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6,
@@ -493,9 +511,48 @@ fn what_is_selected_is_what_is_exported() {
             .and_then(|e| e.dev_loss)
             .unwrap();
         let found = dev_loss(out.path());
-        assert!((found - logged).abs() < 1e-5, "{method}: {found} {logged}");
+        assert!(
+            (found - logged).abs() < 1e-5,
+            "{average}, {method}: {found} {logged}"
+        );
     }
     assert!(between_calls > 0);
+}
+
+/// What a cell leaves: the bytes of its adapter and of its predictions.
+fn left(tokens: &Tokens, method: &str, train: &str) -> [Vec<u8>; 2] {
+    let out = tempfile::tempdir().unwrap();
+    let cell = Cell {
+        tokens,
+        method,
+        train: &config(train),
+        seed: 1,
+        model: "bert",
+    };
+    cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+    ["adapter/adapter_model.safetensors", "predictions.parquet"]
+        .map(|file| std::fs::read(out.path().join(file)).unwrap())
+}
+
+#[test]
+fn averages_are_exported_with_and_without_a_dev_split() {
+    let lora = r#"{"lora": {"rank": 2}}"#;
+    let mut tokens = tokens(&classes(), None);
+    for has_dev in [true, false] {
+        if !has_dev {
+            tokens.rows.retain(|r| r.split != Split::Dev);
+        }
+        let with = |average: &str| {
+            let train = format!(
+                r#"{{"epochs": 3, "batch": 8, "pooling": "mean", "select_by": "last", "average": {average}}}"#
+            );
+            left(&tokens, lora, &train)
+        };
+        let plain = with(r#""none""#);
+        assert!(plain == with(r#"{"last": 1}"#));
+        assert!(plain != with(r#"{"last": 2}"#));
+        assert!(plain != with(r#"{"ema": {}}"#));
+    }
 }
 
 #[test]
@@ -538,7 +595,7 @@ fn what_the_authors_ran_is_run_with_a_warning() {
 #[test]
 fn threads_and_cells_side_by_side_change_no_bit() {
     let tokens = tokens(&classes(), None);
-    let train = config(SHORT);
+    let train = config(STATEFUL[0]);
     let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
     let weights = |threads: usize, seed: u64| {
         let out = tempfile::tempdir().unwrap();

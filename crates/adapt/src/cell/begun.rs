@@ -17,6 +17,7 @@ use crate::plan::steps::{StepPlan, schedule};
 use crate::rank::adaptation::RankAdaptation;
 use crate::reading::{Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
+use crate::train::average::RunningAverage;
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
@@ -126,6 +127,7 @@ impl<'a> Begun<'a> {
                 run: identity(request, weights)?,
                 ..Progressed::default()
             },
+            average: RunningAverage::new(config.average, ranks.select_from),
             best: None,
             last_gradients: Vec::new(),
             network,

@@ -7,6 +7,7 @@ use lingo_lm::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::average::Average;
 use crate::settings::motif_cnn::MotifCnn;
 
 /// Settings of training.
@@ -37,6 +38,10 @@ pub struct TrainConfig {
     pub evaluate_every: Option<NonZeroU32>,
     /// Which evaluation's parameters are kept.
     pub select_by: SelectBy,
+    /// Which trained values are evaluated on dev, selected and exported: those of the step, or a mean over many.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "none"))]
+    pub average: Average,
     /// Evaluations without a better one after which training stops; default: never.
     pub patience: Option<NonZeroU32>,
     /// What the head reads; default: what a sentence model was trained with (its `1_Pooling/config.json`); else BERT's
@@ -169,6 +174,12 @@ impl Pooling {
     }
 }
 
+/// Whether a key says what holds without it: it is then left out of what a cell's id is made of, so that a new key does
+/// not make cells anew that do not use it.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
@@ -186,6 +197,7 @@ impl Default for TrainConfig {
             clip: positive(1.0),
             evaluate_every: None,
             select_by: SelectBy::Mcc,
+            average: Average::None,
             patience: None,
             pooling: None,
             base_dropout: true,
@@ -197,5 +209,24 @@ impl Default for TrainConfig {
             stem: None,
             log_every: count(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cell's id is a hash of its settings: these are written as they were before there were more keys.
+    #[test]
+    fn a_default_that_came_later_is_not_written() {
+        let written = serde_json::to_string(&TrainConfig::default()).unwrap();
+        assert_eq!(
+            written,
+            r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
+        );
+        let changed = r#"{"average":{"last":3}}"#;
+        let read: TrainConfig = serde_json::from_str(changed).unwrap();
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);
     }
 }

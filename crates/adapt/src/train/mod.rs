@@ -1,5 +1,6 @@
 //! Training: the loop, its parts, what is written on the way.
 
+pub(crate) mod average;
 pub(crate) mod checkpoint;
 pub(crate) mod dropout;
 pub(crate) mod loss;

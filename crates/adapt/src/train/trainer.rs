@@ -17,6 +17,7 @@ use crate::rank::orthogonality;
 use crate::reading::{Input, Reader, Rows, View, add_beside};
 use crate::settings::train_config::SelectBy;
 use crate::settings::train_config::TrainConfig;
+use crate::train::average::RunningAverage;
 use crate::train::checkpoint;
 use crate::train::checkpoint::{Progressed, Vectors};
 use crate::train::dropout::Dropout;
@@ -54,6 +55,8 @@ pub(crate) struct Trainer<'a, N: Net> {
     pub progress: &'a dyn Progress,
     pub stop: &'a StopFlag,
     pub state: Progressed,
+    /// What is evaluated in place of the values of the step, where the settings say so.
+    pub average: RunningAverage,
     /// Values and live triplets of the best evaluation.
     pub best: Option<(Vec<f32>, Vec<bool>)>,
     /// The gradients of the last step, as the optimizer saw them.
@@ -98,13 +101,17 @@ impl<N: Net> Trainer<'_, N> {
                 self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
                 let allocation = self.allocate();
                 let step = self.state.step;
+                self.average.after_step(step, &self.store.values);
                 if step.is_multiple_of(u64::from(self.config.log_every.get()))
                     || allocation.is_some()
                 {
                     self.write_log(learning_rate, allocation, &mut logged)?;
                 }
                 if self.evaluates_at(step) {
-                    self.evaluate(learning_rate)?;
+                    self.average.at_evaluation(step, &self.store.values);
+                    if !self.dev.rows.is_empty() {
+                        self.evaluate(learning_rate)?;
+                    }
                 }
                 if self.state.stopped || self.stop.is_raised() {
                     break;
@@ -118,6 +125,12 @@ impl<N: Net> Trainer<'_, N> {
             if self.stop.is_raised() && !finished {
                 return Err(self.interrupted());
             }
+        }
+        // Without a dev split nothing was evaluated; what is exported is the average all the same.
+        if self.best.is_none()
+            && let Some(values) = self.average.values()
+        {
+            self.best = Some((values, self.live()));
         }
         Ok(())
     }
@@ -311,9 +324,6 @@ impl<N: Net> Trainer<'_, N> {
     }
 
     fn evaluates_at(&self, step: u64) -> bool {
-        if self.dev.rows.is_empty() {
-            return false;
-        }
         let every = self
             .config
             .evaluate_every
@@ -323,7 +333,10 @@ impl<N: Net> Trainer<'_, N> {
 
     /// Evaluates on dev, keeps the parameters if they are the best so far, and counts patience.
     fn evaluate(&mut self, learning_rate: f64) -> Result<(), Error> {
-        let evaluation = self.score_dev()?;
+        let averaged = self.average.values();
+        let own = averaged.map(|values| std::mem::replace(&mut self.store.values, values));
+        let evaluation = self.score_dev(own.is_some())?;
+        let averaged = own.map(|own| std::mem::replace(&mut self.store.values, own));
         self.finite("dev loss", evaluation.loss, self.state.step, learning_rate)?;
         self.log.append(&TrainEvent {
             step: self.state.step,
@@ -344,11 +357,8 @@ impl<N: Net> Trainer<'_, N> {
         if self.state.best.is_none_or(|(_, best)| score > best) {
             self.state.best = Some((self.state.step, score));
             self.state.since_best = 0;
-            let live = self
-                .allocator
-                .as_ref()
-                .map_or(Vec::new(), |a| a.live().to_vec());
-            self.best = Some((self.store.values.clone(), live));
+            let values = averaged.unwrap_or_else(|| self.store.values.clone());
+            self.best = Some((values, self.live()));
         } else {
             self.state.since_best += 1;
             let patience = self.config.patience.map(|n| u64::from(n.get()));
@@ -357,9 +367,20 @@ impl<N: Net> Trainer<'_, N> {
         Ok(())
     }
 
-    fn score_dev(&mut self) -> Result<Evaluation, Error> {
+    /// The triplets that are exported; none without rank adaptation.
+    fn live(&self) -> Vec<bool> {
+        let live = self.allocator.as_deref().map(RankAdaptation::live);
+        live.unwrap_or_default().to_vec()
+    }
+
+    /// Evaluates the store's values on dev. Of averaged ones the triplets that would not be exported take no part: their
+    /// mean need not be zero where the last value is.
+    fn score_dev(&mut self, averaged: bool) -> Result<Evaluation, Error> {
         let size = EVALUATION_BATCH.max(self.config.batch.get() as usize);
-        let live = self.allocator.as_deref().and_then(RankAdaptation::scored);
+        let live = self.allocator.as_deref().and_then(|a| match averaged {
+            true => Some(a.live()),
+            false => a.scored(),
+        });
         let uploaded = self.network.upload(&self.store, live, false)?;
         let mut predicted = self.predict(&uploaded, View::GIVEN, size)?;
         if self.both_strands {
@@ -399,6 +420,7 @@ impl<N: Net> Trainer<'_, N> {
             first_moments: self.store.first_moments.clone(),
             second_moments: self.store.second_moments.clone(),
             best: self.best.clone(),
+            average: self.average.kept.clone(),
             rank,
         };
         checkpoint::write(&self.checkpoint, &self.state, vectors)
@@ -415,6 +437,7 @@ impl<N: Net> Trainer<'_, N> {
         self.store.second_moments = vectors.second_moments;
         self.store.steps = state.step;
         self.best = vectors.best;
+        self.average.kept = vectors.average;
         self.dropout.counter = state.dropout;
         if let (Some(allocator), Some(state)) = (&mut self.allocator, vectors.rank) {
             let broken = |problem| Error::Adapter {

@@ -144,6 +144,7 @@ fn equals_peft(family: &str, name: &str) {
         progress: &Silent,
         stop: &StopFlag::default(),
         state: Progressed::default(),
+        average: RunningAverage::new(Default::default(), 0),
         best: None,
         last_gradients: Vec::new(),
         network,
