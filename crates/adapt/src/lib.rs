@@ -51,5 +51,5 @@ pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
 pub use settings::average::{Average, Ema};
 pub use settings::layers::LayerRange;
 pub use settings::motif_cnn::MotifCnn;
-pub use settings::train_config::{Pooling, SelectBy, TrainConfig};
+pub use settings::train_config::{Pooling, RateDecay, SelectBy, TrainConfig};
 pub use settings::{layers, train_config};

@@ -21,7 +21,7 @@ use crate::train::average::RunningAverage;
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
-use crate::train::optimizer::LinearSchedule;
+use crate::train::optimizer::RateSchedule;
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
 use crate::train::trainer::Trainer;
@@ -107,10 +107,11 @@ impl<'a> Begun<'a> {
             select_from: ranks.select_from,
             orthogonality: ranks.orthogonality,
             config,
-            schedule: LinearSchedule {
+            schedule: RateSchedule {
                 peak: peak.unwrap_or(config.learning_rate.get()),
                 warmup: warmup.map_or(steps.div_ceil(10).min(50), u64::from),
                 total: steps,
+                decay: config.schedule,
             },
             steps_per_epoch: self.planned.steps_per_epoch,
             dropout: Dropout::new(request.seed),

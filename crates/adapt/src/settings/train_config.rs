@@ -32,6 +32,10 @@ pub struct TrainConfig {
     pub weight_decay: NonNegative,
     /// Steps over which the learning rate rises from 0; default: 50, but at most a tenth of all steps.
     pub warmup_steps: Option<u32>,
+    /// How the learning rate falls from its peak, from the end of the warm-up to the last step.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "linear"))]
+    pub schedule: RateDecay,
     /// The norm that gradients are clipped to.
     pub clip: Positive,
     /// Steps between evaluations on dev; default: at the end of each epoch.
@@ -134,6 +138,19 @@ impl PrecisionChoice {
     }
 }
 
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateDecay {
+    /// In a line to 0.
+    #[default]
+    Linear,
+    /// Along half a cosine to 0: slowly at first and at last.
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
 /// What makes one evaluation on dev better than another. With rank adaptation, evaluations count
 /// only from the last allocation on, so that what is selected meets the budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -194,6 +211,7 @@ impl Default for TrainConfig {
             new_rows_rate: positive(1.0),
             weight_decay: NonNegative::try_from(0.01).unwrap_or_else(|_| unreachable!()),
             warmup_steps: None,
+            schedule: RateDecay::Linear,
             clip: positive(1.0),
             evaluate_every: None,
             select_by: SelectBy::Mcc,
@@ -224,7 +242,7 @@ mod tests {
             written,
             r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
         );
-        let changed = r#"{"average":{"last":3}}"#;
+        let changed = r#"{"average":{"last":3},"schedule":"cosine"}"#;
         let read: TrainConfig = serde_json::from_str(changed).unwrap();
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);

@@ -23,7 +23,7 @@ use crate::train::checkpoint::{Progressed, Vectors};
 use crate::train::dropout::Dropout;
 use crate::train::loss::{mean_loss, summed_loss};
 use crate::train::mcc::matthews_corrcoef;
-use crate::train::optimizer::{AdamW, LinearSchedule, clip};
+use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
 
@@ -41,7 +41,7 @@ pub(crate) struct Trainer<'a, N: Net> {
     /// Weight of the orthogonality penalty.
     pub orthogonality: f64,
     pub config: &'a TrainConfig,
-    pub schedule: LinearSchedule,
+    pub schedule: RateSchedule,
     pub steps_per_epoch: u64,
     pub dropout: Dropout,
     pub seed: u64,

@@ -118,10 +118,11 @@ fn equals_peft(family: &str, name: &str) {
         rates: vec![1.0; store.entries.len()],
         select_from: 0,
         config: &config,
-        schedule: LinearSchedule {
+        schedule: RateSchedule {
             peak: 2e-2,
             warmup: 2,
             total: STEPS,
+            decay: config.schedule,
         },
         steps_per_epoch: 1,
         dropout: Dropout::new(0),
