@@ -38,8 +38,8 @@ const SHORT: &str =
     r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1}"#;
 /// The same with everything in it that has a state of its own.
 const STATEFUL: [&str; 2] = [
-    r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
-        "average": {"ema": {"decay": 0.7}}}"#,
+    r#"{"epochs": 4, "batch": 4, "accumulate": 2, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
+        "average": {"ema": {"decay": 0.7}}, "label_smoothing": 0.1, "class_weights": "balanced"}"#,
     r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
         "average": {"last": 3}}"#,
 ];
@@ -701,6 +701,79 @@ fn what_cannot_work_is_refused_before_training() {
         Kind::Input,
         "`row 3` has 1000 tokens",
     );
+}
+
+#[test]
+fn what_does_not_go_with_the_labels_is_refused() {
+    for (kind, keys, part) in [
+        (
+            LabelKind::Regression,
+            r#"{"label_smoothing": 0.1}"#,
+            "label_smoothing: the labels are numbers",
+        ),
+        (
+            LabelKind::Regression,
+            r#"{"class_weights": "balanced"}"#,
+            "class_weights: the labels are numbers",
+        ),
+        (
+            classes(),
+            r#"{"class_weights": [1, 2, 3]}"#,
+            "there are 3 weights, but the labels are 2 classes (no, yes)",
+        ),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens(&kind, None),
+            method: r#"{"lora": {}}"#,
+            train: &config(keys),
+            seed: 1,
+            model: "bert",
+        };
+        let error = cell
+            .run(out.path(), &Silent, &StopFlag::default())
+            .unwrap_err();
+        assert_eq!(error.kind(), Kind::Config, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(!out.path().join("train.jsonl").exists());
+    }
+}
+
+#[test]
+fn smoothing_and_weights_change_what_is_learnt_and_not_what_dev_is_measured_by() {
+    for kind in [
+        classes(),
+        LabelKind::Multilabel(vec!["a".into(), "b".into()]),
+    ] {
+        let tokens = tokens(&kind, None);
+        let losses = |keys: &str| {
+            let train = config(&format!(
+                r#"{{"epochs": 1, "batch": 80, "log_every": 1, "learning_rate": 1e-12, "base_dropout": false{keys}}}"#
+            ));
+            let out = tempfile::tempdir().unwrap();
+            let cell = Cell {
+                tokens: &tokens,
+                method: r#"{"lora": {"rank": 2, "dropout": 0}}"#,
+                train: &train,
+                seed: 1,
+                model: "bert",
+            };
+            cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+            let events = events(out.path());
+            let first = |of: fn(&TrainEvent) -> Option<f64>| events.iter().find_map(of).unwrap();
+            (first(|e| e.loss), first(|e| e.dev_loss))
+        };
+        let plain = losses("");
+        for keys in [
+            r#", "label_smoothing": 0.2"#,
+            r#", "class_weights": [1, 5]"#,
+        ] {
+            let other = losses(keys);
+            assert_ne!(plain.0, other.0, "{kind:?}{keys}");
+            assert!((plain.1 - other.1).abs() < 1e-9, "{kind:?}{keys}");
+        }
+        assert_eq!(plain, losses(r#", "class_weights": "none""#));
+    }
 }
 
 #[test]

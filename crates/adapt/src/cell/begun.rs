@@ -21,6 +21,7 @@ use crate::train::average::RunningAverage;
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
+use crate::train::objective::Objective;
 use crate::train::optimizer::RateSchedule;
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
@@ -107,6 +108,7 @@ impl<'a> Begun<'a> {
             select_from: ranks.select_from,
             orthogonality: ranks.orthogonality,
             config,
+            objective: Objective::of(config, &request.tokens.metadata.labels, &self.train.rows)?,
             schedule: RateSchedule {
                 peak: peak.unwrap_or(config.learning_rate.get()),
                 warmup: warmup.map_or(steps.div_ceil(10).min(50), u64::from),

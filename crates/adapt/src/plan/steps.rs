@@ -71,6 +71,9 @@ pub fn plan(
         return Err(Error::Config(why));
     }
     let train = &*method.train(train);
+    if let Some(why) = train.unfit(labels) {
+        return Err(Error::Config(why));
+    }
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {
         let folds = motifs.folds.map_or(1, |n| u64::from(n.get()));

@@ -2,12 +2,14 @@
 
 use std::num::NonZeroU32;
 
-use lingo_artifact::bounded::{NonNegative, Positive, Probability};
+use lingo_artifact::LabelKind;
+use lingo_artifact::bounded::{NonNegative, Positive, Probability, Rate};
 use lingo_lm::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::average::Average;
+use crate::settings::class_weights::ClassWeights;
 use crate::settings::motif_cnn::MotifCnn;
 
 /// Settings of training.
@@ -38,6 +40,16 @@ pub struct TrainConfig {
     pub schedule: RateDecay,
     /// The norm that gradients are clipped to.
     pub clip: Positive,
+    /// How much of each training label is spread over all classes (of several labels: over 0 and 1); not for regression.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(extend("default" = 0.0))]
+    pub label_smoothing: Rate,
+    /// What each class weighs in the loss of training (of several labels: what a 1 of each weighs beside a 0): `none`:
+    /// the same; `balanced`: as much less as it has more training rows; or a list, in the order of the classes. Not for
+    /// regression. The loss on dev is always the plain one.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "none"))]
+    pub class_weights: ClassWeights,
     /// Steps between evaluations on dev; default: at the end of each epoch.
     pub evaluate_every: Option<NonZeroU32>,
     /// Which evaluation's parameters are kept.
@@ -191,10 +203,38 @@ impl Pooling {
     }
 }
 
+impl TrainConfig {
+    /// What of the settings does not go with labels of this kind.
+    pub(crate) fn unfit(&self, labels: &LabelKind) -> Option<String> {
+        let weighted = self.class_weights != ClassWeights::None;
+        if labels.names().is_empty() {
+            let key = match (weighted, self.label_smoothing.get() > 0.0) {
+                (true, _) => "class_weights",
+                (_, true) => "label_smoothing",
+                _ => return None,
+            };
+            return Some(format!(
+                "{key}: the labels are numbers, which have no classes; leave it out, or give the tasks with classes a `train` of their own"
+            ));
+        }
+        match &self.class_weights {
+            ClassWeights::Each(weights) if weights.len() != labels.outputs() => Some(format!(
+                "class_weights: there are {} weights, but the labels are {labels}",
+                weights.len()
+            )),
+            _ => None,
+        }
+    }
+}
+
 /// Whether a key says what holds without it: it is then left out of what a cell's id is made of, so that a new key does
 /// not make cells anew that do not use it.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn is_zero(rate: &Rate) -> bool {
+    rate.get() == 0.0
 }
 
 impl Default for TrainConfig {
@@ -213,6 +253,8 @@ impl Default for TrainConfig {
             warmup_steps: None,
             schedule: RateDecay::Linear,
             clip: positive(1.0),
+            label_smoothing: Rate::try_from(0.0).unwrap_or_else(|_| unreachable!()),
+            class_weights: ClassWeights::None,
             evaluate_every: None,
             select_by: SelectBy::Mcc,
             average: Average::None,
@@ -242,7 +284,7 @@ mod tests {
             written,
             r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
         );
-        let changed = r#"{"average":{"last":3},"schedule":"cosine"}"#;
+        let changed = r#"{"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2]}"#;
         let read: TrainConfig = serde_json::from_str(changed).unwrap();
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);

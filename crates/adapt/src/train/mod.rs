@@ -6,6 +6,7 @@ pub(crate) mod dropout;
 pub(crate) mod loss;
 pub(crate) mod mcc;
 pub(crate) mod memory;
+pub(crate) mod objective;
 pub(crate) mod optimizer;
 pub(crate) mod rank_dropout;
 pub(crate) mod rates;

@@ -21,8 +21,9 @@ use crate::train::average::RunningAverage;
 use crate::train::checkpoint;
 use crate::train::checkpoint::{Progressed, Vectors};
 use crate::train::dropout::Dropout;
-use crate::train::loss::{mean_loss, summed_loss};
+use crate::train::loss::mean_loss;
 use crate::train::mcc::matthews_corrcoef;
+use crate::train::objective::Objective;
 use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
@@ -41,6 +42,8 @@ pub(crate) struct Trainer<'a, N: Net> {
     /// Weight of the orthogonality penalty.
     pub orthogonality: f64,
     pub config: &'a TrainConfig,
+    /// What training makes small.
+    pub objective: Objective,
     pub schedule: RateSchedule,
     pub steps_per_epoch: u64,
     pub dropout: Dropout,
@@ -157,7 +160,8 @@ impl<N: Net> Trainer<'_, N> {
         views: &[View],
         learning_rate: f64,
     ) -> Result<f64, Error> {
-        let examples: usize = group.iter().map(Vec::len).sum();
+        let labels = group.iter().flatten().map(|&i| &self.train.rows[i].label);
+        let counts: f64 = labels.map(|label| self.objective.counts(label)).sum();
         let mut gradients = vec![0.0f32; self.store.len()];
         let step = self.state.step + 1;
         let (shown, weight) = self.shown(step);
@@ -165,9 +169,9 @@ impl<N: Net> Trainer<'_, N> {
         let uploaded = self.network.weighted(uploaded, weight);
         let mut loss = 0.0;
         for indices in group {
-            loss += self.backward(indices, views, examples, &uploaded, &mut gradients)?;
+            loss += self.backward(indices, views, counts, &uploaded, &mut gradients)?;
         }
-        let loss = loss / examples as f64;
+        let loss = loss / counts;
         self.finite("loss", loss, step, learning_rate)?;
         if let Some(allocator) = &mut self.allocator {
             allocator.observe(step, &self.store.values, &gradients, shown.as_deref());
@@ -218,12 +222,12 @@ impl<N: Net> Trainer<'_, N> {
         (shown, weight)
     }
 
-    /// Forward and backward pass of one batch; adds to `gradients` and returns the summed loss.
+    /// Forward and backward pass of one batch of a step whose examples count so much together; adds to `gradients` and returns the summed loss.
     fn backward(
         &mut self,
         indices: &[usize],
         views: &[View],
-        examples: usize,
+        counts: f64,
         uploaded: &N::Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
@@ -236,7 +240,8 @@ impl<N: Net> Trainer<'_, N> {
             let mut slope = vec![0.0; logits.len()];
             let mut logits = logits.to_vec();
             add_beside(&mut logits, &inputs);
-            loss = summed_loss(&logits, outputs, &labels, 1.0 / examples as f64, &mut slope);
+            let objective = &self.objective;
+            loss = objective.summed(&logits, outputs, &labels, 1.0 / counts, &mut slope);
             loss.is_finite().then_some(slope)
         };
         self.network.learn(

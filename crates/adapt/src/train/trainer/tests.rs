@@ -118,6 +118,7 @@ fn equals_peft(family: &str, name: &str) {
         rates: vec![1.0; store.entries.len()],
         select_from: 0,
         config: &config,
+        objective: Objective::PLAIN,
         schedule: RateSchedule {
             peak: 2e-2,
             warmup: 2,
