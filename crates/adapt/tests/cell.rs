@@ -40,7 +40,8 @@ const SHORT: &str =
 const STATEFUL: [&str; 2] = [
     r#"{"epochs": 4, "batch": 4, "accumulate": 2, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
         "average": {"ema": {"decay": 0.7}}, "label_smoothing": 0.1, "class_weights": "balanced"}"#,
-    r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
+    // So slow that a warning says so, of steps before and behind an interruption.
+    r#"{"epochs": 4, "batch": 8, "learning_rate": 1e-5, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
         "average": {"last": 3}}"#,
 ];
 
@@ -364,7 +365,8 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
         model: "bert",
     };
     let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    cell.run(whole.path(), &Silent, &StopFlag::default())
+    let at_once = cell
+        .run(whole.path(), &Silent, &StopFlag::default())
         .unwrap();
     // Once in the middle of an epoch, once at its end.
     for step in [13, 30] {
@@ -383,8 +385,19 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
         assert_eq!(error.kind(), Kind::Interrupted);
         assert!(broken.path().join("checkpoint.safetensors").is_file());
     }
-    cell.run(broken.path(), &Silent, &StopFlag::default())
+    let in_parts = cell
+        .run(broken.path(), &Silent, &StopFlag::default())
         .unwrap();
+    assert_eq!(
+        in_parts,
+        Training {
+            seconds: in_parts.seconds,
+            peak_memory_bytes: in_parts.peak_memory_bytes,
+            ..at_once
+        }
+    );
+    let slow = train.learning_rate.get() < 1e-4;
+    assert_eq!(slow, !in_parts.warnings.is_empty(), "{method}");
     assert!(!broken.path().join("checkpoint.safetensors").exists());
     for file in [
         "adapter/adapter_model.safetensors",
@@ -555,17 +568,50 @@ fn averages_are_exported_with_and_without_a_dev_split() {
     }
 }
 
+/// Keeps what is said.
+struct Said(std::sync::Mutex<Vec<String>>);
+
+impl Progress for Said {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64, _: &str) {}
+    fn end(&self, _: &str) {}
+    fn say(&self, line: &str) {
+        self.0.lock().unwrap().push(line.into());
+    }
+}
+
+#[test]
+fn a_run_that_learns_nothing_is_warned_of() {
+    let tokens = tokens(&classes(), None);
+    for (rate, is_warned) in [("1e-12", true), ("0.02", false)] {
+        let train = config(&format!(
+            r#"{{"epochs": 12, "batch": 8, "learning_rate": {rate}, "pooling": "mean"}}"#
+        ));
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method: r#"{"lora": {"rank": 4}}"#,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
+        let said = Said(Vec::new().into());
+        let outcome = cell.run(out.path(), &said, &StopFlag::default()).unwrap();
+        let said = said.0.into_inner().unwrap();
+        assert_eq!(outcome.warnings.len(), usize::from(is_warned), "{said:?}");
+        for warning in &outcome.warnings {
+            // 120 steps, 12 of them warm-up.
+            assert!(warning.contains("in steps 13 to 24"), "{warning}");
+            assert!(warning.contains("`pooling`"), "{warning}");
+            assert!(said.contains(warning));
+        }
+        let text = std::fs::read_to_string(out.path().join("training.json")).unwrap();
+        assert_eq!(text.contains("nothing is learnt yet"), is_warned, "{text}");
+    }
+}
+
 #[test]
 fn what_the_authors_ran_is_run_with_a_warning() {
-    struct Said(std::sync::Mutex<Vec<String>>);
-    impl Progress for Said {
-        fn begin(&self, _: &str, _: u64) {}
-        fn advance(&self, _: u64, _: &str) {}
-        fn end(&self, _: &str) {}
-        fn say(&self, line: &str) {
-            self.0.lock().unwrap().push(line.into());
-        }
-    }
     let tokens = tokens(&classes(), None);
     let train = config(SHORT);
     let out = tempfile::tempdir().unwrap();
@@ -585,6 +631,7 @@ fn what_the_authors_ran_is_run_with_a_warning() {
         said.iter().any(|l| l.contains("make 2 allocations")),
         "{said:?}"
     );
+    assert!(outcome.warnings[0].contains("make 2 allocations"));
     assert!(
         out.path()
             .join("adapter/adapter_model.safetensors")

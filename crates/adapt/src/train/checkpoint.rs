@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::rank::adaptation::RankState;
 use crate::tensor_file::TensorFile;
+use crate::train::watch::Seen;
 
 const KEY: &str = "state";
 /// What the names of rank adaptation's vectors begin with.
@@ -29,6 +30,9 @@ pub(crate) struct Progressed {
     /// Sum and count of the losses since the last log line.
     pub loss_sum: f64,
     pub loss_steps: u64,
+    /// The losses that tell whether anything is learnt, and what was said of it.
+    pub seen: Seen,
+    pub warning: Option<String>,
     /// Counter of the dropout masks.
     pub dropout: u64,
     /// Position of the rank-sampling stream.

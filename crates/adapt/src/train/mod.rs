@@ -13,3 +13,4 @@ pub(crate) mod rates;
 pub(crate) mod states;
 pub(crate) mod train_log;
 pub(crate) mod trainer;
+pub(crate) mod watch;

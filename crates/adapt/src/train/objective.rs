@@ -55,6 +55,30 @@ impl Objective {
         }
     }
 
+    /// The logits that make this loss smallest where all rows get the same ones: what label frequencies alone give.
+    pub fn constant(&self, outputs: usize, labels: &[&Label]) -> Vec<f32> {
+        // What no row has gets a logit that is finite all the same.
+        let log = |x: f64| x.max(1e-9).ln();
+        let logit = |k: usize| {
+            let (mut yes, mut no) = (0.0, 0.0);
+            for label in labels {
+                let (one, zero) = match label {
+                    Label::Class(class) => (self.share(k, *class as usize, outputs), 0.0),
+                    Label::Multi(flags) => self.shares(k, flags[k]),
+                    Label::Value(value) => (f64::from(*value), 1.0),
+                };
+                yes += one;
+                no += zero;
+            }
+            match labels.first() {
+                Some(Label::Value(_)) => yes / no,
+                Some(Label::Multi(_)) => log(yes) - log(no),
+                _ => log(yes),
+            }
+        };
+        (0..outputs).map(|k| logit(k) as f32).collect()
+    }
+
     /// The summed loss of a batch; writes `scale x` its gradient into `gradient`, `[batch, outputs]` like `logits`.
     pub fn summed(
         &self,
@@ -253,6 +277,34 @@ mod tests {
                     (f64::from(*ours) - theirs).abs() < 1e-7,
                     "{config:?}: {ours} {theirs}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn the_constant_logits_are_the_best_there_are() {
+        let classes = [0, 2, 2, 1, 2].map(Label::Class);
+        let several = [vec![0, 1], vec![1, 1], vec![0, 1]].map(Label::Multi);
+        let values = [1.0, -3.0, 0.5].map(Label::Value);
+        for (labels, outputs) in [(&classes[..], 3), (&several, 2), (&values, 1)] {
+            let labels: Vec<&Label> = labels.iter().collect();
+            for (smoothing, weights) in [(0.0, None), (0.2, Some(vec![0.5, 3.0, 1.5]))] {
+                let objective = Objective { smoothing, weights };
+                let loss = |logits: &[f32]| -> f64 {
+                    let all = logits.repeat(labels.len());
+                    objective.summed(&all, outputs, &labels, 0.0, &mut vec![0.0; all.len()])
+                };
+                let constant = objective.constant(outputs, &labels);
+                let best = loss(&constant);
+                assert!(best.is_finite());
+                for k in 0..outputs {
+                    for by in [-0.1, 0.1] {
+                        let mut moved = constant.clone();
+                        moved[k] += by;
+                        // One label is 1 in all rows: its best logit is infinite.
+                        assert!(loss(&moved) > best - 1e-7, "{objective:?} {k} {by}");
+                    }
+                }
             }
         }
     }

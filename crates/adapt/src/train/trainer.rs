@@ -27,6 +27,7 @@ use crate::train::objective::Objective;
 use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
+use crate::train::watch::Watch;
 
 /// Everything that training needs, and its state.
 pub(crate) struct Trainer<'a, N: Net> {
@@ -44,6 +45,8 @@ pub(crate) struct Trainer<'a, N: Net> {
     pub config: &'a TrainConfig,
     /// What training makes small.
     pub objective: Objective,
+    /// Looks whether anything is learnt.
+    pub watch: Watch,
     pub schedule: RateSchedule,
     pub steps_per_epoch: u64,
     pub dropout: Dropout,
@@ -102,6 +105,7 @@ impl<N: Net> Trainer<'_, N> {
                 self.state.loss_sum += loss;
                 self.state.loss_steps += 1;
                 self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
+                self.warn_if_nothing_is_learnt();
                 let allocation = self.allocate();
                 let step = self.state.step;
                 self.average.after_step(step, &self.store.values);
@@ -173,6 +177,9 @@ impl<N: Net> Trainer<'_, N> {
         }
         let loss = loss / counts;
         self.finite("loss", loss, step, learning_rate)?;
+        if self.watch.covers(step) {
+            self.state.seen.loss += loss;
+        }
         if let Some(allocator) = &mut self.allocator {
             allocator.observe(step, &self.store.values, &gradients, shown.as_deref());
         }
@@ -213,6 +220,20 @@ impl<N: Net> Trainer<'_, N> {
         Ok(loss)
     }
 
+    fn warn_if_nothing_is_learnt(&mut self) {
+        if self.state.step != self.watch.last {
+            return;
+        }
+        let try_also = match self.reader.bases {
+            true => "",
+            false => ", another `pooling`, or other tokens (`scheme`, `vocabulary`)",
+        };
+        self.state.warning = self.watch.warning(self.state.seen, try_also);
+        if let Some(warning) = &self.state.warning {
+            self.progress.say(warning);
+        }
+    }
+
     /// The triplets in the forward pass of a step, and what their product is multiplied with.
     fn shown(&self, step: u64) -> (Option<Vec<bool>>, f64) {
         let mut shown = self.allocator.as_deref().and_then(|a| a.shown(step));
@@ -235,6 +256,14 @@ impl<N: Net> Trainer<'_, N> {
         self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
         let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
         let outputs = self.network.outputs();
+        if self.watch.covers(self.state.step + 1) {
+            let logits = self.watch.untrained(&inputs);
+            let mut unused = vec![0.0; logits.len()];
+            let untrained = self
+                .objective
+                .summed(&logits, outputs, &labels, 0.0, &mut unused);
+            self.state.seen.prior += untrained / counts;
+        }
         let mut loss = 0.0;
         let mut slope_of = |logits: &[f32]| {
             let mut slope = vec![0.0; logits.len()];

@@ -30,4 +30,7 @@ pub struct Training {
     pub precision: String,
     /// Most memory that the process held.
     pub peak_memory_bytes: Option<u64>,
+    /// What was odd about the training: ranks that hardly adapt, a loss that did not move.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

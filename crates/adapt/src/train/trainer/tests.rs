@@ -119,6 +119,7 @@ fn equals_peft(family: &str, name: &str) {
         select_from: 0,
         config: &config,
         objective: Objective::PLAIN,
+        watch: Watch::new(2, STEPS, vec![0.0; 3], false),
         schedule: RateSchedule {
             peak: 2e-2,
             warmup: 2,
