@@ -787,6 +787,44 @@ fn what_does_not_go_with_the_labels_is_refused() {
 }
 
 #[test]
+fn the_most_steps_end_training_with_the_schedule_and_an_evaluation() {
+    let tokens = tokens(&classes(), None);
+    // An epoch has ten steps.
+    let train = config(
+        r#"{"epochs": 40, "batch": 8, "max_steps": 27, "log_every": 1, "pooling": "mean", "warmup_steps": 0}"#,
+    );
+    for method in [
+        r#"{"lora": {"rank": 2}}"#,
+        r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
+        let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        assert_eq!(outcome.steps, 27, "{method}");
+        let events = events(out.path());
+        let rates: Vec<f64> = events.iter().filter_map(|e| e.learning_rate).collect();
+        assert_eq!(rates.len(), 27);
+        // The rate falls in a line to one step before 0.
+        assert!((rates[26] - 1e-3 / 27.0).abs() < 1e-12, "{rates:?}");
+        let evaluated: Vec<u64> = events
+            .iter()
+            .filter(|e| e.dev_loss.is_some())
+            .map(|e| e.step)
+            .collect();
+        assert_eq!(evaluated, [10, 20, 27], "{method}");
+        assert!(!out.path().join("checkpoint.safetensors").exists());
+        // Allocations are planned for 27 steps, not for 400.
+        assert_eq!(outcome.allocations >= 10, method.contains("sampling"));
+    }
+}
+
+#[test]
 fn smoothing_and_weights_change_what_is_learnt_and_not_what_dev_is_measured_by() {
     for kind in [
         classes(),

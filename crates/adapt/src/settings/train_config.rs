@@ -18,6 +18,10 @@ use crate::settings::motif_cnn::MotifCnn;
 pub struct TrainConfig {
     /// Passes over the training split.
     pub epochs: NonZeroU32,
+    /// Optimizer steps after which training stops, in the middle of an epoch too; default: at the end of the epochs. The
+    /// learning rate and the ranks are planned for the steps that there are; each network of a stem has as many at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<NonZeroU32>,
     /// Sequences of a batch.
     pub batch: NonZeroU32,
     /// Tokens of a batch, instead of a number of sequences: short sequences come in larger batches.
@@ -243,6 +247,7 @@ impl Default for TrainConfig {
         let positive = |x| Positive::try_from(x).unwrap_or_else(|_| unreachable!());
         Self {
             epochs: count(8),
+            max_steps: None,
             batch: count(32),
             batch_tokens: None,
             accumulate: count(1),
@@ -284,7 +289,7 @@ mod tests {
             written,
             r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
         );
-        let changed = r#"{"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2]}"#;
+        let changed = r#"{"max_steps":7,"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2]}"#;
         let read: TrainConfig = serde_json::from_str(changed).unwrap();
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);

@@ -120,7 +120,8 @@ impl<N: Net> Trainer<'_, N> {
                         self.evaluate(learning_rate)?;
                     }
                 }
-                if self.state.stopped || self.stop.is_raised() {
+                let is_last = step >= self.schedule.total;
+                if is_last || self.state.stopped || self.stop.is_raised() {
                     break;
                 }
             }
