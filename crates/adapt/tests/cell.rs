@@ -39,10 +39,10 @@ const SHORT: &str =
 /// The same with everything in it that has a state of its own.
 const STATEFUL: [&str; 2] = [
     r#"{"epochs": 4, "batch": 4, "accumulate": 2, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
-        "average": {"ema": {"decay": 0.7}}, "label_smoothing": 0.1, "class_weights": "balanced"}"#,
+        "average": {"ema": {"decay": 0.7}}, "label_smoothing": 0.1, "class_weights": "balanced", "select_window": 3}"#,
     // So slow that a warning says so, of steps before and behind an interruption.
     r#"{"epochs": 4, "batch": 8, "learning_rate": 1e-5, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
-        "average": {"last": 3}}"#,
+        "average": {"last": 3}, "select_window": 3, "select_by": "loss"}"#,
 ];
 
 struct Cell<'a> {
@@ -940,6 +940,58 @@ fn patience_ends_training_early_and_the_best_is_kept() {
     assert_eq!(outcome.best_step, best.0);
     assert!(outcome.steps < 500);
     assert_eq!(losses.last().unwrap().0, best.0 + 2 * 10);
+}
+
+#[test]
+fn a_window_of_evaluations_is_compared() {
+    let tokens = tokens(&classes(), None);
+    let mut differ = 0;
+    for by in ["loss", "mcc"] {
+        let run = |window: usize| {
+            let train = config(&format!(
+                r#"{{"epochs": 6, "batch": 8, "learning_rate": 0.03, "pooling": "mean", "evaluate_every": 2,
+                    "select_by": "{by}", "select_window": {window}}}"#
+            ));
+            let out = tempfile::tempdir().unwrap();
+            let cell = Cell {
+                tokens: &tokens,
+                method: r#"{"lora": {"rank": 4}}"#,
+                train: &train,
+                seed: 1,
+                model: "bert",
+            };
+            let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+            let scores: Vec<(u64, f64)> = events(out.path())
+                .iter()
+                .filter_map(|e| {
+                    let score = if by == "loss" {
+                        -e.dev_loss?
+                    } else {
+                        e.dev_mcc?
+                    };
+                    Some((e.step, score))
+                })
+                .collect();
+            (outcome, scores)
+        };
+        let (plain, scores) = run(1);
+        for window in [1, 4] {
+            let (outcome, same) = run(window);
+            assert_eq!(scores, same);
+            let mut best = (0, f64::NEG_INFINITY);
+            for i in 0..scores.len() {
+                let seen = &scores[(i + 1).saturating_sub(window)..=i];
+                let mean = seen.iter().map(|s| s.1).sum::<f64>() / seen.len() as f64;
+                if mean > best.1 {
+                    best = (scores[i].0, mean);
+                }
+            }
+            assert_eq!(outcome.best_step, best.0, "{by} {window}");
+            assert!((outcome.best_score.unwrap() - best.1).abs() < 1e-12);
+            differ += usize::from(outcome.best_step != plain.best_step);
+        }
+    }
+    assert!(differ > 0);
 }
 
 #[test]

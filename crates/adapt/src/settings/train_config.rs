@@ -58,6 +58,11 @@ pub struct TrainConfig {
     pub evaluate_every: Option<NonZeroU32>,
     /// Which evaluation's parameters are kept.
     pub select_by: SelectBy,
+    /// Evaluations, the one at hand among them, whose mean score is compared (the mean over those that there are, at the
+    /// beginning).
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(extend("default" = 1))]
+    pub select_window: NonZeroU32,
     /// Which trained values are evaluated on dev, selected and exported: those of the step, or a mean over many.
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "none"))]
@@ -241,6 +246,10 @@ fn is_zero(rate: &Rate) -> bool {
     rate.get() == 0.0
 }
 
+fn is_one(count: &NonZeroU32) -> bool {
+    count.get() == 1
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
@@ -262,6 +271,7 @@ impl Default for TrainConfig {
             class_weights: ClassWeights::None,
             evaluate_every: None,
             select_by: SelectBy::Mcc,
+            select_window: count(1),
             average: Average::None,
             patience: None,
             pooling: None,
@@ -289,7 +299,7 @@ mod tests {
             written,
             r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
         );
-        let changed = r#"{"max_steps":7,"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2]}"#;
+        let changed = r#"{"max_steps":7,"select_window":5,"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2]}"#;
         let read: TrainConfig = serde_json::from_str(changed).unwrap();
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);

@@ -37,7 +37,9 @@ pub(crate) struct Progressed {
     pub dropout: u64,
     /// Position of the rank-sampling stream.
     pub sampling: u64,
-    /// The step and score of the best evaluation.
+    /// Scores of the last evaluations, the oldest first.
+    pub scores: Vec<f64>,
+    /// The step of the best evaluation, and its score as it was compared.
     pub best: Option<(u64, f64)>,
     /// Evaluations since then.
     pub since_best: u64,

@@ -386,8 +386,8 @@ impl<N: Net> Trainer<'_, N> {
         }
         let score = match (self.config.select_by, evaluation.mcc) {
             (SelectBy::Last, _) => self.state.step as f64,
-            (SelectBy::Mcc, Some(mcc)) => mcc,
-            (SelectBy::Mcc, None) | (SelectBy::Loss, _) => -evaluation.loss,
+            (SelectBy::Mcc, Some(mcc)) => self.smoothed(mcc),
+            (SelectBy::Mcc, None) | (SelectBy::Loss, _) => self.smoothed(-evaluation.loss),
         };
         if self.state.best.is_none_or(|(_, best)| score > best) {
             self.state.best = Some((self.state.step, score));
@@ -400,6 +400,16 @@ impl<N: Net> Trainer<'_, N> {
             self.state.stopped = patience.is_some_and(|p| self.state.since_best >= p);
         }
         Ok(())
+    }
+
+    /// The mean of the last scores, `score` among them.
+    fn smoothed(&mut self, score: f64) -> f64 {
+        let scores = &mut self.state.scores;
+        if scores.len() >= self.config.select_window.get() as usize {
+            scores.remove(0);
+        }
+        scores.push(score);
+        scores.iter().sum::<f64>() / scores.len() as f64
     }
 
     /// The triplets that are exported; none without rank adaptation.

@@ -18,7 +18,7 @@ pub struct Training {
     pub seconds: f64,
     /// The step whose parameters were selected.
     pub best_step: u64,
-    /// What they scored on dev: the MCC, or minus the loss.
+    /// What they scored on dev: the MCC, or minus the loss; under `select_window` the mean that was compared.
     pub best_score: Option<f64>,
     /// Allocations of rank adaptation that were planned.
     pub allocations: u64,
