@@ -50,6 +50,7 @@ pub use predict::{PredictRequest, base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
 pub use settings::average::{Average, Ema};
 pub use settings::class_weights::ClassWeights;
+pub use settings::head::HeadShape;
 pub use settings::layers::LayerRange;
 pub use settings::motif_cnn::MotifCnn;
 pub use settings::train_config::{Pooling, RateDecay, SelectBy, TrainConfig};

@@ -291,6 +291,79 @@ fn heads_new_rows_and_whole_models_learn_too() {
 }
 
 #[test]
+fn a_head_with_a_hidden_layer_learns_and_predicts_again_what_it_predicted() {
+    let tokens = tokens(&classes(), None);
+    let deep = LONG.replace("\"pooling\"", "\"head\": {\"hidden\": 12}, \"pooling\"");
+    for (family, method) in [
+        ("bert", r#"{"head": {}}"#),
+        ("bert", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+        ("opt", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+    ] {
+        let run = |train: &str| {
+            let train = config(train);
+            let out = tempfile::tempdir().unwrap();
+            let cell = Cell {
+                tokens: &tokens,
+                method,
+                train: &train,
+                seed: 1,
+                model: family,
+            };
+            let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+            (out, outcome)
+        };
+        let (_, flat) = run(LONG);
+        let (out, outcome) = run(&deep);
+        let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
+        let limit = if method.contains("lora") { 0.2 } else { 0.65 };
+        assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
+        let adapter = out.path().join("adapter");
+        let bytes = std::fs::read(adapter.join("adapter_model.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let place = if family == "bert" {
+            "classifier"
+        } else {
+            "score"
+        };
+        let shape = |name: &str| {
+            let name = format!("base_model.model.{place}.{name}");
+            file.tensor(&name).unwrap().shape().to_vec()
+        };
+        let width = shape("0.weight")[1];
+        for (name, expected) in [
+            ("0.weight", vec![12, width]),
+            ("0.bias", vec![12]),
+            ("2.weight", vec![2, 12]),
+            ("2.bias", vec![2]),
+        ] {
+            assert_eq!(shape(name), expected, "{name}");
+        }
+        // In the place of (width + 1) x 2 values there are (width + 1) x 12 + 13 x 2.
+        let more = (width as u64 + 1) * 10 + 26;
+        assert_eq!(
+            outcome.trainable_parameters,
+            flat.trainable_parameters + more
+        );
+        assert_eq!(outcome.trained_initially, flat.trained_initially + more);
+        assert_eq!(outcome.total_parameters, flat.total_parameters + more);
+        if method.contains("lora") {
+            let text = std::fs::read_to_string(adapter.join("adapter_config.json")).unwrap();
+            let peft: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(peft["modules_to_save"], serde_json::json!([place]));
+            assert!(peft["task_type"].is_null());
+        }
+        let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
+        let rows: Vec<TokenRow> = [Split::Dev, Split::Test]
+            .iter()
+            .flat_map(|s| tokens.rows.iter().filter(move |r| r.split == *s).cloned())
+            .collect();
+        let base = model(family);
+        let again = predict(&request(&adapter, Some(&base), &rows)).unwrap();
+        assert_eq!(again, predictions, "{method}");
+    }
+}
+
+#[test]
 fn other_kinds_of_labels_train() {
     for kind in [
         LabelKind::Multilabel(vec!["a".into(), "b".into()]),

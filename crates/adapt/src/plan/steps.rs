@@ -96,10 +96,11 @@ pub fn plan(
         shape.has_pooler,
         shape.sentence_pooling,
     )?;
-    let outputs = labels.outputs() as u64;
-    let head = (pooling.width(shape.config.output_size()) as u64
-        + u64::from(head_has_bias(shape.config.family, pooling)))
-        * outputs;
+    let head = train.head.parameters(
+        pooling.width(shape.config.output_size()),
+        labels.outputs(),
+        head_has_bias(shape.config.family, pooling),
+    ) as u64;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
     let stem = train.stem.as_ref().map_or(0, |motifs| {
         motifs.folds_of_stem() * motifs.network().parameters(1, labels.outputs())

@@ -2,6 +2,7 @@
 
 pub mod average;
 pub mod class_weights;
+pub mod head;
 pub mod layers;
 pub mod motif_cnn;
 pub mod train_config;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::average::Average;
 use crate::settings::class_weights::ClassWeights;
+use crate::settings::head::HeadShape;
 use crate::settings::motif_cnn::MotifCnn;
 
 /// Settings of training.
@@ -72,6 +73,9 @@ pub struct TrainConfig {
     /// What the head reads; default: what a sentence model was trained with (its `1_Pooling/config.json`); else BERT's
     /// pooler where the model has one, else the mean; the last token for decoders.
     pub pooling: Option<Pooling>,
+    /// What stands between that and the logits; not under `motif_cnn`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub head: HeadShape,
     /// Whether the model's own dropouts are on in training.
     pub base_dropout: bool,
     /// How the frozen weights are held and multiplied, on the CPU.
@@ -275,6 +279,7 @@ impl Default for TrainConfig {
             average: Average::None,
             patience: None,
             pooling: None,
+            head: HeadShape::default(),
             base_dropout: true,
             precision: PrecisionChoice::Auto,
             recompute: false,
@@ -299,7 +304,7 @@ mod tests {
             written,
             r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
         );
-        let changed = r#"{"max_steps":7,"select_window":5,"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2]}"#;
+        let changed = r#"{"max_steps":7,"select_window":5,"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2],"head":{"hidden":8}}"#;
         let read: TrainConfig = serde_json::from_str(changed).unwrap();
         let written = serde_json::to_string(&read).unwrap();
         assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);

@@ -51,6 +51,7 @@ fn equals_peft(family: &str, name: &str) {
             method: &method,
             pooling,
             outputs: 3,
+            hidden: None,
             new_rows: None,
             base_dropout: false,
             recompute: false,
