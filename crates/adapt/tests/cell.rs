@@ -656,7 +656,8 @@ impl Progress for Said {
 #[test]
 fn a_run_that_learns_nothing_is_warned_of() {
     let tokens = tokens(&classes(), None);
-    for (rate, is_warned) in [("1e-12", true), ("0.02", false)] {
+    let mut late = 0;
+    for (rate, is_warned) in [("1e-12", true), ("1e-3", false), ("0.02", false)] {
         let train = config(&format!(
             r#"{{"epochs": 12, "batch": 8, "learning_rate": {rate}, "pooling": "mean"}}"#
         ));
@@ -672,15 +673,20 @@ fn a_run_that_learns_nothing_is_warned_of() {
         let outcome = cell.run(out.path(), &said, &StopFlag::default()).unwrap();
         let said = said.0.into_inner().unwrap();
         assert_eq!(outcome.warnings.len(), usize::from(is_warned), "{said:?}");
+        let first = said.iter().find(|line| line.contains("nothing is learnt"));
+        // 120 steps, 12 of them warm-up.
+        assert!(first.is_none_or(|line| line.contains("in steps 13 to 24")));
         for warning in &outcome.warnings {
-            // 120 steps, 12 of them warm-up.
-            assert!(warning.contains("in steps 13 to 24"), "{warning}");
+            assert!(warning.contains("in steps 109 to 120"), "{warning}");
             assert!(warning.contains("`pooling`"), "{warning}");
-            assert!(said.contains(warning));
         }
+        let is_back = said.iter().any(|line| line.contains("has begun to fall"));
+        assert_eq!(is_back, first.is_some() && !is_warned, "{said:?}");
+        late += usize::from(is_back);
         let text = std::fs::read_to_string(out.path().join("training.json")).unwrap();
         assert_eq!(text.contains("nothing is learnt yet"), is_warned, "{text}");
     }
+    assert!(late > 0);
 }
 
 #[test]

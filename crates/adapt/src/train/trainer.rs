@@ -178,7 +178,7 @@ impl<N: Net> Trainer<'_, N> {
         }
         let loss = loss / counts;
         self.finite("loss", loss, step, learning_rate)?;
-        if self.watch.covers(step) {
+        if self.watch.covers(step, self.state.warning.is_some()) {
             self.state.seen.loss += loss;
         }
         if let Some(allocator) = &mut self.allocator {
@@ -221,17 +221,24 @@ impl<N: Net> Trainer<'_, N> {
         Ok(loss)
     }
 
+    /// Warns where nothing is learnt, and takes the warning back where that begins late.
     fn warn_if_nothing_is_learnt(&mut self) {
-        if self.state.step != self.watch.last {
+        let (step, was_warned) = (self.state.step, self.state.warning.is_some());
+        if !self.watch.covers(step, was_warned) || !self.watch.ends_at(step) {
             return;
         }
         let try_also = match self.reader.bases {
             true => "",
             false => ", another `pooling`, or other tokens (`scheme`, `vocabulary`)",
         };
-        self.state.warning = self.watch.warning(self.state.seen, try_also);
-        if let Some(warning) = &self.state.warning {
-            self.progress.say(warning);
+        let seen = std::mem::take(&mut self.state.seen);
+        self.state.warning = self.watch.warning(step, seen, try_also);
+        match &self.state.warning {
+            Some(warning) if !was_warned => self.progress.say(warning),
+            None if was_warned => self.progress.say(&format!(
+                "the training loss has begun to fall, by step {step}"
+            )),
+            _ => (),
         }
     }
 
@@ -257,7 +264,8 @@ impl<N: Net> Trainer<'_, N> {
         self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
         let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
         let outputs = self.network.outputs();
-        if self.watch.covers(self.state.step + 1) {
+        let step = self.state.step + 1;
+        if self.watch.covers(step, self.state.warning.is_some()) {
             let logits = self.watch.untrained(&inputs);
             let mut unused = vec![0.0; logits.len()];
             let untrained = self

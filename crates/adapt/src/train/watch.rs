@@ -9,10 +9,12 @@ const FEWEST_STEPS: u64 = 10;
 /// A loss that is not lower than what is known gives by so much of it has not moved.
 const LEAST_GAIN: f64 = 0.01;
 
-/// The steps whose loss is looked at: the tenth of all that follows the warm-up, in which little can be learnt.
+/// The steps whose loss is looked at: the tenth of all that follows the warm-up, in which little can be learnt; where
+/// that is warned of, each stretch as long behind it, until the loss falls.
 pub(crate) struct Watch {
     first: u64,
-    pub last: u64,
+    /// Of a stretch.
+    steps: u64,
     /// The logits of every row without training: those of the label frequencies, or zeros beside a stem.
     known: Vec<f32>,
     has_stem: bool,
@@ -30,18 +32,22 @@ pub(crate) struct Seen {
 impl Watch {
     pub fn new(warmup: u64, total: u64, known: Vec<f32>, has_stem: bool) -> Self {
         let steps = total.div_ceil(10).max(FEWEST_STEPS).min(total);
-        let before = warmup.min(total - steps);
         Self {
-            first: before + 1,
-            last: before + steps,
+            first: warmup.min(total - steps) + 1,
+            steps,
             known,
             has_stem,
         }
     }
 
     /// Whether step `step` is looked at.
-    pub fn covers(&self, step: u64) -> bool {
-        (self.first..=self.last).contains(&step)
+    pub fn covers(&self, step: u64, is_warned: bool) -> bool {
+        step >= self.first && (step < self.first + self.steps || is_warned)
+    }
+
+    /// Whether step `step` is the last of a stretch.
+    pub fn ends_at(&self, step: u64) -> bool {
+        step >= self.first && (step + 1 - self.first).is_multiple_of(self.steps)
     }
 
     /// The logits of these rows without training.
@@ -51,9 +57,9 @@ impl Watch {
         logits
     }
 
-    /// What is to be said after the last of the steps: `try_also` names settings beside the learning rate.
-    pub fn warning(&self, seen: Seen, try_also: &str) -> Option<String> {
-        let steps = (self.last + 1 - self.first) as f64;
+    /// What is to be said of the stretch that ends with step `last`: `try_also` names settings beside the learning rate.
+    pub fn warning(&self, last: u64, seen: Seen, try_also: &str) -> Option<String> {
+        let steps = self.steps as f64;
         let (loss, prior) = (seen.loss / steps, seen.prior / steps);
         let alone = match self.has_stem {
             true => "stem",
@@ -63,9 +69,9 @@ impl Watch {
         let stands = prior > 1e-6 && loss > (1.0 - LEAST_GAIN) * prior;
         stands.then(|| {
             format!(
-                "nothing is learnt yet: in steps {} to {} the training loss is {loss:.4}, beside {prior:.4} by the {alone} \
-                 alone; try another `learning_rate`{try_also}",
-                self.first, self.last
+                "nothing is learnt yet: in steps {} to {last} the training loss is {loss:.4}, beside {prior:.4} by the \
+                 {alone} alone; try another `learning_rate`{try_also}",
+                last + 1 - self.steps
             )
         })
     }
@@ -88,14 +94,18 @@ mod tests {
             (200, 100, (91, 100)),
         ] {
             let watch = Watch::new(warmup, total, vec![0.0], false);
-            assert_eq!((watch.first, watch.last), expected, "{warmup} {total}");
-            for (step, is_covered) in [
-                (expected.0 - 1, false),
-                (expected.0, true),
-                (expected.1, true),
-                (expected.1 + 1, false),
+            let last = watch.first + watch.steps - 1;
+            assert_eq!((watch.first, last), expected, "{warmup} {total}");
+            for (step, is_covered, is_end) in [
+                (expected.0 - 1, false, false),
+                (expected.0, true, false),
+                (last, true, true),
+                (last + 1, false, false),
+                (last + watch.steps, false, true),
             ] {
-                assert_eq!(watch.covers(step), is_covered, "{step}");
+                assert_eq!(watch.covers(step, false), is_covered, "{step}");
+                assert_eq!(watch.covers(step, true), step >= expected.0, "{step}");
+                assert_eq!(watch.ends_at(step), is_end, "{step}");
             }
         }
     }
@@ -120,7 +130,7 @@ mod tests {
                 loss: 4.0 * loss,
                 prior: 4.0 * prior,
             };
-            let warning = watch.warning(seen, ", or another");
+            let warning = watch.warning(4, seen, ", or another");
             assert_eq!(warning.is_some(), is_warned, "{loss}: {warning:?}");
             if let Some(warning) = warning {
                 assert!(warning.contains("beside 0.5623 by the label"), "{warning}");
@@ -131,6 +141,6 @@ mod tests {
             }
         }
         // One class alone leaves nothing to learn.
-        assert_eq!(watch.warning(Seen::default(), ""), None);
+        assert_eq!(watch.warning(4, Seen::default(), ""), None);
     }
 }
