@@ -4,7 +4,7 @@
         --tokens runs/P/TASK/tokens.parquet [--rows 64]
 
 The cell's `model/` takes the place of --model where there is one (new embedding rows, `full`).
-Heads that transformers lacks (cls, mean, and last on BERT) are the few lines of `OtherHead`.
+Heads that transformers lacks (cls, mean, and last on BERT; any with a hidden layer) are the few lines of `OtherHead`.
 """
 import argparse
 import json
@@ -19,18 +19,24 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 
 class OtherHead(torch.nn.Module):
-    """A bare model, a pooling and a linear layer, under the names of transformers' classifiers."""
+    """A bare model, a pooling and one linear layer or two, under the names of transformers' classifiers."""
 
-    def __init__(self, bare, pooling, outputs, places):
+    def __init__(self, bare, pooling, outputs, places, hidden):
         super().__init__()
         self.config, self.pooling, self.places = bare.config, pooling, places
         setattr(self, places[0], bare)
         width = getattr(bare.config, "word_embed_proj_dim", bare.config.hidden_size)
-        setattr(self, places[1], torch.nn.Linear(width, outputs))
+        head = torch.nn.Linear(width, outputs)
+        if hidden:
+            head = torch.nn.Sequential(torch.nn.Linear(width, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, outputs))
+        setattr(self, places[1], head)
 
     def forward(self, input_ids, attention_mask):
-        states = getattr(self, self.places[0])(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        if self.pooling == "cls":
+        found = getattr(self, self.places[0])(input_ids=input_ids, attention_mask=attention_mask)
+        states = found.last_hidden_state
+        if self.pooling == "pooler":
+            pooled = found.pooler_output
+        elif self.pooling == "cls":
             pooled = states[:, 0]
         elif self.pooling == "mean":
             m = attention_mask[..., None].to(states.dtype)
@@ -45,15 +51,17 @@ def load(adapter, model):
     outputs = len(next(iter(lingo["labels"].values()))) if isinstance(lingo["labels"], dict) else 1
     opt = lingo["base_model"]["family"] == "opt"
     places = ("model", "score") if opt else ("bert", "classifier")
-    known = lingo["pooling"] == ("last" if opt else "pooler")
+    weights = load_file(os.path.join(adapter, "adapter_model.safetensors"))
+    first = weights.get(f"base_model.model.{places[1]}.0.weight")
+    hidden = None if first is None else first.shape[0]
+    known = hidden is None and lingo["pooling"] == ("last" if opt else "pooler")
     if known:
         base = AutoModelForSequenceClassification.from_pretrained(model, num_labels=outputs)
     else:
-        base = OtherHead(AutoModel.from_pretrained(model), lingo["pooling"], outputs, places)
+        base = OtherHead(AutoModel.from_pretrained(model), lingo["pooling"], outputs, places, hidden)
     if os.path.exists(os.path.join(adapter, "adapter_config.json")):
         return PeftModel.from_pretrained(base, adapter).eval(), lingo
     # head and full: there is no delta, only the classifier.
-    weights = load_file(os.path.join(adapter, "adapter_model.safetensors"))
     weights = {k.removeprefix("base_model.model."): v for k, v in weights.items()}
     missing = base.load_state_dict(weights, strict=False)
     assert not missing.unexpected_keys, missing.unexpected_keys

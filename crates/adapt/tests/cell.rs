@@ -36,6 +36,14 @@ const LONG: &str = r#"{"epochs": 40, "batch": 8, "learning_rate": 0.005, "base_d
     "weight_decay": 0, "pooling": "mean"}"#;
 const SHORT: &str =
     r#"{"epochs": 4, "batch": 8, "learning_rate": 0.01, "pooling": "mean", "log_every": 1}"#;
+/// The same with everything in it that has a state of its own.
+const STATEFUL: [&str; 2] = [
+    r#"{"epochs": 4, "batch": 4, "accumulate": 2, "learning_rate": 0.01, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
+        "average": {"ema": {"decay": 0.7}}, "label_smoothing": 0.1, "class_weights": "balanced", "select_window": 3}"#,
+    // So slow that a warning says so, of steps before and behind an interruption.
+    r#"{"epochs": 4, "batch": 8, "learning_rate": 1e-5, "pooling": "mean", "log_every": 1, "evaluate_every": 3,
+        "average": {"last": 3}, "select_window": 3, "select_by": "loss"}"#,
+];
 
 struct Cell<'a> {
     tokens: &'a Tokens,
@@ -283,6 +291,79 @@ fn heads_new_rows_and_whole_models_learn_too() {
 }
 
 #[test]
+fn a_head_with_a_hidden_layer_learns_and_predicts_again_what_it_predicted() {
+    let tokens = tokens(&classes(), None);
+    let deep = LONG.replace("\"pooling\"", "\"head\": {\"hidden\": 12}, \"pooling\"");
+    for (family, method) in [
+        ("bert", r#"{"head": {}}"#),
+        ("bert", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+        ("opt", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+    ] {
+        let run = |train: &str| {
+            let train = config(train);
+            let out = tempfile::tempdir().unwrap();
+            let cell = Cell {
+                tokens: &tokens,
+                method,
+                train: &train,
+                seed: 1,
+                model: family,
+            };
+            let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+            (out, outcome)
+        };
+        let (_, flat) = run(LONG);
+        let (out, outcome) = run(&deep);
+        let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
+        let limit = if method.contains("lora") { 0.2 } else { 0.65 };
+        assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
+        let adapter = out.path().join("adapter");
+        let bytes = std::fs::read(adapter.join("adapter_model.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let place = if family == "bert" {
+            "classifier"
+        } else {
+            "score"
+        };
+        let shape = |name: &str| {
+            let name = format!("base_model.model.{place}.{name}");
+            file.tensor(&name).unwrap().shape().to_vec()
+        };
+        let width = shape("0.weight")[1];
+        for (name, expected) in [
+            ("0.weight", vec![12, width]),
+            ("0.bias", vec![12]),
+            ("2.weight", vec![2, 12]),
+            ("2.bias", vec![2]),
+        ] {
+            assert_eq!(shape(name), expected, "{name}");
+        }
+        // In the place of (width + 1) x 2 values there are (width + 1) x 12 + 13 x 2.
+        let more = (width as u64 + 1) * 10 + 26;
+        assert_eq!(
+            outcome.trainable_parameters,
+            flat.trainable_parameters + more
+        );
+        assert_eq!(outcome.trained_initially, flat.trained_initially + more);
+        assert_eq!(outcome.total_parameters, flat.total_parameters + more);
+        if method.contains("lora") {
+            let text = std::fs::read_to_string(adapter.join("adapter_config.json")).unwrap();
+            let peft: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(peft["modules_to_save"], serde_json::json!([place]));
+            assert!(peft["task_type"].is_null());
+        }
+        let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
+        let rows: Vec<TokenRow> = [Split::Dev, Split::Test]
+            .iter()
+            .flat_map(|s| tokens.rows.iter().filter(move |r| r.split == *s).cloned())
+            .collect();
+        let base = model(family);
+        let again = predict(&request(&adapter, Some(&base), &rows)).unwrap();
+        assert_eq!(again, predictions, "{method}");
+    }
+}
+
+#[test]
 fn other_kinds_of_labels_train() {
     for kind in [
         LabelKind::Multilabel(vec!["a".into(), "b".into()]),
@@ -338,13 +419,17 @@ const RULES: [&str; 5] = [
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_bits() {
     for method in RULES {
-        goes_on_to_the_same_bits(method);
+        goes_on_to_the_same_bits(method, SHORT);
+    }
+    for train in STATEFUL {
+        goes_on_to_the_same_bits(r#"{"lora": {"rank": 2}}"#, train);
+        goes_on_to_the_same_bits(RULES[2], train);
     }
 }
 
-fn goes_on_to_the_same_bits(method: &str) {
+fn goes_on_to_the_same_bits(method: &str, train: &str) {
     let tokens = tokens(&classes(), None);
-    let train = config(SHORT);
+    let train = config(train);
     let cell = Cell {
         tokens: &tokens,
         method,
@@ -353,7 +438,8 @@ fn goes_on_to_the_same_bits(method: &str) {
         model: "bert",
     };
     let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    cell.run(whole.path(), &Silent, &StopFlag::default())
+    let at_once = cell
+        .run(whole.path(), &Silent, &StopFlag::default())
         .unwrap();
     // Once in the middle of an epoch, once at its end.
     for step in [13, 30] {
@@ -372,8 +458,19 @@ fn goes_on_to_the_same_bits(method: &str) {
         assert_eq!(error.kind(), Kind::Interrupted);
         assert!(broken.path().join("checkpoint.safetensors").is_file());
     }
-    cell.run(broken.path(), &Silent, &StopFlag::default())
+    let in_parts = cell
+        .run(broken.path(), &Silent, &StopFlag::default())
         .unwrap();
+    assert_eq!(
+        in_parts,
+        Training {
+            seconds: in_parts.seconds,
+            peak_memory_bytes: in_parts.peak_memory_bytes,
+            ..at_once
+        }
+    );
+    let slow = train.learning_rate.get() < 1e-4;
+    assert_eq!(slow, !in_parts.warnings.is_empty(), "{method}");
     assert!(!broken.path().join("checkpoint.safetensors").exists());
     for file in [
         "adapter/adapter_model.safetensors",
@@ -466,11 +563,18 @@ fn dev_loss(out: &Path) -> f64 {
 
 #[test]
 fn what_is_selected_is_what_is_exported() {
+    for average in [r#""none""#, r#"{"ema": {"decay": 0.9}}"#, r#"{"last": 4}"#] {
+        what_is_selected_is_exported(average);
+    }
+}
+
+fn what_is_selected_is_exported(average: &str) {
     let tokens = tokens(&classes(), None);
     // Evaluated between two calls of the published allocator, when pruned lambdas have grown again.
-    let train = config(
+    let mut train = config(
         r#"{"epochs": 8, "batch": 8, "learning_rate": 0.02, "pooling": "mean", "evaluate_every": 1, "base_dropout": false}"#,
     );
+    train.average = serde_json::from_str(average).unwrap();
     let mut between_calls = 0;
     for method in RULES.into_iter().chain([
         r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6,
@@ -493,22 +597,100 @@ fn what_is_selected_is_what_is_exported() {
             .and_then(|e| e.dev_loss)
             .unwrap();
         let found = dev_loss(out.path());
-        assert!((found - logged).abs() < 1e-5, "{method}: {found} {logged}");
+        assert!(
+            (found - logged).abs() < 1e-5,
+            "{average}, {method}: {found} {logged}"
+        );
     }
     assert!(between_calls > 0);
 }
 
+/// What a cell leaves: the bytes of its adapter and of its predictions.
+fn left(tokens: &Tokens, method: &str, train: &str) -> [Vec<u8>; 2] {
+    let out = tempfile::tempdir().unwrap();
+    let cell = Cell {
+        tokens,
+        method,
+        train: &config(train),
+        seed: 1,
+        model: "bert",
+    };
+    cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+    ["adapter/adapter_model.safetensors", "predictions.parquet"]
+        .map(|file| std::fs::read(out.path().join(file)).unwrap())
+}
+
+#[test]
+fn averages_are_exported_with_and_without_a_dev_split() {
+    let lora = r#"{"lora": {"rank": 2}}"#;
+    let mut tokens = tokens(&classes(), None);
+    for has_dev in [true, false] {
+        if !has_dev {
+            tokens.rows.retain(|r| r.split != Split::Dev);
+        }
+        let with = |average: &str| {
+            let train = format!(
+                r#"{{"epochs": 3, "batch": 8, "pooling": "mean", "select_by": "last", "average": {average}}}"#
+            );
+            left(&tokens, lora, &train)
+        };
+        let plain = with(r#""none""#);
+        assert!(plain == with(r#"{"last": 1}"#));
+        assert!(plain != with(r#"{"last": 2}"#));
+        assert!(plain != with(r#"{"ema": {}}"#));
+    }
+}
+
+/// Keeps what is said.
+struct Said(std::sync::Mutex<Vec<String>>);
+
+impl Progress for Said {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64, _: &str) {}
+    fn end(&self, _: &str) {}
+    fn say(&self, line: &str) {
+        self.0.lock().unwrap().push(line.into());
+    }
+}
+
+#[test]
+fn a_run_that_learns_nothing_is_warned_of() {
+    let tokens = tokens(&classes(), None);
+    let mut late = 0;
+    for (rate, is_warned) in [("1e-12", true), ("1e-3", false), ("0.02", false)] {
+        let train = config(&format!(
+            r#"{{"epochs": 12, "batch": 8, "learning_rate": {rate}, "pooling": "mean"}}"#
+        ));
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method: r#"{"lora": {"rank": 4}}"#,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
+        let said = Said(Vec::new().into());
+        let outcome = cell.run(out.path(), &said, &StopFlag::default()).unwrap();
+        let said = said.0.into_inner().unwrap();
+        assert_eq!(outcome.warnings.len(), usize::from(is_warned), "{said:?}");
+        let first = said.iter().find(|line| line.contains("nothing is learnt"));
+        // 120 steps, 12 of them warm-up.
+        assert!(first.is_none_or(|line| line.contains("in steps 13 to 24")));
+        for warning in &outcome.warnings {
+            assert!(warning.contains("in steps 109 to 120"), "{warning}");
+            assert!(warning.contains("`pooling`"), "{warning}");
+        }
+        let is_back = said.iter().any(|line| line.contains("has begun to fall"));
+        assert_eq!(is_back, first.is_some() && !is_warned, "{said:?}");
+        late += usize::from(is_back);
+        let text = std::fs::read_to_string(out.path().join("training.json")).unwrap();
+        assert_eq!(text.contains("nothing is learnt yet"), is_warned, "{text}");
+    }
+    assert!(late > 0);
+}
+
 #[test]
 fn what_the_authors_ran_is_run_with_a_warning() {
-    struct Said(std::sync::Mutex<Vec<String>>);
-    impl Progress for Said {
-        fn begin(&self, _: &str, _: u64) {}
-        fn advance(&self, _: u64, _: &str) {}
-        fn end(&self, _: &str) {}
-        fn say(&self, line: &str) {
-            self.0.lock().unwrap().push(line.into());
-        }
-    }
     let tokens = tokens(&classes(), None);
     let train = config(SHORT);
     let out = tempfile::tempdir().unwrap();
@@ -528,6 +710,7 @@ fn what_the_authors_ran_is_run_with_a_warning() {
         said.iter().any(|l| l.contains("make 2 allocations")),
         "{said:?}"
     );
+    assert!(outcome.warnings[0].contains("make 2 allocations"));
     assert!(
         out.path()
             .join("adapter/adapter_model.safetensors")
@@ -538,7 +721,7 @@ fn what_the_authors_ran_is_run_with_a_warning() {
 #[test]
 fn threads_and_cells_side_by_side_change_no_bit() {
     let tokens = tokens(&classes(), None);
-    let train = config(SHORT);
+    let train = config(STATEFUL[0]);
     let method = r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#;
     let weights = |threads: usize, seed: u64| {
         let out = tempfile::tempdir().unwrap();
@@ -647,6 +830,117 @@ fn what_cannot_work_is_refused_before_training() {
 }
 
 #[test]
+fn what_does_not_go_with_the_labels_is_refused() {
+    for (kind, keys, part) in [
+        (
+            LabelKind::Regression,
+            r#"{"label_smoothing": 0.1}"#,
+            "label_smoothing: the labels are numbers",
+        ),
+        (
+            LabelKind::Regression,
+            r#"{"class_weights": "balanced"}"#,
+            "class_weights: the labels are numbers",
+        ),
+        (
+            classes(),
+            r#"{"class_weights": [1, 2, 3]}"#,
+            "there are 3 weights, but the labels are 2 classes (no, yes)",
+        ),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens(&kind, None),
+            method: r#"{"lora": {}}"#,
+            train: &config(keys),
+            seed: 1,
+            model: "bert",
+        };
+        let error = cell
+            .run(out.path(), &Silent, &StopFlag::default())
+            .unwrap_err();
+        assert_eq!(error.kind(), Kind::Config, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(!out.path().join("train.jsonl").exists());
+    }
+}
+
+#[test]
+fn the_most_steps_end_training_with_the_schedule_and_an_evaluation() {
+    let tokens = tokens(&classes(), None);
+    // An epoch has ten steps.
+    let train = config(
+        r#"{"epochs": 40, "batch": 8, "max_steps": 27, "log_every": 1, "pooling": "mean", "warmup_steps": 0}"#,
+    );
+    for method in [
+        r#"{"lora": {"rank": 2}}"#,
+        r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
+        let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        assert_eq!(outcome.steps, 27, "{method}");
+        let events = events(out.path());
+        let rates: Vec<f64> = events.iter().filter_map(|e| e.learning_rate).collect();
+        assert_eq!(rates.len(), 27);
+        // The rate falls in a line to one step before 0.
+        assert!((rates[26] - 1e-3 / 27.0).abs() < 1e-12, "{rates:?}");
+        let evaluated: Vec<u64> = events
+            .iter()
+            .filter(|e| e.dev_loss.is_some())
+            .map(|e| e.step)
+            .collect();
+        assert_eq!(evaluated, [10, 20, 27], "{method}");
+        assert!(!out.path().join("checkpoint.safetensors").exists());
+        // Allocations are planned for 27 steps, not for 400.
+        assert_eq!(outcome.allocations >= 10, method.contains("sampling"));
+    }
+}
+
+#[test]
+fn smoothing_and_weights_change_what_is_learnt_and_not_what_dev_is_measured_by() {
+    for kind in [
+        classes(),
+        LabelKind::Multilabel(vec!["a".into(), "b".into()]),
+    ] {
+        let tokens = tokens(&kind, None);
+        let losses = |keys: &str| {
+            let train = config(&format!(
+                r#"{{"epochs": 1, "batch": 80, "log_every": 1, "learning_rate": 1e-12, "base_dropout": false{keys}}}"#
+            ));
+            let out = tempfile::tempdir().unwrap();
+            let cell = Cell {
+                tokens: &tokens,
+                method: r#"{"lora": {"rank": 2, "dropout": 0}}"#,
+                train: &train,
+                seed: 1,
+                model: "bert",
+            };
+            cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+            let events = events(out.path());
+            let first = |of: fn(&TrainEvent) -> Option<f64>| events.iter().find_map(of).unwrap();
+            (first(|e| e.loss), first(|e| e.dev_loss))
+        };
+        let plain = losses("");
+        for keys in [
+            r#", "label_smoothing": 0.2"#,
+            r#", "class_weights": [1, 5]"#,
+        ] {
+            let other = losses(keys);
+            assert_ne!(plain.0, other.0, "{kind:?}{keys}");
+            assert!((plain.1 - other.1).abs() < 1e-9, "{kind:?}{keys}");
+        }
+        assert_eq!(plain, losses(r#", "class_weights": "none""#));
+    }
+}
+
+#[test]
 fn a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_checkpoint() {
     let mut tokens = tokens(&LabelKind::Regression, None);
     for row in &mut tokens.rows {
@@ -725,6 +1019,58 @@ fn patience_ends_training_early_and_the_best_is_kept() {
     assert_eq!(outcome.best_step, best.0);
     assert!(outcome.steps < 500);
     assert_eq!(losses.last().unwrap().0, best.0 + 2 * 10);
+}
+
+#[test]
+fn a_window_of_evaluations_is_compared() {
+    let tokens = tokens(&classes(), None);
+    let mut differ = 0;
+    for by in ["loss", "mcc"] {
+        let run = |window: usize| {
+            let train = config(&format!(
+                r#"{{"epochs": 6, "batch": 8, "learning_rate": 0.03, "pooling": "mean", "evaluate_every": 2,
+                    "select_by": "{by}", "select_window": {window}}}"#
+            ));
+            let out = tempfile::tempdir().unwrap();
+            let cell = Cell {
+                tokens: &tokens,
+                method: r#"{"lora": {"rank": 4}}"#,
+                train: &train,
+                seed: 1,
+                model: "bert",
+            };
+            let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+            let scores: Vec<(u64, f64)> = events(out.path())
+                .iter()
+                .filter_map(|e| {
+                    let score = if by == "loss" {
+                        -e.dev_loss?
+                    } else {
+                        e.dev_mcc?
+                    };
+                    Some((e.step, score))
+                })
+                .collect();
+            (outcome, scores)
+        };
+        let (plain, scores) = run(1);
+        for window in [1, 4] {
+            let (outcome, same) = run(window);
+            assert_eq!(scores, same);
+            let mut best = (0, f64::NEG_INFINITY);
+            for i in 0..scores.len() {
+                let seen = &scores[(i + 1).saturating_sub(window)..=i];
+                let mean = seen.iter().map(|s| s.1).sum::<f64>() / seen.len() as f64;
+                if mean > best.1 {
+                    best = (scores[i].0, mean);
+                }
+            }
+            assert_eq!(outcome.best_step, best.0, "{by} {window}");
+            assert!((outcome.best_score.unwrap() - best.1).abs() < 1e-12);
+            differ += usize::from(outcome.best_step != plain.best_step);
+        }
+    }
+    assert!(differ > 0);
 }
 
 #[test]

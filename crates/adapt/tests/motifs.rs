@@ -308,7 +308,9 @@ fn a_language_model_is_added_to_its_stem() {
     assert_eq!(description.trainable_parameters, 3 * one);
 
     // A model that learns nothing adds nothing: its head began at zero, and the stem is the same.
-    let (_, beside) = cell(LORA, &still);
+    let (out, beside) = cell(LORA, &still);
+    let training = std::fs::read_to_string(out.path().join("training.json")).unwrap();
+    assert!(training.contains("by the stem alone"), "{training}");
     for (a, b) in beside.rows.iter().zip(&stem.rows) {
         for (a, b) in a.logits.iter().zip(&b.logits) {
             assert!((a - b).abs() < 1e-5, "{a} {b}");

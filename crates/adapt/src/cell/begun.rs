@@ -1,10 +1,10 @@
 //! What every cell has, whatever network it trains: its rows, its plan, its folder, the trainer.
 
-use lingo_artifact::Split;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::training::Training;
+use lingo_artifact::{Label, Split};
 
 use crate::cell::check::check;
 use crate::cell::identity::identity;
@@ -17,13 +17,16 @@ use crate::plan::steps::{StepPlan, schedule};
 use crate::rank::adaptation::RankAdaptation;
 use crate::reading::{Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
+use crate::train::average::RunningAverage;
 use crate::train::checkpoint::Progressed;
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
-use crate::train::optimizer::LinearSchedule;
+use crate::train::objective::Objective;
+use crate::train::optimizer::RateSchedule;
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
 use crate::train::trainer::Trainer;
+use crate::train::watch::Watch;
 
 /// A cell that was found to be sound.
 pub(super) struct Begun<'a> {
@@ -95,6 +98,14 @@ impl<'a> Begun<'a> {
         let settings = request.method.low_rank();
         let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
+        let warmup = warmup.map_or(steps.div_ceil(10).min(50), u64::from);
+        let objective = Objective::of(config, &request.tokens.metadata.labels, &self.train.rows)?;
+        let labels: Vec<&Label> = self.train.rows.iter().map(|r| &r.label).collect();
+        let has_stem = self.reader.beside.is_some();
+        let untrained = match has_stem {
+            true => vec![0.0; network.outputs()],
+            false => objective.constant(network.outputs(), &labels),
+        };
         Ok(Trainer {
             allocator: ranks.allocator,
             rank_dropout: settings.map(|s| RankDropout {
@@ -106,10 +117,13 @@ impl<'a> Begun<'a> {
             select_from: ranks.select_from,
             orthogonality: ranks.orthogonality,
             config,
-            schedule: LinearSchedule {
+            objective,
+            watch: Watch::new(warmup, steps, untrained, has_stem),
+            schedule: RateSchedule {
                 peak: peak.unwrap_or(config.learning_rate.get()),
-                warmup: warmup.map_or(steps.div_ceil(10).min(50), u64::from),
+                warmup,
                 total: steps,
+                decay: config.schedule,
             },
             steps_per_epoch: self.planned.steps_per_epoch,
             dropout: Dropout::new(request.seed),
@@ -126,6 +140,7 @@ impl<'a> Begun<'a> {
                 run: identity(request, weights)?,
                 ..Progressed::default()
             },
+            average: RunningAverage::new(config.average, ranks.select_from),
             best: None,
             last_gradients: Vec::new(),
             network,
@@ -198,6 +213,13 @@ impl<'a> Begun<'a> {
             device,
             precision: precision.to_owned(),
             peak_memory_bytes: peak_memory(),
+            warnings: self
+                .planned
+                .warning
+                .iter()
+                .chain(&state.warning)
+                .cloned()
+                .collect(),
         }
     }
 }

@@ -64,6 +64,7 @@ fn adapt_beside<'a>(
             method: request.method,
             pooling,
             outputs: metadata.labels.outputs(),
+            hidden: request.train.head.hidden(),
             new_rows: metadata.encoding.new_rows.as_ref(),
             base_dropout: request.train.base_dropout,
             recompute: request.train.recompute,

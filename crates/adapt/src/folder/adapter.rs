@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::folder::trained::{Trained, TrainedDelta, TrainedHead};
+use crate::folder::trained::{Trained, TrainedDelta, TrainedHead, TrainedHidden};
 use crate::method::adaptation::LowRankSettings;
 use crate::method::methods::Method;
 use crate::method::rank_budget::PeftRun;
@@ -27,6 +27,9 @@ const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 const STORE: &str = "motif_cnn.safetensors";
 const STEM: &str = "stem.safetensors";
+/// A head with a hidden layer is named as `torch.nn.Sequential(Linear, ReLU, Linear)` names its layers.
+const HIDDEN: &str = "0";
+const LAST: &str = "2";
 const DESCRIPTION: &str = "lingo.json";
 /// The version of `lingo.json`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -164,20 +167,28 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
         }
     }
     let h = &trained.head;
-    let weight = transposed(&h.weight, h.width, h.outputs);
-    file.add(
-        format!("base_model.model.{head}.weight"),
-        &[h.outputs, h.width],
-        weight,
-    );
+    if let Some(hidden) = &h.hidden {
+        let name = format!("base_model.model.{head}.{HIDDEN}");
+        let weight = transposed(&hidden.weight, h.width, hidden.size);
+        file.add(format!("{name}.weight"), &[hidden.size, h.width], weight);
+        file.add(format!("{name}.bias"), &[hidden.size], hidden.bias.clone());
+    }
+    let name = last_layer(head, h.hidden.is_some());
+    let read = h.last_width();
+    let weight = transposed(&h.weight, read, h.outputs);
+    file.add(format!("{name}.weight"), &[h.outputs, read], weight);
     if let Some(bias) = &h.bias {
-        file.add(
-            format!("base_model.model.{head}.bias"),
-            &[h.outputs],
-            bias.clone(),
-        );
+        file.add(format!("{name}.bias"), &[h.outputs], bias.clone());
     }
     Ok(file)
+}
+
+/// The name of the head's last layer.
+fn last_layer(head: &str, has_hidden: bool) -> String {
+    match has_hidden {
+        true => format!("base_model.model.{head}.{LAST}"),
+        false => format!("base_model.model.{head}"),
+    }
 }
 
 /// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there.
@@ -192,7 +203,8 @@ fn peft_config(
         model: base, head, ..
     } = family.classifier();
     // Whether `transformers` has a classifier with this head.
-    let is_known = description.pooling == Some(classifier_pooling(family));
+    let is_known =
+        description.pooling == Some(classifier_pooling(family)) && trained.head.hidden.is_none();
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
         (_, Some(_)) => trained
@@ -384,11 +396,21 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             return Err(fail(format!("it holds no low-rank delta under `{prefix}`")));
         }
     }
-    let (shape, weight) = file
-        .take(&format!("base_model.model.{head}.weight"))
-        .map_err(fail)?;
-    let [outputs, width] = shape[..] else {
+    let hidden = read_hidden(&mut file, head).map_err(fail)?;
+    let last = last_layer(head, hidden.is_some());
+    let (shape, weight) = file.take(&format!("{last}.weight")).map_err(fail)?;
+    let [outputs, read] = shape[..] else {
         return Err(fail(format!("the head has shape {shape:?}")));
+    };
+    let width = match &hidden {
+        None => read,
+        Some((_, hidden)) if hidden.size != read => {
+            return Err(fail(format!(
+                "the head's last layer reads {read} values, its hidden layer has {}",
+                hidden.size
+            )));
+        }
+        Some((width, _)) => *width,
     };
     if outputs != description.labels.outputs() {
         return Err(fail(format!(
@@ -399,12 +421,8 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
     let pooling = description
         .pooling
         .ok_or_else(|| fail("lingo.json does not say what the head reads".into()))?;
-    let bias = if head_has_bias(family, pooling) {
-        Some(
-            file.take(&format!("base_model.model.{head}.bias"))
-                .map_err(fail)?
-                .1,
-        )
+    let bias = if hidden.is_some() || head_has_bias(family, pooling) {
+        Some(file.take(&format!("{last}.bias")).map_err(fail)?.1)
     } else {
         None
     };
@@ -417,13 +435,37 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             pooling,
             width,
             outputs,
-            weight: transposed(&weight, outputs, width),
+            hidden: hidden.map(|(_, hidden)| hidden),
+            weight: transposed(&weight, outputs, read),
             bias,
         },
         rows: None,
         of_model: Vec::new(),
     };
     Ok((description, trained))
+}
+
+/// The head's hidden layer with the number of values that it reads, where the file has one.
+fn read_hidden(
+    file: &mut TensorFile,
+    head: &str,
+) -> Result<Option<(usize, TrainedHidden)>, String> {
+    let name = format!("base_model.model.{head}.{HIDDEN}");
+    let Ok((shape, weight)) = file.take(&format!("{name}.weight")) else {
+        return Ok(None);
+    };
+    let (_, bias) = file.take(&format!("{name}.bias"))?;
+    let [size, width] = shape[..] else {
+        return Err(format!("the head's hidden layer has shape {shape:?}"));
+    };
+    if bias.len() != size {
+        return Err(format!(
+            "the head's hidden layer has {size} values and a bias of {}",
+            bias.len()
+        ));
+    }
+    let weight = transposed(&weight, size, width);
+    Ok(Some((width, TrainedHidden { size, weight, bias })))
 }
 
 fn read_delta(

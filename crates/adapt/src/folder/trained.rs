@@ -9,7 +9,7 @@ use lingo_lm::{Adaptation, LowRank, Model};
 
 use crate::batching::{evaluation_batches, pad};
 use crate::error::Error;
-use crate::network::adapted::{Network, pool};
+use crate::network::adapted::{Network, hidden_layer, pool};
 use crate::network::new_rows;
 use crate::network::store::{ParameterStore, download};
 use crate::settings::train_config::Pooling;
@@ -71,15 +71,40 @@ impl TrainedDelta {
     }
 }
 
-/// The linear layer behind the pooling.
+/// The linear layer behind the pooling, or two.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TrainedHead {
     pub pooling: Pooling,
+    /// Values that it reads.
     pub width: usize,
     pub outputs: usize,
-    /// `[width, outputs]`.
+    pub hidden: Option<TrainedHidden>,
+    /// `[width or hidden, outputs]`.
     pub weight: Vec<f32>,
     pub bias: Option<Vec<f32>>,
+}
+
+/// A head's hidden layer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedHidden {
+    pub size: usize,
+    /// `[width, size]`.
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl TrainedHead {
+    /// Values that the last layer reads.
+    pub fn last_width(&self) -> usize {
+        self.hidden.as_ref().map_or(self.width, |h| h.size)
+    }
+
+    fn parameters(&self) -> usize {
+        let hidden = self.hidden.as_ref();
+        self.weight.len()
+            + self.bias.as_ref().map_or(0, Vec::len)
+            + hidden.map_or(0, |h| h.weight.len() + h.bias.len())
+    }
 }
 
 impl Trained {
@@ -120,12 +145,21 @@ impl Trained {
             .collect();
         let head = &network.head;
         let weight = store.slice(head.weight).to_vec();
+        let hidden = head.hidden.map(|(weight, bias)| TrainedHidden {
+            size: store.slice(bias).len(),
+            weight: store.slice(weight).to_vec(),
+            bias: store.slice(bias).to_vec(),
+        });
         Self {
             deltas,
             head: TrainedHead {
                 pooling: head.pooling,
-                width: weight.len() / head.outputs,
+                width: match &hidden {
+                    Some(hidden) => hidden.weight.len() / hidden.size,
+                    None => weight.len() / head.outputs,
+                },
                 outputs: head.outputs,
+                hidden,
                 weight,
                 bias: head.bias.map(|entry| store.slice(entry).to_vec()),
             },
@@ -155,7 +189,7 @@ impl Trained {
             .iter()
             .map(|d| d.down.len() + lambdas(d) + d.up.len())
             .sum();
-        let head = self.head.weight.len() + self.head.bias.as_ref().map_or(0, Vec::len);
+        let head = self.head.parameters();
         let of_model: usize = self.of_model.iter().map(|(_, values)| values.len()).sum();
         (deltas + head + rows + of_model) as u64
     }
@@ -188,6 +222,7 @@ pub(crate) struct Inference {
     low_rank: Vec<Option<LowRank>>,
     rows: Option<Tensor<2>>,
     new_rows: usize,
+    hidden: Option<(Tensor<2>, Tensor<2>)>,
     weight: Tensor<2>,
     bias: Option<Tensor<2>>,
     pooling: Pooling,
@@ -238,7 +273,13 @@ impl Inference {
                 .as_ref()
                 .map(|rows| matrix(rows.clone(), [new_rows, width])),
             new_rows,
-            weight: matrix(head.weight.clone(), [head.width, head.outputs]),
+            hidden: head.hidden.as_ref().map(|hidden| {
+                (
+                    matrix(hidden.weight.clone(), [head.width, hidden.size]),
+                    matrix(hidden.bias.clone(), [1, hidden.size]),
+                )
+            }),
+            weight: matrix(head.weight.clone(), [head.last_width(), head.outputs]),
             bias: head
                 .bias
                 .as_ref()
@@ -282,7 +323,10 @@ impl Inference {
                 ..Adaptation::none()
             };
             let hidden = self.model.forward(&batch, adaptation);
-            let pooled = pool(hidden, self.pooling, &batch, device)?;
+            let mut pooled = pool(hidden, self.pooling, &batch, device)?;
+            if let Some((weight, bias)) = &self.hidden {
+                pooled = hidden_layer(pooled, weight.clone(), bias.clone());
+            }
             let mut logits = pooled.matmul(self.weight.clone());
             if let Some(bias) = &self.bias {
                 logits = logits + bias.clone();

@@ -24,6 +24,8 @@ pub(crate) struct NetworkPlan<'a> {
     pub method: &'a Method,
     pub pooling: Pooling,
     pub outputs: usize,
+    /// Values of the head's hidden layer, where it has one.
+    pub hidden: Option<usize>,
     pub new_rows: Option<&'a NewRows>,
     pub base_dropout: bool,
     pub recompute: bool,
@@ -76,15 +78,17 @@ pub(crate) struct Delta {
     pub dropout: f64,
 }
 
-/// The linear layer behind the pooling.
+/// The linear layer behind the pooling, or two with a ReLU between them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
     pub pooling: Pooling,
     pub outputs: usize,
-    /// Store entries: `[width, outputs]` and `[outputs]`.
+    /// Store entries of the hidden layer: `[width, hidden]` and `[hidden]`.
+    pub hidden: Option<(usize, usize)>,
+    /// Store entries: `[width or hidden, outputs]` and `[outputs]`.
     pub weight: usize,
     pub bias: Option<usize>,
-    /// Dropout before the layer, in training.
+    /// Dropout of what is read, in training.
     pub dropout: f64,
 }
 
@@ -305,6 +309,9 @@ impl Network {
         let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;
         if let Some(source) = dropout.filter(|_| self.base_dropout && self.head.dropout > 0.0) {
             pooled = drop_out(pooled, source, self.head.dropout);
+        }
+        if let Some((weight, bias)) = self.head.hidden {
+            pooled = hidden_layer(pooled, uploaded.matrix(weight), uploaded.matrix(bias));
         }
         let logits = pooled.matmul(uploaded.matrix(self.head.weight));
         Ok(match self.head.bias {
@@ -529,6 +536,11 @@ pub(crate) fn pool(
     Ok(hidden.states.reshape([n * length, width]).select(0, rows))
 }
 
+/// A head's hidden layer: `relu(read weight + bias)`, `[batch, hidden]`; the bias is `[1, hidden]`.
+pub(crate) fn hidden_layer(read: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
+    burn::tensor::activation::relu(read.matmul(weight) + bias)
+}
+
 fn add_delta(
     store: &mut ParameterStore,
     model: &Model,
@@ -574,6 +586,18 @@ fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> He
     let config = model.config();
     let width = plan.pooling.width(config.output_size());
     let outputs = plan.outputs;
+    let hidden = plan.hidden.map(|hidden| {
+        // As torch begins a linear layer, but for its bias: N(0, initializer range) is made for layers behind a norm.
+        let mut stream = Stream::new(plan.seed, "initial values of the head's hidden layer");
+        let bound = 1.0 / (width as f64).sqrt();
+        let mut value = || ((2.0 * stream.uniform() - 1.0) * bound) as f32;
+        let weight = (0..width * hidden).map(|_| value()).collect();
+        (
+            store.add("head.hidden.weight", &[width, hidden], weight),
+            store.add("head.hidden.bias", &[hidden], vec![0.0; hidden]),
+        )
+    });
+    let width = plan.hidden.unwrap_or(width);
     let mut stream = Stream::new(plan.seed, "initial values of the head");
     let weight = (0..width * outputs)
         .map(|_| match plan.silent_head {
@@ -584,8 +608,9 @@ fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> He
     Head {
         pooling: plan.pooling,
         outputs,
+        hidden,
         weight: store.add("head.weight", &[width, outputs], weight),
-        bias: head_has_bias(config.family, plan.pooling)
+        bias: (hidden.is_some() || head_has_bias(config.family, plan.pooling))
             .then(|| store.add("head.bias", &[outputs], vec![0.0; outputs])),
         dropout: match config.family.classifier().drops_out {
             true => config.hidden_dropout,

@@ -71,6 +71,9 @@ pub fn plan(
         return Err(Error::Config(why));
     }
     let train = &*method.train(train);
+    if let Some(why) = train.unfit(labels) {
+        return Err(Error::Config(why));
+    }
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {
         let folds = motifs.folds.map_or(1, |n| u64::from(n.get()));
@@ -93,10 +96,11 @@ pub fn plan(
         shape.has_pooler,
         shape.sentence_pooling,
     )?;
-    let outputs = labels.outputs() as u64;
-    let head = (pooling.width(shape.config.output_size()) as u64
-        + u64::from(head_has_bias(shape.config.family, pooling)))
-        * outputs;
+    let head = train.head.parameters(
+        pooling.width(shape.config.output_size()),
+        labels.outputs(),
+        head_has_bias(shape.config.family, pooling),
+    ) as u64;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
     let stem = train.stem.as_ref().map_or(0, |motifs| {
         motifs.folds_of_stem() * motifs.network().parameters(1, labels.outputs())
@@ -144,7 +148,7 @@ pub fn plan(
     })
 }
 
-/// Steps of an epoch and of the run.
+/// Steps of an epoch, were it whole, and of the run.
 pub(crate) fn steps(train: &TrainConfig, lengths: &Lengths) -> (u64, u64) {
     let batches = match train.batch_tokens {
         None => {
@@ -159,7 +163,9 @@ pub(crate) fn steps(train: &TrainConfig, lengths: &Lengths) -> (u64, u64) {
         }
     };
     let per_epoch = batches.div_ceil(u64::from(train.accumulate.get()));
-    (per_epoch, per_epoch * u64::from(train.epochs.get()))
+    let all = per_epoch * u64::from(train.epochs.get());
+    let most = train.max_steps.map_or(all, |most| u64::from(most.get()));
+    (per_epoch, all.min(most))
 }
 
 /// The pooling that is used: the one asked for, else the one that a sentence model was trained with, else the family's.
@@ -334,6 +340,16 @@ mod tests {
             if steps >= 100 {
                 assert!(n >= 30, "{steps} steps: {n}");
             }
+        }
+    }
+
+    #[test]
+    fn the_most_steps_end_a_run_within_an_epoch_and_never_prolong_it() {
+        let lengths = Lengths::from([(10, 90), (12, 10)]);
+        for (most, expected) in [("null", 40), ("7", 7), ("25", 25), ("41", 40)] {
+            let text = format!(r#"{{"epochs": 4, "batch": 10, "max_steps": {most}}}"#);
+            let train = serde_json::from_str(&text).unwrap();
+            assert_eq!(steps(&train, &lengths), (10, expected), "{most}");
         }
     }
 

@@ -31,7 +31,8 @@ pub use config::PretrainConfig;
 pub use vocabulary::{KmerLength, PretrainKmer, PretrainScheme};
 
 use crate::error::Error;
-use crate::train::optimizer::{AdamW, LinearSchedule, clip};
+use crate::settings::train_config::RateDecay;
+use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::train_log::TrainLog;
 use corpus::{Corpus, ORDER};
 use markov::Markov;
@@ -198,13 +199,14 @@ struct Run<'a> {
 impl Run<'_> {
     fn train(&mut self, model: &mut MaskedModel, seed: u64) -> Result<(), Error> {
         let total = self.config.steps();
-        let schedule = LinearSchedule {
+        let schedule = RateSchedule {
             peak: self.config.learning_rate.get(),
             warmup: self
                 .config
                 .warmup_steps
                 .map_or(total.div_ceil(10), u64::from),
             total,
+            decay: RateDecay::Linear,
         };
         let rates = vec![1.0; model.store.entries.len()];
         let optimizer = AdamW {

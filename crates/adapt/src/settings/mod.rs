@@ -1,5 +1,8 @@
 //! What the pipeline file says of training, and which layers a method adapts.
 
+pub mod average;
+pub mod class_weights;
+pub mod head;
 pub mod layers;
 pub mod motif_cnn;
 pub mod train_config;

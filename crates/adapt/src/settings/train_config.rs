@@ -2,11 +2,15 @@
 
 use std::num::NonZeroU32;
 
-use lingo_artifact::bounded::{NonNegative, Positive, Probability};
+use lingo_artifact::LabelKind;
+use lingo_artifact::bounded::{NonNegative, Positive, Probability, Rate};
 use lingo_lm::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::average::Average;
+use crate::settings::class_weights::ClassWeights;
+use crate::settings::head::HeadShape;
 use crate::settings::motif_cnn::MotifCnn;
 
 /// Settings of training.
@@ -15,6 +19,10 @@ use crate::settings::motif_cnn::MotifCnn;
 pub struct TrainConfig {
     /// Passes over the training split.
     pub epochs: NonZeroU32,
+    /// Optimizer steps after which training stops, in the middle of an epoch too; default: at the end of the epochs. The
+    /// learning rate and the ranks are planned for the steps that there are; each network of a stem has as many at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<NonZeroU32>,
     /// Sequences of a batch.
     pub batch: NonZeroU32,
     /// Tokens of a batch, instead of a number of sequences: short sequences come in larger batches.
@@ -31,17 +39,43 @@ pub struct TrainConfig {
     pub weight_decay: NonNegative,
     /// Steps over which the learning rate rises from 0; default: 50, but at most a tenth of all steps.
     pub warmup_steps: Option<u32>,
+    /// How the learning rate falls from its peak, from the end of the warm-up to the last step.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "linear"))]
+    pub schedule: RateDecay,
     /// The norm that gradients are clipped to.
     pub clip: Positive,
+    /// How much of each training label is spread over all classes (of several labels: over 0 and 1); not for regression.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(extend("default" = 0.0))]
+    pub label_smoothing: Rate,
+    /// What each class weighs in the loss of training (of several labels: what a 1 of each weighs beside a 0): `none`:
+    /// the same; `balanced`: as much less as it has more training rows; or a list, in the order of the classes. Not for
+    /// regression. The loss on dev is always the plain one.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "none"))]
+    pub class_weights: ClassWeights,
     /// Steps between evaluations on dev; default: at the end of each epoch.
     pub evaluate_every: Option<NonZeroU32>,
     /// Which evaluation's parameters are kept.
     pub select_by: SelectBy,
+    /// Evaluations, the one at hand among them, whose mean score is compared (the mean over those that there are, at the
+    /// beginning).
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(extend("default" = 1))]
+    pub select_window: NonZeroU32,
+    /// Which trained values are evaluated on dev, selected and exported: those of the step, or a mean over many.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "none"))]
+    pub average: Average,
     /// Evaluations without a better one after which training stops; default: never.
     pub patience: Option<NonZeroU32>,
     /// What the head reads; default: what a sentence model was trained with (its `1_Pooling/config.json`); else BERT's
     /// pooler where the model has one, else the mean; the last token for decoders.
     pub pooling: Option<Pooling>,
+    /// What stands between that and the logits; not under `motif_cnn`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub head: HeadShape,
     /// Whether the model's own dropouts are on in training.
     pub base_dropout: bool,
     /// How the frozen weights are held and multiplied, on the CPU.
@@ -129,6 +163,19 @@ impl PrecisionChoice {
     }
 }
 
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateDecay {
+    /// In a line to 0.
+    #[default]
+    Linear,
+    /// Along half a cosine to 0: slowly at first and at last.
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
 /// What makes one evaluation on dev better than another. With rank adaptation, evaluations count
 /// only from the last allocation on, so that what is selected meets the budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -169,12 +216,51 @@ impl Pooling {
     }
 }
 
+impl TrainConfig {
+    /// What of the settings does not go with labels of this kind.
+    pub(crate) fn unfit(&self, labels: &LabelKind) -> Option<String> {
+        let weighted = self.class_weights != ClassWeights::None;
+        if labels.names().is_empty() {
+            let key = match (weighted, self.label_smoothing.get() > 0.0) {
+                (true, _) => "class_weights",
+                (_, true) => "label_smoothing",
+                _ => return None,
+            };
+            return Some(format!(
+                "{key}: the labels are numbers, which have no classes; leave it out, or give the tasks with classes a `train` of their own"
+            ));
+        }
+        match &self.class_weights {
+            ClassWeights::Each(weights) if weights.len() != labels.outputs() => Some(format!(
+                "class_weights: there are {} weights, but the labels are {labels}",
+                weights.len()
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a key says what holds without it: it is then left out of what a cell's id is made of, so that a new key does
+/// not make cells anew that do not use it.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn is_zero(rate: &Rate) -> bool {
+    rate.get() == 0.0
+}
+
+fn is_one(count: &NonZeroU32) -> bool {
+    count.get() == 1
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let positive = |x| Positive::try_from(x).unwrap_or_else(|_| unreachable!());
         Self {
             epochs: count(8),
+            max_steps: None,
             batch: count(32),
             batch_tokens: None,
             accumulate: count(1),
@@ -183,11 +269,17 @@ impl Default for TrainConfig {
             new_rows_rate: positive(1.0),
             weight_decay: NonNegative::try_from(0.01).unwrap_or_else(|_| unreachable!()),
             warmup_steps: None,
+            schedule: RateDecay::Linear,
             clip: positive(1.0),
+            label_smoothing: Rate::try_from(0.0).unwrap_or_else(|_| unreachable!()),
+            class_weights: ClassWeights::None,
             evaluate_every: None,
             select_by: SelectBy::Mcc,
+            select_window: count(1),
+            average: Average::None,
             patience: None,
             pooling: None,
+            head: HeadShape::default(),
             base_dropout: true,
             precision: PrecisionChoice::Auto,
             recompute: false,
@@ -197,5 +289,24 @@ impl Default for TrainConfig {
             stem: None,
             log_every: count(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cell's id is a hash of its settings: these are written as they were before there were more keys.
+    #[test]
+    fn a_default_that_came_later_is_not_written() {
+        let written = serde_json::to_string(&TrainConfig::default()).unwrap();
+        assert_eq!(
+            written,
+            r#"{"epochs":8,"batch":32,"batch_tokens":null,"accumulate":1,"learning_rate":0.001,"head_rate":1.0,"new_rows_rate":1.0,"weight_decay":0.01,"warmup_steps":null,"clip":1.0,"evaluate_every":null,"select_by":"mcc","patience":null,"pooling":null,"base_dropout":true,"precision":"auto","recompute":false,"cache_states":true,"cache_limit_mib":4096,"augment":{"reverse_complement":0.0,"shift":0},"log_every":10}"#
+        );
+        let changed = r#"{"max_steps":7,"select_window":5,"average":{"last":3},"schedule":"cosine","label_smoothing":0.1,"class_weights":[1,2],"head":{"hidden":8}}"#;
+        let read: TrainConfig = serde_json::from_str(changed).unwrap();
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<TrainConfig>(&written).unwrap(), read);
     }
 }

@@ -7,13 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::rank::adaptation::RankState;
 use crate::tensor_file::TensorFile;
+use crate::train::watch::Seen;
 
 const KEY: &str = "state";
 /// What the names of rank adaptation's vectors begin with.
 const RANK: &str = "rank.";
+/// What the names of the averaged values' vectors begin with.
+const AVERAGE: &str = "average.";
 
 /// The numbers of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Progressed {
     /// A hash of all that shapes the run: a checkpoint of another run is not taken up.
     pub run: String,
@@ -26,11 +30,16 @@ pub(crate) struct Progressed {
     /// Sum and count of the losses since the last log line.
     pub loss_sum: f64,
     pub loss_steps: u64,
+    /// The losses that tell whether anything is learnt, and what was said of it.
+    pub seen: Seen,
+    pub warning: Option<String>,
     /// Counter of the dropout masks.
     pub dropout: u64,
     /// Position of the rank-sampling stream.
     pub sampling: u64,
-    /// The step and score of the best evaluation.
+    /// Scores of the last evaluations, the oldest first.
+    pub scores: Vec<f64>,
+    /// The step of the best evaluation, and its score as it was compared.
     pub best: Option<(u64, f64)>,
     /// Evaluations since then.
     pub since_best: u64,
@@ -48,6 +57,8 @@ pub(crate) struct Vectors {
     pub second_moments: Vec<f32>,
     /// Values of the best evaluation, and its live triplets.
     pub best: Option<(Vec<f32>, Vec<bool>)>,
+    /// What an average of the values is made from.
+    pub average: Vec<Vec<f32>>,
     pub rank: Option<RankState>,
 }
 
@@ -69,6 +80,9 @@ pub(crate) fn write(path: &Path, progressed: &Progressed, vectors: Vectors) -> R
     if let Some((values, live)) = vectors.best {
         add("best_values", values);
         add("best_live", numbers(&live));
+    }
+    for (i, values) in vectors.average.into_iter().enumerate() {
+        add(&format!("{AVERAGE}{i}"), values);
     }
     for (name, values) in vectors.rank.into_iter().flat_map(|state| state.vectors) {
         add(&format!("{RANK}{name}"), values);
@@ -107,8 +121,12 @@ pub(crate) fn read(
             (Ok(values), Ok(live)) => Some((values, flags(&live))),
             _ => None,
         },
+        average: Vec::new(),
         rank: None,
     };
+    while let Ok(values) = take(&format!("{AVERAGE}{}", vectors.average.len())) {
+        vectors.average.push(values);
+    }
     let best = vectors.best.as_ref().map(|(values, _)| values);
     let all = [
         &vectors.values,
@@ -116,7 +134,8 @@ pub(crate) fn read(
         &vectors.second_moments,
     ]
     .into_iter()
-    .chain(best);
+    .chain(best)
+    .chain(&vectors.average);
     if let Some(other) = all.map(Vec::len).find(|&n| n != length) {
         return Err(fail(format!(
             "it holds {other} values, the run has {length}"
@@ -163,6 +182,7 @@ mod tests {
             first_moments: vec![0.1, 0.2],
             second_moments: vec![0.3, 0.4],
             best: Some((vec![0.5, 0.6], vec![true, false, true])),
+            average: vec![vec![0.7, 0.8], vec![0.9, 1.0]],
             rank: Some(
                 RankState::at(99)
                     .with("averages", vec![1.0, 2.0, 3.0])

@@ -1,6 +1,7 @@
 //! AdamW, clipping and the learning rate, on the host and the same for every device.
 
 use crate::network::store::ParameterStore;
+use crate::settings::train_config::RateDecay;
 
 /// AdamW with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW` computes
 /// it: betas 0.9 and 0.999, epsilon 1e-8, decay on every value.
@@ -115,24 +116,30 @@ pub(crate) fn clip(gradients: &mut [f32], limit: Option<f64>) -> f64 {
     norm
 }
 
-/// Linear warm-up from 0, then linear decay to 0: `transformers`' `get_linear_schedule_with_warmup`.
+/// Linear warm-up from 0 to the peak, then the decay: `transformers`' `get_linear_schedule_with_warmup`,
+/// `get_cosine_schedule_with_warmup` (half a cosine) or `get_constant_schedule_with_warmup`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LinearSchedule {
+pub(crate) struct RateSchedule {
     pub peak: f64,
     pub warmup: u64,
     pub total: u64,
+    pub decay: RateDecay,
 }
 
-impl LinearSchedule {
+impl RateSchedule {
     /// The rate of the update that `done` updates come before.
     pub fn rate(&self, done: u64) -> f64 {
-        let factor = if done < self.warmup {
-            done as f64 / self.warmup.max(1) as f64
-        } else {
-            self.total.saturating_sub(done) as f64
-                / self.total.saturating_sub(self.warmup).max(1) as f64
-        };
-        self.peak * factor
+        if done < self.warmup {
+            return self.peak * (done as f64 / self.warmup.max(1) as f64);
+        }
+        let left = self.total.saturating_sub(done) as f64
+            / self.total.saturating_sub(self.warmup).max(1) as f64;
+        self.peak
+            * match self.decay {
+                RateDecay::Linear => left,
+                RateDecay::Cosine => (1.0 + (std::f64::consts::PI * (1.0 - left)).cos()) / 2.0,
+                RateDecay::Constant => 1.0,
+            }
     }
 }
 
@@ -168,10 +175,11 @@ mod tests {
             .iter()
             .map(|&b| f64::from_le_bytes(b))
             .collect();
-        let schedule = LinearSchedule {
+        let schedule = RateSchedule {
             peak: 0.05,
             warmup: 6,
             total: 30,
+            decay: RateDecay::Linear,
         };
         let optimizer = AdamW {
             weight_decay: 0.1,
@@ -192,6 +200,30 @@ mod tests {
                 assert!(
                     (ours - theirs).abs() < 2e-6,
                     "step {t}, value {i}: {ours} {theirs}"
+                );
+            }
+        }
+    }
+
+    /// The values of tests/oracles/adapt_schedules.py.
+    #[test]
+    fn rates_equal_those_of_transformers() {
+        let text = include_str!("../../tests/fixtures/schedules.json");
+        let golden: std::collections::BTreeMap<String, Vec<f64>> =
+            serde_json::from_str(text).unwrap();
+        for (name, expected) in golden {
+            let schedule = RateSchedule {
+                peak: 0.02,
+                warmup: 4,
+                total: 20,
+                decay: serde_json::from_str(&format!("{name:?}")).unwrap(),
+            };
+            assert_eq!(expected.len(), 20);
+            for (done, expected) in expected.into_iter().enumerate() {
+                let rate = schedule.rate(done as u64);
+                assert!(
+                    (rate - expected).abs() < 1e-15,
+                    "{name}, {done}: {rate} {expected}"
                 );
             }
         }

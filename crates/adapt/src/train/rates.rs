@@ -22,10 +22,12 @@ pub(crate) fn rates(
     if let Some(rows) = &network.rows {
         rates[rows.entry] = config.new_rows_rate.get();
     }
-    for entry in [Some(network.head.weight), network.head.bias]
+    let head = &network.head;
+    let hidden = head
+        .hidden
         .into_iter()
-        .flatten()
-    {
+        .flat_map(|(weight, bias)| [weight, bias]);
+    for entry in [head.weight].into_iter().chain(head.bias).chain(hidden) {
         rates[entry] = config.head_rate.get();
     }
     rates
@@ -59,6 +61,7 @@ mod tests {
             method: &method,
             pooling: Pooling::Mean,
             outputs: 2,
+            hidden: Some(3),
             new_rows: Some(&new_rows),
             base_dropout: false,
             pad: 0,

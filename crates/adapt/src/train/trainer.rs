@@ -17,14 +17,17 @@ use crate::rank::orthogonality;
 use crate::reading::{Input, Reader, Rows, View, add_beside};
 use crate::settings::train_config::SelectBy;
 use crate::settings::train_config::TrainConfig;
+use crate::train::average::RunningAverage;
 use crate::train::checkpoint;
 use crate::train::checkpoint::{Progressed, Vectors};
 use crate::train::dropout::Dropout;
-use crate::train::loss::{mean_loss, summed_loss};
+use crate::train::loss::mean_loss;
 use crate::train::mcc::matthews_corrcoef;
-use crate::train::optimizer::{AdamW, LinearSchedule, clip};
+use crate::train::objective::Objective;
+use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::rank_dropout::RankDropout;
 use crate::train::train_log::TrainLog;
+use crate::train::watch::Watch;
 
 /// Everything that training needs, and its state.
 pub(crate) struct Trainer<'a, N: Net> {
@@ -40,7 +43,11 @@ pub(crate) struct Trainer<'a, N: Net> {
     /// Weight of the orthogonality penalty.
     pub orthogonality: f64,
     pub config: &'a TrainConfig,
-    pub schedule: LinearSchedule,
+    /// What training makes small.
+    pub objective: Objective,
+    /// Looks whether anything is learnt.
+    pub watch: Watch,
+    pub schedule: RateSchedule,
     pub steps_per_epoch: u64,
     pub dropout: Dropout,
     pub seed: u64,
@@ -54,6 +61,8 @@ pub(crate) struct Trainer<'a, N: Net> {
     pub progress: &'a dyn Progress,
     pub stop: &'a StopFlag,
     pub state: Progressed,
+    /// What is evaluated in place of the values of the step, where the settings say so.
+    pub average: RunningAverage,
     /// Values and live triplets of the best evaluation.
     pub best: Option<(Vec<f32>, Vec<bool>)>,
     /// The gradients of the last step, as the optimizer saw them.
@@ -96,17 +105,23 @@ impl<N: Net> Trainer<'_, N> {
                 self.state.loss_sum += loss;
                 self.state.loss_steps += 1;
                 self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
+                self.warn_if_nothing_is_learnt();
                 let allocation = self.allocate();
                 let step = self.state.step;
+                self.average.after_step(step, &self.store.values);
                 if step.is_multiple_of(u64::from(self.config.log_every.get()))
                     || allocation.is_some()
                 {
                     self.write_log(learning_rate, allocation, &mut logged)?;
                 }
                 if self.evaluates_at(step) {
-                    self.evaluate(learning_rate)?;
+                    self.average.at_evaluation(step, &self.store.values);
+                    if !self.dev.rows.is_empty() {
+                        self.evaluate(learning_rate)?;
+                    }
                 }
-                if self.state.stopped || self.stop.is_raised() {
+                let is_last = step >= self.schedule.total;
+                if is_last || self.state.stopped || self.stop.is_raised() {
                     break;
                 }
             }
@@ -118,6 +133,12 @@ impl<N: Net> Trainer<'_, N> {
             if self.stop.is_raised() && !finished {
                 return Err(self.interrupted());
             }
+        }
+        // Without a dev split nothing was evaluated; what is exported is the average all the same.
+        if self.best.is_none()
+            && let Some(values) = self.average.values()
+        {
+            self.best = Some((values, self.live()));
         }
         Ok(())
     }
@@ -144,7 +165,8 @@ impl<N: Net> Trainer<'_, N> {
         views: &[View],
         learning_rate: f64,
     ) -> Result<f64, Error> {
-        let examples: usize = group.iter().map(Vec::len).sum();
+        let labels = group.iter().flatten().map(|&i| &self.train.rows[i].label);
+        let counts: f64 = labels.map(|label| self.objective.counts(label)).sum();
         let mut gradients = vec![0.0f32; self.store.len()];
         let step = self.state.step + 1;
         let (shown, weight) = self.shown(step);
@@ -152,10 +174,13 @@ impl<N: Net> Trainer<'_, N> {
         let uploaded = self.network.weighted(uploaded, weight);
         let mut loss = 0.0;
         for indices in group {
-            loss += self.backward(indices, views, examples, &uploaded, &mut gradients)?;
+            loss += self.backward(indices, views, counts, &uploaded, &mut gradients)?;
         }
-        let loss = loss / examples as f64;
+        let loss = loss / counts;
         self.finite("loss", loss, step, learning_rate)?;
+        if self.watch.covers(step, self.state.warning.is_some()) {
+            self.state.seen.loss += loss;
+        }
         if let Some(allocator) = &mut self.allocator {
             allocator.observe(step, &self.store.values, &gradients, shown.as_deref());
         }
@@ -196,6 +221,27 @@ impl<N: Net> Trainer<'_, N> {
         Ok(loss)
     }
 
+    /// Warns where nothing is learnt, and takes the warning back where that begins late.
+    fn warn_if_nothing_is_learnt(&mut self) {
+        let (step, was_warned) = (self.state.step, self.state.warning.is_some());
+        if !self.watch.covers(step, was_warned) || !self.watch.ends_at(step) {
+            return;
+        }
+        let try_also = match self.reader.bases {
+            true => "",
+            false => ", another `pooling`, or other tokens (`scheme`, `vocabulary`)",
+        };
+        let seen = std::mem::take(&mut self.state.seen);
+        self.state.warning = self.watch.warning(step, seen, try_also);
+        match &self.state.warning {
+            Some(warning) if !was_warned => self.progress.say(warning),
+            None if was_warned => self.progress.say(&format!(
+                "the training loss has begun to fall, by step {step}"
+            )),
+            _ => (),
+        }
+    }
+
     /// The triplets in the forward pass of a step, and what their product is multiplied with.
     fn shown(&self, step: u64) -> (Option<Vec<bool>>, f64) {
         let mut shown = self.allocator.as_deref().and_then(|a| a.shown(step));
@@ -205,12 +251,12 @@ impl<N: Net> Trainer<'_, N> {
         (shown, weight)
     }
 
-    /// Forward and backward pass of one batch; adds to `gradients` and returns the summed loss.
+    /// Forward and backward pass of one batch of a step whose examples count so much together; adds to `gradients` and returns the summed loss.
     fn backward(
         &mut self,
         indices: &[usize],
         views: &[View],
-        examples: usize,
+        counts: f64,
         uploaded: &N::Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
@@ -218,12 +264,22 @@ impl<N: Net> Trainer<'_, N> {
         self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
         let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
         let outputs = self.network.outputs();
+        let step = self.state.step + 1;
+        if self.watch.covers(step, self.state.warning.is_some()) {
+            let logits = self.watch.untrained(&inputs);
+            let mut unused = vec![0.0; logits.len()];
+            let untrained = self
+                .objective
+                .summed(&logits, outputs, &labels, 0.0, &mut unused);
+            self.state.seen.prior += untrained / counts;
+        }
         let mut loss = 0.0;
         let mut slope_of = |logits: &[f32]| {
             let mut slope = vec![0.0; logits.len()];
             let mut logits = logits.to_vec();
             add_beside(&mut logits, &inputs);
-            loss = summed_loss(&logits, outputs, &labels, 1.0 / examples as f64, &mut slope);
+            let objective = &self.objective;
+            loss = objective.summed(&logits, outputs, &labels, 1.0 / counts, &mut slope);
             loss.is_finite().then_some(slope)
         };
         self.network.learn(
@@ -311,9 +367,6 @@ impl<N: Net> Trainer<'_, N> {
     }
 
     fn evaluates_at(&self, step: u64) -> bool {
-        if self.dev.rows.is_empty() {
-            return false;
-        }
         let every = self
             .config
             .evaluate_every
@@ -323,7 +376,10 @@ impl<N: Net> Trainer<'_, N> {
 
     /// Evaluates on dev, keeps the parameters if they are the best so far, and counts patience.
     fn evaluate(&mut self, learning_rate: f64) -> Result<(), Error> {
-        let evaluation = self.score_dev()?;
+        let averaged = self.average.values();
+        let own = averaged.map(|values| std::mem::replace(&mut self.store.values, values));
+        let evaluation = self.score_dev(own.is_some())?;
+        let averaged = own.map(|own| std::mem::replace(&mut self.store.values, own));
         self.finite("dev loss", evaluation.loss, self.state.step, learning_rate)?;
         self.log.append(&TrainEvent {
             step: self.state.step,
@@ -338,17 +394,14 @@ impl<N: Net> Trainer<'_, N> {
         }
         let score = match (self.config.select_by, evaluation.mcc) {
             (SelectBy::Last, _) => self.state.step as f64,
-            (SelectBy::Mcc, Some(mcc)) => mcc,
-            (SelectBy::Mcc, None) | (SelectBy::Loss, _) => -evaluation.loss,
+            (SelectBy::Mcc, Some(mcc)) => self.smoothed(mcc),
+            (SelectBy::Mcc, None) | (SelectBy::Loss, _) => self.smoothed(-evaluation.loss),
         };
         if self.state.best.is_none_or(|(_, best)| score > best) {
             self.state.best = Some((self.state.step, score));
             self.state.since_best = 0;
-            let live = self
-                .allocator
-                .as_ref()
-                .map_or(Vec::new(), |a| a.live().to_vec());
-            self.best = Some((self.store.values.clone(), live));
+            let values = averaged.unwrap_or_else(|| self.store.values.clone());
+            self.best = Some((values, self.live()));
         } else {
             self.state.since_best += 1;
             let patience = self.config.patience.map(|n| u64::from(n.get()));
@@ -357,9 +410,30 @@ impl<N: Net> Trainer<'_, N> {
         Ok(())
     }
 
-    fn score_dev(&mut self) -> Result<Evaluation, Error> {
+    /// The mean of the last scores, `score` among them.
+    fn smoothed(&mut self, score: f64) -> f64 {
+        let scores = &mut self.state.scores;
+        if scores.len() >= self.config.select_window.get() as usize {
+            scores.remove(0);
+        }
+        scores.push(score);
+        scores.iter().sum::<f64>() / scores.len() as f64
+    }
+
+    /// The triplets that are exported; none without rank adaptation.
+    fn live(&self) -> Vec<bool> {
+        let live = self.allocator.as_deref().map(RankAdaptation::live);
+        live.unwrap_or_default().to_vec()
+    }
+
+    /// Evaluates the store's values on dev. Of averaged ones the triplets that would not be exported take no part: their
+    /// mean need not be zero where the last value is.
+    fn score_dev(&mut self, averaged: bool) -> Result<Evaluation, Error> {
         let size = EVALUATION_BATCH.max(self.config.batch.get() as usize);
-        let live = self.allocator.as_deref().and_then(RankAdaptation::scored);
+        let live = self.allocator.as_deref().and_then(|a| match averaged {
+            true => Some(a.live()),
+            false => a.scored(),
+        });
         let uploaded = self.network.upload(&self.store, live, false)?;
         let mut predicted = self.predict(&uploaded, View::GIVEN, size)?;
         if self.both_strands {
@@ -399,6 +473,7 @@ impl<N: Net> Trainer<'_, N> {
             first_moments: self.store.first_moments.clone(),
             second_moments: self.store.second_moments.clone(),
             best: self.best.clone(),
+            average: self.average.kept.clone(),
             rank,
         };
         checkpoint::write(&self.checkpoint, &self.state, vectors)
@@ -415,6 +490,7 @@ impl<N: Net> Trainer<'_, N> {
         self.store.second_moments = vectors.second_moments;
         self.store.steps = state.step;
         self.best = vectors.best;
+        self.average.kept = vectors.average;
         self.dropout.counter = state.dropout;
         if let (Some(allocator), Some(state)) = (&mut self.allocator, vectors.rank) {
             let broken = |problem| Error::Adapter {

@@ -18,7 +18,7 @@ pub struct Training {
     pub seconds: f64,
     /// The step whose parameters were selected.
     pub best_step: u64,
-    /// What they scored on dev: the MCC, or minus the loss.
+    /// What they scored on dev: the MCC, or minus the loss; under `select_window` the mean that was compared.
     pub best_score: Option<f64>,
     /// Allocations of rank adaptation that were planned.
     pub allocations: u64,
@@ -30,4 +30,7 @@ pub struct Training {
     pub precision: String,
     /// Most memory that the process held.
     pub peak_memory_bytes: Option<u64>,
+    /// What was odd about the training: ranks that hardly adapt, a loss that did not move.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

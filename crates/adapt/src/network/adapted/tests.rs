@@ -47,6 +47,7 @@ fn network(packed: bool) -> (Network, ParameterStore) {
             method: &Method::Adalora(serde_json::from_str::<Adalora>(adalora).unwrap()),
             pooling: Pooling::Pooler,
             outputs: 3,
+            hidden: None,
             new_rows: None,
             base_dropout: false,
             pad: 0,
