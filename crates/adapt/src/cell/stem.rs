@@ -62,6 +62,8 @@ pub(super) fn train_stem(
     let config = TrainConfig {
         epochs: motifs.epochs.unwrap_or(request.train.epochs),
         stem: None,
+        // A bound on the model's training.
+        max_steps: None,
         ..request.train.clone()
     };
     let labels = &request.tokens.metadata.labels;

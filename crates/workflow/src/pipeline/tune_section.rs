@@ -175,7 +175,8 @@ impl TuneSection {
             let Choices::Range(range) = choices else {
                 continue;
             };
-            if !(range.low < range.high) || range.log && range.low <= 0.0 {
+            let ordered = range.low < range.high;
+            if !ordered || range.log && range.low <= 0.0 {
                 let why = match range.log {
                     true => "needs `low` above 0 and below `high`",
                     false => "needs `low` below `high`",

@@ -6,7 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `trial` | which settings are tried |
-//! | [`search`] | rung after rung, the better ones go on |
+//! | [`mod@search`] | rung after rung, the better ones go on |
 
 pub mod search;
 mod trial;
