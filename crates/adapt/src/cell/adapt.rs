@@ -14,8 +14,9 @@ use crate::error::Error;
 /// # Errors
 /// See [`crate::Kind`].
 pub fn adapt(request: &AdaptRequest) -> Result<Training, Error> {
-    let train = request.method.train(request.train);
+    let (method, train) = request.method.settled(request.train);
     let request = &AdaptRequest {
+        method: &method,
         train: &train,
         ..*request
     };

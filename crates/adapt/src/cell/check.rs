@@ -39,7 +39,7 @@ pub(super) fn check(
         check_tokens(request, &shape.config)?;
     }
     if let Some(stem) = &request.train.stem
-        && stem.folds_of_stem() < 2
+        && stem.count() < 2
     {
         return Err(Error::Config(
             "`train.stem` needs at least 2 `folds`: the language model learns against what networks say of rows that they have not seen".into(),

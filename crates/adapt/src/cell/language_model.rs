@@ -30,10 +30,7 @@ use crate::train::trainer::Trainer;
 /// Trains, predicts and writes the cell.
 pub(super) fn adapt_language_model(begun: Begun, known: &KnownModel) -> Result<Training, Error> {
     let stem = match &begun.request.train.stem {
-        Some(motifs) => {
-            let folds = motifs.folds_of_stem();
-            Some(train_stem(&begun, &known.shape, motifs, folds)?)
-        }
+        Some(motifs) => Some(train_stem(&begun, &known.shape, motifs)?),
         None => None,
     };
     adapt_beside(begun, known, stem.as_ref())

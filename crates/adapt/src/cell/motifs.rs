@@ -24,9 +24,9 @@ pub(super) fn train_motifs(
     shape: &ModelShape,
     motifs: &MotifCnn,
 ) -> Result<Training, Error> {
-    match motifs.folds.map_or(1, |folds| folds.get() as usize) {
+    match motifs.count() {
         1 => train_one(begun, motifs),
-        folds => train_several(begun, shape, motifs, folds),
+        _ => train_several(begun, shape, motifs),
     }
 }
 
@@ -89,9 +89,8 @@ fn train_several(
     mut begun: Begun,
     shape: &ModelShape,
     motifs: &MotifCnn,
-    folds: usize,
 ) -> Result<Training, Error> {
-    let found = train_stem(&begun, shape, motifs, folds)?;
+    let found = train_stem(&begun, shape, motifs)?;
     let stem = found.stem;
     let request = begun.request;
     let labels = &request.tokens.metadata.labels;

@@ -1,5 +1,7 @@
 //! The motifs that are trained before a language model, or by themselves, each network without one part of the rows.
 
+use std::num::NonZeroU32;
+
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::CellFolder;
 use lingo_kernels::Level;
@@ -26,7 +28,7 @@ pub(super) struct TrainedStem {
     pub seconds: f64,
 }
 
-/// Trains `folds` networks; those that an interrupted run had finished are taken up.
+/// Trains the networks; those that an interrupted run had finished are taken up.
 ///
 /// # Errors
 /// Fewer different sequences than folds; what training says.
@@ -34,9 +36,8 @@ pub(super) fn train_stem(
     begun: &Begun,
     shape: &ModelShape,
     motifs: &MotifCnn,
-    folds: usize,
 ) -> Result<TrainedStem, Error> {
-    let request = begun.request;
+    let (request, folds) = (begun.request, motifs.count());
     let readings = request
         .readings
         .ok_or_else(|| Error::Config("a stem needs the sequences behind the tokens".into()))?;
@@ -58,7 +59,10 @@ pub(super) fn train_stem(
     for (&place, &fold) in train.places.iter().zip(&fold_of) {
         without[place] = Some(fold);
     }
-    let method = Method::MotifCnn(motifs.clone());
+    let method = Method::MotifCnn(MotifCnn {
+        folds: NonZeroU32::new(1),
+        ..motifs.clone()
+    });
     let config = TrainConfig {
         epochs: motifs.epochs.unwrap_or(request.train.epochs),
         stem: None,

@@ -1,7 +1,6 @@
 //! What is trained: the methods of the pipeline file. A new one is a file with an implementation
 //! of [`AdaptationMethod`], and a line in each list here.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -63,19 +62,20 @@ impl Method {
         self.adaptation().name()
     }
 
-    /// The settings of training under this method: those of `train`, but for what it overrides.
-    pub fn train<'a>(&self, train: &'a TrainConfig) -> Cow<'a, TrainConfig> {
-        let epochs = self.adaptation().epochs();
-        // A stem stands beside a language model.
-        let stem = train.stem.as_ref().filter(|_| !self.reads_bases());
-        if epochs.is_none() && stem == train.stem.as_ref() {
-            return Cow::Borrowed(train);
-        }
-        Cow::Owned(TrainConfig {
-            epochs: epochs.unwrap_or(train.epochs),
-            stem: stem.cloned(),
+    /// Method and training with what each takes from the other: a method's own epochs; the motifs of a stem, which
+    /// `motif_cnn` trains alone.
+    pub(crate) fn settled(&self, train: &TrainConfig) -> (Self, TrainConfig) {
+        let stem = train.stem.as_ref().map(|stem| stem.settled(None, 5));
+        let method = match self {
+            Self::MotifCnn(motifs) => Self::MotifCnn(motifs.settled(stem.as_ref(), 1)),
+            other => other.clone(),
+        };
+        let train = TrainConfig {
+            epochs: method.adaptation().epochs().unwrap_or(train.epochs),
+            stem: stem.filter(|_| !self.reads_bases()),
             ..train.clone()
-        })
+        };
+        (method, train)
     }
 
     /// Whether the method trains on the bases themselves, and no language model.

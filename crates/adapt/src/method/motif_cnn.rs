@@ -3,6 +3,8 @@
 
 use std::num::NonZeroU32;
 
+use lingo_artifact::bounded::Positive;
+
 use crate::method::adaptation::AdaptationMethod;
 use crate::settings::motif_cnn::MotifCnn;
 
@@ -12,7 +14,7 @@ impl AdaptationMethod for MotifCnn {
     }
 
     fn learning_rate(&self) -> Option<f64> {
-        Some(self.peak())
+        self.learning_rate.map(Positive::get)
     }
 
     fn epochs(&self) -> Option<NonZeroU32> {

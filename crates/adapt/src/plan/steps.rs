@@ -70,14 +70,14 @@ pub fn plan(
     if let Some(why) = method.contradiction() {
         return Err(Error::Config(why));
     }
-    let train = &*method.train(train);
+    let (method, train) = &method.settled(train);
     if let Some(why) = train.unfit(labels) {
         return Err(Error::Config(why));
     }
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {
-        let folds = motifs.folds.map_or(1, |n| u64::from(n.get()));
-        let trained = folds * motifs.network().parameters(1, labels.outputs()) as u64;
+        let trained = motifs.count() * motifs.network().parameters(1, labels.outputs());
+        let trained = trained as u64;
         return Ok(StepPlan {
             steps_per_epoch,
             steps,
@@ -103,7 +103,7 @@ pub fn plan(
     ) as u64;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
     let stem = train.stem.as_ref().map_or(0, |motifs| {
-        motifs.folds_of_stem() * motifs.network().parameters(1, labels.outputs())
+        motifs.count() * motifs.network().parameters(1, labels.outputs())
     });
     let mut added = head + rows + stem as u64;
     let mut of_model = 0;

@@ -6,63 +6,69 @@ use lingo_artifact::bounded::{Positive, Rate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Settings of `motif_cnn` and of `train.stem`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Settings of `motif_cnn` and of `train.stem`. What the method is not given is that of the stem, where there is one: the
+/// method is then the stem alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MotifCnn {
-    /// Motifs that are looked for.
-    pub filters: NonZeroU32,
-    /// Bases of a motif.
-    pub width: NonZeroU32,
+    /// Motifs that are looked for. Default: 128.
+    pub filters: Option<NonZeroU32>,
+    /// Bases of a motif. Default: 15.
+    pub width: Option<NonZeroU32>,
     /// Stretches of equal length in which each motif's strongest answer is looked for: 1 for sequences in which a motif
     /// means the same everywhere; more for sequences that are aligned (to a start site, say), where its place matters.
-    pub bins: NonZeroU32,
-    /// Dropout of the motifs' strongest answers, before the head.
-    pub dropout: Rate,
-    /// Passes over the training split; default: those of `train`. An epoch takes a second or two, and the floor needs 15 to 40.
+    /// Default: 1.
+    pub bins: Option<NonZeroU32>,
+    /// Dropout of the motifs' strongest answers, before the head. Default: 0.1.
+    pub dropout: Option<Rate>,
+    /// Passes over the training split. Default: those of `train`. An epoch takes a second or two, and the floor needs 15 to 40.
     pub epochs: Option<NonZeroU32>,
-    /// Peak learning rate; default 3e-3, not that of `train`.
+    /// Peak learning rate. Default: 3e-3, not that of `train`.
     pub learning_rate: Option<Positive>,
     /// Networks, each trained without one part of the training rows, whose logits are averaged; 1: a single one that
     /// is trained on all rows. Default: 1 as a method, 5 as a stem, which needs at least 2.
     pub folds: Option<NonZeroU32>,
 }
 
-impl Default for MotifCnn {
-    fn default() -> Self {
+impl MotifCnn {
+    /// The same with every setting in it: its own, else the stem's, else the default.
+    pub(crate) fn settled(&self, stem: Option<&Self>, folds: u32) -> Self {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let own = self;
         Self {
-            filters: count(128),
-            width: count(15),
-            bins: count(1),
-            dropout: Rate::try_from(0.1).unwrap_or_else(|_| unreachable!()),
-            epochs: None,
-            learning_rate: None,
-            folds: None,
+            filters: Some(first(own, stem, |m| m.filters).unwrap_or(count(128))),
+            width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
+            bins: Some(first(own, stem, |m| m.bins).unwrap_or(count(1))),
+            dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
+            epochs: first(own, stem, |m| m.epochs),
+            learning_rate: first(own, stem, |m| m.learning_rate).or(Positive::try_from(3e-3).ok()),
+            folds: Some(first(own, stem, |m| m.folds).unwrap_or(count(folds))),
         }
+    }
+
+    /// The network, of settings that are settled.
+    pub(crate) fn network(&self) -> MotifSettings {
+        let count = |n: Option<NonZeroU32>| n.map_or(1, |n| n.get() as usize);
+        MotifSettings {
+            filters: count(self.filters),
+            width: count(self.width),
+            bins: count(self.bins),
+            dropout: self.dropout.map_or(0.0, Rate::get),
+        }
+    }
+
+    /// How many networks there are, of settings that are settled.
+    pub(crate) fn count(&self) -> usize {
+        self.folds.map_or(1, |folds| folds.get() as usize)
     }
 }
 
-impl MotifCnn {
-    /// The network.
-    pub(crate) fn network(&self) -> MotifSettings {
-        MotifSettings {
-            filters: self.filters.get() as usize,
-            width: self.width.get() as usize,
-            bins: self.bins.get() as usize,
-            dropout: self.dropout.get(),
-        }
-    }
-
-    /// Its peak learning rate.
-    pub(crate) fn peak(&self) -> f64 {
-        self.learning_rate.map_or(3e-3, Positive::get)
-    }
-
-    /// How many networks a stem has.
-    pub(crate) fn folds_of_stem(&self) -> usize {
-        self.folds.map_or(5, |n| n.get() as usize)
-    }
+fn first<T>(
+    own: &MotifCnn,
+    stem: Option<&MotifCnn>,
+    of: impl Fn(&MotifCnn) -> Option<T>,
+) -> Option<T> {
+    of(own).or_else(|| of(stem?))
 }
 
 /// A convolution over bases with a linear head on its maximum.
@@ -87,5 +93,26 @@ impl MotifSettings {
     pub fn parameters(&self, sequences: usize, outputs: usize) -> usize {
         let head = (sequences * self.features() + 1) * outputs;
         (self.width * 4 + 1) * self.filters + head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_method_is_not_given_is_that_of_the_stem() {
+        let read = |text: &str| serde_json::from_str::<MotifCnn>(text).unwrap();
+        let stem = read(r#"{"filters": 64, "bins": 30}"#).settled(None, 5);
+        let alone = read(r#"{"filters": 32}"#).settled(Some(&stem), 1);
+        let network = alone.network();
+        assert_eq!((network.filters, network.bins, network.width), (32, 30, 15));
+        assert_eq!(alone.count(), 5);
+        let floor = read(r#"{"folds": 1}"#).settled(Some(&stem), 1);
+        assert_eq!(floor.count(), 1);
+        let plain = read("{}").settled(None, 1);
+        assert_eq!((plain.count(), plain.network().filters), (1, 128));
+        assert_eq!(plain.learning_rate.map(Positive::get), Some(3e-3));
+        assert_eq!(plain.settled(None, 7), plain);
     }
 }
