@@ -47,13 +47,19 @@ impl View {
             .collect()
     }
 
-    /// The bases that are seen: as many as there were, N where the window has left the sequence.
-    fn of(self, bases: &[u8]) -> Vec<u8> {
+    /// The bases that are seen: as many as there were; where the window has left the sequence, those of `flanks`, what
+    /// stands before and behind it, and N where they end.
+    fn of(self, bases: &[u8], [before, behind]: [&[u8]; 2]) -> Vec<u8> {
         let moved = (bases.len()).min(self.shift.unsigned_abs() as usize);
-        let mut seen = vec![b'N'; moved];
+        let mut seen = Vec::with_capacity(bases.len());
         if self.shift >= 0 {
-            seen.splice(0..0, bases[moved..].iter().copied());
+            seen.extend_from_slice(&bases[moved..]);
+            seen.extend(behind.iter().take(moved));
+            seen.resize(bases.len(), b'N');
         } else {
+            let found = moved.min(before.len());
+            seen.resize(moved - found, b'N');
+            seen.extend_from_slice(&before[before.len() - found..]);
             seen.extend_from_slice(&bases[..bases.len() - moved]);
         }
         match self.reverse {
@@ -192,7 +198,16 @@ impl Reader<'_> {
             )
         })?;
         let bases = readings.bases(rows.places[i]).map_err(failed)?;
-        let bases: Vec<Vec<u8>> = bases.iter().map(|bases| view.of(bases)).collect();
+        let flanks = match view.shift {
+            0 => None,
+            shift => {
+                let most = shift.unsigned_abs() as usize;
+                readings.flanks(rows.places[i], most).map_err(failed)?
+            }
+        };
+        let [before, behind] = flanks.unwrap_or_default();
+        let seen = bases.iter().map(|bases| view.of(bases, [&before, &behind]));
+        let bases: Vec<Vec<u8>> = seen.collect();
         let beside = match self.beside {
             Some(beside) => beside.logits(rows.places[i], &bases)?,
             None => Vec::new(),
@@ -222,7 +237,7 @@ mod tests {
     fn a_view_moves_the_window_and_then_turns_it() {
         let t = |reverse, shift, expected: &[u8]| {
             assert_eq!(
-                View { reverse, shift }.of(b"AACGT"),
+                View { reverse, shift }.of(b"AACGT", [b"", b""]),
                 expected,
                 "{reverse} {shift}"
             );
@@ -234,6 +249,15 @@ mod tests {
         t(true, 2, b"NNACG");
         t(false, 9, b"NNNNN");
         t(false, -9, b"NNNNN");
+        let t = |reverse, shift, expected: &[u8]| {
+            let seen = View { reverse, shift }.of(b"AACGT", [b"TG", b"CCA"]);
+            assert_eq!(seen, expected, "{reverse} {shift}");
+        };
+        t(false, 2, b"CGTCC");
+        t(false, 4, b"TCCAN");
+        t(false, -1, b"GAACG");
+        t(false, -3, b"NTGAA");
+        t(true, -2, b"GTTCA");
     }
 
     #[test]

@@ -13,6 +13,16 @@ pub trait Readings: Send + Sync {
     /// There is no such row; what the reader of a genome says.
     fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError>;
 
+    /// What stands in the genome before and behind a row's sequence, on the strand that it is read from: at most `most`
+    /// bases each, fewer at the end of a chromosome. `None` where the row has no place in a genome, or the genome is not
+    /// at hand.
+    ///
+    /// # Errors
+    /// What the reader of the genome says.
+    fn flanks(&self, _row: usize, _most: usize) -> Result<Option<[Vec<u8>; 2]>, ReadingError> {
+        Ok(None)
+    }
+
     /// The `input_ids` of one sequence, or of a pair.
     ///
     /// # Errors

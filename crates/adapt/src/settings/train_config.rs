@@ -110,7 +110,8 @@ pub struct TrainConfig {
 pub struct Augment {
     /// The probability that a sequence (both of a pair) is read from the other strand.
     pub reverse_complement: Probability,
-    /// The most bases that the window is moved to the left or to the right; what comes in is N.
+    /// The most bases that the window is moved to the left or to the right; what comes in is the genome's, where the task
+    /// has a FASTA, else N.
     pub shift: u32,
 }
 

@@ -1,6 +1,6 @@
 //! The `ingest` section of a task.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lingo_artifact::ByteSize;
 use lingo_artifact::bounded::Probability;
@@ -165,6 +165,18 @@ impl IngestConfig {
             }
         }
         Ok(())
+    }
+
+    /// The FASTA in which the examples' intervals are places, where the source has one.
+    pub fn genome(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Bed(bed) => Some(&bed.fasta),
+            Source::Vcf(source) => Some(&source.fasta),
+            Source::Gff(source) => Some(&source.fasta),
+            Source::IntervalCsv(source) => Some(&source.fasta),
+            Source::PeakMatrix(source) => Some(&source.fasta),
+            Source::Csv(_) | Source::LabelledFasta(_) => None,
+        }
     }
 
     /// Every path of the section, to be resolved against the file that it stands in.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 
-use lingo_adapt::{AdaptRequest, Models};
+use lingo_adapt::{AdaptRequest, Models, TrainConfig};
 use lingo_artifact::atomic;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::Strands;
+use lingo_ingest::Genome;
 
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
@@ -18,6 +19,7 @@ use crate::date;
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
+use crate::pipeline::resolved::Task;
 use crate::plan::planned::{CellPlan, Plan};
 
 /// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
@@ -106,7 +108,11 @@ fn run_cell(
     let both_strands = task.evaluate.strands == Strands::Both;
     let reads_bases = method.reads_bases() || train.stem.is_some() || train.augment.is_on();
     let readings = match both_strands || reads_bases {
-        true => Some(tokens.readings(&run, &cell.task, &plan.model.folder)?),
+        true => {
+            let genome = || genome_of(task);
+            let (name, model) = (&cell.task, &plan.model.folder);
+            Some(tokens.readings(&run, name, model, genome)?)
+        }
         false => None,
     };
     let tokens = tokens.get(&run, &cell.task)?;
@@ -138,6 +144,18 @@ fn run_cell(
     let started = folder.started();
     fs::remove_file(&started).map_err(lingo_artifact::Error::io("remove", &started))?;
     Ok(())
+}
+
+/// The genome around a task's examples, where windows are moved in it.
+fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
+    let moves = |train: &TrainConfig| train.augment.shift > 0;
+    match task.ingest.genome() {
+        Some(fasta) if task.train_of_methods.values().any(moves) => {
+            let genome = Genome::open(fasta, task.ingest.max_uncompressed_bytes)?;
+            Ok(Some(genome))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Removes what a cell left; its record first, so that half a removal never looks like a result.

@@ -8,6 +8,7 @@ use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::tokens::Tokens;
+use lingo_ingest::Genome;
 use lingo_tokenize::{EncodedRows, Encoder};
 
 use crate::failure::Error;
@@ -55,12 +56,13 @@ impl SharedTokens {
         Ok(tokens)
     }
 
-    /// The sequences behind a task's tokens, for cells that read bases or change them.
+    /// The sequences behind a task's tokens, for cells that read bases or change them, and the genome around them.
     pub(crate) fn readings(
         &self,
         run: &RunFolder,
         task: &str,
         model: &Path,
+        genome: impl FnOnce() -> Result<Option<Genome>, Error>,
     ) -> Result<Arc<EncodedRows>, Error> {
         let tokens = self.get(run, task)?;
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +75,11 @@ impl SharedTokens {
             examples.rows.retain(|row| row.split != Split::Test);
         }
         let encoder = Encoder::from_encoding(&tokens.metadata.encoding, model)?;
-        let readings = Arc::new(EncodedRows::new(examples.rows, encoder));
+        let readings = EncodedRows::new(examples.rows, encoder);
+        let readings = Arc::new(match genome()? {
+            Some(genome) => readings.in_genome(Box::new(genome)),
+            None => readings,
+        });
         known.readings = Some(readings.clone());
         Ok(readings)
     }
