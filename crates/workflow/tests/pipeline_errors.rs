@@ -121,6 +121,25 @@ fn overrides_and_variables_reach_the_settings() {
 }
 
 #[test]
+fn a_stem_of_one_network_is_refused_before_anything_runs() {
+    let text = GOOD.replace("  epochs: 3", "  epochs: 3\n  stem: { folds: 1 }");
+    let Err(mistakes) = parse(&text, &[]) else {
+        panic!("accepted")
+    };
+    let shown = shown(&mistakes);
+    assert!(
+        shown.contains("has one network") && shown.contains("at least 2 `folds`"),
+        "{shown}"
+    );
+    let alone = text.replace("lora: { lora: { rank: 8 } }", "floor: { motif_cnn: {} }");
+    let alone = alone.replace(
+        "  ars: { adaptive_rank_sampling: { initial_rank: 10 } }\n",
+        "",
+    );
+    assert!(parse(&alone, &[]).is_ok(), "motif_cnn may be one network");
+}
+
+#[test]
 fn a_method_and_a_task_lay_their_own_keys_over_the_file() {
     let text = GOOD
         .replace(

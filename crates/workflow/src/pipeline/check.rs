@@ -84,6 +84,22 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
             message,
         ));
     }
+    for (method, settings) in &pipeline.methods {
+        let stem = task.train_of(method).stem.as_ref();
+        let one = stem.is_some_and(|stem| stem.folds.is_some_and(|folds| folds.get() == 1));
+        if one && !settings.reads_bases() {
+            let fault = Fault::new(
+                keys(&["tasks", &task.section, "train", "stem"]),
+                format!(
+                    "the stem of `{method}` has one network, trained on all rows: nothing would be left to learn"
+                ),
+            );
+            let fault = fault.help("give it at least 2 `folds`, or leave `folds` out for 5");
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+    }
     if let Some(why) = task.tokenize.contradiction() {
         let fault = Fault::new(place(task, pipeline, "vocabulary"), why);
         if !faults.contains(&fault) {
