@@ -85,6 +85,20 @@ fn the_better_trials_go_on_and_a_second_search_runs_nothing() {
     );
     assert!(first.stderr.contains(&best), "{}", first.stderr);
 
+    // What trials have in common was made once: the files are links to one.
+    use std::os::unix::fs::MetadataExt as _;
+    let links = |row: &Vec<String>| {
+        let name = format!(
+            "runs/toy-tune/{}/rung-{}/left/tokens.parquet",
+            row[2], row[0]
+        );
+        fs::metadata(toy.path(&name)).unwrap().nlink()
+    };
+    assert!(
+        rows.iter().all(|row| links(row) == 9),
+        "nine trials and rungs"
+    );
+
     // Interrupted or repeated: what is finished stays, and the table is the same but for nothing.
     let cell = format!("runs/toy-tune/{}/rung-2/left/lora/seed-1", rows[0][2]);
     let before = fs::metadata(toy.path(&cell).join("cell.json"))
@@ -124,5 +138,23 @@ fn mistakes_of_a_search_are_told_before_it_runs() {
     t(
         "tune: { space: { train.learning_rate: 3 } }",
         "a list of values or a range",
+    );
+    t(
+        "tune: { trials: 2, space: { train.batch: { low: 1.5, high: 8, integer: true } } }",
+        "must be whole",
+    );
+}
+
+#[test]
+fn a_search_without_a_score_is_a_failure() {
+    let toy = Toy::new();
+    let tune = "tune: { space: { train.batch: [4, 8] }, metric: spearman, rungs: [1] }";
+    toy.write("toy.yaml", &format!("{}\n{tune}\n", toy.read("toy.yaml")));
+    let found = toy.lingo(&COMMAND);
+    assert_eq!(found.code, 1, "{}", found.stderr);
+    assert!(
+        found.stderr.contains("no trial has a score"),
+        "{}",
+        found.stderr
     );
 }

@@ -212,9 +212,7 @@ pub(crate) fn logits_of_stem(stem: &Stem, rows: &Rows, reader: &Reader) -> Resul
         beside: Some(stem),
         ..*reader
     };
-    let which: Vec<usize> = (0..rows.rows.len()).collect();
-    let inputs = reader.inputs(rows, &which)?;
-    Ok(inputs.into_iter().flat_map(|input| input.beside).collect())
+    reader.beside_alone(rows)
 }
 
 /// Logits beside what they are of.

@@ -50,18 +50,19 @@ impl View {
     /// The bases that are seen: as many as there were; where the window has left the sequence, those of `flanks`, what
     /// stands before and behind it, and N where they end.
     fn of(self, bases: &[u8], [before, behind]: [&[u8]; 2]) -> Vec<u8> {
-        let moved = (bases.len()).min(self.shift.unsigned_abs() as usize);
-        let mut seen = Vec::with_capacity(bases.len());
-        if self.shift >= 0 {
-            seen.extend_from_slice(&bases[moved..]);
-            seen.extend(behind.iter().take(moved));
-            seen.resize(bases.len(), b'N');
-        } else {
-            let found = moved.min(before.len());
-            seen.resize(moved - found, b'N');
-            seen.extend_from_slice(&before[before.len() - found..]);
-            seen.extend_from_slice(&bases[..bases.len() - moved]);
-        }
+        // A place counted from the sequence's first base, where it may be.
+        let at = |place: i64| -> Option<u8> {
+            let length = bases.len() as i64;
+            let (from, index) = match place {
+                ..0 => (before, before.len() as i64 + place),
+                _ if place < length => (bases, place),
+                _ => (behind, place - length),
+            };
+            from.get(usize::try_from(index).ok()?).copied()
+        };
+        let first = i64::from(self.shift);
+        let places = first..first + bases.len() as i64;
+        let seen: Vec<u8> = places.map(|place| at(place).unwrap_or(b'N')).collect();
         match self.reverse {
             true => reverse_complement(&seen),
             false => seen,
@@ -163,6 +164,21 @@ impl Reader<'_> {
         self.each(which, |i| self.seen(views[i]).input(rows, i))
     }
 
+    /// What stands beside the network says of all rows, one after another; few of them are held at a time.
+    ///
+    /// # Errors
+    /// As [`Reader::input`].
+    pub fn beside_alone(&self, rows: &Rows) -> Result<Vec<f32>, Error> {
+        let which: Vec<usize> = (0..rows.rows.len()).collect();
+        let mut logits = Vec::new();
+        for some in which.chunks(4096) {
+            for input in self.inputs(rows, some)? {
+                logits.extend(input.beside);
+            }
+        }
+        Ok(logits)
+    }
+
     fn each<'r>(
         &self,
         which: &[usize],
@@ -198,8 +214,10 @@ impl Reader<'_> {
             )
         })?;
         let bases = readings.bases(rows.places[i]).map_err(failed)?;
+        // The two sequences of a pair need not stand in the same place.
         let flanks = match view.shift {
             0 => None,
+            _ if bases.len() > 1 => None,
             shift => {
                 let most = shift.unsigned_abs() as usize;
                 readings.flanks(rows.places[i], most).map_err(failed)?

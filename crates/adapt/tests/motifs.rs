@@ -326,6 +326,79 @@ fn a_language_model_is_added_to_its_stem() {
     }
 }
 
+/// Each row twice: a pair.
+struct Pairs<'a>(&'a Planted);
+
+impl Readings for Pairs<'_> {
+    fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError> {
+        let one = Cow::Borrowed(&self.0.sequences[row][..]);
+        Ok(vec![one.clone(), one])
+    }
+
+    fn encode(&self, sequences: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
+        Ok(ids(&sequences[0]))
+    }
+}
+
+#[test]
+fn a_stem_on_pairs_is_counted_with_both_sequences() {
+    let (tokens, readings) = planted(160);
+    let pairs = Pairs(&readings);
+    let train = format!(r#"{{"epochs": 1, "stem": {STEM}}}"#);
+    let of = |readings: &dyn Readings, train: &str| {
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(readings),
+            both_strands: false,
+            method: LORA,
+            train,
+        };
+        let out = tempfile::tempdir().unwrap();
+        cell.run(out.path(), &Silent, &StopFlag::default()).unwrap()
+    };
+    let (with, without) = (of(&pairs, &train), of(&pairs, r#"{"epochs": 1}"#));
+    let stem = 3 * (9 * 4 * 16 + 16 + 2 * 16 * 2 + 2);
+    assert_eq!(with.trained_initially - without.trained_initially, stem);
+    assert_eq!(
+        with.trainable_parameters - without.trainable_parameters,
+        stem
+    );
+}
+
+#[test]
+fn networks_of_another_division_of_the_rows_are_not_taken_up() {
+    let (tokens, readings) = planted(160);
+    let run = |folds: u32, out: &Path, stop_after: Option<u64>| {
+        let method = format!(
+            r#"{{"motif_cnn": {{"filters": 8, "width": 9, "folds": {folds}, "epochs": 4}}}}"#
+        );
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: false,
+            method: &method,
+            train: r#"{"batch": 8, "log_every": 1}"#,
+        };
+        let stop = StopFlag::default();
+        match stop_after {
+            Some(n) => {
+                let progress = StopAfter {
+                    n: AtomicU64::new(n),
+                    stop: &stop,
+                };
+                assert!(cell.run(out, &progress, &stop).is_err());
+                None
+            }
+            None => Some(cell.predictions(out)),
+        }
+    };
+    let [whole, out] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let expected = run(4, whole.path(), None);
+    run(5, out.path(), Some(50));
+    assert!(out.path().join(".stem/fold-1").exists());
+    assert_eq!(run(4, out.path(), None), expected);
+}
+
 #[test]
 fn a_stem_of_one_network_and_folds_beyond_the_data_are_refused() {
     let (tokens, readings) = planted(80);

@@ -49,7 +49,7 @@ pub struct Adapt {
     /// Tokens: .parquet, made by `tokenize encode --model`.
     #[arg(long, short)]
     pub input: PathBuf,
-    /// The examples that the tokens were made from: needed by motif_cnn, train.augment and --both-strands.
+    /// The examples that the tokens were made from: needed by motif_cnn, train.stem, train.augment and --both-strands.
     #[arg(long, value_name = "FILE")]
     pub examples: Option<PathBuf>,
     /// Average the logits of both strands in evaluation and prediction.

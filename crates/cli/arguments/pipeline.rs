@@ -18,10 +18,10 @@ pub struct Selection {
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
     /// Override a key of the file; the value is YAML. May be given several times. It wins everywhere: train.X and
-    /// tokenize.X also over what a task says of its own, train.learning_rate also over a method's.
+    /// tokenize.X and evaluate.X also over what a task says of its own, train.X also over a method's.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The run's folder. Default: runs/NAME in the working folder.
+    /// The run's folder. Default: runs/NAME in the working folder; of a search, runs/NAME-tune.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// auto, cpu or wgpu; auto takes a real GPU where there is one.

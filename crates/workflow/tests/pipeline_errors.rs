@@ -128,7 +128,7 @@ fn a_stem_of_one_network_is_refused_before_anything_runs() {
     };
     let shown = shown(&mistakes);
     assert!(
-        shown.contains("has one network") && shown.contains("at least 2 `folds`"),
+        shown.contains("a stem of one network") && shown.contains("at least 2 `folds`"),
         "{shown}"
     );
     let alone = text.replace("lora: { lora: { rank: 8 } }", "floor: { motif_cnn: {} }");

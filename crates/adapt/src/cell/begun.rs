@@ -175,6 +175,11 @@ impl<'a> Begun<'a> {
         Ok(())
     }
 
+    /// The folder of one of a stem's networks while it is trained, counted from 0.
+    pub fn fold(&self, fold: usize) -> CellFolder {
+        CellFolder::new(self.out.stem().join(format!("fold-{}", fold + 1)))
+    }
+
     /// Removes the checkpoint of a training whose results are written, and what its stem was trained in.
     pub fn forget_checkpoint(&self) -> Result<(), Error> {
         let stem = self.out.stem();

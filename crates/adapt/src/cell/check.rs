@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::network::new_rows;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{Lengths, StepPlan, plan};
+use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::SelectBy;
 
 /// Finds what is wrong before anything is loaded.
@@ -37,6 +38,14 @@ pub(super) fn check(
     }
     if !request.method.reads_bases() {
         check_tokens(request, &shape.config)?;
+    }
+    if let Some(why) = request
+        .train
+        .stem
+        .as_ref()
+        .and_then(MotifCnn::contradiction)
+    {
+        return Err(Error::Config(format!("`train.stem`: {why}")));
     }
     if let Some(stem) = &request.train.stem
         && stem.count() < 2

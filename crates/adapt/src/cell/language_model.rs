@@ -72,6 +72,16 @@ fn adapt_beside<'a>(
     )?;
     let settings = request.method.low_rank();
     let of_stem = stem.map_or(0, |found| found.stem.parameters());
+    if let Some(motifs) = &request.train.stem {
+        // The plan does not know whether rows are pairs.
+        let planned = motifs.count() * motifs.network().parameters(1, metadata.labels.outputs());
+        for count in [
+            &mut begun.planned.trainable_parameters,
+            &mut begun.planned.total_parameters,
+        ] {
+            *count = *count - planned as u64 + of_stem;
+        }
+    }
     debug_assert_eq!(
         store.len() as u64 + of_stem,
         begun.planned.trainable_parameters + fixed_lambdas(&network, settings.as_ref())
@@ -121,6 +131,9 @@ fn adapt_beside<'a>(
         precision,
     };
     outcome.seconds += stem.map_or(0.0, |found| found.seconds);
+    outcome
+        .warnings
+        .extend(stem.iter().flat_map(|found| found.warnings.clone()));
     let mut description = describe(request, Some(&base), &outcome);
     description.stem = stem.map(|found| found.stem.scale);
     let beside = stem.map(|found| &found.stem);

@@ -102,7 +102,8 @@ fn train_several(
         seconds: found.seconds,
         ..Progressed::default()
     };
-    let outcome = begun.outcome(trained, &state, "cpu".into(), "f32");
+    let mut outcome = begun.outcome(trained, &state, "cpu".into(), "f32");
+    outcome.warnings.extend(found.warnings);
     let mut description = describe(request, None, &outcome);
     description.stem = Some(stem.scale);
     write_stem(&begun.out.adapter(), &stem, &description)?;
@@ -113,6 +114,9 @@ fn train_several(
     let predictions = as_predictions(&rows.rows, logits, labels);
     predictions.write(&begun.out.predictions())?;
     atomic::write_json(&begun.out.training(), &outcome)?;
+    // The curve of the first network stands for all.
+    let (log, first) = (begun.out.train_log(), begun.fold(0).train_log());
+    std::fs::copy(&first, &log).map_err(lingo_artifact::Error::io("copy", &first))?;
     begun.forget_checkpoint()?;
     Ok(outcome)
 }

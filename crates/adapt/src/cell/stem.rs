@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 
 use lingo_artifact::digest::Digest;
-use lingo_artifact::run_folder::CellFolder;
 use lingo_kernels::Level;
 
 use crate::cell::begun::Begun;
@@ -26,6 +25,8 @@ pub(super) struct TrainedStem {
     pub steps: u64,
     /// Wall seconds.
     pub seconds: f64,
+    /// What was odd about their training.
+    pub warnings: Vec<String>,
 }
 
 /// Trains the networks; those that an interrupted run had finished are taken up.
@@ -66,14 +67,17 @@ pub(super) fn train_stem(
     let config = TrainConfig {
         epochs: motifs.epochs.unwrap_or(request.train.epochs),
         stem: None,
-        // A bound on the model's training.
-        max_steps: None,
+        // A bound on the model's training, where there is one.
+        max_steps: match request.method.reads_bases() {
+            true => request.train.max_steps,
+            false => None,
+        },
         ..request.train.clone()
     };
     let labels = &request.tokens.metadata.labels;
     let outputs = labels.outputs();
     let mut stores = Vec::new();
-    let (mut steps, mut seconds) = (0, 0.0);
+    let (mut steps, mut seconds, mut warnings) = (0, 0.0, Vec::new());
     for fold in 0..folds {
         let rows = rest_of(train, &fold_of, fold as u32);
         let mut lengths = Lengths::new();
@@ -93,7 +97,7 @@ pub(super) fn train_stem(
             train: rows,
             dev: begun.dev.clone(),
             test: Rows::default(),
-            out: CellFolder::new(begun.out.stem().join(format!("fold-{}", fold + 1))),
+            out: begun.fold(fold),
             reader: Reader {
                 bases: true,
                 beside: None,
@@ -109,7 +113,9 @@ pub(super) fn train_stem(
             request.seed,
         );
         let rates = vec![1.0; store.entries.len()];
-        let mut trainer = of_fold.trainer(network, store, rates, &Digest::of_bytes(b""))?;
+        // Which rows it does not see is part of what a checkpoint is of.
+        let unseen = Digest::of_bytes(format!("part {fold} of {folds}").as_bytes());
+        let mut trainer = of_fold.trainer(network, store, rates, &unseen)?;
         of_fold.resume(&mut trainer)?;
         of_fold.run(&mut trainer)?;
         // The checkpoint of a finished fold is what an interrupted cell goes on with.
@@ -119,6 +125,7 @@ pub(super) fn train_stem(
         }
         steps += trainer.state.step;
         seconds += trainer.state.seconds;
+        warnings.extend(trainer.state.warning.take());
         stores.push(trainer.store);
     }
     let mut stem = Stem::new(motifs.network(), of_row, outputs, stores, without)?;
@@ -127,6 +134,7 @@ pub(super) fn train_stem(
         stem,
         steps,
         seconds,
+        warnings,
     })
 }
 
@@ -150,11 +158,7 @@ fn scale(begun: &Begun, stem: &Stem) -> Result<f64, Error> {
         beside: Some(stem),
         ..begun.reader
     };
-    let which: Vec<usize> = (0..rows.rows.len()).collect();
-    let mut logits = Vec::new();
-    for input in reader.seen(View::GIVEN).inputs(rows, &which)? {
-        logits.extend(input.beside);
-    }
+    let logits = reader.seen(View::GIVEN).beside_alone(rows)?;
     let labels: Vec<_> = rows.rows.iter().map(|row| &row.label).collect();
     let outputs = begun.request.tokens.metadata.labels.outputs();
     let loss = |log: f64| {

@@ -17,6 +17,10 @@ impl AdaptationMethod for MotifCnn {
         self.learning_rate.map(Positive::get)
     }
 
+    fn contradiction(&self) -> Option<String> {
+        MotifCnn::contradiction(self)
+    }
+
     fn epochs(&self) -> Option<NonZeroU32> {
         self.epochs
     }

@@ -74,7 +74,7 @@ impl MotifNet {
                 )));
             }
             let answered = |bases: &Vec<u8>| {
-                // As torch's `padding="same"`: a motif may hang over either end. It is also the only way in which
+                // For an odd width as torch's `padding="same"`: a motif may hang over either end. It is also the only way in which
                 // the floor can tell where in an aligned sequence something stands.
                 let beside = vec![4; self.settings.width / 2];
                 let codes = bases.iter().map(|&base| code(base));

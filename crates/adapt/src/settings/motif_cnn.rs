@@ -46,6 +46,23 @@ impl MotifCnn {
         }
     }
 
+    /// What is wrong with the settings, whatever they are used for.
+    pub fn contradiction(&self) -> Option<String> {
+        let most = [
+            ("filters", self.filters, 65_536),
+            ("width", self.width, 1024),
+            ("bins", self.bins, 65_536),
+            ("folds", self.folds, 1000),
+        ];
+        let beyond = most
+            .into_iter()
+            .find(|(_, given, most)| given.is_some_and(|given| given.get() > *most));
+        beyond.map(|(key, given, most)| {
+            let given = given.map_or(0, NonZeroU32::get);
+            format!("`{key}` is {given}: at most {most} are possible")
+        })
+    }
+
     /// The network, of settings that are settled.
     pub(crate) fn network(&self) -> MotifSettings {
         let count = |n: Option<NonZeroU32>| n.map_or(1, |n| n.get() as usize);

@@ -20,7 +20,7 @@ pub struct TrainConfig {
     /// Passes over the training split.
     pub epochs: NonZeroU32,
     /// Optimizer steps after which training stops, in the middle of an epoch too; default: at the end of the epochs. The
-    /// learning rate and the ranks are planned for the steps that there are; each network of a stem has as many at most.
+    /// learning rate and the ranks are planned for the steps that there are; a stem is trained to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<NonZeroU32>,
     /// Sequences of a batch.

@@ -1,6 +1,7 @@
 //! The sequences behind encoded rows, for training that reads bases or changes them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use lingo_artifact::Strand;
 use lingo_artifact::bases::reverse_complement;
@@ -15,7 +16,13 @@ use crate::nucleotide::letters;
 pub struct EncodedRows {
     examples: Vec<Example>,
     encoder: Encoder,
-    genome: Option<Box<dyn SequenceSource>>,
+    genome: Option<Around>,
+}
+
+/// A genome, and the lengths of its sequences by name.
+struct Around {
+    genome: Box<dyn SequenceSource>,
+    lengths: HashMap<String, u64>,
 }
 
 impl EncodedRows {
@@ -28,10 +35,19 @@ impl EncodedRows {
         }
     }
 
-    /// With the genome that the examples' intervals are places in.
+    /// With the genome that the examples' intervals are places in. Where some have no place, as shuffled negatives, none
+    /// has flanks: they would tell the classes apart.
     pub fn in_genome(self, genome: Box<dyn SequenceSource>) -> Self {
+        if self
+            .examples
+            .iter()
+            .any(|example| example.interval.is_none())
+        {
+            return self;
+        }
+        let lengths = genome.sequences().iter().cloned().collect();
         Self {
-            genome: Some(genome),
+            genome: Some(Around { genome, lengths }),
             ..self
         }
     }
@@ -48,12 +64,10 @@ impl Readings for EncodedRows {
 
     fn flanks(&self, row: usize, most: usize) -> Result<Option<[Vec<u8>; 2]>, ReadingError> {
         let interval = self.examples.get(row).and_then(|e| e.interval.as_ref());
-        let (Some(genome), Some(place)) = (&self.genome, interval) else {
+        let (Some(Around { genome, lengths }), Some(place)) = (&self.genome, interval) else {
             return Ok(None);
         };
-        let names = genome.sequences().iter();
-        let length = names.clone().find(|(name, _)| *name == place.chrom);
-        let length = length.map_or(place.end, |(_, length)| *length);
+        let length = lengths.get(&place.chrom).copied().unwrap_or(place.end);
         let most = most as u64;
         let before = genome.fetch(&place.chrom, place.start.saturating_sub(most), place.start)?;
         let behind = genome.fetch(&place.chrom, place.end, (place.end + most).min(length))?;

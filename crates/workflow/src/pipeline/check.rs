@@ -88,11 +88,20 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
         let stem = task.train_of(method).stem.as_ref();
         let one = stem.is_some_and(|stem| stem.folds.is_some_and(|folds| folds.get() == 1));
         if one && !settings.reads_bases() {
+            let places: [&[&str]; 3] = [
+                &["methods", method, "train", "stem"],
+                &["tasks", &task.section, "train", "stem"],
+                &["train", "stem"],
+            ];
+            let stands = |path: &&&[&str]| {
+                path.iter()
+                    .try_fold(&pipeline.document.node, |node, key| node.get(key))
+                    .is_some()
+            };
+            let place = places.iter().find(stands).copied().unwrap_or(places[2]);
             let fault = Fault::new(
-                keys(&["tasks", &task.section, "train", "stem"]),
-                format!(
-                    "the stem of `{method}` has one network, trained on all rows: nothing would be left to learn"
-                ),
+                keys(place),
+                format!("a stem of one network, trained on all rows, would leave nothing to learn"),
             );
             let fault = fault.help("give it at least 2 `folds`, or leave `folds` out for 5");
             if !faults.contains(&fault) {

@@ -91,6 +91,7 @@ impl Pipeline {
         for task in &mut self.tasks {
             for train in task.train_of_methods.values_mut().chain([&mut task.train]) {
                 train.epochs = shorten(train.epochs);
+                train.max_steps = train.max_steps.map(shorten);
                 if let Some(stem) = &mut train.stem {
                     stem.epochs = stem.epochs.map(shorten);
                 }

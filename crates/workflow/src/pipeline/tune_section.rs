@@ -11,6 +11,9 @@ use super::named::Named;
 use crate::yaml::deserialize::from_node;
 use crate::yaml::node::Node;
 
+/// The most trials of a search.
+pub const MOST_TRIALS: usize = 1000;
+
 /// What `lingo-pipe tune` searches. `run` does not look at it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,6 +186,10 @@ impl TuneSection {
                 };
                 return Some(("space", format!("the range of `{key}` {why}")));
             }
+            if range.integer && (range.low.fract() != 0.0 || range.high.fract() != 0.0) {
+                let why = format!("`{key}` draws whole numbers: `low` and `high` must be whole");
+                return Some(("space", why));
+            }
             if self.trials.is_none() {
                 let why = format!("`{key}` is a range: say how many `trials` are drawn");
                 return Some(("space", why));
@@ -190,6 +197,9 @@ impl TuneSection {
         }
         if self.space.0.is_empty() {
             return Some(("space", "there is nothing to try".into()));
+        }
+        if self.trials.is_some_and(|trials| trials.get() > MOST_TRIALS) {
+            return Some(("trials", format!("at most {MOST_TRIALS} are drawn")));
         }
         let ascend = self.rungs.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascend || self.rungs.last().map(|share| share.get()) != Some(1.0) {
@@ -201,6 +211,3 @@ impl TuneSection {
         None
     }
 }
-
-/// The most combinations that are tried without being drawn.
-pub const MOST_TRIALS: usize = 1000;

@@ -1,9 +1,11 @@
 //! Successive halving: all trials for a share of the epochs, the better ones for more.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
+use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_artifact::training::Training;
 use lingo_evaluate::CellMetrics;
 
@@ -12,8 +14,9 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::Pipeline;
 use crate::pipeline::tune_section::TuneSection;
-use crate::plan::planned::Plan;
+use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::selection::Request;
+use crate::plan::state::State;
 use crate::run::{self, run};
 
 /// What is searched, and how it is run.
@@ -87,16 +90,18 @@ pub fn search(
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-tune", pipeline.name)));
-    let mut left = trials(section)?;
-    // A mistake in any of them is told before the first is run.
-    for trial in &left {
-        with(settings, section, trial)?;
+    // A mistake in any of them is told before the first is run; what is in the file later changes nothing.
+    let mut left = Vec::new();
+    for trial in trials(section)? {
+        let pipeline = with(settings, section, &trial)?;
+        left.push((trial, pipeline));
     }
+    let mut shared: Option<PathBuf> = None;
     let table = out.join("tune.tsv");
     let mut rows: Vec<Row> = Vec::new();
     for (rung, share) in section.rungs.iter().enumerate() {
         let mut here = Vec::new();
-        for (i, trial) in left.iter().enumerate() {
+        for (i, (trial, of_trial)) in left.iter().enumerate() {
             observer.say(&format!(
                 "rung {} of {}, trial {} of {}: {}",
                 rung + 1,
@@ -107,20 +112,27 @@ pub fn search(
             ));
             let name = trial.name(section);
             let folder = out.join(&name).join(format!("rung-{}", rung + 1));
-            let pipeline = with(settings, section, trial)?.shortened(share.get());
+            let shortened = of_trial.clone().shortened(share.get());
+            if let Some(from) = &shared {
+                lend(from, &folder)?;
+            }
+            shared = Some(folder.clone());
             let request = Request {
                 out: Some(folder),
                 hide_test: true,
                 ..settings.request.clone()
             };
-            let plan = Plan::new(pipeline, &request)?;
+            let plan = Plan::new(shortened, &request)?;
             match run(&plan, settings.run, command, observer, stop) {
                 Ok(_) | Err(Error::Cells { .. }) => {}
-                Err(other) => return Err(other),
+                Err(Error::Interrupted { checkpoint }) => {
+                    return Err(Error::Interrupted { checkpoint });
+                }
+                Err(other) => return Err(other.during(&format!("trial {name}"))),
             }
             let (score, seconds) = judged(&plan, section);
             here.push((
-                trial.clone(),
+                (trial.clone(), of_trial.clone()),
                 Row {
                     trial: name,
                     rung: rung + 1,
@@ -142,16 +154,26 @@ pub fn search(
             true => 1,
             false => ((here.len() as f64 * section.keep.get()).ceil() as usize).max(1),
         };
+        let scored = |(_, row): &&mut (_, Row)| row.score.is_some();
         here.iter_mut()
             .take(kept)
+            .filter(scored)
             .for_each(|(_, row)| row.kept = true);
         left = here
             .iter()
-            .take(kept)
+            .filter(|(_, row)| row.kept)
             .map(|(trial, _)| trial.clone())
             .collect();
         rows.splice(0..0, here.into_iter().map(|(_, row)| row));
         write(&table, section, &rows)?;
+        if left.is_empty() {
+            let message = format!(
+                "no trial has a score after rung {}: cells failed, there is no dev split, or the tasks have no `{}`",
+                rung + 1,
+                section.metric.names().join("` or `")
+            );
+            return Err(Error::stage(Kind::Failed, message));
+        }
     }
     Ok(Found { rows, table })
 }
@@ -167,10 +189,51 @@ fn with(settings: &Settings, section: &TuneSection, trial: &Trial) -> Result<Pip
     Ok(Pipeline::read(settings.file, &sets)?)
 }
 
+/// Lays what cells share beside a trial's cells, from an earlier trial: the model, examples, tokens. Their records say what
+/// they were made from, so what does not fit the trial is made anew.
+fn lend(from: &Path, to: &Path) -> Result<(), Error> {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        let entries = match fs::read_dir(from.join(&below)) {
+            Ok(entries) => entries,
+            Err(_) => continue,
+        };
+        for entry in entries.flatten() {
+            let (name, path) = (entry.file_name(), entry.path());
+            let place = below.join(&name);
+            let text = name.to_string_lossy();
+            // A task's folder has its own files; below it are its cells.
+            let depth = below.components().count();
+            if path.is_dir() {
+                let is_model = below.as_os_str().is_empty() && text == RunFolder::MODEL;
+                if depth == 0 && !text.starts_with('.') || is_model {
+                    folders.push(place);
+                }
+                continue;
+            }
+            let model = below.starts_with(RunFolder::MODEL);
+            let record = depth == 0 && RunFolder::new("").model_record().ends_with(&name);
+            let of_task = depth == 1 && TaskFolder::FILES.contains(&&*text);
+            let target = to.join(&place);
+            if (model || record || of_task) && !target.exists() {
+                let folder = to.join(&below);
+                fs::create_dir_all(&folder)
+                    .map_err(lingo_artifact::Error::io("create folder", &folder))?;
+                if fs::hard_link(&path, &target).is_err() {
+                    fs::copy(&path, &target)
+                        .map_err(lingo_artifact::Error::io("write", &target))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The score of a trial that was run, and the seconds that its cells trained.
 fn judged(plan: &Plan, section: &TuneSection) -> (Option<f64>, f64) {
     let (mut scores, mut seconds) = (Vec::new(), 0.0);
-    for cell in &plan.cells {
+    let there = |cell: &&CellPlan| !matches!(cell.state, State::Missing(_));
+    for cell in plan.cells.iter().filter(there) {
         let finished = cell.folder.finished().is_file();
         let metrics = atomic::read_json::<CellMetrics>(&cell.folder.metrics()).ok();
         let names = section.metric.names().iter();

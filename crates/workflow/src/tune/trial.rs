@@ -4,10 +4,7 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::random::Stream;
 
 use crate::failure::{Error, Kind};
-use crate::pipeline::tune_section::{Choices, Range, TuneSection};
-
-/// The most combinations that are tried without being drawn.
-const MOST: usize = 1000;
+use crate::pipeline::tune_section::{Choices, MOST_TRIALS, Range, TuneSection};
 
 /// One choice for each key of the space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +45,7 @@ pub(super) fn trials(section: &TuneSection) -> Result<Vec<Trial>, Error> {
     match (section.trials, lists, size) {
         (Some(wanted), _, None) => Ok(draws(section, wanted.get())),
         (Some(wanted), _, Some(size)) if wanted.get() < size => Ok(draws(section, wanted.get())),
-        (_, Some(lists), Some(size)) if size <= MOST => Ok(grid(&lists)),
+        (_, Some(lists), Some(size)) if size <= MOST_TRIALS => Ok(grid(&lists)),
         (_, _, size) => Err(Error::stage(
             Kind::Usage,
             format!(
@@ -103,6 +100,10 @@ fn draws(section: &TuneSection, wanted: usize) -> Vec<Trial> {
 
 /// The number at a place between 0 and 1 of a range, to three digits, so that a reader can type it.
 fn of_range(range: &Range, place: f64) -> String {
+    if range.integer && !range.log {
+        let count = range.high - range.low + 1.0;
+        return format!("{}", (range.low + (place * count).floor()) as i64);
+    }
     let (low, high) = match range.log {
         true => (range.low.ln(), range.high.ln()),
         false => (range.low, range.high),
