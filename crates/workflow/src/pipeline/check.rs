@@ -101,7 +101,7 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
             let place = places.iter().find(stands).copied().unwrap_or(places[2]);
             let fault = Fault::new(
                 keys(place),
-                format!("a stem of one network, trained on all rows, would leave nothing to learn"),
+                "a stem of one network, trained on all rows, would leave nothing to learn",
             );
             let fault = fault.help("give it at least 2 `folds`, or leave `folds` out for 5");
             if !faults.contains(&fault) {
