@@ -112,7 +112,7 @@ fn missing_files_are_told_by_the_variable_of_their_paths() {
         for told in [
             "84 input files are missing",
             state,
-            "(pipelines/gue.yaml:18): 84 missing, the first is ",
+            "(pipelines/gue.yaml:19): 84 missing, the first is ",
             "/EMP/H3/train.csv",
             "export NAME=FOLDER",
         ] {

@@ -113,16 +113,15 @@ pub fn search(
             let name = trial.name(section);
             let folder = out.join(&name).join(format!("rung-{}", rung + 1));
             let shortened = of_trial.clone().shortened(share.get());
-            if let Some(from) = &shared {
-                lend(from, &folder)?;
-            }
-            shared = Some(folder.clone());
             let request = Request {
                 out: Some(folder),
                 hide_test: true,
                 ..settings.request.clone()
             };
             let plan = Plan::new(shortened, &request)?;
+            if let Some(from) = shared.replace(plan.run.clone()) {
+                lend(&from, &plan)?;
+            }
             match run(&plan, settings.run, command, observer, stop) {
                 Ok(_) | Err(Error::Cells { .. }) => {}
                 Err(Error::Interrupted { checkpoint }) => {
@@ -189,41 +188,27 @@ fn with(settings: &Settings, section: &TuneSection, trial: &Trial) -> Result<Pip
     Ok(Pipeline::read(settings.file, &sets)?)
 }
 
-/// Lays what cells share beside a trial's cells, from an earlier trial: the model, examples, tokens. Their records say what
-/// they were made from, so what does not fit the trial is made anew.
-fn lend(from: &Path, to: &Path) -> Result<(), Error> {
-    let mut folders = vec![PathBuf::new()];
-    while let Some(below) = folders.pop() {
-        let entries = match fs::read_dir(from.join(&below)) {
-            Ok(entries) => entries,
-            Err(_) => continue,
-        };
-        for entry in entries.flatten() {
-            let (name, path) = (entry.file_name(), entry.path());
-            let place = below.join(&name);
-            let text = name.to_string_lossy();
-            // A task's folder has its own files; below it are its cells.
-            let depth = below.components().count();
-            if path.is_dir() {
-                let is_model = below.as_os_str().is_empty() && text == RunFolder::MODEL;
-                if depth == 0 && !text.starts_with('.') || is_model {
-                    folders.push(place);
-                }
-                continue;
-            }
-            let model = below.starts_with(RunFolder::MODEL);
-            let record = depth == 0 && RunFolder::new("").model_record().ends_with(&name);
-            let of_task = depth == 1 && TaskFolder::FILES.contains(&&*text);
-            let target = to.join(&place);
-            if (model || record || of_task) && !target.exists() {
-                let folder = to.join(&below);
-                fs::create_dir_all(&folder)
-                    .map_err(lingo_artifact::Error::io("create folder", &folder))?;
-                if fs::hard_link(&path, &target).is_err() {
-                    fs::copy(&path, &target)
-                        .map_err(lingo_artifact::Error::io("write", &target))?;
-                }
-            }
+/// Lays what cells share (the model, examples, tokens) from an earlier trial's run into that of a plan. Their records, which
+/// come last, say what they were made from, so what does not fit the trial is made anew.
+fn lend(from: &Path, plan: &Plan) -> Result<(), Error> {
+    let (from, to) = (RunFolder::new(from), RunFolder::new(&plan.run));
+    let mut files = Vec::new();
+    for entry in fs::read_dir(from.model()).into_iter().flatten().flatten() {
+        files.push((entry.path(), to.model().join(entry.file_name())));
+    }
+    files.push((from.model_record(), to.model_record()));
+    for task in &plan.tasks {
+        let (from, to) = (from.task(&task.name), to.task(&task.name));
+        files.extend(TaskFolder::FILES.map(|name| (from.path().join(name), to.path().join(name))));
+    }
+    for (from, to) in files {
+        if !from.is_file() || to.exists() {
+            continue;
+        }
+        let folder = to.parent().unwrap_or(&plan.run);
+        fs::create_dir_all(folder).map_err(lingo_artifact::Error::io("create folder", folder))?;
+        if fs::hard_link(&from, &to).is_err() {
+            fs::copy(&from, &to).map_err(lingo_artifact::Error::io("write", &to))?;
         }
     }
     Ok(())
