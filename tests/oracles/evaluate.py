@@ -1,4 +1,4 @@
-"""Golden values for crates/evaluate: metrics by scikit-learn and SciPy, and logistic regression on dinucleotides.
+"""Golden values for crates/evaluate: metrics by scikit-learn and SciPy, and linear models on dinucleotides and 6-mers.
 
 python tests/oracles/evaluate.py   # writes crates/evaluate/tests/fixtures/*.json
 """
@@ -11,11 +11,13 @@ import numpy as np
 from scipy.special import expit, softmax
 from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as m
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 warnings.simplefilter("ignore")
 OUT = Path(__file__).resolve().parents[2] / "crates/evaluate/tests/fixtures"
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
 def number(call):
@@ -193,6 +195,66 @@ def floor_case(name, k, n, seed):
     }
 
 
+def kmer_rows(k, n, seed):
+    """Rows in whose sequences a word of each class is hidden now and then, on either strand."""
+    rng = np.random.default_rng(seed)
+    words, rows = ["GATTACA", "CCGGTTAA", "TTTGCATG", "ACACGTGT"], []
+    for i in range(n):
+        y = int(rng.integers(0, k))
+        sequence = "".join(rng.choice(list("ACGT"), size=int(rng.integers(40, 60))))
+        if rng.random() < 0.8:
+            word = words[y]
+            if rng.random() < 0.5:
+                word = word.translate(COMPLEMENT)[::-1]
+            at = int(rng.integers(0, len(sequence) - len(word)))
+            sequence = sequence[:at] + word + sequence[at + len(word) :]
+        if i % 10 == 0:
+            sequence = sequence[:5] + "N" + sequence[6:]
+        rows.append((["train", "train", "train", "dev", "test"][i % 5], sequence, y))
+    return rows
+
+
+def kmer_words(sequence, both):
+    found = []
+    for i in range(len(sequence) - 5):
+        word = sequence[i : i + 6]
+        if "N" not in word:
+            found.append(min(word, word.translate(COMPLEMENT)[::-1]) if both else word)
+    return found
+
+
+def brier(y, p):
+    return m.brier_score_loss(y, p[:, 1]) if p.shape[1] == 2 else float(((p - np.eye(p.shape[1])[y]) ** 2).sum(1).mean())
+
+
+def kmer_case(name, k, n, seed, both):
+    """Linear models on 6-mer counts, the penalty chosen on dev by the log loss (values: the squared error)."""
+    rows = kmer_rows(k, n, seed)
+    splits = ("train", "dev", "test")
+    texts = {s: [q for t, q, _ in rows if t == s] for s in splits}
+    y = {s: np.array([c for t, _, c in rows if t == s]) for s in splits}
+    count = CountVectorizer(analyzer=lambda q: kmer_words(q, both)).fit(texts["train"])
+    scaler = StandardScaler(with_mean=False).fit(count.transform(texts["train"]))
+    x = {s: scaler.transform(count.transform(texts[s])) for s in splits}
+    strengths = (1e-4, 1e-3, 1e-2, 1e-1)
+    fits = [LogisticRegression(C=c, tol=1e-12, max_iter=100_000).fit(x["train"], y["train"]) for c in strengths]
+    losses = [m.log_loss(y["dev"], f.predict_proba(x["dev"]), labels=list(range(k))) for f in fits]
+    best = int(np.argmin(losses))
+    ridges = [Ridge(alpha=1 / c).fit(x["train"].toarray(), y["train"].astype(float)) for c in strengths]
+    errors = [m.mean_squared_error(y["dev"], r.predict(x["dev"].toarray())) for r in ridges]
+    return {
+        "name": name,
+        "classes": k,
+        "both": both,
+        "rows": rows,
+        "strength": strengths[best],
+        "mcc": {s: m.matthews_corrcoef(y[s], fits[best].predict(x[s])) for s in ("dev", "test")},
+        "brier": {s: brier(y[s], fits[best].predict_proba(x[s])) for s in ("dev", "test")},
+        "ridge_strength": strengths[int(np.argmin(errors))],
+        "ridge_mse": {s: m.mean_squared_error(y[s], ridges[int(np.argmin(errors))].predict(x[s].toarray())) for s in ("dev", "test")},
+    }
+
+
 def write(name, value):
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / name).write_text(json.dumps(value, separators=(",", ":")) + "\n")
@@ -201,3 +263,11 @@ def write(name, value):
 if __name__ == "__main__":
     write("metrics.json", metric_cases())
     write("floor.json", [floor_case("two classes", 2, 250, 1), floor_case("four classes", 4, 300, 2)])
+    write(
+        "kmers.json",
+        [
+            kmer_case("two classes", 2, 400, 3, False),
+            kmer_case("two classes, both strands", 2, 400, 3, True),
+            kmer_case("four classes, both strands", 4, 600, 4, True),
+        ],
+    )

@@ -48,3 +48,6 @@ task="$run/binding"
 cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set method.bins=2 --set train.epochs=2 --both-strands \
   --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/stem"
 oracle adapt_stem.py --cell "$run/stem" --examples "$task/examples.parquet"
+# The gated variant scales by alpha over the target rank, PEFT by alpha over the initial one: the export folds it in.
+cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --methods ars --out "$run/gated" --set methods.ars.adaptive_rank_sampling.variant=gated --set methods.ars.adaptive_rank_sampling.learning_rate=0.01
+oracle adapt_peft_roundtrip.py --cell "$run/gated/binding/ars/seed-1" --model "$run/gated/model" --tokens "$run/gated/binding/tokens.parquet"

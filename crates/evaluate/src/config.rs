@@ -15,7 +15,7 @@ pub struct EvaluateConfig {
     /// Which strands are predicted from: the one that is given, or both, their logits averaged (also in `predict`). For
     /// tasks whose sequences have no strand.
     pub strands: Strands,
-    /// Whether the report shows logistic regression on dinucleotide counts as the floor.
+    /// Whether the report shows linear models on the counts of dinucleotides and of 6-mers as floors.
     pub floor: bool,
 }
 

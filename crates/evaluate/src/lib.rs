@@ -8,7 +8,7 @@
 //! | [`probability`] | softmax and sigmoid of logits, in double precision |
 //! | [`bootstrap`] | confidence intervals |
 //! | [`paired`] | differences between methods: mean, intervals, sign-flip test |
-//! | [`floor`] | logistic regression on dinucleotide counts: what a model must beat |
+//! | [`floor`] | linear models on counts of dinucleotides and 6-mers: what a model must beat |
 //! | [`mod@report`] | `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a whole run |
 //! | [`error`] | the one error type of this crate |
 
@@ -25,6 +25,6 @@ pub mod report;
 pub use cell::{CellMetrics, score};
 pub use config::{EvaluateConfig, Strands};
 pub use error::{Error, Result};
-pub use floor::{Floor, dinucleotide_floor};
+pub use floor::{Floor, dinucleotide_floor, kmer_floor};
 pub use metrics::Metrics;
 pub use report::{Published, ReportPlan, TaskInfo, report};

@@ -5,12 +5,16 @@
 
 use lingo_artifact::example::{Example, Examples, ExamplesMetadata};
 use lingo_artifact::{Label, LabelKind, Split};
-use lingo_evaluate::dinucleotide_floor;
 use lingo_evaluate::floor::{dinucleotide, logistic, newton::Design};
+use lingo_evaluate::{dinucleotide_floor, kmer_floor};
 use serde_json::Value;
 
 fn cases() -> Vec<Value> {
-    let path = format!("{}/tests/fixtures/floor.json", env!("CARGO_MANIFEST_DIR"));
+    fixture("floor.json")
+}
+
+fn fixture(name: &str) -> Vec<Value> {
+    let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -155,11 +159,72 @@ fn nothing_to_learn_from_is_an_error_and_one_class_is_a_constant() {
     let floor = dinucleotide_floor(&examples).unwrap();
     assert_eq!(floor.test.get("mcc"), Some(0.0));
     assert_eq!(floor.test.get("auroc"), Some(0.5));
+    let words = kmer_floor(&examples, false).unwrap();
+    assert_eq!(words.test.get("auroc"), Some(0.5));
     examples.rows.retain(|r| r.split != Split::Train);
+    assert!(kmer_floor(&examples, false).is_err());
     assert!(
         dinucleotide_floor(&examples)
             .unwrap_err()
             .to_string()
             .contains("training examples")
     );
+}
+
+#[test]
+fn words_are_weighed_as_scikit_learn_does_and_the_penalty_is_the_one_it_chooses() {
+    for case in fixture("kmers.json") {
+        let both = case["both"].as_bool().unwrap();
+        let floor = kmer_floor(&examples(&case, classes(&case)), both).unwrap();
+        assert!(
+            floor.name.contains(&format!("C = {}", case["strength"])),
+            "{}: {}",
+            case["strength"],
+            floor.name
+        );
+        let ridge = kmer_floor(&examples(&case, LabelKind::Regression), both).unwrap();
+        assert!(
+            ridge
+                .name
+                .contains(&format!("C = {}", case["ridge_strength"]))
+        );
+        for (split, ours, mse) in [
+            ("dev", &floor.dev, &ridge.dev),
+            ("test", &floor.test, &ridge.test),
+        ] {
+            let t = |metric: &str, ours: &lingo_evaluate::metrics::numbers::Metrics, key: &str| {
+                let (ours, theirs) = (
+                    ours.get(metric).unwrap(),
+                    case[key][split].as_f64().unwrap(),
+                );
+                assert!(
+                    (ours - theirs).abs() < 2e-6,
+                    "{} {split} {metric}: {ours} {theirs}",
+                    case["name"]
+                );
+            };
+            t("mcc", ours, "mcc");
+            t("brier", ours, "brier");
+            t("mse", mse, "ridge_mse");
+        }
+    }
+}
+
+#[test]
+fn words_of_several_labels_get_one_model_each() {
+    let case = &fixture("kmers.json")[1];
+    let two = kmer_floor(&examples(case, classes(case)), true).unwrap();
+    let mut both = examples(case, LabelKind::Multilabel(vec!["yes".into(), "no".into()]));
+    for row in &mut both.rows {
+        if let Label::Class(c) = row.label {
+            row.label = Label::Multi(vec![c as u8, 1 - c as u8]);
+        }
+    }
+    let floor = kmer_floor(&both, true).unwrap();
+    let (one, mean) = (
+        two.test.get("auroc").unwrap(),
+        floor.test.get("auroc").unwrap(),
+    );
+    assert!((one - mean).abs() < 1e-9, "{one} {mean}");
+    assert_eq!(floor.parameters, 2 * two.parameters);
 }

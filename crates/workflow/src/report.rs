@@ -145,7 +145,7 @@ fn task_info(task: &LockedTask, run: &Path, warnings: &mut Vec<String>) -> TaskI
             .unwrap_or_default(),
         counts: record.counts,
         audit: record.audit,
-        floor: record.floor,
+        floors: record.floors,
         published: task.published.clone(),
         missing: task.missing.clone(),
     }

@@ -1,12 +1,16 @@
-//! The floor: a linear model on dinucleotide counts, what any language model must beat.
+//! The floors: what any language model must beat, and what costs a second.
 //!
-//! The features are how often each of the 16 dinucleotides stands in the sequence (overlapping, pairs with
-//! anything but A, C, G, T left out; of a pair of sequences 16 each), standardised by the mean and standard
-//! deviation of the training rows. Classes: logistic regression with scikit-learn's default penalty
-//! (`LogisticRegression(C=1)`), multinomial for more than two, each label by itself where there are several.
-//! Values: ridge regression (`Ridge(alpha=1)`).
+//! **Composition**: a linear model on dinucleotide counts. The features are how often each of the 16 dinucleotides stands
+//! in the sequence (overlapping, pairs with anything but A, C, G, T left out; of a pair of sequences 16 each),
+//! standardised by the mean and standard deviation of the training rows. Classes: logistic regression with
+//! scikit-learn's default penalty (`LogisticRegression(C=1)`), multinomial for more than two, each label by itself where
+//! there are several. Values: ridge regression (`Ridge(alpha=1)`).
+//!
+//! **Words**: the same on the counts of 6-mers, see [`kmers`].
 
 pub mod dinucleotide;
+pub mod kmers;
+pub mod lbfgs;
 pub mod logistic;
 pub mod newton;
 
@@ -20,14 +24,17 @@ use crate::metrics::classes::Classes;
 use crate::metrics::labels::Labels;
 use crate::metrics::numbers::Metrics;
 use dinucleotide::Standardiser;
+use kmers::Vocabulary;
 use logistic::Logistic;
 use newton::Design;
 
-/// How the linear model on dinucleotide counts does.
+/// How a linear model on counts does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Floor {
     /// What it is, for the report.
     pub name: String,
+    /// What is counted, in a word or two: `dinucleotides`, `6-mers`.
+    pub counts: String,
     /// On the dev rows.
     pub dev: Metrics,
     /// On the test rows.
@@ -36,7 +43,63 @@ pub struct Floor {
     pub parameters: u64,
 }
 
-/// Trains on the training rows, scores on dev and test.
+/// Trains a linear model on 6-mer counts on the training rows, chooses its penalty on dev, scores on dev and test. With
+/// `both` strands a 6-mer and its reverse complement are counted as one.
+///
+/// # Errors
+/// [`Error::NothingToLearn`] without training rows; [`Error::Row`] when a label does not fit the table.
+pub fn kmer_floor(examples: &Examples, both: bool) -> Result<Floor> {
+    let kind = &examples.metadata.labels;
+    let pairs = examples.rows.iter().any(|e| e.sequence2.is_some());
+    let mut parts: [Vec<&Example>; 3] = Default::default();
+    for row in &examples.rows {
+        check(kind, row)?;
+        parts[row.split as usize].push(row);
+    }
+    let [train, dev, test] = parts;
+    if train.is_empty() {
+        return Err(Error::NothingToLearn);
+    }
+    let vocabulary = Vocabulary::new(both, pairs);
+    let taken = kmers::thinned(&train);
+    let model = kmers::fit(kind, &vocabulary, &taken, &dev, &kmers::STRENGTHS);
+    let of = match kind {
+        LabelKind::Regression => "ridge regression",
+        LabelKind::Classes(_) => "logistic regression",
+        LabelKind::Multilabel(_) => "logistic regression, one a label,",
+    };
+    let strands = if both { " of both strands" } else { "" };
+    let share = match taken.len() < train.len() {
+        true => format!(", {} of {} training rows", taken.len(), train.len()),
+        false => String::new(),
+    };
+    Ok(Floor {
+        name: format!(
+            "{of} on 6-mer counts{strands} (C = {:?}{share})",
+            model.strength
+        ),
+        counts: "6-mers".into(),
+        dev: model.score(kind, &vocabulary, &dev).metrics(),
+        test: model.score(kind, &vocabulary, &test).metrics(),
+        parameters: model.parameters(),
+    })
+}
+
+fn check(kind: &LabelKind, row: &Example) -> Result<()> {
+    if kind.admits(&row.label) {
+        return Ok(());
+    }
+    Err(Error::Row {
+        id: row.id.clone(),
+        problem: format!(
+            "the label {:?} is outside the classes {:?}",
+            row.label,
+            kind.names()
+        ),
+    })
+}
+
+/// Trains a linear model on dinucleotide counts on the training rows, scores on dev and test.
 ///
 /// # Errors
 /// [`Error::NothingToLearn`] without training rows; [`Error::Row`] when a label does not fit the table.
@@ -45,16 +108,7 @@ pub fn dinucleotide_floor(examples: &Examples) -> Result<Floor> {
     let pairs = examples.rows.iter().any(|e| e.sequence2.is_some());
     let mut parts: [Part; 3] = std::array::from_fn(|_| Part::default());
     for row in &examples.rows {
-        if !kind.admits(&row.label) {
-            return Err(Error::Row {
-                id: row.id.clone(),
-                problem: format!(
-                    "the label {:?} is outside the classes {:?}",
-                    row.label,
-                    kind.names()
-                ),
-            });
-        }
+        check(kind, row)?;
         let part = &mut parts[row.split as usize];
         part.features.push(dinucleotide::counts(row, pairs));
         part.rows.push(row);
@@ -70,6 +124,7 @@ pub fn dinucleotide_floor(examples: &Examples) -> Result<Floor> {
     let model = Model::fit(kind, train);
     Ok(Floor {
         name: model.name().to_string(),
+        counts: "dinucleotides".into(),
         dev: model.score(dev).metrics(),
         test: model.score(test).metrics(),
         parameters: model.parameters(),

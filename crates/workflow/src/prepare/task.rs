@@ -4,6 +4,7 @@ use lingo_adapt::Lengths;
 use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
 use lingo_artifact::tokens::Tokens;
+use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 use lingo_tokenize::{ModelVocabulary, Scheme};
 
@@ -76,7 +77,9 @@ fn tokens_and_floor(
     let mut record = TaskRecord::read(folder);
     let tokens_there =
         record.tokens == Some(task_plan.tokens) && file.is_file() && !record.lengths.is_empty();
-    let floor_there = record.floor.is_some() || !task.evaluate.floor || plan.hide_test;
+    let both = task.evaluate.strands == Strands::Both;
+    let fitted = !record.floors.is_empty() && record.floors_of_both == both;
+    let floor_there = fitted || !task.evaluate.floor || plan.hide_test;
     if tokens_there && floor_there {
         return Ok(());
     }
@@ -110,8 +113,12 @@ fn tokens_and_floor(
     }
     if !floor_there {
         let progress = observer.part(&format!("{}: floor", task.name));
-        progress.begin("logistic regression on dinucleotides", 0);
-        record.floor = Some(lingo_evaluate::dinucleotide_floor(&examples)?);
+        progress.begin("linear models on counts of dinucleotides and 6-mers", 0);
+        record.floors = vec![
+            lingo_evaluate::dinucleotide_floor(&examples)?,
+            lingo_evaluate::kmer_floor(&examples, both)?,
+        ];
+        record.floors_of_both = both;
         progress.end("");
         record.write(folder)?;
     }

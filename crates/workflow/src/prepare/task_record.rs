@@ -35,8 +35,10 @@ pub struct TaskRecord {
     pub lengths: Lengths,
     /// New embedding vectors that are trained.
     pub new_vectors: u32,
-    /// The linear model on dinucleotide counts.
-    pub floor: Option<Floor>,
+    /// The linear models on counts.
+    pub floors: Vec<Floor>,
+    /// Whether they counted both strands.
+    pub floors_of_both: bool,
 }
 
 impl TaskRecord {

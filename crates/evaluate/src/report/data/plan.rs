@@ -51,8 +51,8 @@ pub struct TaskInfo {
     pub counts: [u64; 3],
     /// What `ingest` found, as it stands in `examples.parquet`.
     pub audit: serde_json::Value,
-    /// The linear model on dinucleotide counts, when it was fitted.
-    pub floor: Option<Floor>,
+    /// The linear models on counts, where they were fitted.
+    pub floors: Vec<Floor>,
     /// Numbers that others published on the same split.
     pub published: Vec<Published>,
     /// Why none of its cells can run (its data are not there), when that is so.

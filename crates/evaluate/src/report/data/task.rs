@@ -1,5 +1,6 @@
 //! One task: its cells by method, and what it is judged by.
 
+use crate::floor::Floor;
 use crate::report::data::cells::Cell;
 use crate::report::data::plan::{ReportPlan, TaskInfo};
 use crate::report::data::summary::{MethodSummary, judged_by};
@@ -41,9 +42,12 @@ impl<'a> TaskResults<'a> {
         metric_name(self.metric)
     }
 
-    /// The floor's test value.
-    pub fn floor(&self) -> Option<f64> {
-        self.info.floor.as_ref()?.test.get(self.metric)
+    /// The floor that is best on dev, and its test value.
+    pub fn floor(&self) -> Option<(&Floor, f64)> {
+        let on_dev = |f: &Floor| f.dev.get(self.metric).unwrap_or(f64::NEG_INFINITY);
+        let floors = self.info.floors.iter();
+        let best = floors.max_by(|a, b| on_dev(a).total_cmp(&on_dev(b)))?;
+        Some((best, best.test.get(self.metric)?))
     }
 }
 

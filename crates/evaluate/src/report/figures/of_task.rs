@@ -55,10 +55,11 @@ fn results(task: &TaskResults) -> Option<String> {
         values: vec![value],
         mean: value,
     };
-    rows.extend(
-        task.floor()
-            .map(|v| other("floor: dinucleotide counts".into(), v)),
-    );
+    let floors = task.info.floors.iter();
+    rows.extend(floors.filter_map(|f| {
+        let value = f.test.get(task.metric)?;
+        Some(other(format!("floor: {}", f.counts), value))
+    }));
     let published = task.info.published.iter();
     rows.extend(published.map(|p| other(format!("published: {}", p.model), p.mcc)));
     let title = format!("Test {} by method", task.metric_name());
@@ -87,9 +88,9 @@ fn dev(task: &TaskResults) -> Option<String> {
     let title = "Dev MCC over steps";
     let references: Vec<(f64, String)> = task
         .info
-        .floor
+        .floors
         .iter()
-        .filter_map(|f| Some((f.dev.get("mcc")?, "floor: dinucleotides".to_string())))
+        .filter_map(|f| Some((f.dev.get("mcc")?, format!("floor: {}", f.counts))))
         .collect();
     chart(
         task,

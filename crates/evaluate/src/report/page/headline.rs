@@ -22,8 +22,12 @@ pub fn headline(task: &TaskResults) -> String {
         .filter(|m| m.dev(task.metric).is_some())
         .count();
     let chosen = if among > 1 { "the best on dev, " } else { "" };
-    let floor = task.floor().map_or(String::new(), |floor| {
-        format!("; dinucleotide counts alone reach {}", fixed(floor, 3))
+    let floor = task.floor().map_or(String::new(), |(floor, value)| {
+        format!(
+            "; counts of {} alone reach {}",
+            floor.counts,
+            fixed(value, 3)
+        )
     });
     format!(
         "<strong>{}</strong>, {chosen}reaches a test {} of <strong>{}</strong>{}{floor}.",

@@ -37,7 +37,9 @@ pub fn overview(plan: &ReportPlan, tasks: &[TaskResults]) -> String {
                 None => write!(out, "<td class=\"n hole\">not run</td>"),
             };
         }
-        let floor = task.floor().map_or(NONE.to_string(), |f| fixed(f, 3));
+        let floor = task
+            .floor()
+            .map_or(NONE.to_string(), |(_, value)| fixed(value, 3));
         let _ = write!(out, "<td class=\"n\">{floor}</td></tr>");
     }
     for (name, folds) in cross_validated(tasks) {
@@ -53,7 +55,7 @@ pub fn overview(plan: &ReportPlan, tasks: &[TaskResults]) -> String {
                 None => write!(out, "<td class=\"n hole\">not run</td>"),
             };
         }
-        let floor = Spread::of(folds.iter().map(|fold| fold.floor()));
+        let floor = Spread::of(folds.iter().map(|fold| Some(fold.floor()?.1)));
         let floor = floor.map_or(NONE.to_string(), |f| fixed(f.mean, 3));
         let _ = write!(out, "<td class=\"n\">{floor}</td></tr>");
     }

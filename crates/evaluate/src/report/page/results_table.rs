@@ -45,7 +45,7 @@ pub fn table(task: &TaskResults, plan: &ReportPlan) -> String {
             best == Some(summary.method),
         );
     }
-    if let Some(floor) = &task.info.floor {
+    for floor in &task.info.floors {
         let _ = write!(
             out,
             "<tr class=\"floor\"><th scope=\"row\">Floor<small>{}</small></th><td class=\"n\">{}</td><td class=\"n\">{NONE}</td><td class=\"n\">{}</td>",
