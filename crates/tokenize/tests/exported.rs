@@ -110,3 +110,17 @@ fn a_foreign_tokenizer_is_refused() {
         "{message}"
     );
 }
+
+#[test]
+fn what_auto_tokenizer_wants_stands_beside_a_tokenizer_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let scheme = DnaTokenizer::of(&"kmer:3:3".parse().unwrap()).unwrap();
+    scheme.write(&folder.path().join("other.json")).unwrap();
+    let beside = folder.path().join("tokenizer_config.json");
+    assert!(!beside.exists());
+    scheme.write(&folder.path().join("tokenizer.json")).unwrap();
+    let config: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(beside).unwrap()).unwrap();
+    assert_eq!(config["tokenizer_class"], "PreTrainedTokenizerFast");
+    assert_eq!(config["mask_token"], "[MASK]");
+}

@@ -78,12 +78,19 @@ impl DnaTokenizer {
         serde_json::to_string_pretty(&whole).map_err(|e| Error::Encoding(e.to_string()))
     }
 
-    /// Writes `tokenizer.json` atomically.
+    /// Writes `tokenizer.json` atomically, and `tokenizer_config.json` beside it, from which `AutoTokenizer` of
+    /// `transformers` knows the class and which tokens are special. That file has one name only, so it is not written where
+    /// `path` has another name than `tokenizer.json`.
     ///
     /// # Errors
-    /// [`Error::Artifact`] when the file cannot be written.
+    /// [`Error::Artifact`] when a file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        Ok(atomic::write_bytes(path, self.to_json()?.as_bytes())?)
+        atomic::write_bytes(path, self.to_json()?.as_bytes())?;
+        if path.file_name() == Some("tokenizer.json".as_ref()) {
+            let beside = path.with_file_name("tokenizer_config.json");
+            atomic::write_json(&beside, &tokenizer_config())?;
+        }
+        Ok(())
     }
 
     /// Reads a `tokenizer.json` that [`DnaTokenizer::write`] wrote.
@@ -139,6 +146,18 @@ impl DnaTokenizer {
             Err(foreign().to_string())
         }
     }
+}
+
+/// What `transformers.AutoTokenizer` wants beside a `tokenizer.json` with [`SPECIAL_TOKENS`].
+fn tokenizer_config() -> Value {
+    json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    })
 }
 
 /// Upper case, U as T, everything else as N (but for what is in `keep`).

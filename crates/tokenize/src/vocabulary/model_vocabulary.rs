@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lingo_artifact::digest::Digest;
 use lingo_artifact::model_folder::ModelFolder;
 use serde_json::Value;
-use tokenizers::Tokenizer;
+use tokenizers::{Token, Tokenizer};
 
 use crate::dna::dna_tokenizer::DnaTokenizer;
 use crate::error::Error;
@@ -281,26 +281,79 @@ fn ids(
 impl Frame {
     /// The special tokens that the tokenizer's post-processor puts around one text, and between two.
     fn of(tokenizer: &Tokenizer) -> Result<Self, Error> {
-        // Any text will do that becomes at least one token.
-        let text = "a";
-        let plain = encode_plain(tokenizer, text)?;
-        let n = plain.len();
-        let one = ids(text, || tokenizer.encode(text, true))?;
-        let two = ids(text, || tokenizer.encode((text, text), true))?;
-        let at = |ids: &[u32], from: usize| {
-            (from..(ids.len() + 1).saturating_sub(n)).find(|i| ids[*i..*i + n] == plain[..])
+        // Ids that no vocabulary has stand for the texts: a tokenizer may have no token for any text one could think of.
+        const TEXTS: [u32; 2] = [u32::MAX, u32::MAX - 1];
+        let text = |of: usize| {
+            let token = Token::new(TEXTS[of], "A".to_string(), (0, 1));
+            tokenizers::Encoding::from_tokens(vec![token], of as u32)
         };
-        let Some(first) = at(&one, 0) else {
+        let framed = |pair| ids("A", || tokenizer.post_process(text(0), pair, true));
+        let place = |ids: &[u32], of: usize| ids.iter().position(|id| *id == TEXTS[of]);
+        let one = framed(None)?;
+        let Some(first) = place(&one, 0) else {
             return Ok(Self::default());
         };
-        let between = match at(&two, first + n) {
-            Some(second) if two.starts_with(&one[..first + n]) => two[first + n..second].to_vec(),
+        let two = framed(Some(text(1)))?;
+        let between = match (place(&two, 0), place(&two, 1)) {
+            (Some(a), Some(b)) if two[..a] == one[..first] && a < b => two[a + 1..b].to_vec(),
             _ => Vec::new(),
         };
         Ok(Self {
             before: one[..first].to_vec(),
-            after: one[first + n..].to_vec(),
+            after: one[first + 1..].to_vec(),
             between,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_tokens_stand_where_the_tokenizer_puts_them_whatever_texts_it_knows() {
+        fn t(text: &str, model: &str) {
+            let json = format!(
+                r#"{{"model": {model}, "post_processor": {{"type": "TemplateProcessing",
+                "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}}, {{"Sequence": {{"id": "A", "type_id": 0}}}},
+                {{"SpecialToken": {{"id": "[SEP]", "type_id": 0}}}}],
+                "pair": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}}, {{"Sequence": {{"id": "A", "type_id": 0}}}},
+                {{"SpecialToken": {{"id": "[SEP]", "type_id": 0}}}}, {{"SpecialToken": {{"id": "[SEP]", "type_id": 0}}}},
+                {{"Sequence": {{"id": "B", "type_id": 1}}}}, {{"SpecialToken": {{"id": "[SEP]", "type_id": 1}}}}],
+                "special_tokens": {{"[CLS]": {{"id": "[CLS]", "ids": [7], "tokens": ["[CLS]"]}},
+                "[SEP]": {{"id": "[SEP]", "ids": [8], "tokens": ["[SEP]"]}}}}}}}}"#
+            );
+            let found = ModelVocabulary::from_bytes(json.as_bytes(), Path::new("t.json")).unwrap();
+            let (tokenizer, _) = foreign::load(json.as_bytes()).unwrap();
+            let dna = encode_plain(&tokenizer, text).unwrap();
+            assert!(!dna.is_empty());
+            let Frame {
+                before,
+                after,
+                between,
+            } = &found.frame;
+            let one = tokenizer.encode(text, true).unwrap();
+            assert_eq!(
+                one.get_ids(),
+                [before, &dna, after].map(|ids| &ids[..]).concat()
+            );
+            let two = tokenizer.encode((text, text), true).unwrap();
+            let parts = [before, &dna, between, &dna, after].map(|ids| &ids[..]);
+            assert_eq!(two.get_ids(), parts.concat());
+        }
+        // Without an unknown token a lower-case letter is no token at all.
+        t(
+            "ACGT",
+            r#"{"type": "BPE", "vocab": {"A": 0, "C": 1, "G": 2, "T": 3}, "merges": []}"#,
+        );
+        let known = r#""A": 0, "C": 1, "G": 2, "T": 3, "?": 4"#;
+        t(
+            "ACGT",
+            &format!(r#"{{"type": "BPE", "vocab": {{{known}}}, "merges": [], "unk_token": "?"}}"#),
+        );
+        t(
+            "GATTACA",
+            r#"{"type": "WordLevel", "vocab": {"GATTACA": 5, "?": 6}, "unk_token": "?"}"#,
+        );
     }
 }
