@@ -142,6 +142,9 @@ pub struct Ingest {
         default_value = "0"
     )]
     pub margin: u64,
+    /// BED files of places where no genomic negative may lie, such as a blacklist.
+    #[arg(help_heading = "Negatives", long, value_name = "BED", num_args = 1.., requires = "negatives")]
+    pub exclude: Vec<PathBuf>,
     /// The most memory to take, such as 500MB or 2GB: a FASTA larger than half of it is read window by window, not mapped.
     #[arg(
         help_heading = "Output",

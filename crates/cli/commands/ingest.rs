@@ -92,6 +92,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             per_positive: a.per_positive,
             gc_tolerance: probability("gc-tolerance", a.gc_tolerance)?,
             margin: a.margin,
+            exclude: a.exclude.clone(),
             label: "negative".into(),
             seed: a.split_seed,
         })),

@@ -64,8 +64,14 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     };
     let mut rows = read.rows;
     let negatives = match &config.negatives {
-        Some(plan) => negatives::add(&mut rows, read.genome.as_ref(), plan)?,
-        None => 0,
+        Some(plan) => negatives::add(
+            &mut rows,
+            read.genome.as_ref(),
+            plan,
+            config.split.as_ref(),
+            config.max_uncompressed_bytes,
+        )?,
+        None => negatives::Made::default(),
     };
     let (kind, labels) = match read.labels {
         Some(made) => made,
@@ -94,12 +100,16 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         Leakage::Unexamined => None,
         leakage => Some(Audit {
             dropped_outside: read.dropped_outside,
-            negatives,
+            negatives: negatives.made,
+            negatives_missing: negatives.missing,
             clusters,
             ..examine(&mut data, leakage, config.on_leak, wanted)?
         }),
     };
     progress.end(&format!("{} examples", data.len()));
+    if let Some(reason) = &negatives.reason {
+        progress.say(&format!("a negative that was not found: {reason}"));
+    }
     let told = Audit {
         left_out: data.left_out(),
         ..data.audit.clone().unwrap_or_default()

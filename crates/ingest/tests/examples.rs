@@ -758,6 +758,7 @@ fn negatives_join_their_positives() {
         per_positive,
         gc_tolerance: share(0.05),
         margin: 10,
+        exclude: Vec::new(),
         label,
         seed: 1,
     }));
@@ -783,6 +784,148 @@ fn negatives_join_their_positives() {
     assert_eq!(
         lingo_artifact::example::Examples::read(&path).unwrap(),
         examples
+    );
+}
+
+/// Peaks crowd chromosome `a` of three alike; windows are narrower than they. Drawn over the whole genome, negatives would mostly
+/// lie elsewhere, and many of them in the peaks' flanks.
+#[test]
+fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(7, "balance test");
+    let fasta: String = ["a", "b", "c"]
+        .iter()
+        .map(|name| {
+            let bases = (0..30_000).map(|_| char::from(b"ACGT"[stream.below(4)]));
+            format!(">{name}\n{}\n", bases.collect::<String>())
+        })
+        .collect();
+    let fasta = write(folder.path(), "g.fa", &fasta);
+    let peaks: Vec<(&str, u64, u64)> = (0..60)
+        .map(|i| ("a", 400 * i, 400 * i + 250))
+        .chain((0..6).map(|i| ("b", 3000 * i + 40, 3000 * i + 700)))
+        .chain((0..3).map(|i| ("c", 5000 * i, 5000 * i + 900)))
+        .collect();
+    let bed: String = peaks
+        .iter()
+        .map(|(chrom, start, end)| format!("{chrom}\t{start}\t{end}\n"))
+        .collect();
+    let bed = write(folder.path(), "peaks.bed", &bed);
+    let blacklist = write(
+        folder.path(),
+        "blacklist.bed",
+        "b\t20000\t30000\nnot_in_the_genome\t0\t9\n",
+    );
+    let source = BedSource {
+        label: BedLabel::PerFile(vec!["peak".into()]),
+        width: NonZeroU32::new(50),
+        ..bed_source(fasta, vec![bed])
+    };
+    let chromosomes = SplitPlan::Chromosomes(ChromosomeSplit {
+        dev: vec!["b".into()],
+        test: vec!["c".into()],
+    });
+    let folds = SplitPlan::Folds(FoldSplit {
+        k: Folds::try_from(3).unwrap(),
+        by: FoldsBy::Chromosome,
+        seed: 0,
+        fold: NonZeroU32::new(1),
+    });
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    for split in [chromosomes, folds] {
+        let mut config = config(Source::Bed(source.clone()), Some(split));
+        config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
+            per_positive: NonZeroU32::MIN,
+            gc_tolerance: share(0.1),
+            margin: 0,
+            exclude: vec![blacklist.clone()],
+            label: "negative".into(),
+            seed: 3,
+        }));
+        let examples = ingest(&config, &Silent).unwrap();
+        let mut counts = HashMap::new();
+        for row in &examples.rows {
+            let negative = row.label == Label::Class(0);
+            *counts.entry((row.split, negative)).or_insert(0) += 1;
+            let place = row.interval.as_ref().unwrap();
+            if negative {
+                let (chrom, start, end) = (place.chrom.as_str(), place.start, place.end);
+                let touches =
+                    |other: &(&str, u64, u64)| other.0 == chrom && other.1 < end && start < other.2;
+                assert!(
+                    !peaks.iter().any(touches),
+                    "{chrom}:{start}-{end} is in a peak"
+                );
+                assert!(
+                    !touches(&("b", 20_000, 30_000)),
+                    "{chrom}:{start}-{end} is excluded"
+                );
+            }
+        }
+        for split in Split::ALL {
+            assert_eq!(counts[&(split, true)], counts[&(split, false)], "{split}");
+        }
+        let mut names = config.clone();
+        names.negatives = config.negatives.map(|plan| match plan {
+            NegativesPlan::Genomic(plan) => NegativesPlan::Genomic(GenomicNegatives {
+                exclude: vec![write(folder.path(), "other.bed", "chr1\t0\t9\n")],
+                ..plan
+            }),
+            other => other,
+        });
+        let message = ingest(&names, &Silent).unwrap_err().to_string();
+        assert!(
+            message.contains("other.bed") && message.contains("named in another way"),
+            "{message}"
+        );
+    }
+}
+
+/// Where only a few negatives find no place, the others are used, and the audit says so; where many do, it is an error.
+#[test]
+fn a_few_negatives_may_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(8, "missing test");
+    let mut bases: Vec<u8> = (0..40_000).map(|_| b"ACGT"[stream.below(4)]).collect();
+    // One peak without an equal.
+    bases[..100].fill(b'G');
+    let fasta = format!(">s\n{}\n", String::from_utf8(bases).unwrap());
+    let fasta = write(folder.path(), "g.fa", &fasta);
+    let rows = |n: u64| -> String {
+        (0..n)
+            .map(|i| format!("s\t{}\t{}\n", 500 * i, 500 * i + 100))
+            .collect()
+    };
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    let run = |n: u64| {
+        let bed = write(folder.path(), &format!("{n}.bed"), &rows(n));
+        let source = BedSource {
+            label: BedLabel::PerFile(vec!["peak".into()]),
+            ..bed_source(fasta.clone(), vec![bed])
+        };
+        let ratios = SplitPlan::Ratios(RatioSplit {
+            train: share(0.6),
+            dev: share(0.2),
+            test: share(0.2),
+            seed: 1,
+        });
+        let mut config = config(Source::Bed(source), Some(ratios));
+        config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
+            per_positive: NonZeroU32::MIN,
+            gc_tolerance: share(0.1),
+            margin: 0,
+            exclude: Vec::new(),
+            label: "negative".into(),
+            seed: 3,
+        }));
+        ingest(&config, &Silent)
+    };
+    let found = audit(&run(20).unwrap().metadata.audit);
+    assert_eq!((found.negatives, found.negatives_missing), (19, 1));
+    let message = run(9).unwrap_err().to_string();
+    assert!(
+        message.contains("9.bed:1:") && message.contains("100.0 % GC"),
+        "{message}"
     );
 }
 

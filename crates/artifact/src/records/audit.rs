@@ -31,6 +31,9 @@ pub struct Audit {
     pub dropped_dev: u64,
     /// Rows that `negatives` made.
     pub negatives: u64,
+    /// Negatives for which no place was found.
+    #[serde(default)]
+    pub negatives_missing: u64,
     /// The clusters that `split: { clusters: ... }` made.
     pub clusters: Option<Clusters>,
     /// What the source left out, by the names that [`crate::left_out`] has words for.
@@ -213,6 +216,12 @@ impl Tell {
                 "dropped: the window would leave the chromosome",
             ),
             (audit.negatives, "negative was", "negatives were", "made"),
+            (
+                audit.negatives_missing,
+                "negative was",
+                "negatives were",
+                "not found: positives are so much more",
+            ),
         ] {
             self.say(Topic::Rows, n, |t| format!("{} {what}", t.n(n, one, many)));
         }

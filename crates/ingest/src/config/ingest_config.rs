@@ -181,7 +181,11 @@ impl IngestConfig {
 
     /// Every path of the section, to be resolved against the file that it stands in.
     pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        match &mut self.source {
+        let exclude = match &mut self.negatives {
+            Some(NegativesPlan::Genomic(plan)) => &mut plan.exclude[..],
+            _ => &mut [],
+        };
+        let mut paths: Vec<&mut PathBuf> = match &mut self.source {
             Source::Bed(bed) => std::iter::once(&mut bed.fasta)
                 .chain(&mut bed.beds)
                 .collect(),
@@ -194,7 +198,9 @@ impl IngestConfig {
             Source::IntervalCsv(source) => source.paths_mut(),
             Source::LabelledFasta(source) => source.paths_mut(),
             Source::PeakMatrix(source) => source.paths_mut(),
-        }
+        };
+        paths.extend(exclude);
+        paths
     }
 }
 

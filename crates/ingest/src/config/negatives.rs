@@ -1,6 +1,7 @@
 //! How negatives are made.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NegativesPlan {
-    /// Random windows of the genome, of the length and about the GC of a positive, away from all positives, from gaps (no N) and from
-    /// one another, on a random strand.
+    /// Random windows of the genome, of the length and about the GC of a positive, away from all positives (the intervals as they
+    /// stand in the files and the windows made of them), from gaps (no N), from `exclude` and from one another, on a random strand;
+    /// in a split by chromosomes on those of the positive's split, in folds by chromosome on its own, so that each keeps its share.
     Genomic(GenomicNegatives),
     /// The positives with their bases shuffled so that every dinucleotide stays (Altschul and Erickson 1985).
     Shuffle(ShuffledNegatives),
@@ -30,6 +32,9 @@ pub struct GenomicNegatives {
     /// So many bases lie at least between a negative and a positive. Default: 0.
     #[serde(default)]
     pub margin: u64,
+    /// BED files of places where none may lie, such as a blacklist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<PathBuf>,
     /// The label of negatives. Default: negative.
     #[serde(default = "negative")]
     pub label: String,

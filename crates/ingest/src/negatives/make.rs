@@ -7,19 +7,41 @@ use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::negatives::{GenomicNegatives, NegativesPlan, ShuffledNegatives};
+use crate::config::split::{FoldsBy, SplitPlan};
 use crate::error::{Error, Result};
+use crate::formats::bed::blocks::read_bed;
+use crate::formats::bed::row::BedOptions;
 use crate::genome::reader::Genome;
 use crate::negatives::shuffle::dinucleotide_shuffle;
 use crate::rows::row::{Content, Row, Rows, Window};
 
-/// Adds negatives to the rows, all of which are positives, in their order.
+/// What was made.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Made {
+    /// Negatives.
+    pub made: u64,
+    /// Negatives for which no place was found.
+    pub missing: u64,
+    /// Why, of the first of them.
+    pub reason: Option<String>,
+}
+
+/// Adds negatives to the rows, all of which are positives, in their order. `split` says which parts of the genome must keep
+/// their balance.
 ///
 /// # Errors
-/// A source without a genome; too few windows that are like a positive; a row that is labelled as negatives are.
-pub(crate) fn add(rows: &mut Rows, genome: Option<&Genome>, plan: &NegativesPlan) -> Result<u64> {
-    let (label, per_positive) = match plan {
-        NegativesPlan::Genomic(p) => (&p.label, p.per_positive),
-        NegativesPlan::Shuffle(p) => (&p.label, p.per_positive),
+/// A source without a genome; no place for more than a tenth of the negatives; a row that is labelled as negatives are; an
+/// `exclude` that cannot be read.
+pub(crate) fn add(
+    rows: &mut Rows,
+    genome: Option<&Genome>,
+    plan: &NegativesPlan,
+    split: Option<&SplitPlan>,
+    limit: u64,
+) -> Result<Made> {
+    let label = match plan {
+        NegativesPlan::Genomic(p) => &p.label,
+        NegativesPlan::Shuffle(p) => &p.label,
     };
     if let Some(row) = rows.all().iter().find(|row| rows.label(row) == label) {
         return Err(rows.error(
@@ -34,18 +56,50 @@ pub(crate) fn add(rows: &mut Rows, genome: Option<&Genome>, plan: &NegativesPlan
     };
     let before = rows.all().len();
     let label = rows.push_label(label);
-    match plan {
-        NegativesPlan::Genomic(p) => genomic(rows, genome, p, |content, row| Row {
-            name: None,
-            content,
-            label,
-            ..row
-        })?,
-        NegativesPlan::Shuffle(p) => shuffled(rows, genome, p, label)?,
+    let mut made = match plan {
+        NegativesPlan::Genomic(p) => {
+            let areas = areas(split, genome);
+            let taken = Taken::around(rows, genome, p, limit)?;
+            let negative = |content, row| Row {
+                name: None,
+                content,
+                label,
+                ..row
+            };
+            genomic(rows, genome, p, &areas, &taken, negative)?
+        }
+        NegativesPlan::Shuffle(p) => {
+            shuffled(rows, genome, p, label)?;
+            Made::default()
+        }
+    };
+    made.made = (rows.all().len() - before) as u64;
+    Ok(made)
+}
+
+/// Which sequences of the genome are one area: the negatives of the positives in it are drawn from it.
+fn areas(split: Option<&SplitPlan>, genome: &Genome) -> Vec<u32> {
+    let sequences = genome.sequences().iter();
+    match split {
+        Some(SplitPlan::Chromosomes(plan)) => sequences
+            .map(|(name, _)| {
+                let listed =
+                    |names: &[String]| names.iter().any(|n| genome.index(n) == genome.index(name));
+                if listed(&plan.dev) {
+                    1
+                } else if listed(&plan.test) {
+                    2
+                } else {
+                    0
+                }
+            })
+            .collect(),
+        // Each chromosome's rows become so many times as many, so that the parts stay those of the positives.
+        Some(SplitPlan::Folds(plan)) if plan.by == FoldsBy::Chromosome => {
+            (0..sequences.len() as u32).collect()
+        }
+        _ => vec![0; sequences.len()],
     }
-    let made = rows.all().len() - before;
-    debug_assert_eq!(made as u64, before as u64 * u64::from(per_positive.get()));
-    Ok(made as u64)
 }
 
 fn shuffled(
@@ -93,15 +147,17 @@ fn genomic(
     rows: &mut Rows,
     genome: &Genome,
     plan: &GenomicNegatives,
+    areas: &[u32],
+    taken: &Taken,
     negative: impl Fn(Content, Row) -> Row,
-) -> Result<()> {
-    let taken = Taken::around(rows, genome, plan.margin);
+) -> Result<Made> {
     let mut drawn = Drawn::default();
     let mut stream = Stream::new(plan.seed, "genomic negatives");
-    let mut places = Places::of(genome);
+    let mut places: BTreeMap<u32, Places> = BTreeMap::new();
     let mut bases = Vec::new();
     let total = rows.all().len() as u64 * u64::from(plan.per_positive.get());
     let mut found = 0u64;
+    let mut made = Made::default();
     for i in 0..rows.all().len() {
         let row = rows.all()[i];
         let Some(positive) = rows.window(&row) else {
@@ -110,12 +166,15 @@ fn genomic(
         genome.check_whole()?;
         let gc = gc(genome, positive, &mut bases)?.0;
         let length = positive.end - positive.start;
+        let area = areas[positive.sequence as usize];
+        let places = places
+            .entry(area)
+            .or_insert_with(|| Places::of(genome, |i| areas[i] == area));
         for _ in 0..plan.per_positive.get() {
             let mut rejected = Rejected::default();
             let window = loop {
                 if rejected.all() == TRIES {
-                    let line = rows.error(&row, rejected.told(length, gc, plan, found, total));
-                    return Err(line);
+                    break None;
                 }
                 let Some(mut window) = places.draw(length, &mut stream) else {
                     return Err(rows.error(
@@ -138,16 +197,26 @@ fn genomic(
                         rejected.gc += 1;
                     } else {
                         window.strand = [Strand::Forward, Strand::Reverse][stream.below(2)];
-                        break window;
+                        break Some(window);
                     }
                 }
+            };
+            let Some(window) = window else {
+                made.missing += 1;
+                let why = rejected.told(length, gc, plan, found, total);
+                let error = rows.error(&row, why);
+                if made.missing * 10 > total {
+                    return Err(error);
+                }
+                made.reason.get_or_insert_with(|| error.to_string());
+                continue;
             };
             drawn.insert(&window);
             found += 1;
             rows.push(negative(Content::Window(window), row))?;
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Why windows were not taken.
@@ -173,7 +242,7 @@ impl Rejected {
         total: u64,
     ) -> String {
         format!(
-            "no window of {length} bases and {:.1} % GC was found for this positive ({found} of {total} negatives were): of {TRIES} random windows {} lie on a positive or within {} bases of one, {} on a negative, {} hold an N, {} differ by more than {:.1} % in GC; raise `gc_tolerance`, lower `margin` or `per_positive`, or take `shuffle`",
+            "no window of {length} bases and {:.1} % GC was found for this positive ({found} of {total} negatives were): of {TRIES} random windows {} lie on a positive, within {} bases of one or in `exclude`, {} on a negative, {} hold an N, {} differ by more than {:.1} % in GC; raise `gc_tolerance`, lower `margin` or `per_positive`, or take `shuffle`",
             100.0 * gc,
             self.positives,
             plan.margin,
@@ -204,8 +273,9 @@ struct Places {
 }
 
 impl Places {
-    fn of(genome: &Genome) -> Self {
-        let lengths = genome.sequences().iter().map(|(_, length)| *length);
+    fn of(genome: &Genome, within: impl Fn(usize) -> bool) -> Self {
+        let lengths = genome.sequences().iter().enumerate();
+        let lengths = lengths.map(|(i, (_, length))| if within(i) { *length } else { 0 });
         Self {
             lengths: lengths.collect(),
             of: 0,
@@ -242,15 +312,41 @@ impl Places {
     }
 }
 
-/// Where positives lie, with a margin: for each sequence sorted pieces that do not touch.
+/// Where positives lie, with a margin, and what is excluded: for each sequence sorted pieces that do not touch.
 struct Taken(Vec<Vec<(u64, u64)>>);
 
 impl Taken {
-    fn around(rows: &Rows, genome: &Genome, margin: u64) -> Self {
+    fn around(rows: &Rows, genome: &Genome, plan: &GenomicNegatives, limit: u64) -> Result<Self> {
         let mut pieces = vec![Vec::new(); genome.sequences().len()];
-        for w in rows.all().iter().filter_map(|row| rows.window(row)) {
-            let (start, end) = (w.start.saturating_sub(margin), w.end.saturating_add(margin));
-            pieces[w.sequence as usize].push((start, end));
+        let windows = rows.all().iter().filter_map(|row| rows.window(row));
+        let windows = windows.map(|w| (w.sequence, w.start, w.end));
+        for (sequence, start, end) in windows.chain(rows.originals()) {
+            let (start, end) = (
+                start.saturating_sub(plan.margin),
+                end.saturating_add(plan.margin),
+            );
+            pieces[sequence as usize].push((start, end));
+        }
+        for path in &plan.exclude {
+            let options = BedOptions {
+                limit,
+                ..BedOptions::default()
+            };
+            let mut known = false;
+            for row in read_bed(path, &options)? {
+                // Lists of such places name many contigs that a genome may not have.
+                if let Some(sequence) = genome.index(&row.chrom) {
+                    known = true;
+                    pieces[sequence].push((row.start, row.end));
+                }
+            }
+            if !known {
+                return Err(Error::Data(format!(
+                    "{}: none of its intervals lies on a sequence of {}; are the chromosomes named in another way?",
+                    path.display(),
+                    genome.path().display()
+                )));
+            }
         }
         for pieces in &mut pieces {
             pieces.sort_unstable();
@@ -262,7 +358,7 @@ impl Taken {
                 touch
             });
         }
-        Self(pieces)
+        Ok(Self(pieces))
     }
 
     fn overlaps(&self, w: &Window) -> bool {
@@ -342,6 +438,7 @@ mod tests {
             per_positive: NonZeroU32::new(per_positive).unwrap(),
             gc_tolerance: Probability::try_from(tolerance).unwrap(),
             margin,
+            exclude: Vec::new(),
             label: "negative".into(),
             seed,
         })
@@ -373,8 +470,8 @@ mod tests {
                 .filter(|w| !sequences[w.sequence as usize][w.start as usize..w.end as usize].contains('N'))
                 .collect();
             let mut rows = positives(&all);
-            let added = add(&mut rows, Some(&genome), &plan(2, 0.1, 25, seed)).unwrap();
-            prop_assert_eq!(added as usize, 2 * all.len());
+            let added = add(&mut rows, Some(&genome), &plan(2, 0.1, 25, seed), None, 1 << 20).unwrap();
+            prop_assert_eq!(added, Made { made: 2 * all.len() as u64, ..Made::default() });
             let negatives: Vec<Window> = rows.all()[all.len()..].iter().filter_map(|r| rows.window(r)).collect();
             let mut bases = Vec::new();
             for (i, n) in negatives.iter().enumerate() {
@@ -391,7 +488,7 @@ mod tests {
                 }
             }
             let again = &mut positives(&all);
-            add(again, Some(&genome), &plan(2, 0.1, 25, seed)).unwrap();
+            add(again, Some(&genome), &plan(2, 0.1, 25, seed), None, 1 << 20).unwrap();
             let windows: Vec<Window> = again.all()[all.len()..].iter().filter_map(|r| again.window(r)).collect();
             prop_assert_eq!(windows, negatives);
         }
@@ -404,7 +501,7 @@ mod tests {
             folder.path(),
             &["ACGT".repeat(3), "ACGTACGT".into(), "ACG".into()],
         );
-        let mut places = Places::of(&genome);
+        let mut places = Places::of(&genome, |_| true);
         let mut stream = Stream::new(1, "places");
         let mut counts = BTreeMap::new();
         for _ in 0..14_000 {
@@ -431,7 +528,9 @@ mod tests {
         let text = format!("{}{}", "A".repeat(400), "G".repeat(100));
         let genome = genome(folder.path(), &[text]);
         let told = |rows: &mut Rows, plan: &NegativesPlan| {
-            add(rows, Some(&genome), plan).unwrap_err().to_string()
+            add(rows, Some(&genome), plan, None, 1 << 20)
+                .unwrap_err()
+                .to_string()
         };
         let message = told(&mut positives(&[window(0, 420, 480)]), &plan(1, 0.02, 0, 0));
         for expected in [

@@ -260,6 +260,9 @@ pub(crate) struct Rows {
     /// What is larger than a row should be.
     edits: Vec<Edit>,
     paddings: Vec<Padding>,
+    /// Intervals as they stand in the files, where their windows do not hold them whole: sequence, start, end. Kept for what must
+    /// lie away from them.
+    originals: Vec<(u32, u64, u64)>,
     /// The files that rows count.
     pub(crate) files: Vec<PathBuf>,
     /// What they may take.
@@ -298,6 +301,7 @@ impl Rows {
             labels: Labels::default(),
             edits: Vec::new(),
             paddings: Vec::new(),
+            originals: Vec::new(),
             files,
             limit,
             traits: Traits::default(),
@@ -349,8 +353,19 @@ impl Rows {
             label: labels[row.label.number()],
             ..*row
         }));
+        self.originals.extend_from_slice(&part.originals);
         self.traits.add(part.traits);
         self.check_memory()
+    }
+
+    /// Keeps where an interval lay that its window does not hold whole.
+    pub(crate) fn push_original(&mut self, sequence: u32, start: u64, end: u64) {
+        self.originals.push((sequence, start, end));
+    }
+
+    /// What [`Rows::push_original`] kept.
+    pub(crate) fn originals(&self) -> impl Iterator<Item = (u32, u64, u64)> {
+        self.originals.iter().copied()
     }
 
     /// Takes all rows out; their memory stays.
@@ -360,6 +375,7 @@ impl Rows {
         self.labels.clear();
         self.edits.clear();
         self.paddings.clear();
+        self.originals.clear();
         self.traits = Traits::default();
     }
 
@@ -465,8 +481,9 @@ impl Rows {
 
     /// Bytes that the rows take.
     pub(crate) fn memory(&self) -> u64 {
-        let beside =
-            self.edits.len() * size_of::<Edit>() + self.paddings.len() * size_of::<Padding>();
+        let beside = self.edits.len() * size_of::<Edit>()
+            + self.paddings.len() * size_of::<Padding>()
+            + self.originals.len() * size_of::<(u32, u64, u64)>();
         let texts = self.texts.memory() + self.labels.memory();
         (self.rows.len() * size_of::<Row>() + beside + texts) as u64
     }

@@ -14,7 +14,7 @@ use crate::formats::bed::row::BedLine;
 use crate::formats::bed::row::BedOptions;
 use crate::genome::reader::Genome;
 use crate::rows::row;
-use crate::rows::row::{Content, Row, Rows};
+use crate::rows::row::{Content, Row, Rows, Window};
 use crate::sources::read::Read;
 use lingo_artifact::progress::Progress;
 
@@ -44,6 +44,7 @@ pub(crate) fn intervals(
             file: row::file(number)?,
             width: source.width,
             split: None,
+            keep_originals: config.negatives.is_some(),
         };
         let of_block = |lines: &mut Lines, part: &mut Part| {
             part.clear();
@@ -79,6 +80,8 @@ pub(crate) struct IntervalRows<'a> {
     /// What intervals are resized to.
     pub(crate) width: Option<NonZeroU32>,
     pub(crate) split: Option<Split>,
+    /// Whether negatives are to be drawn, away from the intervals as they stand.
+    pub(crate) keep_originals: bool,
 }
 
 /// The rows of some intervals.
@@ -96,6 +99,9 @@ impl IntervalRows<'_> {
     pub(crate) fn push(&self, interval: BedLine, label: &str, to: &mut Part) -> Result<()> {
         let window = extract::place(self.genome, interval, self.width)
             .map_err(|problem| Error::line(self.path, interval.line, problem))?;
+        if self.keep_originals && self.width.is_some() {
+            self.keep_original(interval, window.as_ref(), to);
+        }
         let Some(window) = window else {
             to.outside += 1;
             return Ok(());
@@ -109,6 +115,19 @@ impl IntervalRows<'_> {
             split: self.split,
         };
         to.rows.push(row)
+    }
+}
+
+impl IntervalRows<'_> {
+    /// What a narrower window leaves out of an interval is a positive still.
+    fn keep_original(&self, interval: BedLine, window: Option<&Window>, to: &mut Part) {
+        let (start, end) = (interval.start, interval.end);
+        if window.is_some_and(|w| w.start <= start && end <= w.end) {
+            return;
+        }
+        if let Some(sequence) = self.genome.index(interval.chrom) {
+            to.rows.push_original(sequence as u32, start, end);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn interval_tables(
             file: row::file(number)?,
             width: source.width,
             split: table.split,
+            keep_originals: config.negatives.is_some(),
         };
         interval_table::each_row(path, source.stranded, limit, most, |interval| {
             intervals.push(interval, &table.class, &mut all)
