@@ -230,10 +230,13 @@ fn heads_new_rows_and_whole_models_learn_too() {
     let extend = NewRows {
         trained: 9,
         composition: (0..9).map(|i| vec![i]).collect(),
+        like_rows_from: None,
     };
     let compose = NewRows {
         trained: 10,
         composition: (0..9).map(|i| vec![i, i + 1]).collect(),
+        // The last row but one and the last, by turns.
+        like_rows_from: Some(28),
     };
     let folder = tempfile::tempdir().unwrap();
     for file in ["config.json", "model.safetensors"] {

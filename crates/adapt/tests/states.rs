@@ -258,6 +258,7 @@ fn they_are_kept_only_where_nothing_below_changes() {
     let rows = NewRows {
         trained: 2,
         composition: vec![vec![0], vec![1]],
+        like_rows_from: None,
     };
     t(UPPER, "bert", "", Some(rows));
     t(

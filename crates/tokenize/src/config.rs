@@ -78,7 +78,8 @@ pub enum VocabularyMap {
     Reuse,
     /// Each gets a new row, which is trained.
     Extend,
-    /// A k-mer's row is the sum of one trained vector for each position and base: k x 4 vectors.
+    /// A k-mer's row is the sum of one trained vector for each position and base, k x 4 vectors, and half of a row that the model
+    /// has (from `reuse_from` on), which stays as it is.
     Compose,
 }
 

@@ -222,6 +222,8 @@ fn compose_sums_position_specific_vectors() {
     );
     let new = found.metadata.encoding.new_rows.unwrap();
     assert_eq!((new.trained, new.composition.len()), (12, 68));
+    // `reuse_from`: the model has 2104 rows.
+    assert_eq!(new.like_rows_from, Some(2000));
     assert_eq!(new.composition[57], [3, 4 + 2, 8 + 1]);
     assert_eq!(new.composition[66], [2]);
 
@@ -444,6 +446,7 @@ fn a_stored_encoding_that_contradicts_itself_is_refused() {
         Some(lingo_artifact::vocabulary::NewRows {
             trained: 1,
             composition: vec![vec![v]],
+            like_rows_from: None,
         })
     };
     t(&|e| e.new_rows = new(1), "beyond the 1 that there are");

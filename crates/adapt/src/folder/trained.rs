@@ -10,7 +10,6 @@ use lingo_lm::{Adaptation, LowRank, Model};
 use crate::batching::{evaluation_batches, pad};
 use crate::error::Error;
 use crate::network::adapted::{Network, hidden_layer, pool};
-use crate::network::new_rows;
 use crate::network::store::{ParameterStore, download};
 use crate::settings::train_config::Pooling;
 use crate::train::states::FrozenStates;
@@ -165,7 +164,7 @@ impl Trained {
             },
             rows: network.rows.as_ref().map(|rows| {
                 let width = network.model.config().embedding_size();
-                new_rows::composed(store.slice(rows.entry), width, &rows.composition)
+                rows.composed(store.slice(rows.entry), width)
             }),
             of_model: network
                 .of_model

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::method::adaptation::{Draw, LowRankSettings};
 use crate::method::methods::Method;
 use crate::network::net::{Net, SlopeOf};
-use crate::network::new_rows;
+use crate::network::new_rows::{self, Rows};
 use crate::network::store::{Leaf, ParameterStore, PartialLeaf, download, downloaded};
 use crate::plan::steps::{chosen_sites, head_has_bias};
 use crate::rank::triplets::Triplets;
@@ -92,14 +92,6 @@ pub(crate) struct Head {
     pub dropout: f64,
 }
 
-/// New embedding rows: sums of trained vectors.
-#[derive(Clone, Debug)]
-pub(crate) struct Rows {
-    /// Store entry, `[trained, width]`.
-    pub entry: usize,
-    pub composition: Vec<Vec<u32>>,
-}
-
 /// A store's values on the device, for one graph.
 pub(crate) struct Uploaded {
     leaves: Vec<Uploading>,
@@ -131,17 +123,11 @@ impl Network {
                 deltas.push(add_delta(&mut store, &model, site, &settings, plan.seed));
             }
         }
-        let rows = match plan.new_rows {
-            Some(new) => {
-                let values = new_rows::initial(&model, new, plan.seed)?;
-                let width = model.config().embedding_size();
-                Some(Rows {
-                    entry: store.add("new_rows", &[new.trained as usize, width], values),
-                    composition: new.composition.clone(),
-                })
-            }
-            None => None,
-        };
+        let device = model.parameters().device().clone();
+        let rows = plan
+            .new_rows
+            .map(|new| new_rows::add(&mut store, &model, new, plan.seed, &device))
+            .transpose()?;
         let head = add_head(&mut store, &model, plan);
         let mut of_model = Vec::new();
         if plan.method.trains_the_model() {
@@ -158,7 +144,6 @@ impl Network {
                 of_model.push((entry, name));
             }
         }
-        let device = model.parameters().device().clone();
         let network = Self {
             model,
             deltas,
@@ -286,9 +271,10 @@ impl Network {
         from: Option<(usize, Tensor<2>)>,
         mut dropout: Option<&mut dyn DropoutSource>,
     ) -> Result<Tensor<2>, Error> {
-        let extra = self.rows.as_ref().map(|rows| {
-            new_rows::compose(uploaded.matrix(rows.entry), &rows.composition, &self.device)
-        });
+        let extra = self
+            .rows
+            .as_ref()
+            .map(|rows| rows.compose(uploaded.matrix(rows.entry)));
         batch.check(
             self.model.config(),
             self.rows.as_ref().map_or(0, |r| r.composition.len()),

@@ -1,33 +1,80 @@
 //! New embedding rows: their initial values, and the sums that make them.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
 use lingo_lm::Model;
 
 use crate::error::Error;
+use crate::network::store::ParameterStore;
 
-/// Initial values of the trained vectors, `[trained, width]`: normal draws, so that each new row has
-/// in every column the mean and the standard deviation of the model's own embedding (what a row is
-/// the sum of shares mean and variance evenly).
-pub(crate) fn initial(model: &Model, new: &NewRows, seed: u64) -> Result<Vec<f32>, Error> {
+/// New embedding rows of a network: each the sum of trained vectors and, perhaps, a fixed part of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// Store entry of the trained vectors, `[trained, width]`.
+    pub entry: usize,
+    /// For each row, the vectors that it is the sum of.
+    pub composition: Vec<Vec<u32>>,
+    /// `[rows, width]`: what is added to the sums, and never trained.
+    fixed: Option<Vec<f32>>,
+    /// The same on the device.
+    fixed_on_device: Option<Tensor<2>>,
+    /// `[rows, trained]`: how often each vector counts in each row; `None` where the vectors are the rows.
+    sums: Option<Tensor<2>>,
+}
+
+/// Adds the trained vectors to the store, with their initial values: normal draws, so that each new row has in every column
+/// the mean and the standard deviation of the model's own embedding. What a row is the sum of shares both evenly; a fixed
+/// part has half of the variance, and none of the mean.
+pub(crate) fn add(
+    store: &mut ParameterStore,
+    model: &Model,
+    new: &NewRows,
+    seed: u64,
+    device: &Device,
+) -> Result<Rows, Error> {
     let name = model.config().family.word_embedding();
-    let width = model.config().embedding_size();
-    let (means, deviations) = column_moments(&model.tensor(name)?, width);
-    let parts = new
-        .composition
-        .iter()
-        .map(Vec::len)
-        .max()
-        .unwrap_or(1)
-        .max(1) as f64;
+    let embedding = model.tensor(name)?;
+    let [trained, width] = [new.trained as usize, model.config().embedding_size()];
+    let (means, deviations) = column_moments(&embedding, width);
+    let parts = new.composition.iter().map(Vec::len).max();
+    let parts = parts.unwrap_or(1).max(1) as f64;
+    let halves = if new.like_rows_from.is_some() {
+        2.0
+    } else {
+        1.0
+    };
+    let spread = (parts * halves).sqrt();
     let mut stream = Stream::new(seed, "initial values of the new rows");
-    Ok((0..new.trained as usize)
-        .flat_map(|_| 0..width)
-        .map(|column| {
-            (means[column] / parts + stream.normal() * deviations[column] / parts.sqrt()) as f32
-        })
-        .collect())
+    let values = (0..trained)
+        .flat_map(|_| means.iter().zip(&deviations))
+        .map(|(mean, deviation)| (mean / parts + stream.normal() * deviation / spread) as f32)
+        .collect();
+    let entry = store.add("new_rows", &[trained, width], values);
+    let fixed = match new.like_rows_from {
+        Some(from) => {
+            let known = embedding.get(from as usize * width..).unwrap_or_default();
+            if known.is_empty() {
+                return Err(Error::Data(format!(
+                    "the tokens' new rows are to be like the model's from row {from} on, but it has {}",
+                    embedding.len() / width
+                )));
+            }
+            let rows = known.chunks_exact(width).cycle();
+            let rows = rows.take(new.composition.len());
+            let half =
+                |(value, mean): (&f32, &f64)| ((f64::from(*value) - mean) * 0.5f64.sqrt()) as f32;
+            Some(
+                rows.flat_map(|row| row.iter().zip(&means))
+                    .map(half)
+                    .collect(),
+            )
+        }
+        None => None,
+    };
+    let composition = new.composition.clone();
+    let shape = [trained, width];
+    Ok(Rows::new(entry, composition, fixed, shape, device))
 }
 
 fn column_moments(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
@@ -48,43 +95,65 @@ fn column_moments(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
     (means, deviations)
 }
 
-/// The rows `[new, width]`: each the sum of its vectors.
-pub(crate) fn compose(vectors: Tensor<2>, composition: &[Vec<u32>], device: &Device) -> Tensor<2> {
-    let [trained, _] = vectors.dims();
-    if composition
-        .iter()
-        .enumerate()
-        .all(|(i, parts)| *parts == [i as u32])
-        && trained == composition.len()
-    {
-        return vectors;
-    }
-    if composition.iter().all(|parts| parts.len() == 1) {
-        let indices: Vec<i32> = composition.iter().map(|parts| parts[0] as i32).collect();
-        let n = indices.len();
-        return vectors.select(
-            0,
-            Tensor::<1, Int>::from_data(TensorData::new(indices, [n]), device),
-        );
-    }
-    let mut counts = vec![0.0f32; composition.len() * trained];
-    for (row, parts) in counts.chunks_mut(trained).zip(composition) {
-        parts.iter().for_each(|&part| row[part as usize] += 1.0);
-    }
-    let data = TensorData::new(counts, [composition.len(), trained]);
-    Tensor::<2>::from_data(data, device).matmul(vectors)
-}
-
-/// [`compose`] on the host.
-pub(crate) fn composed(vectors: &[f32], width: usize, composition: &[Vec<u32>]) -> Vec<f32> {
-    let mut rows = vec![0.0f32; composition.len() * width];
-    for (row, parts) in rows.chunks_mut(width).zip(composition) {
-        for &part in parts {
-            let vector = &vectors[part as usize * width..(part as usize + 1) * width];
-            row.iter_mut().zip(vector).for_each(|(r, v)| *r += v);
+impl Rows {
+    fn new(
+        entry: usize,
+        composition: Vec<Vec<u32>>,
+        fixed: Option<Vec<f32>>,
+        [trained, width]: [usize; 2],
+        device: &Device,
+    ) -> Self {
+        let rows = composition.len();
+        let themselves = trained == rows
+            && composition
+                .iter()
+                .enumerate()
+                .all(|(i, parts)| *parts == [i as u32]);
+        let sums = (!themselves).then(|| {
+            let mut counts = vec![0.0f32; rows * trained];
+            for (row, parts) in counts.chunks_mut(trained).zip(&composition) {
+                parts.iter().for_each(|&part| row[part as usize] += 1.0);
+            }
+            Tensor::from_data(TensorData::new(counts, [rows, trained]), device)
+        });
+        let fixed_on_device = fixed
+            .as_ref()
+            .map(|fixed| Tensor::from_data(TensorData::new(fixed.clone(), [rows, width]), device));
+        Self {
+            entry,
+            composition,
+            fixed,
+            fixed_on_device,
+            sums,
         }
     }
-    rows
+
+    /// The rows `[new, width]` of these vectors `[trained, width]`.
+    pub(crate) fn compose(&self, vectors: Tensor<2>) -> Tensor<2> {
+        let sums = match &self.sums {
+            Some(counts) => counts.clone().matmul(vectors),
+            None => vectors,
+        };
+        match &self.fixed_on_device {
+            Some(fixed) => sums + fixed.clone(),
+            None => sums,
+        }
+    }
+
+    /// [`Rows::compose`] on the host.
+    pub(crate) fn composed(&self, vectors: &[f32], width: usize) -> Vec<f32> {
+        let mut rows = match &self.fixed {
+            Some(fixed) => fixed.clone(),
+            None => vec![0.0f32; self.composition.len() * width],
+        };
+        for (row, parts) in rows.chunks_mut(width).zip(&self.composition) {
+            for &part in parts {
+                let vector = &vectors[part as usize * width..(part as usize + 1) * width];
+                row.iter_mut().zip(vector).for_each(|(r, v)| *r += v);
+            }
+        }
+        rows
+    }
 }
 
 /// Whether every part of every row is one of the trained vectors, and every row has a part.
@@ -110,14 +179,21 @@ mod tests {
     fn rows_are_sums_of_their_vectors_on_host_and_device() {
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let vectors = [1.0f32, 2.0, 30.0, 40.0, 500.0, 600.0];
-        let t = |composition: &[Vec<u32>], expected: &[f32]| {
-            assert_eq!(composed(&vectors, 2, composition), expected);
+        let t = |composition: &[Vec<u32>], fixed: Option<&[f32]>, expected: &[f32]| {
+            let fixed = fixed.map(<[f32]>::to_vec);
+            let rows = Rows::new(0, composition.to_vec(), fixed, [3, 2], &device);
+            assert_eq!(rows.composed(&vectors, 2), expected);
             let tensor = Tensor::<2>::from_data(TensorData::new(vectors.to_vec(), [3, 2]), &device);
-            let rows = compose(tensor, composition, &device);
+            let rows = rows.compose(tensor);
             assert_eq!(crate::network::store::download(rows).unwrap(), expected);
         };
-        t(&[vec![0], vec![1], vec![2]], &vectors);
-        t(&[vec![2], vec![0]], &[500.0, 600.0, 1.0, 2.0]);
-        t(&[vec![0, 1], vec![2, 2]], &[31.0, 42.0, 1000.0, 1200.0]);
+        t(&[vec![0], vec![1], vec![2]], None, &vectors);
+        t(&[vec![2], vec![0]], None, &[500.0, 600.0, 1.0, 2.0]);
+        t(
+            &[vec![0, 1], vec![2, 2]],
+            None,
+            &[31.0, 42.0, 1000.0, 1200.0],
+        );
+        t(&[vec![0, 1]], Some(&[0.5, -1.0]), &[31.5, 41.0]);
     }
 }

@@ -56,6 +56,7 @@ mod tests {
         let new_rows = NewRows {
             trained: 2,
             composition: vec![vec![0], vec![1]],
+            like_rows_from: None,
         };
         let plan = NetworkPlan {
             method: &method,

@@ -7,13 +7,18 @@ use crate::files::digest::Digest;
 /// New embedding rows behind the model's own `vocab_size` rows.
 ///
 /// Row `vocab_size + i` is the sum of the trained vectors `composition[i]`:
-/// `extend` trains one vector per new row, `compose` trains k x 4 and sums k of them.
+/// `extend` trains one vector per new row, `compose` trains k x 4 and sums k of them, beside a row of the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewRows {
     /// How many vectors are trained.
     pub trained: u32,
     /// For each new row, the trained vectors that it is the sum of.
     pub composition: Vec<Vec<u32>>,
+    /// Where given, each row has a fixed part, too: row i of these one of the model's own rows, from this one on (behind the
+    /// last the first of them again). A sum alone is a poor word: over a sequence, the mean of such sums is a linear function
+    /// of how often each base stands where in a k-mer, and the frozen model tells rows that it has seen apart better.
+    #[serde(default)]
+    pub like_rows_from: Option<u32>,
 }
 
 /// What turns sequences into `input_ids`, whole enough to do it again on new sequences.

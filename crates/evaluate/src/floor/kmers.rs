@@ -374,7 +374,12 @@ impl Model {
     }
 
     /// Scores rows.
-    pub fn score(&self, kind: &LabelKind, vocabulary: &Vocabulary, rows: &[&Example]) -> Scored {
+    pub(crate) fn score(
+        &self,
+        kind: &LabelKind,
+        vocabulary: &Vocabulary,
+        rows: &[&Example],
+    ) -> Scored {
         let words = vocabulary.read(rows.iter().copied());
         let scores = words.rows().map(|row| self.scores(row));
         match kind {
@@ -458,7 +463,7 @@ mod tests {
             label: lingo_artifact::Label::Class(0),
             interval: None,
         };
-        assert_eq!(thinned(&vec![&row; 4]).len(), 4);
-        assert_eq!(thinned(&vec![&row; 9]).len(), 3);
+        assert_eq!(thinned(&[&row; 4]).len(), 4);
+        assert_eq!(thinned(&[&row; 9]).len(), 3);
     }
 }

@@ -46,7 +46,8 @@ impl EmbeddingRows {
         let (rows, new_rows) = match (map, dna) {
             (VocabularyMap::Reuse, _) => reuse(&texts, model, reuse_from).map(|rows| (rows, None)),
             (VocabularyMap::Compose, DnaTokenizer::Kmer(kmer)) if kmer.k() > 1 => {
-                compose(&texts, kmer.k() as u32, model).map(|(rows, new)| (rows, Some(new)))
+                compose(&texts, kmer.k() as u32, model, reuse_from)
+                    .map(|(rows, new)| (rows, Some(new)))
             }
             (VocabularyMap::Compose, DnaTokenizer::Bpe(_)) => Err(
                 "a merged token has no fixed number of positions; use `reuse` or `extend`"
@@ -62,6 +63,7 @@ impl EmbeddingRows {
                     Some(NewRows {
                         trained: n,
                         composition,
+                        like_rows_from: None,
                     }),
                 ))
             }
@@ -171,6 +173,7 @@ fn compose(
     texts: &[String],
     k: u32,
     model: &ModelVocabulary,
+    from: u32,
 ) -> Result<(Vec<u32>, NewRows), String> {
     let n_row = match model.row("n").or_else(|| model.row("N")).or(model.unknown) {
         Some(row) => row,
@@ -200,6 +203,7 @@ fn compose(
         NewRows {
             trained: 4 * k,
             composition,
+            like_rows_from: (from < model.vocab_size).then_some(from),
         },
     ))
 }

@@ -46,6 +46,7 @@ fn check_schedule(plan: &Plan, shape: &ModelShape, cell: &CellPlan) -> Result<()
     let new_rows = (record.new_vectors > 0).then(|| NewRows {
         trained: record.new_vectors,
         composition: Vec::new(),
+        like_rows_from: None,
     });
     lingo_adapt::plan(
         shape,
