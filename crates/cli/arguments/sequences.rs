@@ -27,7 +27,7 @@ Examples:
   lingo-pipe ingest --fasta g.fa --intervals positive.csv.gz --intervals negative.csv.gz --out e.parquet
   lingo-pipe ingest --fasta g.fa --peaks H3K4me3.narrowPeak --peaks H3K27ac.narrowPeak --test-chromosomes chr8 --dev-chromosomes chr7 --out e.parquet
   lingo-pipe ingest --labelled-fasta promoters.fa --out e.parquet
-  lingo-pipe ingest --fasta g.fa --bed atac.narrowPeak --summit --width 500 --track atac.bw --log1p --out e.parquet
+  lingo-pipe ingest --fasta g.fa --bed atac.narrowPeak --summit --width 500 --track atac.bedgraph --log1p --out e.parquet
 
 Without --label-column each BED file is a class, named after the file. Columns count from 1.
 Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test."

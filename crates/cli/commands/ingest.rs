@@ -7,8 +7,7 @@ use lingo_artifact::example::ExampleFormat;
 use lingo_ingest::IngestConfig;
 use lingo_ingest::config::class_of;
 use lingo_ingest::config::sources::{
-    Aliases, Around, BeyondEnd, Contigs, SkippedContigs, Statistic, TableColumns, TrackLabel,
-    UnknownContigs,
+    Aliases, Around, Contigs, SkippedContigs, Statistic, TableColumns, TrackLabel, UnknownContigs,
 };
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
@@ -20,7 +19,7 @@ use lingo_workflow::{Error, Kind, Observer as _};
 use crate::arguments::{
     Ingest, LabelKindChoice, LeakageChoice, NegativesChoice, OnLeakChoice, StatisticChoice,
 };
-use crate::commands::ingest_sources::other_source;
+use crate::commands::ingest_sources::{beyond_end, other_source};
 use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 
@@ -177,15 +176,6 @@ fn columns(given: &[String]) -> Result<TableColumns, Error> {
         *column = Some(name.to_string());
     }
     Ok(columns)
-}
-
-/// What `--pad` says.
-pub fn beyond_end(a: &Ingest) -> BeyondEnd {
-    if a.pad {
-        BeyondEnd::Pad
-    } else {
-        BeyondEnd::Drop
-    }
 }
 
 fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use lingo_ingest::config::Source;
 use lingo_ingest::config::class_of;
 use lingo_ingest::config::sources::{
-    FeatureLabel, FeatureType, FeatureWindow, Flanks, GffSource, IntervalCsvSource, IntervalTable,
-    LabelledFastaSource, OddAlleles, PeakMatrixSource, RefMismatch, VariantLabel, VcfSource,
+    BeyondEnd, FeatureLabel, FeatureType, FeatureWindow, Flanks, GffSource, IntervalCsvSource,
+    IntervalTable, LabelledFastaSource, OddAlleles, PeakMatrixSource, RefMismatch, VariantLabel,
+    VcfSource,
 };
 use lingo_workflow::{Error, Kind};
 
 use crate::arguments::{Ingest, UpDown};
-use crate::commands::ingest::beyond_end;
 
 /// The source that the options name; nothing when they name none of these.
 pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
@@ -62,6 +62,15 @@ pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
         })));
     }
     Ok(None)
+}
+
+/// What `--pad` says.
+pub fn beyond_end(a: &Ingest) -> BeyondEnd {
+    if a.pad {
+        BeyondEnd::Pad
+    } else {
+        BeyondEnd::Drop
+    }
 }
 
 fn variants(a: &Ingest, fasta: PathBuf) -> Result<Source, Error> {

@@ -353,3 +353,44 @@ fn what_comes_through_a_pipe_is_recorded_with_its_hash() {
     };
     assert_eq!(hashes(&piped), hashes(&whole));
 }
+
+#[test]
+fn a_table_of_examples_names_the_class_of_each_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("e.csv");
+    let written = |table: &str, more: Value| {
+        std::fs::write(folder.path().join("t.csv"), table).unwrap();
+        let mut config = json!({
+            "source": { "csv": { "file": folder.path().join("t.csv") } },
+            "split": { "ratios": { "train": 1.0, "dev": 0.0, "test": 0.0 } },
+            "leakage": "unexamined",
+        });
+        for (key, value) in more.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        let data =
+            lingo_ingest::prepare(&serde_json::from_value(config).unwrap(), &Silent).unwrap();
+        data.write(&out).unwrap();
+        std::fs::read_to_string(&out).unwrap()
+    };
+    assert_eq!(
+        written("sequence,label\nACGT,yes\nGGCC,no\n", json!({})),
+        "id,split,sequence,label,class\ntrain:1,train,ACGT,1,yes\ntrain:2,train,GGCC,0,no\n"
+    );
+    let lists = json!({ "label_kind": "multilabel", "classes": ["a", "b", "c"] });
+    assert_eq!(
+        written("sequence,label\nACGT,1 0 1\nGGCC,0 0 0\n", lists)
+            .lines()
+            .map(|l| l.rsplit(',').next().unwrap())
+            .collect::<Vec<_>>(),
+        ["class", "a;c", ""]
+    );
+    let numbers = written(
+        "sequence,label\nACGT,0.5\nGGCC,2\n",
+        json!({ "label_kind": "regression" }),
+    );
+    assert!(
+        numbers.starts_with("id,split,sequence,label\n"),
+        "{numbers}"
+    );
+}
