@@ -199,6 +199,21 @@ pub(crate) fn placed(
     length: u64,
     beyond_end: BeyondEnd,
 ) -> Option<Padding> {
+    if let (Ok(start), Ok(end)) = (u64::try_from(from), u64::try_from(to))
+        && end <= length
+    {
+        // What nearly all windows are.
+        return Some(Padding {
+            window: row::Window {
+                sequence,
+                strand,
+                start,
+                end,
+            },
+            before: 0,
+            behind: 0,
+        });
+    }
     let most = length as i64;
     let (start, end) = (from.clamp(0, most), to.clamp(0, most));
     let (before, behind) = (start - from, to - end);

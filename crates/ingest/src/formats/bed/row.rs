@@ -162,15 +162,9 @@ pub(crate) fn parse_row<'a>(
             }
         },
     };
-    let summit = match (options.summits, columns.get(9).map(str::trim_end)) {
-        (false, _) | (true, Some("-1")) => None,
-        (true, Some(text)) => Some(coordinate(text, 10, "summit")?),
-        (true, None) => {
-            return Err(format!(
-                "{} where the summit of a narrowPeak is in column 10; without summits say `around: middle`",
-                count(columns.len())
-            ));
-        }
+    let summit = match options.summits {
+        false => None,
+        true => summit(columns)?,
     };
     Ok(BedLine {
         line: number,
@@ -185,6 +179,18 @@ pub(crate) fn parse_row<'a>(
         label,
         summit,
     })
+}
+
+/// Column 10 of a narrowPeak; nothing where no summit was called.
+fn summit(columns: &Columns) -> std::result::Result<Option<u64>, String> {
+    match columns.get(9).map(str::trim_end) {
+        Some("-1") => Ok(None),
+        Some(text) => coordinate(text, 10, "summit").map(Some),
+        None => Err(format!(
+            "{} where the summit of a narrowPeak is in column 10; without summits say `around: middle`",
+            count(columns.len())
+        )),
+    }
 }
 
 /// As `trim`, at once for what has nothing to trim.
