@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use lingo_fuzz::{LIMIT, Workplace};
-use lingo_ingest::sources::VariantLabel;
+use lingo_ingest::config::sources::{OddAlleles, VariantLabel};
 use lingo_ingest::vcf;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ static PLACE: LazyLock<Workplace> = LazyLock::new(Workplace::new);
 fuzz_target!(|bytes: &[u8]| {
     let path = PLACE.write("v.vcf", bytes);
     let label = VariantLabel::Info("CLASS".into());
-    let read = vcf::read(&path, LIMIT, &label, None, |variant| {
+    let read = vcf::read(&path, LIMIT, &label, None, OddAlleles::Skip, |variant| {
         assert!(!variant.reference.is_empty() && !variant.alternate.is_empty());
         Ok(())
     });

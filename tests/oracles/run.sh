@@ -18,6 +18,10 @@ for script in adapt_adalora adapt_adamw adapt_loss adapt_schedules adapt_trainin
   oracle $script.py
 done
 oracle ingest_sources.py crates/ingest/tests/fixtures/sources
+oracle ingest_windows.py crates/ingest/tests/fixtures/sources
+oracle ingest_annotations.py crates/ingest/tests/fixtures/annotations
+oracle ingest_variants.py crates/ingest/tests/fixtures/variants
+oracle ingest_tracks.py crates/ingest/tests/fixtures/tracks
 if [ -n "${LINGO_MINILM:-}" ]; then
   oracle lm.py --minilm "$LINGO_MINILM"
 else

@@ -151,6 +151,22 @@ impl Shelf {
             self.write(&format!("{name}.narrowPeak"), &text);
         }
 
+        let open = on(&[("chr1", 60, 900)]);
+        let peak = |(name, start, _): &(&str, usize, usize)| {
+            format!("{name}\t{start}\t{}\t.\t0\t.\t5\t-1\t-1\t40\n", start + 200)
+        };
+        self.write(
+            "atac.narrowPeak",
+            &open.iter().map(peak).collect::<String>(),
+        );
+        let signal = |(name, start, _): &(&str, usize, usize)| {
+            format!("{name}\t{start}\t{}\t{}\n", start + 200, start % 7)
+        };
+        self.write(
+            "atac.bedgraph",
+            &open.iter().map(signal).collect::<String>(),
+        );
+
         let sequence = |(name, start, _): &(&str, usize, usize)| &of(name)[*start..*start + 60];
         let row = |r: &(&str, usize, usize)| format!("{},{}\n", sequence(r), r.2);
         let (mut all, mut split) = (String::new(), Vec::new());

@@ -21,8 +21,8 @@ pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };
 pub use sequences::{
-    Decode, Encode, Ingest, Inspect, LeakageChoice, Locate, NegativesChoice, OnLeakChoice,
-    SchemeArguments, Tokenize, TrainBpe,
+    Decode, Encode, Ingest, Inspect, LabelKindChoice, LeakageChoice, Locate, NegativesChoice,
+    OnLeakChoice, SchemeArguments, StatisticChoice, Tokenize, TrainBpe,
 };
 pub use sources::UpDown;
 pub use table_format::TableFormat;

@@ -27,6 +27,7 @@ Examples:
   lingo-pipe ingest --fasta g.fa --intervals positive.csv.gz --intervals negative.csv.gz --out e.parquet
   lingo-pipe ingest --fasta g.fa --peaks H3K4me3.narrowPeak --peaks H3K27ac.narrowPeak --test-chromosomes chr8 --dev-chromosomes chr7 --out e.parquet
   lingo-pipe ingest --labelled-fasta promoters.fa --out e.parquet
+  lingo-pipe ingest --fasta g.fa --bed atac.narrowPeak --summit --width 500 --track atac.bedgraph --log1p --out e.parquet
 
 Without --label-column each BED file is a class, named after the file. Columns count from 1.
 Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test."
@@ -41,6 +42,26 @@ pub struct Ingest {
     /// The BED column of the label, from 1.
     #[arg(help_heading = "BED intervals", long, value_name = "N")]
     pub label_column: Option<NonZeroU32>,
+    /// A signal track, bigWig or bedGraph, whose values over each interval are the target (regression).
+    #[arg(
+        help_heading = "BED intervals",
+        long,
+        value_name = "FILE",
+        requires = "bed",
+        conflicts_with = "label_column"
+    )]
+    pub track: Option<PathBuf>,
+    /// What is taken of the values of a window's bases; a base without one counts as 0.
+    #[arg(
+        help_heading = "BED intervals",
+        long,
+        value_enum,
+        default_value = "mean"
+    )]
+    pub statistic: StatisticChoice,
+    /// Take the natural logarithm of 1 and that.
+    #[arg(help_heading = "BED intervals", long, requires = "track")]
+    pub log1p: bool,
     /// Only BED rows whose name begins with this.
     #[arg(help_heading = "BED intervals", long, value_name = "TEXT")]
     pub name_prefix: Option<String>,
@@ -50,6 +71,36 @@ pub struct Ingest {
     /// Read every interval on the forward strand.
     #[arg(help_heading = "Genome", long)]
     pub unstranded: bool,
+    /// Lay windows around the summits of narrowPeaks (column 10), not around their middles.
+    #[arg(help_heading = "BED intervals", long, requires_all = ["bed", "width"])]
+    pub summit: bool,
+    /// Write N for what lies beyond a chromosome, instead of leaving such windows out.
+    #[arg(help_heading = "Genome", long, requires = "fasta")]
+    pub pad: bool,
+    /// A file of the names of the genome's sequences, a row for each, tabs between (UCSC's chromAlias.txt, NCBI's assembly report).
+    #[arg(help_heading = "Genome", long, value_name = "FILE", requires = "fasta")]
+    pub contig_aliases: Option<PathBuf>,
+    /// Leave out, and count, rows of sequences that the genome lacks (`unknown`), or of those named.
+    #[arg(
+        help_heading = "Genome",
+        long,
+        value_delimiter = ',',
+        value_name = "unknown|NAME,NAME",
+        requires = "fasta"
+    )]
+    pub skip_contigs: Vec<String>,
+    /// What the columns of the tables are called, such as sequence=seq,label=y (and sequence2=NAME for pairs).
+    #[arg(
+        help_heading = "Tables of sequences",
+        long,
+        value_delimiter = ',',
+        value_name = "COLUMN=NAME",
+        conflicts_with = "fasta"
+    )]
+    pub columns: Vec<String>,
+    /// What the labels are. Default: classes, and an error where they look like measurements.
+    #[arg(long, value_enum)]
+    pub label_kind: Option<LabelKindChoice>,
     /// Table of training rows: `sequence,label` or `sequence1,sequence2,label`.
     #[arg(help_heading = "Tables of sequences", long, conflicts_with = "fasta", requires_all = ["dev", "test"])]
     pub train: Option<PathBuf>,
@@ -190,6 +241,28 @@ pub struct Locate {
     /// Print the counts as one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `--statistic`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum StatisticChoice {
+    /// Their mean.
+    Mean,
+    /// The highest.
+    Max,
+    /// Their sum.
+    Sum,
+}
+
+/// `--label-kind`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LabelKindChoice {
+    /// One of several classes; any text is a class name.
+    Classes,
+    /// A number.
+    Regression,
+    /// One 0 or 1 for each class, separated by spaces, commas or semicolons.
+    Multilabel,
 }
 
 /// `--leakage`.

@@ -33,6 +33,12 @@ pub struct OtherSources {
     /// Leave out variants whose REF is not what the genome has.
     #[arg(help_heading = "Variants (VCF)", long, requires = "vcf")]
     pub skip_ref_mismatch: bool,
+    /// Leave out alleles that are no variant (ALT is REF) or have a base other than A, C, G, T and N.
+    #[arg(help_heading = "Variants (VCF)", long, requires = "vcf")]
+    pub skip_odd_alleles: bool,
+    /// Take insertions and deletions as they are written, not moved to the left as `bcftools norm` does.
+    #[arg(help_heading = "Variants (VCF)", long, requires = "vcf")]
+    pub as_written: bool,
     /// Annotation, GFF3 or GTF. May be given several times.
     #[arg(help_heading = "Annotation (GFF3, GTF)", long, requires = "fasta")]
     pub gff: Vec<PathBuf>,
@@ -109,13 +115,6 @@ pub struct OtherSources {
         requires = "peaks"
     )]
     pub keep_unlabelled: bool,
-    /// Write N for what lies beyond a chromosome, instead of leaving the bin out.
-    #[arg(
-        help_heading = "Peaks, a label for each file",
-        long,
-        requires = "peaks"
-    )]
-    pub pad: bool,
     /// FASTA whose headers carry the label: `>id|label`.
     #[arg(help_heading = "FASTA with labels", long, value_name = "FILE", conflicts_with_all = ["fasta", "train", "file"])]
     pub labelled_fasta: Option<PathBuf>,

@@ -6,6 +6,9 @@ use lingo_artifact::bounded::Probability;
 use lingo_artifact::example::ExampleFormat;
 use lingo_ingest::IngestConfig;
 use lingo_ingest::config::class_of;
+use lingo_ingest::config::sources::{
+    Aliases, Around, Contigs, SkippedContigs, Statistic, TableColumns, TrackLabel, UnknownContigs,
+};
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
     FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
@@ -13,8 +16,10 @@ use lingo_ingest::config::{
 };
 use lingo_workflow::{Error, Kind, Observer as _};
 
-use crate::arguments::{Ingest, LeakageChoice, NegativesChoice, OnLeakChoice};
-use crate::commands::ingest_sources::other_source;
+use crate::arguments::{
+    Ingest, LabelKindChoice, LeakageChoice, NegativesChoice, OnLeakChoice, StatisticChoice,
+};
+use crate::commands::ingest_sources::{beyond_end, other_source};
 use crate::output::{check_out, print_json, stream_to_stdout};
 use crate::terminal::Terminal;
 
@@ -58,9 +63,18 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     let source = if let Some(source) = other_source(a)? {
         source
     } else if let Some(fasta) = &a.fasta {
-        let label = match a.label_column {
-            Some(column) => BedLabel::Column(column),
-            None => BedLabel::PerFile(a.bed.iter().map(|bed| class_of(bed)).collect()),
+        let label = match (a.label_column, &a.track) {
+            (_, Some(file)) => BedLabel::Track(TrackLabel {
+                file: file.clone(),
+                statistic: match a.statistic {
+                    StatisticChoice::Mean => Statistic::Mean,
+                    StatisticChoice::Max => Statistic::Max,
+                    StatisticChoice::Sum => Statistic::Sum,
+                },
+                log1p: a.log1p,
+            }),
+            (Some(column), None) => BedLabel::Column(column),
+            (None, None) => BedLabel::PerFile(a.bed.iter().map(|bed| class_of(bed)).collect()),
         };
         Source::Bed(BedSource {
             fasta: fasta.clone(),
@@ -68,6 +82,12 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             label,
             name_prefix: a.name_prefix.clone(),
             width: a.width,
+            around: if a.summit {
+                Around::Summit
+            } else {
+                Around::Middle
+            },
+            beyond_end: beyond_end(a),
             stranded: !a.unstranded,
         })
     } else if given || a.file.is_some() {
@@ -76,6 +96,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             dev: a.dev.clone(),
             test: a.test.clone(),
             file: a.file.clone(),
+            columns: columns(&a.columns)?,
         })
     } else {
         let message = "nothing to read; give --fasta and --bed (or --vcf, --gff, --intervals, --peaks), or --train, --dev and --test, or --file, or --labelled-fasta";
@@ -105,7 +126,20 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     Ok(IngestConfig {
         source,
         split: split(a, jaccard)?,
-        label_kind: LabelKindPlan::default(),
+        contigs: Contigs {
+            aliases: a.contig_aliases.clone().map(Aliases::File),
+            skip: match a.skip_contigs.as_slice() {
+                [] => None,
+                [one] if one == "unknown" => Some(SkippedContigs::Unknown(UnknownContigs::Unknown)),
+                names => Some(SkippedContigs::Names(names.to_vec())),
+            },
+        },
+        label_kind: match a.label_kind {
+            None => LabelKindPlan::Auto,
+            Some(LabelKindChoice::Classes) => LabelKindPlan::Classes,
+            Some(LabelKindChoice::Regression) => LabelKindPlan::Regression,
+            Some(LabelKindChoice::Multilabel) => LabelKindPlan::Multilabel,
+        },
         classes: None,
         max_uncompressed_bytes: DEFAULT_MAX_UNCOMPRESSED_BYTES,
         negatives,
@@ -121,6 +155,28 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         },
         max_memory: a.max_memory,
     })
+}
+
+/// `sequence=seq,label=y`.
+fn columns(given: &[String]) -> Result<TableColumns, Error> {
+    let mut columns = TableColumns::default();
+    for one in given {
+        let wrong = || {
+            let message = format!(
+                "--columns: `{one}` is none of sequence=NAME, sequence2=NAME and label=NAME"
+            );
+            Error::stage(Kind::Usage, message)
+        };
+        let (column, name) = one.split_once('=').ok_or_else(wrong)?;
+        let column = match column {
+            "sequence" => &mut columns.sequence,
+            "sequence2" => &mut columns.sequence2,
+            "label" => &mut columns.label,
+            _ => return Err(wrong()),
+        };
+        *column = Some(name.to_string());
+    }
+    Ok(columns)
 }
 
 fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {

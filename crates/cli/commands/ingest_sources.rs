@@ -6,7 +6,8 @@ use lingo_ingest::config::Source;
 use lingo_ingest::config::class_of;
 use lingo_ingest::config::sources::{
     BeyondEnd, FeatureLabel, FeatureType, FeatureWindow, Flanks, GffSource, IntervalCsvSource,
-    IntervalTable, LabelledFastaSource, PeakMatrixSource, RefMismatch, VariantLabel, VcfSource,
+    IntervalTable, LabelledFastaSource, OddAlleles, PeakMatrixSource, RefMismatch, VariantLabel,
+    VcfSource,
 };
 use lingo_workflow::{Error, Kind};
 
@@ -45,6 +46,7 @@ pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
             fasta,
             tables: o.intervals.iter().map(table).collect(),
             width: a.width,
+            beyond_end: beyond_end(a),
             stranded: !a.unstranded,
             dev_from_train: None,
         })));
@@ -55,15 +57,20 @@ pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
             bin: o.bin.unwrap_or(defaults.bin),
             context: o.context.unwrap_or(defaults.context),
             keep_unlabelled: o.keep_unlabelled,
-            beyond_end: if o.pad {
-                BeyondEnd::Pad
-            } else {
-                BeyondEnd::Drop
-            },
+            beyond_end: beyond_end(a),
             ..defaults
         })));
     }
     Ok(None)
+}
+
+/// What `--pad` says.
+pub fn beyond_end(a: &Ingest) -> BeyondEnd {
+    if a.pad {
+        BeyondEnd::Pad
+    } else {
+        BeyondEnd::Drop
+    }
 }
 
 fn variants(a: &Ingest, fasta: PathBuf) -> Result<Source, Error> {
@@ -87,6 +94,13 @@ fn variants(a: &Ingest, fasta: PathBuf) -> Result<Source, Error> {
             RefMismatch::Skip
         } else {
             RefMismatch::Error
+        },
+        beyond_end: beyond_end(a),
+        normalise: !o.as_written,
+        odd_alleles: if o.skip_odd_alleles {
+            OddAlleles::Skip
+        } else {
+            OddAlleles::Error
         },
     }))
 }
@@ -112,6 +126,7 @@ fn features(a: &Ingest, fasta: PathBuf) -> Source {
         fasta,
         files: o.gff.clone(),
         windows: sites.into_iter().flatten().chain(types).collect(),
+        beyond_end: beyond_end(a),
         label: match &o.attribute {
             Some(name) => FeatureLabel::Attribute(name.clone()),
             None => FeatureLabel::Window,

@@ -112,7 +112,7 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
         let width = arguments.fasta.is_some() && arguments.width.is_none();
         let advice = if width { "; give --width" } else { "" };
         terminal.say(&format!(
-            "warning: {truncated} of {} sequences are longer than the {} tokens that the adapter reads: only their beginning was looked at{advice}",
+            "warning: {truncated} of {} sequences are longer than the {} tokens that the adapter reads: only their middle was looked at{advice}",
             rows.len(),
             description.encoding.max_length
         ));

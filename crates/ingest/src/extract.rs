@@ -3,14 +3,17 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use lingo_artifact::Strand;
 use lingo_artifact::example::Interval;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use rayon::prelude::*;
 
+use crate::config::sources::BeyondEnd;
 use crate::error::{Error, Result};
 use crate::formats::bed::row::{BedLine, BedRow};
 use crate::genome::reader::Genome;
 use crate::rows::row;
+use crate::rows::row::Padding;
 
 /// The sequence of one interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,11 +59,15 @@ pub fn places(
 ) -> Result<Places> {
     let mut places = Places::default();
     for (i, row) in rows.iter().enumerate() {
-        let place = place(genome, row.into(), width)
+        let shape = Shape {
+            width,
+            ..Shape::default()
+        };
+        let place = place(genome, row.into(), shape)
             .map_err(|problem| Error::line(bed, row.line, problem))?;
         match place {
-            None => places.outside.push(i),
-            Some(window) => places.intervals.push((
+            Placed::Outside | Placed::Skipped => places.outside.push(i),
+            Placed::At(Padding { window, .. }) => places.intervals.push((
                 i,
                 Interval {
                     chrom: row.chrom.clone(),
@@ -100,18 +107,38 @@ pub fn extract(
     Ok(Extraction { windows, outside })
 }
 
-/// Where an interval's sequence lies; nothing when the resized window would leave the chromosome.
+/// How an interval becomes a window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shape {
+    /// What it is resized to.
+    pub(crate) width: Option<NonZeroU32>,
+    /// What becomes of a window that would leave its chromosome.
+    pub(crate) beyond_end: BeyondEnd,
+}
+
+/// What becomes of an interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Placed {
+    /// Its sequence lies here.
+    At(Padding),
+    /// The window would leave the chromosome.
+    Outside,
+    /// `contigs` leaves its chromosome out.
+    Skipped,
+}
+
+/// Where an interval's sequence lies.
 ///
 /// # Errors
 /// What is wrong with the interval.
 pub(crate) fn place(
     genome: &Genome,
     row: BedLine,
-    width: Option<NonZeroU32>,
-) -> std::result::Result<Option<row::Window>, String> {
-    let sequence = genome
-        .index(row.chrom)
-        .ok_or_else(|| genome.unknown(row.chrom))?;
+    shape: Shape,
+) -> std::result::Result<Placed, String> {
+    let Some(sequence) = genome.contig(row.chrom)? else {
+        return Ok(Placed::Skipped);
+    };
     let length = genome.sequences()[sequence].1;
     let beyond = |what: &str, value: u64| {
         Err(format!(
@@ -125,29 +152,84 @@ pub(crate) fn place(
     if row.end > length {
         return beyond("end", row.end);
     }
+    let (start, end) = match row.summit {
+        Some(summit) if summit < row.end - row.start => {
+            let summit = row.start + summit;
+            (summit, summit + 1)
+        }
+        Some(summit) => {
+            return Err(format!(
+                "the summit ({summit}, column 10) lies beyond the peak, which has {} bases",
+                row.end - row.start
+            ));
+        }
+        None => (row.start, row.end),
+    };
+    let window = around_centre(start, end, shape.width);
     Ok(
-        resize(row.start, row.end, width, length).map(|(start, end)| row::Window {
-            sequence: sequence as u32,
-            strand: row.strand,
-            start,
-            end,
-        }),
+        match placed(
+            sequence as u32,
+            row.strand,
+            window,
+            length,
+            shape.beyond_end,
+        ) {
+            Some(lies) => Placed::At(lies),
+            None => Placed::Outside,
+        },
     )
 }
 
-/// The window of `width` around the centre, nothing when it would leave the `length` bases of the chromosome.
-pub(crate) fn resize(
-    start: u64,
-    end: u64,
-    width: Option<NonZeroU32>,
-    length: u64,
-) -> Option<(u64, u64)> {
+/// The window of `width` around the centre: it begins at floor((start + end - width) / 2), which may lie before the chromosome.
+pub(crate) fn around_centre(start: u64, end: u64, width: Option<NonZeroU32>) -> (i64, i64) {
+    let (start, end) = (start as i64, end as i64);
     let Some(width) = width else {
-        return Some((start, end));
+        return (start, end);
     };
-    let width = u64::from(width.get());
-    let first = (start + end).checked_sub(width)? / 2;
-    (first + width <= length).then_some((first, first + width))
+    let width = i64::from(width.get());
+    let first = (start + end - width).div_euclid(2);
+    (first, first + width)
+}
+
+/// A window on a chromosome of `length` bases, with what lies beyond its ends; nothing where that is to be dropped, or all of it lies beyond.
+pub(crate) fn placed(
+    sequence: u32,
+    strand: Strand,
+    (from, to): (i64, i64),
+    length: u64,
+    beyond_end: BeyondEnd,
+) -> Option<Padding> {
+    if let (Ok(start), Ok(end)) = (u64::try_from(from), u64::try_from(to))
+        && end <= length
+    {
+        // What nearly all windows are.
+        return Some(Padding {
+            window: row::Window {
+                sequence,
+                strand,
+                start,
+                end,
+            },
+            before: 0,
+            behind: 0,
+        });
+    }
+    let most = length as i64;
+    let (start, end) = (from.clamp(0, most), to.clamp(0, most));
+    let (before, behind) = (start - from, to - end);
+    if (before, behind) != (0, 0) && (beyond_end == BeyondEnd::Drop || start >= end) {
+        return None;
+    }
+    Some(Padding {
+        window: row::Window {
+            sequence,
+            strand,
+            start: start as u64,
+            end: end as u64,
+        },
+        before: u32::try_from(before).ok()?,
+        behind: u32::try_from(behind).ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -157,11 +239,10 @@ mod tests {
     #[test]
     fn a_window_lies_around_the_centre() {
         fn t(start: u64, end: u64, width: u32, expected: Option<(u64, u64)>) {
-            assert_eq!(
-                resize(start, end, NonZeroU32::new(width), 100),
-                expected,
-                "{start} {end} {width}"
-            );
+            let window = around_centre(start, end, NonZeroU32::new(width));
+            let lies = placed(0, Strand::Forward, window, 100, BeyondEnd::Drop);
+            let lies = lies.map(|l| (l.window.start, l.window.end));
+            assert_eq!(lies, expected, "{start} {end} {width}");
         }
         t(10, 20, 10, Some((10, 20)));
         t(10, 20, 4, Some((13, 17)));

@@ -1,10 +1,13 @@
 //! Opening an input file: plain, gzip or bgzf, told apart by their first bytes; what comes out is bounded.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use lingo_artifact::byte_size::amount;
+use lingo_artifact::digest::{Digest, Hasher};
 use noodles::bgzf;
 
 use crate::error::{Error, Result};
@@ -30,10 +33,25 @@ pub(crate) enum Packing {
 pub(crate) struct Input {
     path: PathBuf,
     packing: Packing,
+    lacks_end: bool,
     reader: Box<dyn BufRead>,
     buffer: Vec<u8>,
     line: u64,
+    /// Within a line, of which a part was read.
+    within: bool,
     limit: u64,
+}
+
+/// A line, or a part of one.
+pub(crate) struct Part<'a> {
+    /// Its number, from 1.
+    pub(crate) line: u64,
+    /// With the terminator, where it ends the line.
+    pub(crate) bytes: &'a [u8],
+    /// Whether it begins the line.
+    pub(crate) begins: bool,
+    /// Whether it ends the line. The last line of a file may end with an empty part.
+    pub(crate) ends: bool,
 }
 
 /// Whole lines of a file; only the last of the file may lack its end.
@@ -51,13 +69,38 @@ impl Input {
     /// # Errors
     /// A missing file; a packing that is not read (bzip2, xz, zstd, zip); bgzf without its end block.
     pub(crate) fn open(path: &Path, limit: u64) -> Result<Self> {
-        let file = File::open(path).map_err(Error::read(path))?;
+        let input = Self::open_without_end(path, limit)?;
+        match input.lacks_end {
+            true => Err(Error::file(path, TRUNCATED)),
+            false => Ok(input),
+        }
+    }
+
+    /// As [`Input::open`], also where bgzf lacks its end block, which [`Input::lacks_end`] then tells: for what shows by itself whether it is
+    /// whole.
+    ///
+    /// # Errors
+    /// As [`Input::open`].
+    pub(crate) fn open_without_end(path: &Path, limit: u64) -> Result<Self> {
+        let opened = match path == Path::new("-") {
+            true => Path::new("/dev/stdin"),
+            false => path,
+        };
+        let file = File::open(opened).map_err(Error::read(path))?;
         let regular = file.metadata().map_err(Error::read(path))?.is_file();
+        let file: Box<dyn Read + Send> = match regular {
+            true => Box::new(file),
+            // It cannot be read a second time for its hash.
+            false => Box::new(Piped {
+                path: path.to_path_buf(),
+                file,
+                hasher: Hasher::default(),
+                bytes: 0,
+            }),
+        };
         let mut raw = BufReader::with_capacity(1 << 18, file);
         let packing = packing(path, raw.fill_buf().map_err(Error::read(path))?)?;
-        if packing == Packing::Bgzf && regular {
-            check_bgzf_end(path)?;
-        }
+        let lacks_end = packing == Packing::Bgzf && regular && !has_bgzf_end(path)?;
         let reader: Box<dyn BufRead> = match packing {
             Packing::Plain => Box::new(raw),
             Packing::Gzip => Box::new(bounded(flate2::bufread::MultiGzDecoder::new(raw), limit)),
@@ -66,9 +109,11 @@ impl Input {
         Ok(Self {
             path: path.to_path_buf(),
             packing,
+            lacks_end,
             reader,
             buffer: Vec::new(),
             line: 0,
+            within: false,
             limit,
         })
     }
@@ -76,6 +121,11 @@ impl Input {
     /// How the file is packed.
     pub(crate) fn packing(&self) -> Packing {
         self.packing
+    }
+
+    /// Whether it is bgzf without the block that ends whole files.
+    pub(crate) fn lacks_end(&self) -> bool {
+        self.lacks_end
     }
 
     /// The file.
@@ -97,6 +147,42 @@ impl Input {
             }
             Err(e) => Err(self.explain(e)),
         }
+    }
+
+    /// The next line, or of one longer than `most` bytes its next part. A part never ends between `\r` and `\n`.
+    ///
+    /// # Errors
+    /// As [`Input::next_line`].
+    pub(crate) fn next_part(&mut self, most: usize) -> Result<Option<Part<'_>>> {
+        self.buffer.clear();
+        let read = (&mut self.reader)
+            .take(most as u64)
+            .read_until(b'\n', &mut self.buffer)
+            .and_then(|n| match self.buffer.last() {
+                Some(b'\r') => (&mut self.reader)
+                    .take(1)
+                    .read_until(b'\n', &mut self.buffer)
+                    .map(|more| n + more),
+                _ => Ok(n),
+            });
+        let n = match read {
+            Ok(n) => n,
+            Err(e) => return Err(self.explain(e)),
+        };
+        let begins = !self.within;
+        if n == 0 && begins {
+            return Ok(None);
+        }
+        self.line += u64::from(begins);
+        // Where fewer bytes come than were asked for, the file ends, and with it the line.
+        let ends = n < most || self.buffer.last() == Some(&b'\n');
+        self.within = !ends;
+        Ok(Some(Part {
+            line: self.line,
+            bytes: &self.buffer,
+            begins,
+            ends,
+        }))
     }
 
     /// Makes `block` the next lines, whole ones, of about so many bytes; false at the end.
@@ -171,6 +257,43 @@ impl Input {
     }
 }
 
+/// What is read from a pipe, and its hash.
+struct Piped {
+    path: PathBuf,
+    file: File,
+    hasher: Hasher,
+    bytes: u64,
+}
+
+/// What was read from pipes, by their names.
+static PIPED: Mutex<BTreeMap<PathBuf, (Digest, u64)>> = Mutex::new(BTreeMap::new());
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+impl Drop for Piped {
+    fn drop(&mut self) {
+        let told = (std::mem::take(&mut self.hasher).digest(), self.bytes);
+        if let Ok(mut piped) = PIPED.lock() {
+            piped.insert(std::mem::take(&mut self.path), told);
+        }
+    }
+}
+
+/// The hash and the size of what was read from a pipe of that name the last time; nothing for a file.
+pub(crate) fn piped(path: &Path) -> Option<(Digest, u64)> {
+    if path.is_file() {
+        return None;
+    }
+    PIPED.lock().ok()?.get(path).copied()
+}
+
 const TRUNCATED: &str = "the gzip data ends too early: the file is truncated; fetch it again";
 
 /// A line without its terminator, `\n` or `\r\n`.
@@ -212,18 +335,14 @@ fn packing(path: &Path, head: &[u8]) -> Result<Packing> {
 }
 
 /// A file cut between two blocks looks whole to a reader: only the end block tells.
-fn check_bgzf_end(path: &Path) -> Result<()> {
+fn has_bgzf_end(path: &Path) -> Result<bool> {
     let mut file = File::open(path).map_err(Error::read(path))?;
     let mut tail = [0u8; BGZF_END.len()];
     let whole = file
         .seek(SeekFrom::End(-(BGZF_END.len() as i64)))
         .and_then(|_| file.read_exact(&mut tail))
         .is_ok();
-    if whole && tail == BGZF_END {
-        Ok(())
-    } else {
-        Err(Error::file(path, TRUNCATED))
-    }
+    Ok(whole && tail == BGZF_END)
 }
 
 fn bounded(inner: impl Read, limit: u64) -> BufReader<Bounded<impl Read>> {

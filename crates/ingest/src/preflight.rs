@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::ingest_config::{IngestConfig, input_files};
-use crate::config::sources::{BedLabel, Source};
+use crate::config::sources::{Aliases, Around, BedLabel, Source};
 use crate::config::split::{ChromosomeSplit, SplitPlan};
 use crate::error::{Error, Result};
 use crate::formats::bed::blocks::check_head;
@@ -30,6 +30,8 @@ pub fn preflight(config: &IngestConfig) -> Vec<Error> {
     if let (Some(SplitPlan::Chromosomes(plan)), Some(fasta)) =
         (&config.split, genome_of(&config.source))
         && fasta.is_file()
+        // Under other names the genome may have them.
+        && config.contigs.aliases.is_none()
     {
         mistakes.extend(unknown_chromosomes(plan, fasta, limit));
     }
@@ -37,18 +39,25 @@ pub fn preflight(config: &IngestConfig) -> Vec<Error> {
 }
 
 fn check_file(config: &IngestConfig, path: &Path, limit: u64) -> Result<()> {
-    if genome_of(&config.source) == Some(path) {
+    let aliases = |of: &Aliases| matches!(of, Aliases::File(file) if file == path);
+    if genome_of(&config.source) == Some(path)
+        || config.contigs.aliases.as_ref().is_some_and(aliases)
+    {
         return Input::open(path, limit).map(drop);
     }
     match &config.source {
         Source::Bed(bed) => {
+            if matches!(&bed.label, BedLabel::Track(track) if track.file == path) {
+                return Ok(());
+            }
             let options = BedOptions {
                 label_column: match &bed.label {
                     BedLabel::Column(column) => Some(*column),
-                    BedLabel::PerFile(_) => None,
+                    BedLabel::PerFile(_) | BedLabel::Track(_) => None,
                 },
                 name_prefix: bed.name_prefix.clone(),
                 stranded: bed.stranded,
+                summits: bed.around == Around::Summit,
                 limit,
             };
             check_head(path, &options)
@@ -61,7 +70,7 @@ fn check_file(config: &IngestConfig, path: &Path, limit: u64) -> Result<()> {
             };
             check_head(path, &options)
         }
-        Source::Csv(_) => labelled_table::check_header(path, limit),
+        Source::Csv(csv) => labelled_table::check_header(path, &csv.columns, limit),
         Source::IntervalCsv(_) => interval_table::check_header(path, limit),
         Source::Vcf(_) | Source::Gff(_) | Source::LabelledFasta(_) => {
             Input::open(path, limit).map(drop)

@@ -19,6 +19,7 @@ use lingo_ingest::{Audit, IngestConfig, ingest, input_files, missing_files, prep
 
 fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
+        contigs: Default::default(),
         source,
         split,
         label_kind: LabelKindPlan::Auto,
@@ -39,6 +40,8 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 fn bed_source(fasta: PathBuf, beds: Vec<PathBuf>) -> BedSource {
     BedSource {
+        around: Default::default(),
+        beyond_end: Default::default(),
         fasta,
         beds,
         label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
@@ -246,6 +249,7 @@ fn one_class_per_bed_file() {
 fn tables_with_given_splits() {
     let folder = tempfile::tempdir().unwrap();
     let source = CsvSource {
+        columns: Default::default(),
         train: Some(write(
             folder.path(),
             "train.csv",
@@ -321,6 +325,7 @@ fn pairs_are_compared_as_pairs() {
         ))
     };
     let source = CsvSource {
+        columns: Default::default(),
         train: table("train.csv", "AAAA,CCCC,0\nAAAA,GGGG,1\nAAAA,GGGG,1\n"),
         dev: table("dev.csv", "AAAA,CCCC,0\nCCCC,AAAA,1\n"),
         test: table("test.csv", "TTTT,CCCC,1\nTTTTT,CCCC,0\n"),
@@ -384,6 +389,7 @@ fn several_labels_at_once() {
         ))
     };
     let source = CsvSource {
+        columns: Default::default(),
         train: table("train.csv"),
         dev: table("dev.csv"),
         test: table("test.csv"),
@@ -583,6 +589,7 @@ fn dropping_leaves_test_whole_and_nothing_shared() {
         Some(write(folder.path(), name, &table(rows.iter().cloned())))
     };
     let source = CsvSource {
+        columns: Default::default(),
         train: file(&train, &files[0]),
         dev: file(&dev, &files[1]),
         test: file(&test, &files[2]),

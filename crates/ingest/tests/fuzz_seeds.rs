@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lingo_ingest::config::sources::VariantLabel;
+use lingo_ingest::config::sources::{OddAlleles, VariantLabel};
 use lingo_ingest::{BedOptions, Result, gff, interval_table, read_bed, vcf};
 
 const LIMIT: u64 = 1 << 22;
@@ -35,7 +35,7 @@ fn read(target: &str, read: impl Fn(&Path) -> Result<()>) -> usize {
 fn seeds_are_read_or_refused() {
     let label = VariantLabel::Info("CLASS".into());
     let variants = read("vcf", |path| {
-        vcf::read(path, LIMIT, &label, None, |_| Ok(())).map(|_| ())
+        vcf::read(path, LIMIT, &label, None, OddAlleles::Error, |_| Ok(())).map(|_| ())
     });
     let annotations = read("gff", |path| gff::read(path, LIMIT, &[], |_| Ok(())));
     let tables = read("interval_csv", |path| {

@@ -93,12 +93,8 @@ fn fasta() {
         "g.fa:5: the name `a` occurs twice (first in line 1); rename one of the two sequences",
     );
     t(
-        b">a\n>b\nAC\n",
-        "g.fa:1: the sequence `a` has no bases; remove its header or restore its lines",
-    );
-    t(
-        b">a\nAC\n>b\n\n",
-        "g.fa:4: the sequence `b` has no bases; remove its header or restore its lines",
+        b">a\n>b\n\n",
+        "g.fa: none of its sequences has bases; restore their lines",
     );
     let foreign = "is no IUPAC nucleotide code; DNA or RNA is needed here (ACGTU, RYSWKMBDHV, N)";
     t(
@@ -127,7 +123,7 @@ fn fasta() {
     );
     t(
         b">a\rACGT\r",
-        "g.fa:1: the sequence `a` has no bases; remove its header or restore its lines",
+        "g.fa: none of its sequences has bases; restore their lines",
     );
 }
 
@@ -333,15 +329,15 @@ fn intervals_and_genome() {
     }
     t(
         "chrI\t0\t10\nI\t0\t3\n",
-        "r.bed:2: there is no sequence `I` in g.fa, but there is `chrI`: only the `chr` prefix differs; use the names of one of the two files in both",
+        "r.bed:2: there is no sequence `I` in g.fa, but there is `chrI`: only the `chr` prefix differs; say `contigs: { aliases: { \"I\": \"chrI\" } }`, or give `aliases` a file (--contig-aliases)",
     );
     t(
         "chrb\t0\t1\n",
-        "r.bed:1: there is no sequence `chrb` in g.fa, but there is `b`: only the `chr` prefix differs; use the names of one of the two files in both",
+        "r.bed:1: there is no sequence `chrb` in g.fa, but there is `b`: only the `chr` prefix differs; say `contigs: { aliases: { \"chrb\": \"b\" } }`, or give `aliases` a file (--contig-aliases)",
     );
     t(
         "II\t0\t3\n",
-        "r.bed:1: there is no sequence `II` in g.fa; there are: chrI, b",
+        "r.bed:1: there is no sequence `II` in g.fa; there are: chrI, b; `contigs: { skip: unknown }` (--skip-contigs unknown) leaves such rows out",
     );
     t(
         "#\nchrI\t10\t11\n",
@@ -356,7 +352,9 @@ fn intervals_and_genome() {
 fn csv_config(case: &Case, kind: LabelKindPlan) -> IngestConfig {
     let of = |name: &str| Some(case.path(name)).filter(|path| path.exists());
     IngestConfig {
+        contigs: Default::default(),
         source: Source::Csv(CsvSource {
+            columns: Default::default(),
             train: of("train.csv"),
             dev: of("dev.csv"),
             test: of("test.csv"),
@@ -387,7 +385,7 @@ fn tables() {
         "dev.csv: the file is empty; it needs a header (`sequence,label`) and rows",
     );
     t(b"sequence,label\n", "dev.csv: there is a header but no row");
-    let header = "The header is `sequence,label` or `sequence1,sequence2,label`";
+    let header = "The header is `sequence,label` or `sequence1,sequence2,label`; `columns` (--columns) gives other names";
     t(
         b"seq,label\nA,0\n",
         &format!(
@@ -548,7 +546,10 @@ fn labels() {
 
 fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
+        contigs: Default::default(),
         source: Source::Bed(BedSource {
+            around: Default::default(),
+            beyond_end: Default::default(),
             fasta: case.path("g.fa"),
             beds: vec![case.path("r.bed")],
             label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
@@ -608,7 +609,7 @@ fn splits() {
     );
     t(
         chromosomes(&["b"], &[]),
-        "ingest: split.chromosomes: there is no sequence `b` in g.fa, but there is `chrb`: only the `chr` prefix differs; use the names of one of the two files in both",
+        "ingest: split.chromosomes: there is no sequence `b` in g.fa, but there is `chrb`: only the `chr` prefix differs; say `contigs: { aliases: { \"b\": \"chrb\" } }`, or give `aliases` a file (--contig-aliases)",
     );
     t(
         chromosomes(&["a"], &["a"]),
@@ -731,6 +732,6 @@ fn a_width_that_leaves_no_interval() {
     }
     assert_eq!(
         case.message(ingest(&config, &Silent)),
-        "each of the 2 intervals would leave its chromosome when resized to 20 bases; lower `width`"
+        "each of the 2 intervals would leave its chromosome when resized to 20 bases; lower `width`, or say `beyond_end: pad`"
     );
 }

@@ -13,7 +13,7 @@ use lingo_artifact::progress::Silent;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Split, Strand};
-use lingo_ingest::config::sources::VariantLabel;
+use lingo_ingest::config::sources::{OddAlleles, VariantLabel};
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, CsvSource, LabelKindPlan, OnLeak, Source, SplitPlan,
 };
@@ -113,6 +113,8 @@ fn yeast_sequences_equal_bedtools_getfasta() {
 #[ignore = "reads the folder LINGO_REAL_DATA"]
 fn one_yeast_mark_becomes_examples() {
     let source = BedSource {
+        around: Default::default(),
+        beyond_end: Default::default(),
         fasta: data("yeast/R64-1-1.fa.gz"),
         beds: vec![data("yeast/emp_probes_on_R64.bed")],
         label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
@@ -121,6 +123,7 @@ fn one_yeast_mark_becomes_examples() {
         stranded: true,
     };
     let config = IngestConfig {
+        contigs: Default::default(),
         source: Source::Bed(source),
         split: Some(SplitPlan::Chromosomes(ChromosomeSplit {
             dev: vec!["XV".into()],
@@ -154,7 +157,9 @@ fn one_yeast_mark_becomes_examples() {
 fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     let file = |name: &str| Some(data("gue/tf/4").join(name));
     let config = IngestConfig {
+        contigs: Default::default(),
         source: Source::Csv(CsvSource {
+            columns: Default::default(),
             train: file("train.csv"),
             dev: file("dev.csv"),
             test: file("test.csv"),
@@ -247,7 +252,9 @@ fn every_table_of_gue_is_read() {
     for (task, train) in tasks {
         let file = |name: &str| Some(data(task).join(name));
         let config = IngestConfig {
+            contigs: Default::default(),
             source: Source::Csv(CsvSource {
+                columns: Default::default(),
                 train: file("train.csv"),
                 dev: file("dev.csv"),
                 test: file("test.csv"),
@@ -357,10 +364,17 @@ fn reference() -> BTreeMap<&'static str, (&'static str, Option<Content>)> {
 
 fn read_as_vcf(path: &Path) -> Result<Content, Error> {
     let mut lines = Vec::new();
-    let left_out = vcf::read(path, LIMIT, &VariantLabel::Filter, None, |variant| {
-        lines.push(format!("{variant:?}\n"));
-        Ok(())
-    })?;
+    let left_out = vcf::read(
+        path,
+        LIMIT,
+        &VariantLabel::Filter,
+        None,
+        OddAlleles::Error,
+        |variant| {
+            lines.push(format!("{variant:?}\n"));
+            Ok(())
+        },
+    )?;
     let others = left_out.symbolic + left_out.breakends + left_out.overlapped;
     Ok(content(lines, others + left_out.without_alternate, false))
 }

@@ -140,7 +140,7 @@ fn vcf() {
     );
     record(
         "1 3 . G A . . CLASS=a",
-        "v.vcf:4: there is no sequence `1` in g.fa, but there is `chr1`: only the `chr` prefix differs; use the names of one of the two files in both",
+        "v.vcf:4: there is no sequence `1` in g.fa, but there is `chr1`: only the `chr` prefix differs; say `contigs: { aliases: { \"1\": \"chr1\" } }`, or give `aliases` a file (--contig-aliases)",
     );
     record(
         "chr1 1 . A C,<DEL> . . CLASS=a,b",
@@ -225,7 +225,7 @@ fn gff() {
     );
     t(
         "1 x mRNA 3 9 . + . ID=t\n",
-        "a.gff:1: there is no sequence `1` in g.fa, but there is `chr1`: only the `chr` prefix differs; use the names of one of the two files in both",
+        "a.gff:1: there is no sequence `1` in g.fa, but there is `chr1`: only the `chr` prefix differs; say `contigs: { aliases: { \"1\": \"chr1\" } }`, or give `aliases` a file (--contig-aliases)",
     );
     t(
         "chr1 x mRNA 30 39 . + . ID=t\n",
@@ -304,7 +304,7 @@ fn interval_tables() {
     );
     t(
         "id,region,start,end,strand\n0,chr3,0,1,+\n",
-        "p.csv:2: there is no sequence `chr3` in g.fa; there are: chr1, chr2",
+        "p.csv:2: there is no sequence `chr3` in g.fa; there are: chr1, chr2; `contigs: { skip: unknown }` (--skip-contigs unknown) leaves such rows out",
     );
 }
 
@@ -384,7 +384,7 @@ fn peaks() {
     t(
         "1\t0\t30\n",
         json!({}),
-        "p.bed:1: there is no sequence `1` in g.fa, but there is `chr1`: only the `chr` prefix differs; use the names of one of the two files in both",
+        "p.bed:1: there is no sequence `1` in g.fa, but there is `chr1`: only the `chr` prefix differs; say `contigs: { aliases: { \"1\": \"chr1\" } }`, or give `aliases` a file (--contig-aliases)",
     );
     t(
         "chr1\t0\t2\n",

@@ -92,7 +92,7 @@ II\t4\t.\tA\tG\t.\tPASS\tCLASS=yes
         ("v.vcf", &format!("{VCF_HEADER}{body}")),
     ]);
     let source = json!({ "vcf": {
-        "fasta": "g.fa", "files": ["v.vcf"], "label": { "info": "CLASS" }, "width": 6, "ref_mismatch": "skip",
+        "fasta": "g.fa", "files": ["v.vcf"], "label": { "info": "CLASS" }, "width": 6, "ref_mismatch": "skip", "normalise": false,
     } });
     let examples = case.examples(source, json!({}));
     let seen: Vec<_> = examples
@@ -128,7 +128,8 @@ II\t4\t.\tA\tG\t.\tPASS\tCLASS=yes
         audit["left_out"],
         json!({
             "symbolic_alleles": 1, "breakends": 2, "overlapped_alleles": 1, "without_alternate": 1,
-            "ref_mismatches": 1, "longer_than_window": 2, "other_labels": 0,
+            "unchanged_alleles": 0, "ambiguous_alleles": 0, "ref_mismatches": 1, "longer_than_window": 2,
+            "unseen_in_window": 0, "other_labels": 0,
         })
     );
     // Position 2 (too far left), 13 with a deletion, 14, 0 and 17 (the telomeres): five.
@@ -231,14 +232,16 @@ proptest! {
             position + 1
         );
         let case = Case::new(&[("g.fa", &format!(">I\n{genome}\n")), ("v.vcf", &vcf)]);
-        let source = json!({ "vcf": { "fasta": "g.fa", "files": ["v.vcf"], "label": "id", "width": width } });
+        let source = json!({ "vcf": { "fasta": "g.fa", "files": ["v.vcf"], "label": "id", "width": width, "normalise": false, "odd_alleles": "skip" } });
         let made = ingest(&case.config(source, json!({ "label_kind": "multilabel" })), &Silent);
         let edited = format!("{}{alternate}{}", &genome[..position], &genome[position + replaced..]);
         let left = (width - 1) / 2;
         let fits = position >= left
             && position - left + width <= genome.len().min(edited.len())
             && replaced.max(alternate.len()) <= width - left;
-        if fits {
+        // Neither is what is no variant, nor what the window does not show.
+        let differs = || genome[position - left..][..width] != edited[position - left..][..width];
+        if fits && differs() {
             let examples = made.unwrap();
             let window = position - left..position - left + width;
             prop_assert_eq!(&examples.rows[0].sequence, &genome[window.clone()]);

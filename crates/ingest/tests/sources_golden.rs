@@ -83,14 +83,15 @@ fn windows_around_features_equal_those_of_bedtools() {
 #[test]
 fn pairs_of_variants_equal_edited_chromosomes() {
     let made = examples(json!({ "vcf": {
-        "files": [fixture("variants.vcf")], "label": "filter", "width": 64,
+        "files": [fixture("variants.vcf")], "label": "filter", "width": 64, "normalise": false,
     } }));
     let pairs: BTreeSet<Row> = made
         .rows
         .iter()
         .map(|e| {
+            // Behind the id of a second allele stand place and alleles.
             [
-                e.id.clone(),
+                e.id.split(':').next().unwrap().to_string(),
                 place(e),
                 e.sequence.clone(),
                 e.sequence2.clone().unwrap(),

@@ -23,7 +23,8 @@ pub struct TokenizeConfig {
     /// The most tokens of a sequence, special tokens and prefix included. Without it: what holds the longest sequence.
     #[serde(default)]
     pub max_length: Option<NonZeroU32>,
-    /// Whether what is too long loses DNA at its end; otherwise it is an error.
+    /// Whether of what is too long only the middle is kept; otherwise it is an error. Of a pair each sequence keeps its middle, and where that
+    /// would make the two the same, what lies around their first difference.
     #[serde(default)]
     pub truncate: bool,
     /// The first row that `reuse` gives to k-mers and merged tokens, unless the model has a token for each of them.

@@ -43,10 +43,25 @@ pub enum Error {
         /// Which token does not fit where.
         message: String,
     },
+    /// Two sequences of a pair are the same after both were cut.
+    #[error(
+        "cut to {limit} tokens, the two sequences of {count} of {total} pairs are the same (`{id}`); make the sequences shorter \
+         (`width`), raise `max_length`, or use a scheme with fewer tokens"
+    )]
+    CutAlike {
+        /// How many pairs.
+        count: usize,
+        /// Of how many rows.
+        total: usize,
+        /// The id of the first.
+        id: String,
+        /// How many tokens there may be.
+        limit: u32,
+    },
     /// Sequences are longer than they may be.
     #[error(
         "{count} of {total} sequences need more than {limit} tokens ({limit_of}), the longest {longest} (`{id}`); \
-         use a scheme with fewer tokens, or `truncate: true` to cut the DNA at its end"
+         use a scheme with fewer tokens, or `truncate: true` to keep the middle of the DNA"
     )]
     TooLong {
         /// How many sequences.

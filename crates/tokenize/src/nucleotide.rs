@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_other_strand() {
-        assert_eq!(reverse_complement(b"AaCGTuNR"), b"NNAACGTT");
+        assert_eq!(reverse_complement(b"AaCGTuNR"), b"YNAACGTT");
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn task_info(task: &LockedTask, run: &Path, warnings: &mut Vec<String>) -> TaskI
     let rows: u64 = record.counts.iter().sum();
     if truncated > 0 {
         warnings.push(format!(
-            "{}: {truncated} of {rows} sequences lost DNA at their end",
+            "{}: {truncated} of {rows} sequences lost DNA at their ends",
             task.name
         ));
     }

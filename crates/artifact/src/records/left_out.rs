@@ -1,7 +1,7 @@
 //! What a source left out: the names under which an audit counts it (`left_out`), and the words for people.
 
 /// The name in the audit, the words for one, the words for several.
-const WORDS: [(&str, &str, &str); 10] = [
+const WORDS: [(&str, &str, &str); 14] = [
     (
         "symbolic_alleles",
         "symbolic allele (such as <DEL>)",
@@ -29,6 +29,11 @@ const WORDS: [(&str, &str, &str); 10] = [
         "variants that reach beyond their window",
     ),
     (
+        "unseen_in_window",
+        "variant that its window does not show (it ends within the repeat)",
+        "variants that their windows do not show (they end within the repeats)",
+    ),
+    (
         "other_labels",
         "variant without one of the labels in `only`",
         "variants without one of the labels in `only`",
@@ -42,6 +47,21 @@ const WORDS: [(&str, &str, &str); 10] = [
         "strandless_transcripts",
         "transcript without a strand",
         "transcripts without a strand",
+    ),
+    (
+        "skipped_contigs",
+        "row on a sequence that `contigs.skip` leaves out",
+        "rows on sequences that `contigs.skip` leaves out",
+    ),
+    (
+        "unchanged_alleles",
+        "allele whose ALT is its REF",
+        "alleles whose ALT is their REF",
+    ),
+    (
+        "ambiguous_alleles",
+        "allele with a base other than A, C, G, T and N",
+        "alleles with a base other than A, C, G, T and N",
     ),
     (
         "unlabelled_bins",

@@ -35,7 +35,7 @@ pub struct TokensMetadata {
     pub labels: LabelKind,
     /// How sequences became ids: goes into the adapter's `lingo.json`.
     pub encoding: Encoding,
-    /// How many sequences lost DNA at their end, by split in the order train, dev, test.
+    /// How many sequences lost DNA at their ends, by split in the order train, dev, test.
     pub truncated: [u64; 3],
     /// How many tokens were unknown to the scheme, by split.
     pub unknown: [u64; 3],

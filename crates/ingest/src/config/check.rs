@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::sources::{
-    BedLabel, BedSource, CsvSource, DevFromTrain, FeatureLabel, FeatureWindow, GffSource,
+    Around, BedLabel, BedSource, CsvSource, DevFromTrain, FeatureLabel, FeatureWindow, GffSource,
     IntervalCsvSource, LabelledFastaSource, PeakMatrixSource, Source, VariantLabel, VcfSource,
 };
 use crate::config::split::SplitPlan;
@@ -51,12 +51,18 @@ impl BedSource {
                 self.beds.len()
             )));
         }
+        if self.around == Around::Summit && self.width.is_none() {
+            return bad("`around: summit` needs `width`, the bases around the summit");
+        }
         needs_split("bed", split)
     }
 }
 
 impl CsvSource {
     fn check(&self, split: Option<&SplitPlan>) -> Result<()> {
+        if self.columns.sequence2.is_some() && self.columns.sequence.is_none() {
+            return bad("`columns` has a `sequence2` but no `sequence`");
+        }
         let given = [&self.train, &self.dev, &self.test].map(Option::is_some);
         match (given, self.file.is_some(), split) {
             ([true, true, true], false, None) => {}

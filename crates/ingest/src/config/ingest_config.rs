@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::leakage::{Leakage, OnLeak};
 use crate::config::negatives::NegativesPlan;
-use crate::config::sources::Source;
+use crate::config::sources::{Aliases, BedLabel, Contigs, Source};
 use crate::config::split::{FoldsBy, SplitPlan};
 use crate::error::{Error, Result};
 
@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 pub struct IngestConfig {
     /// A genome with labelled intervals, or tables of labelled sequences.
     pub source: Source,
+    /// What the files of a source on a genome call its sequences, where that is not what the genome calls them.
+    #[serde(default, skip_serializing_if = "Contigs::is_empty")]
+    pub contigs: Contigs,
     /// Makes negatives where the source gives positives only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<NegativesPlan>,
@@ -76,6 +79,9 @@ impl IngestConfig {
     /// [`Error::Config`]: what contradicts what.
     pub fn check(&self) -> Result<()> {
         self.source.check(self.split.as_ref())?;
+        if !self.contigs.is_empty() && self.genome().is_none() {
+            return bad("`contigs` needs a source with a genome");
+        }
         self.check_labels()?;
         self.check_split()?;
         self.check_leakage()?;
@@ -94,6 +100,19 @@ impl IngestConfig {
                 LabelKindPlan::Auto | LabelKindPlan::Multilabel
             ) {
                 return bad("a `peak_matrix` has several labels at once: remove `label_kind`");
+            }
+        }
+        if let Source::Bed(bed) = &self.source
+            && matches!(bed.label, BedLabel::Track(_))
+        {
+            if !matches!(
+                self.label_kind,
+                LabelKindPlan::Auto | LabelKindPlan::Regression
+            ) {
+                return bad("a `track` gives numbers: say `label_kind: regression`, or nothing");
+            }
+            if self.classes.is_some() || self.negatives.is_some() {
+                return bad("a `track` gives numbers: `classes` and `negatives` have no meaning");
             }
         }
         if self.classes.is_some() && self.label_kind == LabelKindPlan::Regression {
@@ -185,9 +204,17 @@ impl IngestConfig {
             Some(NegativesPlan::Genomic(plan)) => &mut plan.exclude[..],
             _ => &mut [],
         };
+        let aliases = match &mut self.contigs.aliases {
+            Some(Aliases::File(path)) => Some(path),
+            Some(Aliases::Map(_)) | None => None,
+        };
         let mut paths: Vec<&mut PathBuf> = match &mut self.source {
             Source::Bed(bed) => std::iter::once(&mut bed.fasta)
                 .chain(&mut bed.beds)
+                .chain(match &mut bed.label {
+                    BedLabel::Track(track) => Some(&mut track.file),
+                    BedLabel::Column(_) | BedLabel::PerFile(_) => None,
+                })
                 .collect(),
             Source::Csv(csv) => [&mut csv.train, &mut csv.dev, &mut csv.test, &mut csv.file]
                 .into_iter()
@@ -200,6 +227,7 @@ impl IngestConfig {
             Source::PeakMatrix(source) => source.paths_mut(),
         };
         paths.extend(exclude);
+        paths.extend(aliases);
         paths
     }
 }

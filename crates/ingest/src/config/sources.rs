@@ -43,12 +43,28 @@ pub struct BedSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_prefix: Option<String>,
     /// Resizes each interval to so many bases around its centre: it begins at floor((start + end - width) / 2).
-    /// A window that would leave its chromosome is dropped and counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<NonZeroU32>,
+    /// What the window of `width` lies around. Default: the middle of the interval.
+    #[serde(default)]
+    pub around: Around,
+    /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
+    #[serde(default)]
+    pub beyond_end: BeyondEnd,
     /// Whether an interval on the minus strand (column 6) is read as its reverse complement.
     #[serde(default = "yes")]
     pub stranded: bool,
+}
+
+/// What a window lies around.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Around {
+    /// The middle of the interval.
+    #[default]
+    Middle,
+    /// The summit of a narrowPeak (column 10, from its start); the middle where none was called (-1).
+    Summit,
 }
 
 /// Where the label of an interval is.
@@ -59,6 +75,35 @@ pub enum BedLabel {
     Column(NonZeroU32),
     /// One for each BED file, in the order of `beds`.
     PerFile(Vec<String>),
+    /// A signal over the window: regression.
+    Track(TrackLabel),
+}
+
+/// A signal track as the target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrackLabel {
+    /// The track: bigWig; or bedGraph, plain, gzip or bgzf.
+    pub file: PathBuf,
+    /// What is taken of the values of the window's bases; a base without one counts as 0. Default: the mean.
+    #[serde(default)]
+    pub statistic: Statistic,
+    /// Whether the target is the natural logarithm of 1 and that.
+    #[serde(default)]
+    pub log1p: bool,
+}
+
+/// What is taken of the values of a window's bases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// The highest.
+    Max,
+    /// Their sum.
+    Sum,
 }
 
 /// Tables with a header: `sequence,label`, or `sequence1,sequence2,label` for pairs.
@@ -79,6 +124,31 @@ pub struct CsvSource {
     /// All rows in one file, to be split by `split.ratios`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// What the columns are called, where that is not `sequence` (or `sequence1`, `sequence2`) and `label`.
+    #[serde(default, skip_serializing_if = "TableColumns::is_empty")]
+    pub columns: TableColumns,
+}
+
+/// The names of a table's columns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableColumns {
+    /// The sequence; of a pair the first. Default: `sequence`, or `sequence1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
+    /// The second sequence of a pair. Default: `sequence2`, where the first is `sequence1`; with `sequence` given, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence2: Option<String>,
+    /// The label. Default: `label`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+impl TableColumns {
+    /// Whether none is given.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Variants: each becomes a pair of sequences, the genome's and the one with the variant.
@@ -97,11 +167,21 @@ pub struct VcfSource {
     pub only: Option<Vec<String>>,
     /// How many bases each sequence of a pair has. Before the first base of REF stand floor((width - 1) / 2) bases, the same in both; behind
     /// the allele follows the genome, so a deletion draws bases in at the right end and an insertion pushes bases out there.
-    /// A window that would leave its chromosome, or cannot hold the whole allele, is dropped and counted.
+    /// A window that cannot hold the whole allele, or ends within a repeat that is only longer or shorter, is left out and counted.
     pub width: NonZeroU32,
+    /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
+    #[serde(default)]
+    pub beyond_end: BeyondEnd,
+    /// Whether each variant is first written in its shortest form and as far to the left as it goes, as `bcftools norm` does: one of several
+    /// ways to write the same insertion or deletion. Default: yes.
+    #[serde(default = "yes")]
+    pub normalise: bool,
     /// What to do where REF is not what stands in the genome.
     #[serde(default)]
     pub ref_mismatch: RefMismatch,
+    /// What to do with an allele that is no variant (ALT is REF), or has a base other than A, C, G, T and N.
+    #[serde(default)]
+    pub odd_alleles: OddAlleles,
 }
 
 /// Where the label of a variant is.
@@ -130,6 +210,17 @@ pub enum RefMismatch {
     Skip,
 }
 
+/// What to do with an allele that makes no pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OddAlleles {
+    /// Stop, with the line and what is wrong with it.
+    #[default]
+    Error,
+    /// Leave it out, and count it.
+    Skip,
+}
+
 /// Windows around the features of a genome annotation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -139,8 +230,11 @@ pub struct GffSource {
     /// The annotation: GFF3 or GTF (told apart by their attributes), plain, gzip or bgzf.
     pub files: Vec<PathBuf>,
     /// Which windows. A window on the minus strand is read as its reverse complement. The same window a second time (transcripts that share
-    /// a start) is counted and left out; so is one that would leave its chromosome.
+    /// a start, or the same feature in another file) is counted and left out.
     pub windows: Vec<FeatureWindow>,
+    /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
+    #[serde(default)]
+    pub beyond_end: BeyondEnd,
     /// Where the label of a window is.
     #[serde(default)]
     pub label: FeatureLabel,
@@ -148,7 +242,8 @@ pub struct GffSource {
     /// of immunoglobulins and T-cell receptors; and whatever `exon` rows name as their parent without a row of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcripts: Option<Vec<String>>,
-    /// Takes only transcripts and features with these attributes, such as `{ gene_biotype: protein_coding }`.
+    /// Takes only transcripts and features with these attributes, such as `{ gene_biotype: protein_coding }`. Of several values (`tag`) one
+    /// is enough. What a transcript does not say, its gene says for it; what an exon does not say, its transcript.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub only: BTreeMap<String, String>,
 }
@@ -211,9 +306,12 @@ pub struct IntervalCsvSource {
     pub fasta: PathBuf,
     /// The tables: CSV, or TSV where the name ends so; plain, gzip or bgzf.
     pub tables: Vec<IntervalTable>,
-    /// Resizes each interval to so many bases around its centre; a window that would leave its chromosome is dropped and counted.
+    /// Resizes each interval to so many bases around its centre.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<NonZeroU32>,
+    /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
+    #[serde(default)]
+    pub beyond_end: BeyondEnd,
     /// Whether an interval on the minus strand is read as its reverse complement.
     #[serde(default = "yes")]
     pub stranded: bool,
@@ -339,6 +437,54 @@ fn default_context() -> NonZeroU32 {
 
 fn half() -> Rate {
     Rate::try_from(0.5).unwrap_or_else(|_| unreachable!())
+}
+
+/// What the files call the sequences of the genome, and which of theirs are left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contigs {
+    /// Other names of the genome's sequences: `{ chr1: "1" }`, the other name first; or a file. Each row of that (tabs between) holds names of
+    /// one sequence, of which the genome knows one, as UCSC's `chromAlias.txt` does; an assembly report of NCBI is read too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<Aliases>,
+    /// Sequences whose rows are left out and counted: `unknown` (those that the genome lacks), or a list of names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<SkippedContigs>,
+}
+
+impl Contigs {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Other names of the genome's sequences.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Aliases {
+    /// A file of names.
+    File(PathBuf),
+    /// The other name, and the genome's.
+    Map(BTreeMap<String, String>),
+}
+
+/// Whose rows are left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SkippedContigs {
+    /// Those of sequences that the genome lacks.
+    Unknown(UnknownContigs),
+    /// Those of these sequences, whether the genome has them or not.
+    Names(Vec<String>),
+}
+
+/// Sequences that the genome lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownContigs {
+    /// All of them.
+    Unknown,
 }
 
 /// What to do with a sequence that would leave its chromosome.

@@ -1,4 +1,4 @@
-//! Annotations, feature by feature: GFF3 and GTF, told apart by how the first feature writes its attributes.
+//! Annotations, feature by feature: GFF3 and GTF, told apart by how a line writes its attributes (BRAKER mixes them).
 //!
 //! Records and attributes are taken apart by noodles; the numbers of the lines are ours. Positions count from 1 in the file, with the last
 //! base included; here from 0, with the end not included.
@@ -28,12 +28,14 @@ pub struct Feature {
     pub end: u64,
     /// Column 7; `?` is read as `.`.
     pub strand: Strand,
-    /// GFF3: `ID`; GTF: `transcript_id` of a transcript.
+    /// GFF3: `ID`; GTF: `gene_id` of a gene, `transcript_id` of anything else but an exon; AUGUSTUS: all that a gene or transcript says.
     pub id: Option<String>,
-    /// GFF3: `Parent`; GTF: `transcript_id` of anything else.
+    /// GFF3: `Parent`; GTF: `transcript_id` of what lies within a transcript.
     pub parents: Vec<String>,
-    /// The attributes that were asked for, in that order.
-    pub attributes: Vec<Option<String>>,
+    /// GTF: `gene_id` of anything but a gene.
+    pub gene: Option<String>,
+    /// The values of each attribute that was asked for, in that order: GTF repeats the key, GFF3 lists them with commas.
+    pub attributes: Vec<Vec<String>>,
 }
 
 /// How attributes are written.
@@ -43,6 +45,8 @@ enum Dialect {
     Gff3,
     /// `gene_id "g1"; transcript_id "t1";`
     Gtf,
+    /// `.`, nothing, or a name alone, which AUGUSTUS writes for genes and transcripts.
+    Bare,
 }
 
 /// Reads a file and hands on each feature with its `wanted` attributes. The sequences that may follow in GFF3 are not read.
@@ -57,7 +61,6 @@ pub fn read(
     mut each: impl FnMut(Feature) -> Result<()>,
 ) -> Result<()> {
     let mut input = Input::open(path, limit)?;
-    let mut dialect = None;
     let mut features = 0u64;
     while let Some((number, raw)) = input.next_line()? {
         let raw = if number == 1 {
@@ -76,7 +79,7 @@ pub fn read(
         let columns: Vec<&[u8]> = line.split(|b| *b == b'\t').collect();
         check_columns(&columns, line).map_err(error)?;
         let attributes = columns.get(8).copied().unwrap_or_default();
-        let dialect = *dialect.get_or_insert_with(|| dialect_of(attributes));
+        let dialect = dialect_of(attributes);
         let mut feature = parse(line, &columns, dialect, wanted).map_err(error)?;
         feature.line = number;
         features += 1;
@@ -123,7 +126,8 @@ fn dialect_of(attributes: &[u8]) -> Dialect {
     let first = attributes.trim_ascii();
     match first.iter().position(|b| matches!(b, b'=' | b' ' | b';')) {
         Some(i) if first[i] == b' ' => Dialect::Gtf,
-        _ => Dialect::Gff3,
+        Some(_) => Dialect::Gff3,
+        None => Dialect::Bare,
     }
 }
 
@@ -160,11 +164,26 @@ fn parse(
             feature.id = values("ID")?.into_iter().next();
             feature.parents = values("Parent")?;
             for key in wanted {
-                let found = values(key)?;
-                feature
-                    .attributes
-                    .push((!found.is_empty()).then(|| found.join(",")));
+                feature.attributes.push(values(key)?);
             }
+            Ok(feature)
+        }
+        Dialect::Bare => {
+            let mut kept = gff::Line::default();
+            gff::io::Reader::new(line)
+                .read_line(&mut kept)
+                .map_err(unreadable)?;
+            let record = kept
+                .as_record()
+                .ok_or("this line is no feature")?
+                .map_err(unreadable)?;
+            let mut feature = of_record(&record, columns)?;
+            let text = columns.get(8).copied().unwrap_or_default().trim_ascii();
+            let named = matches!(feature.kind.as_str(), "gene" | "transcript");
+            if named && !matches!(text, b"" | b".") {
+                feature.id = Some(String::from_utf8_lossy(text).into_owned());
+            }
+            feature.attributes = vec![Vec::new(); wanted.len()];
             Ok(feature)
         }
         Dialect::Gtf => {
@@ -180,24 +199,29 @@ fn parse(
             let attributes = record
                 .attributes()
                 .map_err(|e| bad_attributes(columns, &e))?;
-            let value = |key: &str| -> Option<String> {
+            let values = |key: &str| -> Vec<String> {
                 use gtf::record::attributes::field::Value;
-                match attributes.get(key.as_bytes())?.ok()? {
-                    Value::String(text) => Some(text.to_string()),
-                    Value::Array(all) => Some(
-                        all.iter()
-                            .map(ToString::to_string)
-                            .collect::<Vec<_>>()
-                            .join(","),
-                    ),
+                match attributes.get(key.as_bytes()) {
+                    Some(Ok(Value::String(text))) => vec![text.to_string()],
+                    Some(Ok(Value::Array(all))) => all.iter().map(ToString::to_string).collect(),
+                    Some(Err(_)) | None => Vec::new(),
                 }
             };
-            let transcript = value("transcript_id").filter(|id| !id.is_empty());
+            let one = |key: &str| values(key).into_iter().next().filter(|id| !id.is_empty());
+            let (transcript, gene) = (one("transcript_id"), one("gene_id"));
             match feature.kind.as_str() {
-                "exon" => feature.parents.extend(transcript),
-                _ => feature.id = transcript,
+                "gene" => feature.id = gene,
+                kind => {
+                    feature.gene = gene;
+                    if kind != "exon" {
+                        feature.id.clone_from(&transcript);
+                    }
+                    if kind != "transcript" && kind != "mRNA" {
+                        feature.parents.extend(transcript);
+                    }
+                }
             }
-            feature.attributes = wanted.iter().map(|key| value(key)).collect();
+            feature.attributes = wanted.iter().map(|key| values(key)).collect();
             Ok(feature)
         }
     }
@@ -307,7 +331,8 @@ mod tests {
                 strand: Strand::Reverse,
                 id: Some("t 1".into()),
                 parents: vec!["g1".into()],
-                attributes: vec![Some("a,b,c".into()), None],
+                gene: None,
+                attributes: vec![vec!["a,b".into(), "c".into()], vec![]],
             }
         );
         assert_eq!((gff3[1].line, gff3[1].id.as_deref()), (5, None));
@@ -319,8 +344,32 @@ mod tests {
         assert_eq!(gtf.len(), 2);
         assert_eq!(gtf[0].id.as_deref(), Some("t 1"));
         assert_eq!((gtf[0].start, gtf[0].end), (10, 20));
-        assert_eq!(gtf[0].attributes, [Some("x,y; z".into()), None]);
+        assert_eq!(gtf[0].attributes, [vec!["x", "y; z"], vec![]]);
         assert_eq!(gtf[1].parents, ["t 1"]);
-        assert_eq!(gtf[1].attributes, [None, Some("1".into())]);
+        assert_eq!(gtf[1].attributes, [vec![], vec!["1"]]);
+        assert_eq!(gtf[1].gene.as_deref(), Some("g1"));
+    }
+
+    #[test]
+    fn each_line_has_the_dialect_that_it_is_written_in() {
+        // As BRAKER and AUGUSTUS write it; a first line may have no attributes at all.
+        let mixed = features(
+            "I\tx\tregion\t1\t90\t.\t.\t.\t.\nI\tAUGUSTUS\tgene\t11\t20\t.\t-\t.\tg1\nI\tAUGUSTUS\ttranscript\t11\t20\t.\t-\t.\tg1.t1\nI\tAUGUSTUS\texon\t11\t13\t.\t-\t.\ttranscript_id \"g1.t1\"; gene_id \"g1\";\nI\tGeMoMa\tmRNA\t11\t20\t.\t-\t.\tID=m;Parent=g2\n",
+            &["gene_id"],
+        );
+        let seen: Vec<_> = mixed
+            .iter()
+            .map(|f| (f.id.as_deref(), f.parents.join(","), f.gene.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (None, String::new(), None),
+                (Some("g1"), String::new(), None),
+                (Some("g1.t1"), String::new(), None),
+                (None, "g1.t1".into(), Some("g1")),
+                (Some("m"), "g2".into(), None),
+            ]
+        );
     }
 }

@@ -77,6 +77,7 @@ pub(crate) fn each_row(
                         .map_err(|e| format!("column `strand`: {e}, or set `stranded: false`"))?,
                 },
                 label: None,
+                summit: None,
             })
         };
         none = false;

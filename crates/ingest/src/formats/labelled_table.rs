@@ -4,6 +4,7 @@ use std::path::Path;
 
 use lingo_artifact::Split;
 
+use crate::config::sources::TableColumns;
 use crate::error::shown;
 use crate::error::{Error, Result};
 use crate::input::Input;
@@ -13,7 +14,7 @@ use crate::rows::row::{Content, Row, Rows};
 
 /// Reads a table into `rows`; `file` is its place among the input files.
 ///
-/// Columns are found by name, in any order; others are passed over.
+/// Columns are found by name (`names`, or those of GUE), in any order; others are passed over.
 ///
 /// # Errors
 /// With file and line: a missing column, a row with another number of fields, an empty sequence or label,
@@ -22,6 +23,7 @@ pub(crate) fn read(
     path: &Path,
     file: u16,
     split: Option<Split>,
+    names: Option<&TableColumns>,
     limit: u64,
     rows: &mut Rows,
 ) -> Result<()> {
@@ -35,7 +37,7 @@ pub(crate) fn read(
         .headers()
         .map_err(|e| explain(path, text, &e))?
         .clone();
-    let columns = Columns::find(path, &header, separated)?;
+    let columns = Columns::find(path, &header, separated, names)?;
     let before = rows.all().len();
     for (i, record) in reader.records().enumerate() {
         let record = record.map_err(|e| explain(path, text, &e))?;
@@ -50,7 +52,10 @@ pub(crate) fn read(
             return Err(Error::line(
                 path,
                 line,
-                "column `label` is empty; a label is needed",
+                format!(
+                    "column `{}` is empty; a label is needed",
+                    header[columns.label].trim()
+                ),
             ));
         }
         let first = rows.texts.push(&sequence(columns.sequence)?);
@@ -82,9 +87,9 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// As [`read`], for the header.
-pub(crate) fn check_header(path: &Path, limit: u64) -> Result<()> {
+pub(crate) fn check_header(path: &Path, names: &TableColumns, limit: u64) -> Result<()> {
     let (header, separated) = header_of(path, limit, "sequence,label")?;
-    Columns::find(path, &header, separated).map(drop)
+    Columns::find(path, &header, separated, Some(names)).map(drop)
 }
 
 /// The header of a table, and what its delimiter is called; `wanted` is the header that the table should have.
@@ -123,7 +128,18 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(path: &Path, header: &csv::StringRecord, separated: &str) -> Result<Self> {
+    fn find(
+        path: &Path,
+        header: &csv::StringRecord,
+        separated: &str,
+        names: Option<&TableColumns>,
+    ) -> Result<Self> {
+        let hint = match names {
+            Some(_) => "; `columns` (--columns) gives other names",
+            None => "",
+        };
+        let given = TableColumns::default();
+        let names = names.unwrap_or(&given);
         let place = |name: &str| header.iter().position(|column| column.trim() == name);
         let missing = |name: &str| {
             let there: Vec<String> = header
@@ -145,11 +161,21 @@ impl Columns {
                 path,
                 1,
                 format!(
-                    "the column `{name}` is missing; there are: {} (read with {separated}).{foreign} The header is `sequence,label` or `sequence1,sequence2,label`",
+                    "the column `{name}` is missing; there are: {} (read with {separated}).{foreign} The header is `sequence,label` or `sequence1,sequence2,label`{hint}",
                     there.join(", ")
                 ),
             )
         };
+        let label = names.label.as_deref().unwrap_or("label");
+        let label = place(label).ok_or_else(|| missing(label));
+        if let Some(first) = &names.sequence {
+            let given = |name: &String| place(name).ok_or_else(|| missing(name));
+            return Ok(Self {
+                sequence: given(first)?,
+                sequence2: names.sequence2.as_ref().map(given).transpose()?,
+                label: label?,
+            });
+        }
         let second = place("sequence2");
         let first = match place("sequence1").or_else(|| place("sequence")) {
             Some(place) => place,
@@ -162,7 +188,7 @@ impl Columns {
         Ok(Self {
             sequence: first,
             sequence2: second,
-            label: place("label").ok_or_else(|| missing("label"))?,
+            label: label?,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! One file for each format that is read: what a line of it says.
 
 pub(crate) mod bed;
+pub(crate) mod bedgraph;
+pub(crate) mod bigwig;
 pub mod gff;
 pub mod interval_table;
 pub(crate) mod labelled_fasta;

@@ -8,7 +8,7 @@ use std::path::Path;
 use noodles::vcf;
 use noodles::vcf::header::record::value::map::info::{Number, Type};
 
-use crate::config::sources::VariantLabel;
+use crate::config::sources::{OddAlleles, VariantLabel};
 use crate::error::{Error, Result};
 use crate::input::{Input, without_byte_order_mark, without_terminator};
 
@@ -53,6 +53,10 @@ pub struct LeftOut {
     pub overlapped: u64,
     /// Records whose ALT is `.`.
     pub without_alternate: u64,
+    /// ALT is REF; only where such alleles are to be left out.
+    pub unchanged: u64,
+    /// A base other than A, C, G, T and N in REF or ALT; only where such alleles are to be left out.
+    pub ambiguous: u64,
 }
 
 impl LeftOut {
@@ -62,10 +66,13 @@ impl LeftOut {
         self.breakends += more.breakends;
         self.overlapped += more.overlapped;
         self.without_alternate += more.without_alternate;
+        self.unchanged += more.unchanged;
+        self.ambiguous += more.ambiguous;
     }
 }
 
-/// Reads a file and hands on each allele; `class` is the label where each file is a class.
+/// Reads a file and hands on each allele; `class` is the label where each file is a class, `odd` says what becomes of an allele that is no
+/// variant or has ambiguous bases.
 ///
 /// # Errors
 /// With file and line: no VCF at all, BCF, too few columns, a position that is no number, a REF or ALT that is no allele, an INFO value that
@@ -75,6 +82,7 @@ pub fn read(
     limit: u64,
     label: &VariantLabel,
     class: Option<&str>,
+    odd: OddAlleles,
     mut each: impl FnMut(Variant) -> Result<()>,
 ) -> Result<LeftOut> {
     let mut input = Input::open(path, limit)?;
@@ -105,7 +113,7 @@ pub fn read(
         records += 1;
         let record = parse(line).map_err(error)?;
         record
-            .read(number, &header, label, class, &mut left_out, &mut each)
+            .read(number, &header, label, class, odd, &mut left_out, &mut each)
             .map_err(|e| match e {
                 Stopped::Line(problem) => error(problem),
                 Stopped::Told(e) => e,
@@ -271,11 +279,12 @@ impl Record {
         header: &HeaderLines<'_>,
         label: &VariantLabel,
         class: Option<&str>,
+        odd: OddAlleles,
         left_out: &mut LeftOut,
         each: &mut impl FnMut(Variant) -> Result<()>,
     ) -> std::result::Result<(), Stopped> {
         let record = &self.record;
-        let reference = allele(record.reference_bases(), "REF")?;
+        let reference = allele(record.reference_bases(), "REF", odd)?;
         let alternates = record.alternate_bases();
         let alternates: Vec<&str> = match alternates.as_ref() {
             "" => Vec::new(),
@@ -296,7 +305,21 @@ impl Record {
                     &mut left_out.breakends
                 }
                 _ => {
-                    let alternate = allele(alternate, "ALT")?;
+                    let (Some(reference), Some(alternate)) =
+                        (&reference, allele(alternate, "ALT", odd)?)
+                    else {
+                        left_out.ambiguous += 1;
+                        continue;
+                    };
+                    if *reference == alternate {
+                        match odd {
+                            OddAlleles::Skip => left_out.unchanged += 1,
+                            OddAlleles::Error => {
+                                return Err(format!("ALT is `{alternate}` as REF is: no variant; `odd_alleles: skip` leaves such alleles out").into());
+                            }
+                        }
+                        continue;
+                    }
                     let label = match label {
                         VariantLabel::PerFile(_) => class.map(str::to_string),
                         VariantLabel::Filter => given(record.filters().as_ref()),
@@ -324,14 +347,26 @@ impl Record {
     }
 }
 
-fn allele(text: &str, column: &str) -> std::result::Result<String, String> {
+/// The bases of an allele; nothing where it has ambiguous ones and is to be left out.
+fn allele(
+    text: &str,
+    column: &str,
+    odd: OddAlleles,
+) -> std::result::Result<Option<String>, String> {
     let upper = text.to_ascii_uppercase();
-    match upper.bytes().find(|b| !b"ACGTN".contains(b)) {
-        None if !upper.is_empty() => Ok(upper),
+    let foreign = upper.bytes().find(|b| !b"ACGTN".contains(b));
+    let ambiguous = upper.bytes().all(|b| b"ACGTNRYSWKMBDHV".contains(&b));
+    match (foreign, ambiguous && odd == OddAlleles::Skip) {
+        (None, _) if !upper.is_empty() => Ok(Some(upper)),
+        (Some(_), true) => Ok(None),
         _ => {
             let shown: String = text.chars().take(20).collect();
+            let hint = match ambiguous && !upper.is_empty() {
+                true => "; `odd_alleles: skip` leaves such alleles out",
+                false => "",
+            };
             Err(format!(
-                "{column} is `{shown}`; an allele is written with A, C, G, T and N"
+                "{column} is `{shown}`; an allele is written with A, C, G, T and N{hint}"
             ))
         }
     }

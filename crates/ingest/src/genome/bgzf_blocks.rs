@@ -33,19 +33,36 @@ thread_local! {
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// Where blocks begin, packed and unpacked, as `bgzip --index` wrote it; nothing without an index, and without one that can be read.
+fn indexed(path: &Path) -> Vec<(u64, u64)> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".gzi");
+    let Ok(index) = noodles::bgzf::gzi::fs::read(Path::new(&beside)) else {
+        return Vec::new();
+    };
+    // The first block is not told.
+    let mut starts = vec![(0, 0)];
+    starts.extend_from_slice(index.as_ref());
+    let rising = |two: &[(u64, u64)]| two[0].0 < two[1].0 && two[0].1 <= two[1].1;
+    match starts.windows(2).all(rising) {
+        true => starts,
+        false => Vec::new(),
+    }
+}
+
 /// Fixed part of a head, then the extra fields.
 const HEAD: usize = 12;
 
 impl Blocks {
-    /// Passes over the heads of all blocks.
+    /// Passes over the heads of all blocks, or of those behind the last that an index (`.gzi`) beside the file names.
     ///
     /// # Errors
     /// A head that is none of bgzf.
     pub(crate) fn of_file(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::read(path))?;
         let size = file.metadata().map_err(Error::read(path))?.len();
-        let (mut packed, mut unpacked) = (0u64, 0u64);
-        let mut starts = Vec::new();
+        let mut starts = indexed(path);
+        let (mut packed, mut unpacked) = starts.pop().unwrap_or_default();
         while packed < size {
             let (length, bytes) =
                 head(&file, packed)
@@ -70,6 +87,12 @@ impl Blocks {
             end: (packed, unpacked),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
         })
+    }
+
+    /// What `bgzip --index` writes.
+    #[cfg(test)]
+    pub(crate) fn starts_behind_the_first(&self) -> &[(u64, u64)] {
+        &self.starts[1..]
     }
 
     /// Bytes that come out of the whole file.

@@ -194,10 +194,12 @@ pub(crate) fn join_lines(
 /// Whether the index describes this file: every header stands, under its name, exactly where the sequence before it ends,
 /// and behind the last sequence there is nothing. Content of the same layout may have changed; the index fits it too.
 ///
+/// `read` reads at a place of the file, which has `size` bytes when it is unpacked.
+///
 /// # Errors
 /// What does not fit.
 pub(crate) fn fits(
-    file: &File,
+    read: &impl Fn(&mut [u8], u64) -> io::Result<usize>,
     size: u64,
     records: &[fai::Record],
 ) -> std::result::Result<(), String> {
@@ -211,7 +213,7 @@ pub(crate) fn fits(
     let mut at = 0u64;
     let between = |from: u64, to: u64| -> std::result::Result<Vec<u8>, String> {
         let mut bytes = vec![0; (to - from) as usize];
-        let n = read_at(file, &mut bytes, from).map_err(|e| e.to_string())?;
+        let n = read(&mut bytes, from).map_err(|e| e.to_string())?;
         bytes.truncate(n);
         Ok(bytes)
     };

@@ -7,7 +7,7 @@ use lingo_artifact::byte_size::amount;
 
 use crate::error::shown;
 use crate::error::{Error, Result};
-use crate::input::{Input, Packing, without_byte_order_mark, without_terminator};
+use crate::input::{Input, Packing, Part, without_byte_order_mark, without_terminator};
 use crate::iupac;
 
 /// One sequence of a FASTA file.
@@ -33,12 +33,14 @@ pub(crate) struct Scan {
     pub(crate) records: Vec<Record>,
     /// Whether all lines of each sequence but its last are equally long, so that an index can stand for them.
     pub(crate) regular: bool,
+    /// Headers without bases behind them, which are no sequences: their lines and names.
+    pub(crate) empty: Vec<(u64, String)>,
 }
 
 /// Reads a whole FASTA file.
 ///
 /// # Errors
-/// With file and line: text before the first header, a header without a name, a name that occurs twice, a sequence without bases,
+/// With file and line: text before the first header, a header without a name, a name that occurs twice,
 /// a character that is no IUPAC nucleotide code; a file without any sequence; more bases than `keep` says are kept;
 /// whatever [`Input`] says.
 pub(crate) fn scan(input: &mut Input, keep: Option<u64>) -> Result<Scan> {
@@ -49,20 +51,27 @@ pub(crate) fn scan(input: &mut Input, keep: Option<u64>) -> Result<Scan> {
         kept: 0,
         packed: input.packing() == Packing::Gzip,
         records: Vec::new(),
+        empty: Vec::new(),
         headers: HashMap::new(),
         regular: true,
         ended: false,
         offset: 0,
+        of_line: (0, 0),
     };
     let mut last = 0;
-    while let Some((number, line)) = input.next_line()? {
-        scanner.line(number, line)?;
-        last = number;
+    while let Some(part) = input.next_part(MOST)? {
+        last = part.line;
+        scanner.part(&part)?;
     }
-    scanner.close_record(last)?;
+    if scanner.of_line.0 > 0 {
+        scanner.close_line();
+    }
+    scanner.close_record();
     if scanner.records.is_empty() {
         let problem = if last == 0 {
             "the file is empty; a FASTA file begins with `>name`"
+        } else if !scanner.empty.is_empty() {
+            "none of its sequences has bases; restore their lines"
         } else {
             "the file holds no sequence; a FASTA file begins with `>name`"
         };
@@ -71,6 +80,7 @@ pub(crate) fn scan(input: &mut Input, keep: Option<u64>) -> Result<Scan> {
     Ok(Scan {
         records: scanner.records,
         regular: scanner.regular,
+        empty: scanner.empty,
     })
 }
 
@@ -81,30 +91,48 @@ struct Scanner<'a> {
     kept: u64,
     packed: bool,
     records: Vec<Record>,
+    empty: Vec<(u64, String)>,
     /// Line of each name's header.
     headers: HashMap<String, u64>,
     regular: bool,
     /// Whether the current record had a line that can only be its last in an index.
     ended: bool,
     offset: u64,
+    /// Bases and bytes of the line so far.
+    of_line: (u64, u64),
 }
 
+/// Bytes of a line that are looked at a time: a chromosome may stand on one line.
+const MOST: usize = 1 << 20;
+
 impl Scanner<'_> {
-    fn line(&mut self, number: u64, raw: &[u8]) -> Result<()> {
-        let width = raw.len() as u64;
-        let content = if number == 1 {
-            without_byte_order_mark(raw)
-        } else {
-            raw
+    fn part(&mut self, part: &Part) -> Result<()> {
+        let width = part.bytes.len() as u64;
+        let content = match part.line == 1 && part.begins {
+            true => without_byte_order_mark(part.bytes),
+            false => part.bytes,
         };
-        let content = without_terminator(content);
-        if let Some(header) = content.strip_prefix(b">") {
-            self.close_record(number.saturating_sub(1))?;
-            self.header(number, header, self.offset + width)?;
-        } else if content.is_empty() {
-            self.ended = true;
-        } else {
-            self.sequence(number, content, width)?;
+        let content = match part.ends {
+            true => without_terminator(content),
+            false => content,
+        };
+        match content.strip_prefix(b">") {
+            Some(header) if part.begins => {
+                if !part.ends {
+                    let problem = format!("this header is longer than {}", amount(MOST as u64));
+                    return Err(Error::line(self.path, part.line, problem));
+                }
+                self.close_record();
+                self.header(part.line, header, self.offset + width)?;
+            }
+            _ if part.begins && part.ends && content.is_empty() => self.ended = true,
+            _ => {
+                self.of_line.1 += width;
+                self.bases(part.line, content)?;
+                if part.ends {
+                    self.close_line();
+                }
+            }
         }
         self.offset += width;
         Ok(())
@@ -137,28 +165,17 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn sequence(&mut self, number: u64, bases: &[u8], width: u64) -> Result<()> {
+    /// Bases of a line, or of a part of one.
+    fn bases(&mut self, number: u64, bases: &[u8]) -> Result<()> {
         let Some(record) = self.records.last_mut() else {
             return Err(no_header(self.path, number, bases));
         };
-        if let Some(column) = iupac::first_foreign(bases) {
-            return Err(foreign(
-                self.path,
-                number,
-                column as u64 + 1,
-                bases[column],
-                &record.name,
-            ));
+        if let Some(at) = iupac::first_foreign(bases) {
+            let column = self.of_line.0 + at as u64 + 1;
+            return Err(foreign(self.path, number, column, bases[at], &record.name));
         }
         let count = bases.len() as u64;
-        if record.line_bases == 0 {
-            (record.line_bases, record.line_width) = (count, width);
-            // Blank lines between the header and the bases would shift the index.
-            self.regular &= !self.ended;
-        } else {
-            self.regular &= !self.ended && count <= record.line_bases;
-            self.ended |= (count, width) != (record.line_bases, record.line_width);
-        }
+        self.of_line.0 += count;
         record.length += count;
         if let Some(most) = self.keep {
             self.kept += count;
@@ -172,17 +189,27 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn close_record(&mut self, number: u64) -> Result<()> {
-        match self.records.last() {
-            Some(record) if record.length == 0 => Err(Error::line(
-                self.path,
-                number,
-                format!(
-                    "the sequence `{}` has no bases; remove its header or restore its lines",
-                    record.name
-                ),
-            )),
-            _ => Ok(()),
+    /// Whether the line that ends fits those before it.
+    fn close_line(&mut self) {
+        let (count, width) = std::mem::take(&mut self.of_line);
+        let Some(record) = self.records.last_mut() else {
+            return;
+        };
+        if record.line_bases == 0 {
+            (record.line_bases, record.line_width) = (count, width);
+            // Blank lines between the header and the bases would shift the index.
+            self.regular &= !self.ended;
+        } else {
+            self.regular &= !self.ended && count <= record.line_bases;
+            self.ended |= (count, width) != (record.line_bases, record.line_width);
+        }
+    }
+
+    /// A header without bases is no sequence.
+    fn close_record(&mut self) {
+        if let Some(empty) = self.records.pop_if(|record| record.length == 0) {
+            let line = self.headers.get(&empty.name).copied().unwrap_or_default();
+            self.empty.push((line, empty.name));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A genome, read in part: FASTA, its index, the blocks of a bgzf file.
 
+pub(crate) mod aliases;
 pub(crate) mod bgzf_blocks;
 pub(crate) mod fai;
 pub(crate) mod fasta;

@@ -14,7 +14,9 @@ use lingo_artifact::{ByteSize, Strand};
 use memmap2::Mmap;
 use noodles::fasta::fai;
 
+use crate::config::sources::{Aliases, Contigs, SkippedContigs, UnknownContigs};
 use crate::error::{Error, Result};
+use crate::genome::aliases;
 use crate::genome::bgzf_blocks::Blocks;
 use crate::genome::fasta;
 use crate::genome::fasta::{Scan, foreign};
@@ -37,7 +39,17 @@ pub struct Genome {
     path: PathBuf,
     sequences: Vec<(String, u64)>,
     by_name: HashMap<String, usize, RandomState>,
+    skipped: Skipped,
     bases: Bases,
+    /// What is odd about the file and does not stop anybody from reading it.
+    warnings: Vec<String>,
+}
+
+/// Sequences whose rows are left out.
+#[derive(Debug, Default)]
+struct Skipped {
+    unknown: bool,
+    names: Vec<String>,
 }
 
 /// Of longer windows only the beginning is asked for ahead: behind it the processor foresees by itself what comes.
@@ -104,43 +116,84 @@ impl Genome {
         most: u64,
         cache: Option<&Path>,
     ) -> Result<Self> {
-        let mut input = Input::open(path, limit)?;
-        let regular_file = fs::metadata(path).map_err(Error::read(path))?.is_file();
+        let mut input = Input::open_without_end(path, limit)?;
+        let lacks_end = input.lacks_end();
+        let mut genome = Self::open_input(path, &mut input, limit, most, cache)?;
+        if lacks_end {
+            let line = format!(
+                "{}: the block that ends a bgzf file is missing; {} sequences were read, look whether these are all",
+                path.display(),
+                genome.sequences.len()
+            );
+            genome.warnings.push(line);
+        }
+        Ok(genome)
+    }
+
+    fn open_input(
+        path: &Path,
+        input: &mut Input,
+        limit: u64,
+        most: u64,
+        cache: Option<&Path>,
+    ) -> Result<Self> {
+        let regular_file = path.is_file();
         if input.packing() == Packing::Bgzf && regular_file {
             let blocks = Blocks::of_file(path)?;
             if blocks.unpacked() > most {
-                let scan = fasta::scan(&mut input, None)?;
-                if scan.regular {
-                    let records = crate::genome::fai::of_records(&scan.records);
+                // An index of samtools says where the bases are, and is held against the file.
+                if let Some(records) = existing_bgzf_index(path, &blocks)? {
                     return Ok(Self::indexed(path, Bytes::Blocks(blocks), records));
                 }
-                let mut again = Input::open(path, limit)?;
+                let scan = fasta::scan(input, None)?;
+                if scan.regular {
+                    let records = crate::genome::fai::of_records(&scan.records);
+                    let genome = Self::indexed(path, Bytes::Blocks(blocks), records);
+                    return Ok(genome.without(&scan.empty));
+                }
+                let mut again = Input::open_without_end(path, limit)?;
                 return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
             }
         }
         if input.packing() != Packing::Plain || !regular_file {
-            return Ok(Self::in_memory(path, fasta::scan(&mut input, Some(most))?));
+            return Ok(Self::in_memory(path, fasta::scan(input, Some(most))?));
         }
         if let Some(records) = existing_index(path, cache)? {
             return Ok(Self::indexed(path, Bytes::of_file(path, most)?, records));
         }
-        let scan = fasta::scan(&mut input, None)?;
+        let scan = fasta::scan(input, None)?;
         if !scan.regular {
             let mut again = Input::open(path, limit)?;
             return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
         }
         let records = crate::genome::fai::of_records(&scan.records);
-        crate::genome::fai::keep(path, cache, &records);
-        Ok(Self::indexed(path, Bytes::of_file(path, most)?, records))
+        // With an index that knows nothing of an empty sequence, the next run could not tell of it.
+        if scan.empty.is_empty() {
+            crate::genome::fai::keep(path, cache, &records);
+        }
+        let genome = Self::indexed(path, Bytes::of_file(path, most)?, records);
+        Ok(genome.without(&scan.empty))
+    }
+
+    /// Warns of sequences without bases.
+    fn without(mut self, empty: &[(u64, String)]) -> Self {
+        self.warnings.extend(empty.iter().map(|(line, name)| {
+            format!(
+                "{}:{line}: the sequence `{name}` has no bases and is left out",
+                self.path.display()
+            )
+        }));
+        self
     }
 
     fn in_memory(path: &Path, scan: Scan) -> Self {
+        let empty = scan.empty;
         let (sequences, bases) = scan
             .records
             .into_iter()
             .map(|r| ((r.name, r.length), r.bases))
             .unzip();
-        Self::new(path, sequences, Bases::Memory(bases))
+        Self::new(path, sequences, Bases::Memory(bases)).without(&empty)
     }
 
     fn indexed(path: &Path, bytes: Bytes, records: Vec<fai::Record>) -> Self {
@@ -160,7 +213,95 @@ impl Genome {
                 .map(|(i, (name, _))| (name.clone(), i))
                 .collect(),
             sequences,
+            skipped: Skipped::default(),
             bases,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What is odd about the file and does not stop anybody from reading it, a line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Lets the sequences have the names that `contigs` gives them, and rows of those that it skips be left out.
+    ///
+    /// # Errors
+    /// A name that two sequences would have; a map to a sequence that is not there; no name of the file that is; whatever reading it says.
+    pub(crate) fn name_contigs(&mut self, contigs: &Contigs, limit: u64) -> Result<()> {
+        match &contigs.aliases {
+            None => {}
+            Some(Aliases::Map(map)) => {
+                for (alias, name) in map {
+                    let sequence = self.index(name).ok_or_else(|| {
+                        Error::Config(format!("contigs.aliases.{alias}: {}", self.unknown(name)))
+                    })?;
+                    self.name(alias, sequence)
+                        .map_err(|e| Error::Config(format!("contigs.aliases: {e}")))?;
+                }
+            }
+            Some(Aliases::File(path)) => {
+                let rows = aliases::read(path, limit)?;
+                let mut found = false;
+                for row in &rows {
+                    let known = row.names.iter().find_map(|name| self.index(name));
+                    let Some(sequence) = known else { continue };
+                    found = true;
+                    for name in &row.names {
+                        self.name(name, sequence)
+                            .map_err(|e| Error::line(path, row.line, e))?;
+                    }
+                }
+                if !found {
+                    let shown = rows
+                        .first()
+                        .map_or(String::new(), |row| row.names.join(", "));
+                    return Err(Error::file(
+                        path,
+                        format!(
+                            "none of its names is one of the sequences of {}; its first row is: {shown}",
+                            self.path.display()
+                        ),
+                    ));
+                }
+            }
+        }
+        self.skipped = match &contigs.skip {
+            None => Skipped::default(),
+            Some(SkippedContigs::Unknown(UnknownContigs::Unknown)) => Skipped {
+                unknown: true,
+                names: Vec::new(),
+            },
+            Some(SkippedContigs::Names(names)) => Skipped {
+                unknown: false,
+                names: names.clone(),
+            },
+        };
+        Ok(())
+    }
+
+    fn name(&mut self, alias: &str, sequence: usize) -> std::result::Result<(), String> {
+        match self.by_name.insert(alias.to_string(), sequence) {
+            Some(other) if other != sequence => Err(format!(
+                "`{alias}` would be the name of both `{}` and `{}`",
+                self.sequences[other].0, self.sequences[sequence].0
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The place of the sequence that a row of a file names, nothing where such rows are left out.
+    ///
+    /// # Errors
+    /// An unknown name: what it could be, and what to do.
+    pub(crate) fn contig(&self, name: &str) -> std::result::Result<Option<usize>, String> {
+        if !self.skipped.names.is_empty() && self.skipped.names.iter().any(|n| n == name) {
+            return Ok(None);
+        }
+        match self.index(name) {
+            None if self.skipped.unknown => Ok(None),
+            None => Err(self.unknown(name)),
+            found => Ok(found),
         }
     }
 
@@ -466,7 +607,7 @@ pub(crate) fn unknown_sequence<'a>(
     };
     if names.clone().any(|known| known == other) {
         return format!(
-            "there is no sequence `{name}` in {file}, but there is `{other}`: only the `chr` prefix differs; use the names of one of the two files in both"
+            "there is no sequence `{name}` in {file}, but there is `{other}`: only the `chr` prefix differs; say `contigs: {{ aliases: {{ \"{name}\": \"{other}\" }} }}`, or give `aliases` a file (--contig-aliases)"
         );
     }
     let all = names.len();
@@ -475,7 +616,7 @@ pub(crate) fn unknown_sequence<'a>(
         shown.push("...");
     }
     format!(
-        "there is no sequence `{name}` in {file}; there are: {}",
+        "there is no sequence `{name}` in {file}; there are: {}; `contigs: {{ skip: unknown }}` (--skip-contigs unknown) leaves such rows out",
         shown.join(", ")
     )
 }
@@ -507,6 +648,11 @@ pub(crate) fn quick_names(path: &Path, limit: u64) -> Result<Option<Vec<String>>
     Ok(Some(names))
 }
 
+/// Reads at a place of a file.
+fn of_file(file: &File) -> impl Fn(&mut [u8], u64) -> io::Result<usize> {
+    |buffer, offset| crate::genome::fai::read_at(file, buffer, offset)
+}
+
 /// The index beside the file, which must fit; or one in the cache, which is made again when it does not.
 fn existing_index(path: &Path, cache: Option<&Path>) -> Result<Option<Vec<fai::Record>>> {
     let file = File::open(path).map_err(Error::read(path))?;
@@ -514,7 +660,7 @@ fn existing_index(path: &Path, cache: Option<&Path>) -> Result<Option<Vec<fai::R
     let beside = crate::genome::fai::beside(path);
     if beside.exists() {
         let records = crate::genome::fai::read(&beside)?;
-        return match crate::genome::fai::fits(&file, size, &records) {
+        return match crate::genome::fai::fits(&of_file(&file), size, &records) {
             Ok(()) => Ok(Some(records)),
             Err(why) => Err(stale(path, &why)),
         };
@@ -524,7 +670,26 @@ fn existing_index(path: &Path, cache: Option<&Path>) -> Result<Option<Vec<fai::R
         crate::genome::fai::cached(cache, path).and_then(|kept| crate::genome::fai::read(&kept));
     Ok(records
         .ok()
-        .filter(|records| crate::genome::fai::fits(&file, size, records).is_ok()))
+        .filter(|records| crate::genome::fai::fits(&of_file(&file), size, records).is_ok()))
+}
+
+/// The index beside a bgzf file, where there is one: each sequence must stand where it says.
+fn existing_bgzf_index(path: &Path, blocks: &Blocks) -> Result<Option<Vec<fai::Record>>> {
+    let beside = crate::genome::fai::beside(path);
+    if !beside.exists() {
+        return Ok(None);
+    }
+    let records = crate::genome::fai::read(&beside)?;
+    let read = |buffer: &mut [u8], offset: u64| {
+        let mut bytes = Vec::new();
+        blocks.read(offset, offset + buffer.len() as u64, &mut bytes)?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    };
+    match crate::genome::fai::fits(&read, blocks.unpacked(), &records) {
+        Ok(()) => Ok(Some(records)),
+        Err(why) => Err(stale(path, &why)),
+    }
 }
 
 fn stale(fasta: &Path, why: &str) -> Error {

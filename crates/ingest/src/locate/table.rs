@@ -73,7 +73,7 @@ pub fn read_queries(path: &Path, limit: u64) -> Result<Vec<Query>> {
     }
     let stem = class_of(path);
     let mut rows = Rows::new(vec![path.to_path_buf()], ByteSize::default());
-    labelled_table::read(path, 0, None, limit, &mut rows)?;
+    labelled_table::read(path, 0, None, None, limit, &mut rows)?;
     for (i, row) in rows.all().iter().enumerate() {
         let Content::Text {
             first,

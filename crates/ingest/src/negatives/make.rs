@@ -165,7 +165,8 @@ fn genomic(
         };
         genome.check_whole()?;
         let gc = gc(genome, positive, &mut bases)?.0;
-        let length = positive.end - positive.start;
+        // With what `beyond_end: pad` put around it.
+        let length = rows.length(&row);
         let area = areas[positive.sequence as usize];
         let places = places
             .entry(area)
@@ -335,7 +336,7 @@ impl Taken {
             let mut known = false;
             for row in read_bed(path, &options)? {
                 // Lists of such places name many contigs that a genome may not have.
-                if let Some(sequence) = genome.index(&row.chrom) {
+                if let Ok(Some(sequence)) = genome.contig(&row.chrom) {
                     known = true;
                     pieces[sequence].push((row.start, row.end));
                 }

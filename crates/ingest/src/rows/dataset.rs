@@ -13,11 +13,12 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::example::{Example, Examples, ExamplesMetadata, Interval, SourceHash};
 use lingo_artifact::example::{ExampleFormat, ExampleRef, ParquetStream, Shape, TextEncoder};
 use lingo_artifact::sequence_source::SequenceSource as _;
-use lingo_artifact::{ByteSize, LabelKind, Split, atomic};
+use lingo_artifact::{ByteSize, LabelKind, Split, Strand, atomic};
 use rayon::prelude::*;
 
+use crate::input;
 use crate::rows::labels::LabelColumn;
-use crate::rows::row::{Content, Row, Rows, TextId, Window};
+use crate::rows::row::{Content, Padding, Row, Rows, TextId, Window};
 use lingo_artifact::audit::Audit;
 
 use crate::error::{Error, Result};
@@ -351,19 +352,11 @@ impl DataSet {
     fn append(&self, row: &Row, piece: &mut Piece) -> Result<()> {
         match row.content {
             Content::Window(window) => self.append_window(window, piece)?,
-            Content::Padded(number) => {
-                let padding = self.rows.padding(number);
-                let pad = |n: u32, piece: &mut Piece| {
-                    piece.bases.extend(std::iter::repeat_n(b'N', n as usize));
-                };
-                pad(padding.before, piece);
-                self.append_window(padding.window, piece)?;
-                pad(padding.behind, piece);
-            }
+            Content::Padded(number) => self.append_padded(self.rows.padding(number), piece)?,
             Content::Edited(number) => {
                 let edit = self.rows.edit(number);
                 let first = piece.bases.len();
-                self.append_window(edit.window, piece)?;
+                self.append_padded(&edit.lies, piece)?;
                 piece.ends.push(piece.bases.len());
                 // The bases before the variant, the variant, and what the genome has behind it, to the same length.
                 let width = piece.bases.len() - first;
@@ -371,14 +364,20 @@ impl DataSet {
                 let alternate = self.rows.texts.get(edit.alternate).as_bytes();
                 piece.bases.extend_from_within(first..first + before);
                 piece.bases.extend_from_slice(alternate);
-                let behind = edit.window.start + u64::from(edit.before) + u64::from(edit.replaced);
+                let window = edit.lies.window;
+                let within = u64::from(edit.before) - u64::from(edit.lies.before);
+                let behind = window.start + within + u64::from(edit.replaced);
                 let missing = width.saturating_sub(before + alternate.len());
+                let genome = self.genome.as_ref();
+                let sequence = genome.and_then(|g| g.sequences().get(window.sequence as usize));
+                let length = sequence.map_or(0, |(_, length)| *length);
                 let rest = Window {
                     start: behind,
-                    end: behind + missing as u64,
-                    ..edit.window
+                    end: (behind + missing as u64).min(length),
+                    ..window
                 };
                 self.append_window(rest, piece)?;
+                piece.bases.resize(first + 2 * width, b'N');
             }
             Content::Derived { first, .. } => self.append_text(first, piece),
             Content::Text { first, second, .. } => {
@@ -390,6 +389,18 @@ impl DataSet {
             }
         }
         piece.ends.push(piece.bases.len());
+        Ok(())
+    }
+
+    fn append_padded(&self, padding: &Padding, piece: &mut Piece) -> Result<()> {
+        let (first, last) = match padding.window.strand {
+            Strand::Reverse => (padding.behind, padding.before),
+            Strand::Forward | Strand::Unknown => (padding.before, padding.behind),
+        };
+        let beyond = |n: u32| std::iter::repeat_n(b'N', n as usize);
+        piece.bases.extend(beyond(first));
+        self.append_window(padding.window, piece)?;
+        piece.bases.extend(beyond(last));
         Ok(())
     }
 
@@ -485,7 +496,10 @@ pub(crate) fn in_order_of_splits(splits: &[Split]) -> Vec<u32> {
 }
 
 fn source_hash(path: &Path) -> Result<SourceHash> {
-    let (sha256, bytes) = Digest::of_file(path)?;
+    let (sha256, bytes) = match input::piped(path) {
+        Some(read) => read,
+        None => Digest::of_file(path)?,
+    };
     Ok(SourceHash {
         path: path.display().to_string(),
         sha256,

@@ -50,8 +50,8 @@ pub(crate) enum Content {
 /// A window of the forward strand, and what stands in it with a variant: as long, with the first bases the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Edit {
-    /// What the genome has.
-    pub(crate) window: Window,
+    /// What the genome has, and N beyond its ends.
+    pub(crate) lies: Padding,
     /// Bases before the variant.
     pub(crate) before: u32,
     /// Bases of the genome that it takes the place of.
@@ -60,15 +60,23 @@ pub(crate) struct Edit {
     pub(crate) alternate: TextId,
 }
 
-/// A window of the forward strand with N before the chromosome's first base and behind its last.
+/// A window with N before the chromosome's first base and behind its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Padding {
     /// What lies on the chromosome.
     pub(crate) window: Window,
-    /// N before it.
+    /// N before it, on the forward strand.
     pub(crate) before: u32,
-    /// N behind it.
+    /// N behind it, on the forward strand.
     pub(crate) behind: u32,
+}
+
+impl Padding {
+    /// The bases of the window and those beyond it.
+    pub(crate) fn length(&self) -> u64 {
+        let beyond = u64::from(self.before) + u64::from(self.behind);
+        self.window.end - self.window.start + beyond
+    }
 }
 
 /// A labelled sequence as a source gives it.
@@ -348,9 +356,15 @@ impl Rows {
             .iter()
             .map(|text| part.labels.texts.get(*text));
         let labels: Vec<LabelId> = texts.map(|text| self.labels.push(text)).collect();
+        let padded = line(self.paddings.len() as u64);
+        self.paddings.extend_from_slice(&part.paddings);
         self.rows.extend(part.rows.iter().map(|row| Row {
             name: row.name.map(|name| name.moved(by)),
             label: labels[row.label.number()],
+            content: match row.content {
+                Content::Padded(number) => Content::Padded(padded + number),
+                window => window,
+            },
             ..*row
         }));
         self.originals.extend_from_slice(&part.originals);
@@ -396,6 +410,14 @@ impl Rows {
         Content::Padded(line(self.paddings.len() as u64 - 1))
     }
 
+    /// What a row's sequence is that lies there.
+    pub(crate) fn content(&mut self, lies: Padding) -> Content {
+        match (lies.before, lies.behind) {
+            (0, 0) => Content::Window(lies.window),
+            _ => self.padded(lies),
+        }
+    }
+
     /// What [`Content::Edited`] numbers.
     pub(crate) fn edit(&self, number: u32) -> &Edit {
         &self.edits[number as usize]
@@ -410,7 +432,7 @@ impl Rows {
     pub(crate) fn window(&self, row: &Row) -> Option<Window> {
         match row.content {
             Content::Window(window) => Some(window),
-            Content::Edited(number) => Some(self.edit(number).window),
+            Content::Edited(number) => Some(self.edit(number).lies.window),
             Content::Padded(number) => Some(self.padding(number).window),
             Content::Text { .. } | Content::Derived { .. } => None,
         }
@@ -445,14 +467,10 @@ impl Rows {
         let (first, second) = match row.content {
             Content::Window(w) => (w.end - w.start, None),
             Content::Derived { first, .. } => (length(first), None),
-            Content::Padded(number) => {
-                let p = self.padding(number);
-                let beyond = u64::from(p.before) + u64::from(p.behind);
-                (p.window.end - p.window.start + beyond, None)
-            }
+            Content::Padded(number) => (self.padding(number).length(), None),
             Content::Edited(number) => {
-                let w = self.edit(number).window;
-                (w.end - w.start, Some(w.end - w.start))
+                let length = self.edit(number).lies.length();
+                (length, Some(length))
             }
             Content::Text { first, second, .. } => (length(first), second.map(length)),
         };

@@ -3,19 +3,21 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use lingo_artifact::{ByteSize, Split};
+use lingo_artifact::{ByteSize, LabelKind, Split};
 
 use crate::config::ingest_config::IngestConfig;
-use crate::config::sources::{BedLabel, BedSource};
+use crate::config::sources::{Around, BedLabel, BedSource};
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::extract::{Placed, Shape};
 use crate::formats::bed::blocks::{Lines, in_blocks};
 use crate::formats::bed::row::BedLine;
 use crate::formats::bed::row::BedOptions;
 use crate::genome::reader::Genome;
 use crate::rows::row;
-use crate::rows::row::{Content, Row, Rows, Window};
-use crate::sources::read::Read;
+use crate::rows::row::{Row, Rows};
+use crate::sources::read::{Read, open, skipped};
+use crate::sources::track;
 use lingo_artifact::progress::Progress;
 
 /// Intervals of BED files.
@@ -25,16 +27,20 @@ pub(crate) fn intervals(
     progress: &dyn Progress,
 ) -> Result<Read> {
     let limit = config.max_uncompressed_bytes;
-    let genome = Genome::open_within(&source.fasta, limit, config.max_memory)?;
-    progress.advance(1, "");
+    let genome = open(&source.fasta, config, progress)?;
     let options = BedOptions {
         label_column: match &source.label {
             BedLabel::Column(column) => Some(*column),
-            BedLabel::PerFile(_) => None,
+            BedLabel::PerFile(_) | BedLabel::Track(_) => None,
         },
         name_prefix: source.name_prefix.clone(),
         stranded: source.stranded,
+        summits: source.around == Around::Summit,
         limit,
+    };
+    let shape = Shape {
+        width: source.width,
+        beyond_end: source.beyond_end,
     };
     let mut all = Part::new(source.beds.clone(), config.max_memory);
     for (number, path) in source.beds.iter().enumerate() {
@@ -42,7 +48,7 @@ pub(crate) fn intervals(
             genome: &genome,
             path,
             file: row::file(number)?,
-            width: source.width,
+            shape,
             split: None,
             keep_originals: config.negatives.is_some(),
         };
@@ -53,6 +59,7 @@ pub(crate) fn intervals(
                 let label = match &source.label {
                     BedLabel::Column(_) => bed.label.unwrap_or_default(),
                     BedLabel::PerFile(names) => &names[number],
+                    BedLabel::Track(_) => "",
                 };
                 intervals.push(bed, label, part)?;
             }
@@ -65,8 +72,17 @@ pub(crate) fn intervals(
         progress.advance(number as u64 + 2, "");
     }
     all.check_left(source.width)?;
+    let labels = match &source.label {
+        BedLabel::Track(track) => Some((
+            LabelKind::Regression,
+            track::values(track, config, &all.rows, &genome)?,
+        )),
+        BedLabel::Column(_) | BedLabel::PerFile(_) => None,
+    };
     let mut read = Read::new(all.rows, Some(genome));
+    read.labels = labels;
     read.dropped_outside = all.outside;
+    read.left_out = skipped(config, all.skipped);
     Ok(read)
 }
 
@@ -77,8 +93,8 @@ pub(crate) struct IntervalRows<'a> {
     pub(crate) path: &'a Path,
     /// Its number.
     pub(crate) file: u16,
-    /// What intervals are resized to.
-    pub(crate) width: Option<NonZeroU32>,
+    /// What becomes of them.
+    pub(crate) shape: Shape,
     pub(crate) split: Option<Split>,
     /// Whether negatives are to be drawn, away from the intervals as they stand.
     pub(crate) keep_originals: bool,
@@ -89,6 +105,8 @@ pub(crate) struct Part {
     pub(crate) rows: Rows,
     /// Intervals whose window would leave its chromosome.
     pub(crate) outside: u64,
+    /// Intervals on sequences that `contigs` leaves out.
+    pub(crate) skipped: u64,
 }
 
 impl IntervalRows<'_> {
@@ -97,18 +115,25 @@ impl IntervalRows<'_> {
     /// # Errors
     /// With file and line: an unknown chromosome, a start or an end beyond it. More than the memory limit.
     pub(crate) fn push(&self, interval: BedLine, label: &str, to: &mut Part) -> Result<()> {
-        let window = extract::place(self.genome, interval, self.width)
+        let placed = extract::place(self.genome, interval, self.shape)
             .map_err(|problem| Error::line(self.path, interval.line, problem))?;
-        if self.keep_originals && self.width.is_some() {
-            self.keep_original(interval, window.as_ref(), to);
+        if self.keep_originals && self.shape.width.is_some() {
+            self.keep_original(interval, placed, to);
         }
-        let Some(window) = window else {
-            to.outside += 1;
-            return Ok(());
+        let lies = match placed {
+            Placed::At(lies) => lies,
+            Placed::Outside => {
+                to.outside += 1;
+                return Ok(());
+            }
+            Placed::Skipped => {
+                to.skipped += 1;
+                return Ok(());
+            }
         };
         let row = Row {
             name: interval.name.map(|name| to.rows.texts.push(name)),
-            content: Content::Window(window),
+            content: to.rows.content(lies),
             label: to.rows.push_label(label),
             line: row::line(interval.line),
             file: self.file,
@@ -120,12 +145,10 @@ impl IntervalRows<'_> {
 
 impl IntervalRows<'_> {
     /// What a narrower window leaves out of an interval is a positive still.
-    fn keep_original(&self, interval: BedLine, window: Option<&Window>, to: &mut Part) {
+    fn keep_original(&self, interval: BedLine, placed: Placed, to: &mut Part) {
         let (start, end) = (interval.start, interval.end);
-        if window.is_some_and(|w| w.start <= start && end <= w.end) {
-            return;
-        }
-        if let Some(sequence) = self.genome.index(interval.chrom) {
+        let whole = matches!(placed, Placed::At(lies) if lies.window.start <= start && end <= lies.window.end);
+        if !whole && let Ok(Some(sequence)) = self.genome.contig(interval.chrom) {
             to.rows.push_original(sequence as u32, start, end);
         }
     }
@@ -144,6 +167,7 @@ impl Part {
         Self {
             rows: Rows::new(files, limit),
             outside: 0,
+            skipped: 0,
         }
     }
 
@@ -151,6 +175,7 @@ impl Part {
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.outside = 0;
+        self.skipped = 0;
     }
 
     /// Appends what was read apart.
@@ -159,6 +184,7 @@ impl Part {
     /// As [`Rows::push`].
     pub(crate) fn append(&mut self, other: &Self) -> Result<()> {
         self.outside += other.outside;
+        self.skipped += other.skipped;
         self.rows.append_windows(&other.rows)
     }
 
@@ -167,12 +193,20 @@ impl Part {
     /// # Errors
     /// With how many left their chromosome.
     pub(crate) fn check_left(&self, width: Option<NonZeroU32>) -> Result<()> {
-        match width {
-            Some(width) if self.rows.all().is_empty() => Err(Error::Data(format!(
-                "each of the {} intervals would leave its chromosome when resized to {width} bases; lower `width`",
-                self.outside
-            ))),
-            _ => Ok(()),
+        if !self.rows.all().is_empty() {
+            return Ok(());
         }
+        let why = match (width, self.outside, self.skipped) {
+            (Some(width), outside, 0) => format!(
+                "each of the {outside} intervals would leave its chromosome when resized to {width} bases; lower `width`, or say `beyond_end: pad`"
+            ),
+            (_, 0, skipped) => format!(
+                "each of the {skipped} intervals lies on a sequence that `contigs.skip` leaves out"
+            ),
+            (_, outside, skipped) => format!(
+                "no interval is left: {outside} would leave their chromosome, {skipped} lie on sequences that `contigs.skip` leaves out"
+            ),
+        };
+        Err(Error::Data(why))
     }
 }

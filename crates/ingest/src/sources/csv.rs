@@ -26,6 +26,7 @@ pub(crate) fn tables(
             path,
             row::file(number)?,
             *split,
+            Some(&source.columns),
             config.max_uncompressed_bytes,
             &mut rows,
         )?;

@@ -5,10 +5,11 @@ use lingo_artifact::progress::Progress;
 use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::IntervalCsvSource;
 use crate::error::Result;
+use crate::extract::Shape;
 use crate::formats::interval_table;
 use crate::rows::row;
 use crate::sources::bed::{IntervalRows, Part};
-use crate::sources::read::{Read, open};
+use crate::sources::read::{Read, open, skipped};
 
 /// Intervals in the layout of Genomic Benchmarks.
 pub(crate) fn interval_tables(
@@ -26,7 +27,10 @@ pub(crate) fn interval_tables(
             genome: &genome,
             path,
             file: row::file(number)?,
-            width: source.width,
+            shape: Shape {
+                width: source.width,
+                beyond_end: source.beyond_end,
+            },
             split: table.split,
             keep_originals: config.negatives.is_some(),
         };
@@ -38,6 +42,7 @@ pub(crate) fn interval_tables(
     all.check_left(source.width)?;
     let mut read = Read::new(all.rows, Some(genome));
     read.dropped_outside = all.outside;
+    read.left_out = skipped(config, all.skipped);
     read.dev_from_train = source.dev_from_train;
     Ok(read)
 }

@@ -7,4 +7,5 @@ pub(crate) mod interval_csv;
 pub(crate) mod labelled_fasta;
 pub(crate) mod peak_matrix;
 pub(crate) mod read;
+pub(crate) mod track;
 pub(crate) mod vcf;

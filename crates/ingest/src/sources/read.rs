@@ -43,9 +43,22 @@ impl Read {
 
 /// The genome of a source: the first of its files.
 pub(crate) fn open(fasta: &Path, config: &IngestConfig, progress: &dyn Progress) -> Result<Genome> {
-    let genome = Genome::open_within(fasta, config.max_uncompressed_bytes, config.max_memory)?;
+    let limit = config.max_uncompressed_bytes;
+    let mut genome = Genome::open_within(fasta, limit, config.max_memory)?;
+    genome.name_contigs(&config.contigs, limit)?;
+    for warning in genome.warnings() {
+        progress.say(&format!("warning: {warning}"));
+    }
     progress.advance(1, "");
     Ok(genome)
+}
+
+/// How many rows lie on sequences that `contigs` leaves out, where it leaves out any.
+pub(crate) fn skipped(config: &IngestConfig, rows: u64) -> Vec<LeftOut> {
+    match &config.contigs.skip {
+        Some(_) => counts([("skipped_contigs", rows)]),
+        None => Vec::new(),
+    }
 }
 
 /// Counts of what was left out, by their names in the audit.

@@ -123,6 +123,15 @@ pub(crate) fn collect(
     if !config.truncate {
         check_length(&examples, config, encoder, &encoded)?;
     }
+    let alike = encoded.iter().filter(|one| one.cut_alike).count();
+    if let Some((example, _)) = examples.iter().zip(&encoded).find(|(_, one)| one.cut_alike) {
+        return Err(Error::CutAlike {
+            count: alike,
+            total: encoded.len(),
+            id: example.id.to_string(),
+            limit: encoder.encoding().max_length,
+        });
+    }
 
     let empty = encoded.iter().filter(|one| one.dna_tokens == 0).count();
     if empty > 0 {
@@ -148,7 +157,7 @@ pub(crate) fn collect(
     let cut: u64 = truncated.iter().sum();
     if cut > 0 {
         progress.say(&format!(
-            "{cut} of {} sequences lost DNA at their end: more than {} tokens",
+            "{cut} of {} sequences lost DNA at their ends: more than {} tokens",
             rows.len(),
             encoder.encoding().max_length
         ));

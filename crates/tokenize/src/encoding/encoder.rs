@@ -30,10 +30,12 @@ pub struct Encoded {
     pub dna_tokens: u32,
     /// How many of those are unknown to the scheme.
     pub unknown: u32,
+    /// Of a pair: what differs was cut off both.
+    pub cut_alike: bool,
 }
 
 impl Encoded {
-    /// Whether DNA was cut off at the end.
+    /// Whether DNA was cut off.
     pub fn truncated(&self) -> bool {
         self.full_length > self.ids.len()
     }
@@ -227,7 +229,8 @@ impl Encoder {
         self
     }
 
-    /// One sequence, or a pair. What is too long loses DNA at its end, of a pair the longer one first.
+    /// One sequence, or a pair. What is too long keeps its middle, of a pair the longer one is cut first; where the middles of
+    /// two that differ are the same, what is kept lies around the first difference.
     ///
     /// # Errors
     /// [`Error::Text`], [`Error::OutsideVocabulary`] under scheme `model`.
@@ -266,7 +269,8 @@ impl Encoder {
             None => (a.len().min(room), 0),
             Some(b) => shared_room(a.len(), b.len(), room),
         };
-        let (a, b) = (&a[..keep_a], b.map(|b| &b[..keep_b]));
+        let (cut_a, cut_b, alike) = cut(a, keep_a, b.map(|b| (b, keep_b)));
+        let (a, b) = (cut_a, b.map(|_| cut_b));
         let kept = keep_a + keep_b;
         let mut ids = Vec::with_capacity(fixed + kept);
         ids.extend_from_slice(&e.before);
@@ -282,6 +286,7 @@ impl Encoder {
             ids,
             full_length: fixed + whole,
             dna_tokens: kept as u32,
+            cut_alike: alike,
             unknown: dna.filter(|t| Some(**t) == unknown).count() as u32,
         }
     }
@@ -324,7 +329,31 @@ impl Dna {
     }
 }
 
-/// How much of each of two sequences stays: tokens go from the end of the longer one, of the second when they are equal.
+/// What is kept of one sequence or two; the last says whether two that differed no longer do.
+fn cut<'a>(
+    a: &'a [u32],
+    keep_a: usize,
+    b: Option<(&'a [u32], usize)>,
+) -> (&'a [u32], &'a [u32], bool) {
+    fn around(ids: &[u32], place: usize, keep: usize) -> &[u32] {
+        let start = place.saturating_sub(keep / 2).min(ids.len() - keep);
+        &ids[start..start + keep]
+    }
+    // An odd base more is cut off at the end.
+    let middle = |ids: &'a [u32], keep: usize| &ids[(ids.len() - keep) / 2..][..keep];
+    let Some((b, keep_b)) = b else {
+        return (middle(a, keep_a), &[], false);
+    };
+    let (kept_a, kept_b) = (middle(a, keep_a), middle(b, keep_b));
+    if kept_a != kept_b || a == b {
+        return (kept_a, kept_b, false);
+    }
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let (kept_a, kept_b) = (around(a, same, keep_a), around(b, same, keep_b));
+    (kept_a, kept_b, kept_a == kept_b)
+}
+
+/// How much of each of two sequences stays: tokens go from the longer one, of the second when they are equal.
 fn shared_room(a: usize, b: usize, room: usize) -> (usize, usize) {
     if a + b <= room {
         return (a, b);

@@ -27,7 +27,7 @@ pub struct Inspection {
     pub unknown: u64,
     /// The share of the DNA tokens that the scheme does not know; null without tokens.
     pub unknown_share: Option<f64>,
-    /// Sequences that lost DNA at their end.
+    /// Sequences that lost DNA at their ends.
     pub truncated: u64,
     /// Tokens that DNA could become.
     pub vocabulary: u64,

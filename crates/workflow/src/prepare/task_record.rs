@@ -24,7 +24,7 @@ pub struct TaskRecord {
     pub counts: [u64; 3],
     /// What ingest found.
     pub audit: Value,
-    /// Sequences that lost DNA at their end, by split.
+    /// Sequences that lost DNA at their ends, by split.
     pub truncated: [u64; 3],
     /// Unknown tokens, by split.
     pub unknown: [u64; 3],

@@ -55,6 +55,9 @@ impl TextEncoder {
         if self.shape.intervals {
             names.extend(["chrom", "start", "end", "strand"]);
         }
+        if !self.labels.names().is_empty() {
+            names.push("class");
+        }
         let mut line = names.join(&char::from(delimiter).to_string()).into_bytes();
         line.push(b'\n');
         line
@@ -108,6 +111,19 @@ impl TextEncoder {
                 }
                 None => (0..4).try_for_each(|_| out.write_field(""))?,
             }
+        }
+        let names = self.labels.names();
+        match &row.label {
+            _ if names.is_empty() => {}
+            Label::Class(class) => {
+                out.write_field(names.get(*class as usize).map_or("", String::as_str))?;
+            }
+            Label::Multi(all) => {
+                let of_row = names.iter().zip(all).filter(|(_, one)| **one == 1);
+                let of_row: Vec<&str> = of_row.map(|(name, _)| name.as_str()).collect();
+                out.write_field(of_row.join(";"))?;
+            }
+            Label::Value(_) => out.write_field("")?,
         }
         out.write_record(None::<&[u8]>)
     }

@@ -18,6 +18,8 @@ pub struct BedOptions {
     pub name_prefix: Option<String>,
     /// Whether the strand is read; else all of it is [`Strand::Unknown`].
     pub stranded: bool,
+    /// Whether the summit of a narrowPeak (column 10) is read.
+    pub summits: bool,
     /// How many bytes may come out of a packed file.
     pub limit: u64,
 }
@@ -28,6 +30,7 @@ impl Default for BedOptions {
             label_column: None,
             name_prefix: None,
             stranded: true,
+            summits: false,
             limit: crate::config::ingest_config::DEFAULT_MAX_UNCOMPRESSED_BYTES,
         }
     }
@@ -43,6 +46,7 @@ pub(crate) struct BedLine<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) strand: Strand,
     pub(crate) label: Option<&'a str>,
+    pub(crate) summit: Option<u64>,
 }
 
 impl<'a> From<&'a BedRow> for BedLine<'a> {
@@ -55,6 +59,7 @@ impl<'a> From<&'a BedRow> for BedLine<'a> {
             name: row.name.as_deref(),
             strand: row.strand,
             label: row.label.as_deref(),
+            summit: row.summit,
         }
     }
 }
@@ -69,6 +74,7 @@ impl From<BedLine<'_>> for BedRow {
             name: line.name.map(str::to_string),
             strand: line.strand,
             label: line.label.map(str::to_string),
+            summit: line.summit,
         }
     }
 }
@@ -90,6 +96,8 @@ pub struct BedRow {
     pub strand: Strand,
     /// The text in the label column.
     pub label: Option<String>,
+    /// How far behind the start the summit of a narrowPeak lies; nothing where none was called (-1), or none is asked for.
+    pub summit: Option<u64>,
 }
 
 pub(crate) fn parse_row<'a>(
@@ -154,6 +162,10 @@ pub(crate) fn parse_row<'a>(
             }
         },
     };
+    let summit = match options.summits {
+        false => None,
+        true => summit(columns)?,
+    };
     Ok(BedLine {
         line: number,
         chrom,
@@ -165,7 +177,20 @@ pub(crate) fn parse_row<'a>(
             .filter(|text| !text.is_empty() && *text != "."),
         strand,
         label,
+        summit,
     })
+}
+
+/// Column 10 of a narrowPeak; nothing where no summit was called.
+fn summit(columns: &Columns) -> std::result::Result<Option<u64>, String> {
+    match columns.get(9).map(str::trim_end) {
+        Some("-1") => Ok(None),
+        Some(text) => coordinate(text, 10, "summit").map(Some),
+        None => Err(format!(
+            "{} where the summit of a narrowPeak is in column 10; without summits say `around: middle`",
+            count(columns.len())
+        )),
+    }
 }
 
 /// As `trim`, at once for what has nothing to trim.

@@ -80,6 +80,7 @@ fn pack(text: &str, layout: Layout) -> Vec<u8> {
 
 fn row(chrom: usize, start: usize, end: usize, strand: Strand) -> BedRow {
     BedRow {
+        summit: None,
         line: 1,
         chrom: format!("s{chrom}"),
         start: start as u64,
@@ -252,4 +253,124 @@ fn an_index_does_not_hide_that_a_name_occurs_twice() {
     .unwrap();
     let message = Genome::open(&path, LIMIT).unwrap_err().to_string();
     assert!(message.contains("it names `a` twice"), "{message}");
+}
+
+/// `noodles` writes what `bgzip` writes.
+fn bgzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = noodles::bgzf::io::Writer::new(Vec::new());
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn a_sequence_without_bases_is_told_and_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.fa");
+    for (text, line) in [
+        (">a\n>b\nACGT\n>c\nGG\n", 1),
+        (">b\nACGT\n>a x\n\n>c\nGG\n", 3),
+        (">b\nACGT\n>c\nGG\n>a", 5),
+    ] {
+        for packed in [text.as_bytes().to_vec(), bgzip(text.as_bytes())] {
+            for most in [0, 1 << 20] {
+                // A second time: what the first leaves behind must not hide it.
+                for _ in 0..2 {
+                    std::fs::write(&path, &packed).unwrap();
+                    let genome = Genome::open_with_cache(&path, 1 << 20, most, None).unwrap();
+                    let names: Vec<&str> =
+                        genome.sequences().iter().map(|s| s.0.as_str()).collect();
+                    assert_eq!(names, ["b", "c"]);
+                    assert_eq!(&*genome.bases("c", 0, 2).unwrap(), b"GG");
+                    let [warning] = genome.warnings() else {
+                        panic!("{:?}", genome.warnings())
+                    };
+                    let expected = format!("g.fa:{line}: the sequence `a` has no bases");
+                    assert!(warning.contains(&expected), "{warning}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bgzf_without_its_end_block_is_read_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.fa.gz");
+    let text = format!(">a\n{}>b\nGGCC\n", "ACGTTGCAAG\n".repeat(20_000));
+    let whole = bgzip(text.as_bytes());
+    std::fs::write(&path, &whole[..whole.len() - 28]).unwrap();
+    for most in [0, 1 << 20] {
+        let genome = Genome::open_with_cache(&path, 1 << 20, most, None).unwrap();
+        assert_eq!(genome.length("a"), Some(200_000));
+        assert_eq!(&*genome.bases("b", 0, 4).unwrap(), b"GGCC");
+        assert!(genome.warnings()[0].contains("2 sequences were read"));
+    }
+}
+
+#[test]
+fn an_index_of_a_packed_genome_is_used_and_held_against_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.fa.gz");
+    let text = format!(">a\n{}>b\nGGCC\n", "ACGTTGCAAG\n".repeat(40_000));
+    std::fs::write(&path, bgzip(text.as_bytes())).unwrap();
+    let open = || Genome::open_with_cache(&path, 1 << 20, 0, None);
+    let bases = |genome: &Genome| genome.bases("a", 199_995, 300_012).unwrap().into_owned();
+    let expected = bases(&open().unwrap());
+    // As samtools faidx writes both.
+    let fai = "a\t400000\t3\t10\t11\nb\t4\t440006\t4\t5\n";
+    std::fs::write(folder.path().join("g.fa.gz.fai"), fai).unwrap();
+    let mut gzi = Vec::new();
+    let blocks = Blocks::of_file(&path).unwrap();
+    let starts = blocks.starts_behind_the_first();
+    assert!(starts.len() > 3);
+    gzi.extend((starts.len() as u64).to_le_bytes());
+    for (packed, unpacked) in starts {
+        gzi.extend(packed.to_le_bytes());
+        gzi.extend(unpacked.to_le_bytes());
+    }
+    std::fs::write(folder.path().join("g.fa.gz.gzi"), gzi).unwrap();
+    let genome = open().unwrap();
+    assert_eq!(bases(&genome), expected);
+    assert_eq!(&*genome.bases("b", 1, 4).unwrap(), b"GCC");
+    let other = fai.replace("400000", "399990");
+    std::fs::write(folder.path().join("g.fa.gz.fai"), other).unwrap();
+    let message = open().unwrap_err().to_string();
+    assert!(message.contains("this index is not of"), "{message}");
+}
+
+#[test]
+fn a_chromosome_on_one_line_is_read_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.fa");
+    // The parts are of 1 MiB, and one ends between the two bytes of a line end.
+    for (bases, end) in [
+        (3 << 20, "\n"),
+        ((1 << 20) - 1, "\r\n"),
+        ((1 << 20) - 3, "\r\n"),
+        (1 << 20, ""),
+    ] {
+        let line: String = (0..bases)
+            .map(|i| ['A', 'C', 'G', 'T'][i * 7 % 11 % 4])
+            .collect();
+        let text = format!(">a\n{line}\n>b\n{line}{end}");
+        std::fs::write(&path, &text).unwrap();
+        let _ = std::fs::remove_file(folder.path().join("g.fa.fai"));
+        let genome = Genome::open_with_cache(&path, 1 << 30, 1 << 30, None).unwrap();
+        for name in ["a", "b"] {
+            assert_eq!(genome.length(name), Some(bases as u64));
+            let found = genome.bases(name, 0, bases as u64).unwrap();
+            assert!(*found == *line.as_bytes());
+        }
+        let mut scanned = Input::open(&path, 1 << 30).unwrap();
+        let scan = fasta::scan(&mut scanned, Some(1 << 30)).unwrap();
+        assert!(scan.regular && scan.records[1].bases == line.as_bytes());
+    }
+    let mut text = format!(">a\n{}", "A".repeat(5 << 20)).into_bytes();
+    text[(4 << 20) + 3] = b'!';
+    std::fs::write(&path, text).unwrap();
+    let _ = std::fs::remove_file(folder.path().join("g.fa.fai"));
+    let message = Genome::open_with_cache(&path, 1 << 30, 0, None)
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("g.fa:2: column 4194305: "), "{message}");
 }

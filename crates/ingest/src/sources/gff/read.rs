@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::rows::row;
 use crate::rows::row::Rows;
 use crate::sources::gff::windows as feature_windows;
-use crate::sources::read::{Read, counts, open};
+use crate::sources::read::{Read, counts, open, skipped};
 
 /// Windows around features.
 pub(crate) fn features(
@@ -19,19 +19,26 @@ pub(crate) fn features(
     let genome = open(&source.fasta, config, progress)?;
     let mut rows = Rows::new(source.files.clone(), config.max_memory);
     let mut all = feature_windows::Counts::default();
+    let mut places = feature_windows::Places::default();
     for (number, path) in source.files.iter().enumerate() {
         let file = row::file(number)?;
         let limit = config.max_uncompressed_bytes;
-        let laid = feature_windows::read(path, file, limit, source, &genome, &mut rows)?;
+        let laid =
+            feature_windows::read(path, file, limit, source, &genome, &mut rows, &mut places)?;
         all.rows += laid.rows;
         all.repeated += laid.repeated;
         all.outside += laid.outside;
         all.strandless += laid.strandless;
+        all.skipped += laid.skipped;
         progress.advance(number as u64 + 2, "");
     }
     if rows.all().is_empty() {
+        let skipped = match all.skipped {
+            0 => String::new(),
+            n => format!(", {n} lie on sequences that `contigs` leaves out"),
+        };
         return Err(Error::Data(format!(
-            "no window is left: {} would leave their chromosome, {} transcripts have no strand",
+            "no window is left: {} would leave their chromosome, {} transcripts have no strand{skipped}",
             all.outside, all.strandless
         )));
     }
@@ -41,5 +48,6 @@ pub(crate) fn features(
         ("repeated_windows", all.repeated),
         ("strandless_transcripts", all.strandless),
     ]);
+    read.left_out.extend(skipped(config, all.skipped));
     Ok(read)
 }

@@ -5,15 +5,17 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use lingo_artifact::Strand;
+use lingo_artifact::byte_size::amount;
+use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::sources::{FeatureLabel, FeatureWindow, Flanks, GffSource};
 use crate::error::{Error, Result};
-use crate::extract::resize;
+use crate::extract::{around_centre, placed};
 use crate::formats::gff;
 use crate::formats::gff::Feature;
 use crate::genome::reader::Genome;
 use crate::rows::row;
-use crate::rows::row::{Content, LabelId, Row, Rows, Window};
+use crate::rows::row::{LabelId, Row, Rows};
 use crate::sources::gff::transcripts::{Transcript, Transcripts};
 
 /// How many windows were laid, and what became of the others.
@@ -26,7 +28,12 @@ pub(crate) struct Counts {
     pub(crate) outside: u64,
     /// Transcripts without a strand, for windows that need one.
     pub(crate) strandless: u64,
+    /// Transcripts and features on sequences that `contigs.skip` leaves out.
+    pub(crate) skipped: u64,
 }
+
+/// The windows that there are: place, strand and label.
+pub(crate) type Places = HashSet<(u32, i64, i64, Strand, LabelId)>;
 
 /// Reads an annotation and lays windows around its features: rows in the order of `windows`, and there in that of the file.
 ///
@@ -40,12 +47,13 @@ pub(crate) fn read(
     source: &GffSource,
     genome: &Genome,
     rows: &mut Rows,
+    places: &mut Places,
 ) -> Result<Counts> {
     let mut wanted: Vec<&str> = source.only.keys().map(String::as_str).collect();
     if let FeatureLabel::Attribute(name) = &source.label {
         wanted.push(name);
     }
-    let kinds: HashSet<&str> = source
+    let kinds: Vec<&str> = source
         .windows
         .iter()
         .filter_map(|window| match window {
@@ -54,18 +62,50 @@ pub(crate) fn read(
         })
         .collect();
     let mut transcripts = Transcripts::new(source.transcripts.clone());
-    let mut features = Vec::new();
+    let mut features: Vec<(usize, Transcript)> = Vec::new();
+    let most = rows.limit().get() / 2;
     gff::read(path, limit, &wanted, |feature| {
         transcripts.add(&feature);
-        if kinds.contains(feature.kind.as_str()) {
-            features.push(feature);
+        if let Some(kind) = kinds.iter().position(|kind| *kind == feature.kind) {
+            let Feature {
+                kind: name,
+                chrom,
+                start,
+                end,
+                ..
+            } = &feature;
+            let name = match &feature.id {
+                Some(id) => id.clone(),
+                None => format!("{name}:{chrom}:{start}-{end}"),
+            };
+            // A feature is a transcript of one exon, as far as its window goes.
+            features.push((kind, transcripts.feature(&feature, &name)));
+        }
+        let taken =
+            transcripts.memory() + (features.capacity() * size_of::<(usize, Transcript)>()) as u64;
+        if taken > most {
+            return Err(Error::line(
+                path,
+                feature.line,
+                format!(
+                    "the features up to here take {}, more than the half of max_memory, {}; raise it, or split the annotation by chromosome",
+                    amount(taken),
+                    rows.limit()
+                ),
+            ));
         }
         Ok(())
     })?;
     let seen = transcripts.seen.clone();
-    let mut transcripts = transcripts.into_all();
-    transcripts.retain(|t| source.takes(&t.attributes));
-    features.retain(|f| source.takes(&f.attributes));
+    let mut taken = transcripts.take_all();
+    for (_, feature) in &mut features {
+        transcripts.inherit(feature);
+    }
+    let read = taken.len();
+    let values = values_of(source, &taken);
+    taken.retain(|t| source.takes(&t.attributes));
+    features.retain(|(_, f)| source.takes(&f.attributes));
+    let transcripts = taken;
     let mut laid = Laid {
         path,
         genome,
@@ -73,7 +113,7 @@ pub(crate) fn read(
         file,
         rows,
         counts: Counts::default(),
-        places: HashSet::new(),
+        places,
     };
     for window in &source.windows {
         let before = laid.counts.all();
@@ -81,7 +121,11 @@ pub(crate) fn read(
             FeatureWindow::Promoter(flanks) => laid.promoters(&transcripts, *flanks)?,
             FeatureWindow::Donor(flanks) => laid.splice_sites(&transcripts, *flanks, true)?,
             FeatureWindow::Acceptor(flanks) => laid.splice_sites(&transcripts, *flanks, false)?,
-            FeatureWindow::Feature(of) => laid.features(&features, &of.kind, of.width)?,
+            FeatureWindow::Feature(of) => {
+                let kind = kinds.iter().position(|kind| *kind == of.kind);
+                let all = features.iter().filter(|(k, _)| Some(*k) == kind);
+                laid.features(all.map(|(_, f)| f), &of.kind, of.width)?;
+            }
         }
         if laid.counts.all() == before {
             let mut seen: Vec<_> = seen.iter().collect();
@@ -94,9 +138,13 @@ pub(crate) fn read(
             return Err(Error::file(
                 path,
                 format!(
-                    "there is nothing for `{}` ({} transcripts taken); the features are: {}",
+                    "there is nothing for `{}` ({} transcripts taken{}); the features are: {}",
                     window.name(),
                     transcripts.len(),
+                    match read > transcripts.len() {
+                        true => format!(" of {read}, whose {values}"),
+                        false => String::new(),
+                    },
                     seen.join(", ")
                 ),
             ));
@@ -107,18 +155,34 @@ pub(crate) fn read(
 
 impl Counts {
     fn all(&self) -> u64 {
-        self.rows + self.repeated + self.outside + self.strandless
+        self.rows + self.repeated + self.outside + self.strandless + self.skipped
     }
 }
 
 impl GffSource {
-    /// Whether the attributes are those asked for; they begin with the keys of `only`.
-    fn takes(&self, attributes: &[Option<String>]) -> bool {
-        self.only
-            .values()
-            .zip(attributes)
-            .all(|(wanted, found)| found.as_deref() == Some(wanted))
+    /// Whether the attributes are those asked for; they begin with the keys of `only`. Of several values one is enough.
+    fn takes(&self, attributes: &[Vec<String>]) -> bool {
+        // A comma in GFF3 may be one of the text: `product=kinase, putative`.
+        let mut asked = self.only.values().zip(attributes);
+        asked.all(|(wanted, found)| found.contains(wanted) || found.join(",") == *wanted)
     }
+}
+
+/// The values that the keys of `only` have, a few, for a message.
+fn values_of(source: &GffSource, transcripts: &[Transcript]) -> String {
+    let told = source.only.keys().enumerate().map(|(i, key)| {
+        let mut values: Vec<&str> = Vec::new();
+        for value in transcripts.iter().flat_map(|t| &t.attributes[i]) {
+            if values.len() < 5 && !values.contains(&value.as_str()) {
+                values.push(value);
+            }
+        }
+        match values.is_empty() {
+            true => format!("`{key}` is nowhere"),
+            false => format!("`{key}` is {}", values.join(", ")),
+        }
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 struct Laid<'a> {
@@ -128,13 +192,15 @@ struct Laid<'a> {
     file: u16,
     rows: &'a mut Rows,
     counts: Counts,
-    places: HashSet<(u32, u64, u64, Strand, LabelId)>,
+    places: &'a mut Places,
 }
 
 impl Laid<'_> {
     fn promoters(&mut self, transcripts: &[Transcript], flanks: Flanks) -> Result<()> {
         for transcript in transcripts {
-            let length = self.length(transcript.line, &transcript.chrom, transcript.start)?;
+            let Some((sequence, length)) = self.contig(transcript)? else {
+                continue;
+            };
             let Some(site) = transcript.start_site() else {
                 self.counts.strandless += 1;
                 continue;
@@ -142,9 +208,9 @@ impl Laid<'_> {
             // The site itself is one more base downstream: of the boundary before it, or behind it on the minus strand.
             let boundary = site + u64::from(transcript.strand == Strand::Reverse);
             let down = u64::from(flanks.down) + 1;
-            let window = around(boundary, flanks.up.into(), down, transcript.strand, length);
+            let window = around(boundary, flanks.up.into(), down, transcript.strand);
             let name = format!("{}:promoter", transcript.id);
-            self.put(transcript, window, name, "promoter")?;
+            self.put(transcript, sequence, length, window, name, "promoter")?;
         }
         Ok(())
     }
@@ -161,7 +227,9 @@ impl Laid<'_> {
             if introns.is_empty() {
                 continue;
             }
-            let length = self.length(transcript.line, &transcript.chrom, transcript.start)?;
+            let Some((sequence, length)) = self.contig(transcript)? else {
+                continue;
+            };
             if transcript.strand == Strand::Unknown {
                 self.counts.strandless += 1;
                 continue;
@@ -174,49 +242,53 @@ impl Laid<'_> {
                     flanks.up.into(),
                     flanks.down.into(),
                     transcript.strand,
-                    length,
                 );
                 let name = format!("{}:{class}:{}", transcript.id, i + 1);
-                self.put(transcript, window, name, class)?;
+                self.put(transcript, sequence, length, window, name, class)?;
             }
         }
         Ok(())
     }
 
-    fn features(
+    fn features<'b>(
         &mut self,
-        features: &[Feature],
+        features: impl Iterator<Item = &'b Transcript>,
         kind: &str,
         width: Option<NonZeroU32>,
     ) -> Result<()> {
-        for feature in features.iter().filter(|f| f.kind == kind) {
-            let length = self.length(feature.line, &feature.chrom, feature.start)?;
-            let window =
-                resize(feature.start, feature.end, width, length).filter(|(_, end)| *end <= length);
-            let name = match &feature.id {
-                Some(id) => id.clone(),
-                None => format!("{kind}:{}:{}-{}", feature.chrom, feature.start, feature.end),
+        for feature in features {
+            let Some((sequence, length)) = self.contig(feature)? else {
+                continue;
             };
-            // A feature is a transcript of one exon, as far as its window goes.
-            let owner = Transcript::of(feature, &name);
-            self.put(&owner, window, name, kind)?;
+            let window = around_centre(feature.start, feature.end, width);
+            self.put(
+                feature,
+                sequence,
+                length,
+                window,
+                feature.id.to_string(),
+                kind,
+            )?;
         }
         Ok(())
     }
 
-    /// The length of the chromosome. A feature may reach beyond it: on circular ones, those across the origin do.
-    fn length(&self, line: u64, chrom: &str, start: u64) -> Result<u64> {
-        let error = |problem: String| Error::line(self.path, line, problem);
-        let length = self
-            .genome
-            .length(chrom)
-            .ok_or_else(|| error(self.genome.unknown(chrom)))?;
-        if start < length {
-            Ok(length)
+    /// The sequence that a feature lies on, and its length; nothing where `contigs` leaves it out. A feature may reach beyond: on circular
+    /// ones, those across the origin do.
+    fn contig(&mut self, feature: &Transcript) -> Result<Option<(u32, u64)>> {
+        let error = |problem: String| Error::line(self.path, feature.line, problem);
+        let chrom = &*feature.chrom;
+        let Some(sequence) = self.genome.contig(chrom).map_err(error)? else {
+            self.counts.skipped += 1;
+            return Ok(None);
+        };
+        let length = self.genome.sequences()[sequence].1;
+        if feature.start < length {
+            Ok(Some((sequence as u32, length)))
         } else {
             Err(error(format!(
                 "the start ({}) lies beyond the {length} bases of `{chrom}`; is this annotation of another assembly?",
-                start + 1
+                feature.start + 1
             )))
         }
     }
@@ -224,20 +296,32 @@ impl Laid<'_> {
     fn put(
         &mut self,
         owner: &Transcript,
-        window: Option<(u64, u64)>,
+        sequence: u32,
+        length: u64,
+        (start, end): (i64, i64),
         name: String,
         class: &str,
     ) -> Result<()> {
-        let Some((start, end)) = window else {
+        let lies = placed(
+            sequence,
+            owner.strand,
+            (start, end),
+            length,
+            self.source.beyond_end,
+        );
+        let Some(lies) = lies else {
             self.counts.outside += 1;
             return Ok(());
         };
-        let sequence = self.genome.index(&owner.chrom).unwrap_or_default() as u32;
+        let joined;
         let label = match &self.source.label {
             FeatureLabel::Window => class,
             FeatureLabel::Attribute(attribute) => {
-                let value = owner.attributes.last().and_then(Option::as_deref);
-                value.filter(|v| !v.is_empty()).ok_or_else(|| {
+                joined = owner
+                    .attributes
+                    .last()
+                    .map_or(String::new(), |all| all.join(","));
+                Some(joined.as_str()).filter(|v| !v.is_empty()).ok_or_else(|| {
                     Error::line(
                         self.path,
                         owner.line,
@@ -260,12 +344,7 @@ impl Laid<'_> {
         self.counts.rows += 1;
         let row = Row {
             name: Some(self.rows.texts.push(&name)),
-            content: Content::Window(Window {
-                sequence,
-                strand: owner.strand,
-                start,
-                end,
-            }),
+            content: self.rows.content(lies),
             label,
             line: row::line(owner.line),
             file: self.file,
@@ -275,26 +354,27 @@ impl Laid<'_> {
     }
 }
 
-/// `up` bases before a boundary and `down` behind it in the direction of the strand; nothing when they would leave the `length` bases of the
-/// chromosome. A boundary lies before the base of its number.
-fn around(boundary: u64, up: u64, down: u64, strand: Strand, length: u64) -> Option<(u64, u64)> {
+/// `up` bases before a boundary and `down` behind it in the direction of the strand. A boundary lies before the base of its number.
+fn around(boundary: u64, up: u64, down: u64, strand: Strand) -> (i64, i64) {
     let (left, right) = match strand {
         Strand::Reverse => (down, up),
         Strand::Forward | Strand::Unknown => (up, down),
     };
-    let start = boundary.checked_sub(left)?;
-    let end = boundary.checked_add(right)?;
-    (end <= length).then_some((start, end))
+    let boundary = boundary as i64;
+    (boundary - left as i64, boundary + right as i64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::sources::BeyondEnd;
 
     #[test]
     fn flanks_follow_the_strand_and_stay_on_the_chromosome() {
         fn t(boundary: u64, up: u64, down: u64, strand: Strand, expected: Option<(u64, u64)>) {
-            assert_eq!(around(boundary, up, down, strand, 100), expected);
+            let window = around(boundary, up, down, strand);
+            let lies = placed(0, strand, window, 100, BeyondEnd::Drop);
+            assert_eq!(lies.map(|l| (l.window.start, l.window.end)), expected);
         }
         t(50, 10, 3, Strand::Forward, Some((40, 53)));
         t(50, 10, 3, Strand::Reverse, Some((47, 60)));

@@ -40,11 +40,12 @@ pub(crate) fn read_peaks(
     source: &PeakMatrixSource,
     limit: u64,
     genome: &Genome,
+    skipped: &mut u64,
 ) -> Result<Vec<Peaks>> {
     source
         .peaks
         .iter()
-        .map(|path| Peaks::read(path, limit, genome))
+        .map(|path| Peaks::read(path, limit, genome, skipped))
         .collect()
 }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use lingo_artifact::sequence_source::SequenceSource as _;
+
 use crate::error::{Error, Result};
 use crate::formats::bed::blocks::read_bed;
 use crate::formats::bed::row::{BedOptions, BedRow};
@@ -19,19 +21,25 @@ impl Peaks {
     ///
     /// # Errors
     /// Whatever [`read_bed`] says. With file and line: an unknown chromosome, an end beyond it.
-    pub(crate) fn read(path: &Path, limit: u64, genome: &Genome) -> Result<Self> {
+    pub(crate) fn read(
+        path: &Path,
+        limit: u64,
+        genome: &Genome,
+        skipped: &mut u64,
+    ) -> Result<Self> {
         let options = BedOptions {
             stranded: false,
             limit,
             ..BedOptions::default()
         };
-        let rows = read_bed(path, &options)?;
-        for row in &rows {
-            check(path, row, genome)?;
+        let mut placed = Vec::new();
+        for row in read_bed(path, &options)? {
+            match check(path, &row, genome)? {
+                Some(chrom) => placed.push((chrom, row.start, row.end)),
+                None => *skipped += 1,
+            }
         }
-        Ok(Self::of(
-            rows.into_iter().map(|row| (row.chrom, row.start, row.end)),
-        ))
+        Ok(Self::of(placed.into_iter()))
     }
 
     fn of(intervals: impl Iterator<Item = (String, u64, u64)>) -> Self {
@@ -90,16 +98,20 @@ impl Peaks {
     }
 }
 
-fn check(path: &Path, row: &BedRow, genome: &Genome) -> Result<()> {
+/// What the genome calls the chromosome of a peak; nothing where `contigs` leaves it out.
+fn check(path: &Path, row: &BedRow, genome: &Genome) -> Result<Option<String>> {
     let error = |problem: String| Error::line(path, row.line, problem);
-    match genome.length(&row.chrom) {
-        None => Err(error(genome.unknown(&row.chrom))),
-        Some(length) if row.end > length => Err(error(format!(
+    let Some(sequence) = genome.contig(&row.chrom).map_err(error)? else {
+        return Ok(None);
+    };
+    let (name, length) = &genome.sequences()[sequence];
+    if row.end > *length {
+        return Err(error(format!(
             "the end ({}) lies beyond the {length} bases of `{}`; are these peaks of another assembly?",
             row.end, row.chrom
-        ))),
-        Some(_) => Ok(()),
+        )));
     }
+    Ok(Some(name.clone()))
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::PeakMatrixSource;
 use crate::error::Result;
 use crate::rows::labels::LabelColumn;
-use crate::rows::row::{Content, Padding, Row, Rows, Window};
+use crate::rows::row::{Padding, Row, Rows, Window};
 use crate::sources::peak_matrix::bins as matrix;
-use crate::sources::read::{Read, counts, open};
+use crate::sources::read::{Read, counts, open, skipped as skipped_contigs};
 
 /// Bins of a genome with a label for each peak file.
 pub(crate) fn peak_matrix(
@@ -18,7 +18,8 @@ pub(crate) fn peak_matrix(
     progress: &dyn Progress,
 ) -> Result<Read> {
     let genome = open(&source.fasta, config, progress)?;
-    let peaks = matrix::read_peaks(source, config.max_uncompressed_bytes, &genome)?;
+    let mut skipped = 0;
+    let peaks = matrix::read_peaks(source, config.max_uncompressed_bytes, &genome, &mut skipped)?;
     progress.advance(source.peaks.len() as u64, "");
     let mut rows = Rows::new(source.peaks.clone(), config.max_memory);
     let mut all = Vec::new();
@@ -34,14 +35,11 @@ pub(crate) fn peak_matrix(
             start: bin.context.0,
             end: bin.context.1,
         };
-        let content = match bin.beyond {
-            (0, 0) => Content::Window(window),
-            (before, behind) => rows.padded(Padding {
-                window,
-                before,
-                behind,
-            }),
-        };
+        let content = rows.content(Padding {
+            window,
+            before: bin.beyond.0,
+            behind: bin.beyond.1,
+        });
         let row = Row {
             name: None,
             content,
@@ -55,6 +53,7 @@ pub(crate) fn peak_matrix(
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = left_out.outside;
     read.left_out = counts([("unlabelled_bins", left_out.unlabelled)]);
+    read.left_out.extend(skipped_contigs(config, skipped));
     read.labels = Some((
         LabelKind::Multilabel(source.class_names()),
         LabelColumn::Lists {

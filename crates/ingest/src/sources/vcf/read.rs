@@ -1,5 +1,7 @@
 //! From VCF files to rows.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher as _;
 use std::path::Path;
 
 use lingo_artifact::progress::Progress;
@@ -11,7 +13,7 @@ use crate::formats::vcf;
 use crate::genome::reader::Genome;
 use crate::rows::row;
 use crate::rows::row::{Edit, Row, Rows};
-use crate::sources::read::{Read, counts, open};
+use crate::sources::read::{Read, counts, open, skipped};
 use crate::sources::vcf::pair as variant_pair;
 use crate::sources::vcf::pair::Placed;
 
@@ -26,6 +28,7 @@ pub(crate) fn variants(
         source,
         rows: Rows::new(source.files.clone(), config.max_memory),
         left_out: LeftOut::default(),
+        ids: HashSet::new(),
     };
     for (number, path) in source.files.iter().enumerate() {
         let file = row::file(number)?;
@@ -34,9 +37,14 @@ pub(crate) fn variants(
             _ => None,
         };
         let limit = config.max_uncompressed_bytes;
-        let refused = vcf::read(path, limit, &source.label, class, |variant| {
-            pairs.add(&genome, path, file, &variant)
-        })?;
+        let refused = vcf::read(
+            path,
+            limit,
+            &source.label,
+            class,
+            source.odd_alleles,
+            |variant| pairs.add(&genome, path, file, variant),
+        )?;
         pairs.left_out.refused.add(&refused);
         progress.advance(number as u64 + 2, "");
     }
@@ -47,6 +55,7 @@ pub(crate) fn variants(
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = left_out.outside;
     read.left_out = counts(left_out.told());
+    read.left_out.extend(skipped(config, left_out.skipped));
     Ok(read)
 }
 
@@ -55,6 +64,8 @@ struct Pairs<'a> {
     source: &'a VcfSource,
     rows: Rows,
     left_out: LeftOut,
+    /// The names that rows have, as digests.
+    ids: HashSet<u64>,
 }
 
 impl Pairs<'_> {
@@ -64,10 +75,12 @@ impl Pairs<'_> {
         genome: &Genome,
         path: &Path,
         file: u16,
-        variant: &vcf::Variant,
+        mut variant: vcf::Variant,
     ) -> Result<()> {
-        let error = |problem: String| Error::line(path, variant.line, problem);
-        let label = match (&variant.label, &self.source.only) {
+        let line = variant.line;
+        let error = |problem: String| Error::line(path, line, problem);
+        let label = variant.label.take();
+        let label = match (&label, &self.source.only) {
             (Some(label), None) => label,
             (Some(label), Some(only)) if only.contains(label) => label,
             (_, Some(_)) => {
@@ -76,12 +89,15 @@ impl Pairs<'_> {
             }
             (None, None) => return Err(error(self.source.label.missing(&variant.name()))),
         };
-        let width = u64::from(self.source.width.get());
-        let placed = variant_pair::place(genome, variant, width)?.map_err(error)?;
-        let (window, before) = match placed {
-            Placed::In(window, before) => (window, before),
+        let placed = variant_pair::place(genome, &mut variant, self.source)?.map_err(error)?;
+        let (lies, before) = match placed {
+            Placed::In(lies, before) => (lies, before),
+            Placed::Skipped => {
+                self.left_out.skipped += 1;
+                return Ok(());
+            }
             Placed::Mismatch(found) if self.source.ref_mismatch == RefMismatch::Error => {
-                return Err(error(self.mismatch(variant, &found)));
+                return Err(error(self.mismatch(&variant, &found)));
             }
             Placed::Outside => {
                 self.left_out.outside += 1;
@@ -91,20 +107,22 @@ impl Pairs<'_> {
                 self.left_out.too_long += 1;
                 return Ok(());
             }
+            Placed::Unseen => {
+                self.left_out.unseen += 1;
+                return Ok(());
+            }
             Placed::Mismatch(_) => {
                 self.left_out.mismatches += 1;
                 return Ok(());
             }
         };
+        let name = self.name(&variant);
         let rows = &mut self.rows;
-        let name = match &variant.id {
-            Some(id) => rows.texts.push(id),
-            None => rows.texts.push(&variant.name()),
-        };
+        let name = rows.texts.push(&name);
         let label = rows.push_label(label);
         let alternate = rows.texts.push(&variant.alternate);
         let content = rows.edited(Edit {
-            window,
+            lies,
             before,
             replaced: variant.reference.len() as u32,
             alternate,
@@ -117,6 +135,31 @@ impl Pairs<'_> {
             file,
             split: None,
         })
+    }
+
+    /// The variant's id, or its place and alleles; both where another row has the id; a number behind it where another row has that.
+    fn name(&mut self, variant: &vcf::Variant) -> String {
+        let mut new = |name: &str| {
+            let digest = foldhash::quality::FixedState::with_seed(0).hash_one(name);
+            self.ids.insert(digest)
+        };
+        let place = variant.name();
+        let long = match &variant.id {
+            Some(id) if new(id) => return id.clone(),
+            Some(id) => format!("{id}:{place}"),
+            None => place,
+        };
+        if new(&long) {
+            return long;
+        }
+        let mut number = 2u64;
+        loop {
+            let name = format!("{long}/{number}");
+            if new(&name) {
+                return name;
+            }
+            number += 1;
+        }
     }
 
     /// What is wrong with a variant whose REF is not what the genome has there.
@@ -138,20 +181,25 @@ struct LeftOut {
     refused: vcf::LeftOut,
     outside: u64,
     too_long: u64,
+    unseen: u64,
     mismatches: u64,
     other_labels: u64,
+    skipped: u64,
 }
 
 impl LeftOut {
     /// The counts under the names that the audit has for them.
-    fn told(&self) -> [(&'static str, u64); 7] {
+    fn told(&self) -> [(&'static str, u64); 10] {
         [
             ("symbolic_alleles", self.refused.symbolic),
             ("breakends", self.refused.breakends),
             ("overlapped_alleles", self.refused.overlapped),
             ("without_alternate", self.refused.without_alternate),
+            ("unchanged_alleles", self.refused.unchanged),
+            ("ambiguous_alleles", self.refused.ambiguous),
             ("ref_mismatches", self.mismatches),
             ("longer_than_window", self.too_long),
+            ("unseen_in_window", self.unseen),
             ("other_labels", self.other_labels),
         ]
     }
@@ -164,6 +212,10 @@ impl LeftOut {
             .filter(|(_, n)| *n > 0)
             .map(|(key, n)| format!("{n} {}", lingo_artifact::left_out::words(key, *n)))
             .collect();
+        if self.skipped > 0 {
+            let words = lingo_artifact::left_out::words("skipped_contigs", self.skipped);
+            all.push(format!("{} {words}", self.skipped));
+        }
         match self.outside {
             0 => {}
             1 => all.push("1 variant whose window would leave the chromosome".into()),
