@@ -111,7 +111,10 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         leakage: match a.leakage {
             LeakageChoice::Unexamined => Leakage::Unexamined,
             LeakageChoice::Exact => Leakage::Exact,
-            LeakageChoice::Near => Leakage::Near(NearLeakage { jaccard }),
+            LeakageChoice::Near => Leakage::Near(NearLeakage {
+                jaccard,
+                overlap: probability("leak-overlap", a.leak_overlap)?,
+            }),
         },
         on_leak: match a.on_leak {
             OnLeakChoice::Warn => OnLeak::Warn,
@@ -139,6 +142,7 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             by,
             seed: a.split_seed,
             fold: a.fold,
+            keep_overlaps_together: !a.part_overlaps,
         })));
     }
     if !a.dev_chromosomes.is_empty() || !a.test_chromosomes.is_empty() {
@@ -165,6 +169,7 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             test,
             jaccard,
             seed,
+            keep_overlaps_together: !a.part_overlaps,
         })
     } else {
         SplitPlan::Ratios(RatioSplit {
@@ -172,6 +177,7 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             dev,
             test,
             seed,
+            keep_overlaps_together: !a.part_overlaps,
         })
     }))
 }

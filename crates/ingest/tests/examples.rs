@@ -219,6 +219,7 @@ fn one_class_per_bed_file() {
             dev: 0.2.try_into().unwrap(),
             test: 0.2.try_into().unwrap(),
             seed,
+            keep_overlaps_together: false,
         })
     };
     let run = |seed| {
@@ -357,6 +358,7 @@ fn one_table_split_at_random() {
         dev: 0.25.try_into().unwrap(),
         test: 0.25.try_into().unwrap(),
         seed: 3,
+        keep_overlaps_together: true,
     });
     let config = IngestConfig {
         label_kind: LabelKindPlan::Regression,
@@ -538,6 +540,7 @@ fn clusters_keep_families_together() {
             test: share(0.2),
             jaccard: share(0.5),
             seed,
+            keep_overlaps_together: true,
         };
         let mut config = one_file(file.clone(), SplitPlan::Clusters(plan));
         config.on_leak = OnLeak::Error;
@@ -658,6 +661,7 @@ fn folds_test_every_row_once() {
                 by,
                 seed: 7,
                 fold: NonZeroU32::new(fold),
+                keep_overlaps_together: false,
             };
             let source = Source::Bed(bed_source(fasta.clone(), vec![bed.clone()]));
             let examples = ingest(&config(source, Some(SplitPlan::Folds(plan))), &Silent).unwrap();
@@ -800,6 +804,7 @@ fn streamed_files_are_those_of_the_whole() {
         dev: share(0.2),
         test: share(0.2),
         seed: 1,
+        keep_overlaps_together: true,
     };
     let mut config = one_file(file, SplitPlan::Ratios(plan));
     config.max_memory = lingo_artifact::ByteSize::LEAST;

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use lingo_artifact::Split;
-use lingo_artifact::audit::{Audit, ClassCount, Lengths, Shared, SplitAudit, TwoLabels};
+use lingo_artifact::audit::{
+    Audit, ClassCount, Lengths, Overlap, OverlapExample, Shared, SplitAudit, TwoLabels,
+};
 use rayon::prelude::*;
 
-use crate::audit::leakage::{BOTH, Evidence, HIGHER, LOWER, STRAND, key};
+use crate::audit::leakage::{BOTH, Evidence, HIGHER, LOWER, STRAND, bound, key, least_overlap};
+use crate::config::leakage::Leakage;
 use crate::error::Result;
 use crate::rows::dataset::DataSet;
+use crate::similarity::overlaps::{Cover, Overlaps};
 use crate::similarity::sketches::Sketches;
 
 /// What one pass over the sequences found.
@@ -27,6 +31,7 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
         evidence: Evidence {
             keys: Vec::with_capacity(data.len()),
             sketches: near.then(Sketches::default),
+            overlaps: Overlaps::of(&data.rows, data.order.iter().copied()),
         },
         compositions: Default::default(),
     };
@@ -77,8 +82,9 @@ impl Examined {
     }
 }
 
-/// Makes the audit of what was examined; `near` is the bound of likeness, where sketches were made.
-pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>) -> Audit {
+/// Makes the audit of what was examined; where near-duplicates are looked for, sketches were made.
+pub(crate) fn audit(data: &DataSet, examination: &Examination, leakage: &Leakage) -> Audit {
+    let near = bound(leakage);
     let places = data.places();
     let mut found = Found::new(data, &examination.evidence.keys);
     found.examine();
@@ -111,10 +117,68 @@ pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>
         rows: data.len() as u64,
         splits,
         shared: found.shared,
+        overlaps: overlaps(data, &examination.evidence.overlaps, leakage),
         two_labels: found.two_labels,
         near_jaccard: near,
         ..Audit::default()
     }
+}
+
+/// The splits whose rows are counted, and where they are looked for.
+const PAIRS: [(Split, Split); 3] = [
+    (Split::Dev, Split::Train),
+    (Split::Test, Split::Train),
+    (Split::Test, Split::Dev),
+];
+
+/// Rows that lie over rows of another split; nothing where rows have no places.
+fn overlaps(data: &DataSet, overlaps: &Overlaps, leakage: &Leakage) -> Vec<Overlap> {
+    if !data.rows.traits().windows {
+        return Vec::new();
+    }
+    let places = data.places();
+    let least = least_overlap(leakage);
+    let of_pair = |(split, found_in): (Split, Split)| {
+        let is_in = |split: Split| {
+            let places = &places[split as usize];
+            move |row: u32| places.contains(&(row as usize))
+        };
+        let mut found = Overlap {
+            split,
+            found_in,
+            any: 0,
+            half: 0,
+            whole: 0,
+            inside: 0,
+            leaking: 0,
+            example: None,
+        };
+        let mut most: Option<Cover> = None;
+        overlaps.covers(is_in(split), is_in(found_in), |cover| {
+            found.any += 1;
+            found.half += u64::from(cover.reaches(0.5));
+            found.whole += u64::from(cover.reaches(1.0));
+            found.inside += u64::from(cover.inside);
+            found.leaking += u64::from(least.is_some_and(|share| cover.reaches(share)));
+            if most.is_none_or(|most| cover.tells_more_than(&most)) {
+                most = Some(cover);
+            }
+        });
+        found.example = most.and_then(|most| {
+            let (other, bases) = overlaps.closest(&most.row, is_in(found_in))?;
+            let (row, place) = data.called(most.row.row as usize);
+            let (other, other_place) = data.called(other.row as usize);
+            Some(OverlapExample {
+                row,
+                place,
+                other,
+                other_place,
+                bases,
+            })
+        });
+        found
+    };
+    PAIRS.into_par_iter().map(of_pair).collect()
 }
 
 /// Rows with the same sequence, or the same but for the strand.
@@ -129,12 +193,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn new(data: &'a DataSet, keys: &'a [u128]) -> Self {
-        let shared = [
-            (Split::Dev, Split::Train),
-            (Split::Test, Split::Train),
-            (Split::Test, Split::Dev),
-        ]
-        .map(|(split, found_in)| Shared {
+        let shared = PAIRS.map(|(split, found_in)| Shared {
             split,
             found_in,
             same: 0,

@@ -12,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::iupac;
 use crate::rows::dataset::DataSet;
 use crate::similarity::fingerprint;
-use crate::similarity::sketches::{Index, Search, Sketches, UnionFind};
+use crate::similarity::overlaps::Overlaps;
+use crate::similarity::sketches::{Index, Search, Sketches};
+use crate::similarity::union_find::UnionFind;
 
 /// What sequences are compared by, in the order of the output.
 #[derive(Default)]
@@ -21,6 +23,8 @@ pub(crate) struct Evidence {
     pub(crate) keys: Vec<u128>,
     /// A sketch of each, where near-duplicates are looked for.
     pub(crate) sketches: Option<Sketches>,
+    /// Where the rows lie, where they lie in a genome.
+    pub(crate) overlaps: Overlaps,
 }
 
 /// The two lowest bits of a key say which strand was seen: a sequence and its reverse complement differ in them only.
@@ -49,6 +53,14 @@ pub(crate) fn key(first: &[u8], second: Option<&[u8]>, other: &mut [Vec<u8>; 2])
 pub(crate) fn bound(leakage: &Leakage) -> Option<f64> {
     match leakage {
         Leakage::Near(near) => Some(near.jaccard.get()),
+        Leakage::Exact | Leakage::Unexamined => None,
+    }
+}
+
+/// From which share of a row's bases on `on_leak` acts on an overlap; nothing where it does not.
+pub(crate) fn least_overlap(leakage: &Leakage) -> Option<f64> {
+    match leakage {
+        Leakage::Near(near) => Some(near.overlap.get()),
         Leakage::Exact | Leakage::Unexamined => None,
     }
 }
@@ -115,6 +127,25 @@ impl Evidence {
             .collect()
     }
 
+    /// Tells the rows of `of` that lie over rows of `others`, of which at least a share of the bases lies in rows of `of`.
+    fn under_leaking(
+        &self,
+        of: Range<usize>,
+        others: &[Range<usize>],
+        share: f64,
+        mut found: impl FnMut(usize),
+    ) {
+        let is_own = |row: u32| of.contains(&(row as usize));
+        let is_other = |row: u32| others.iter().any(|places| places.contains(&(row as usize)));
+        let mut leaks = vec![false; self.keys.len()];
+        self.overlaps.covers(is_other, is_own, |cover| {
+            leaks[cover.row.row as usize] = cover.reaches(share);
+        });
+        let leaks = |row: u32| leaks[row as usize];
+        self.overlaps
+            .covers(is_own, leaks, |cover| found(cover.row.row as usize));
+    }
+
     /// The cluster of each place: the least place that it is linked to, by equality, by strand or by likeness, over any number of
     /// steps. And how many searches were cut short.
     pub(crate) fn clusters(&self, bound: f64) -> (UnionFind, u64) {
@@ -176,17 +207,25 @@ pub(crate) struct Dropped {
 }
 
 /// Takes out of train what dev or test has, and out of dev what test has: what the report shows stays whole.
-pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, bound: f64) -> Dropped {
+pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, leakage: &Leakage) -> Dropped {
     let [train, dev, test] = data.places();
-    let of_train = evidence.leaks(train.clone(), &[dev.clone(), test.clone()], bound);
-    let of_dev = evidence.leaks(dev.clone(), std::slice::from_ref(&test), bound);
-    let leaks = |leak: &Leak| leak.exact || leak.near;
-    let count = |all: &[Leak]| all.iter().filter(|leak| leaks(leak)).count() as u64;
-    let dropped = Dropped {
-        train: count(&of_train),
-        dev: count(&of_dev),
+    let bound = bound(leakage).unwrap_or_default();
+    let mut drop = vec![false; data.len()];
+    let mut take_out = |of: Range<usize>, others: &[Range<usize>]| {
+        let leaks = evidence.leaks(of.clone(), others, bound);
+        for (drop, leak) in drop[of.clone()].iter_mut().zip(leaks) {
+            *drop = leak.exact || leak.near;
+        }
+        if let Some(share) = least_overlap(leakage) {
+            evidence.under_leaking(of.clone(), others, share, |row| drop[row] = true);
+        }
+        drop[of].iter().filter(|drop| **drop).count() as u64
     };
-    let mut keep = of_train.iter().chain(&of_dev).map(|leak| !leaks(leak));
-    data.order.retain(|_| keep.next().unwrap_or(true));
+    let dropped = Dropped {
+        train: take_out(train, &[dev.clone(), test.clone()]),
+        dev: take_out(dev, &[test]),
+    };
+    let mut drop = drop.into_iter();
+    data.order.retain(|_| !drop.next().unwrap_or(false));
     dropped
 }
