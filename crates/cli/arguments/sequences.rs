@@ -104,14 +104,9 @@ pub struct Ingest {
     /// Let a random split, --folds or --clusters part rows that lie over one another in the genome.
     #[arg(help_heading = "Split", long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "by_chromosome", "train"])]
     pub part_overlaps: bool,
-    /// Sequences whose 15-mers have at least this Jaccard index are similar: for --clusters and --leakage near.
-    #[arg(
-        help_heading = "Leakage",
-        long,
-        value_name = "SHARE",
-        default_value = "0.5"
-    )]
-    pub jaccard: f64,
+    /// Sequences whose 15-mers have at least this Jaccard index are similar, too: for --clusters and --leakage near.
+    #[arg(help_heading = "Leakage", long, value_name = "SHARE")]
+    pub jaccard: Option<f64>,
     /// What is looked for in more than one split; `unexamined` makes no audit, and is the fastest.
     #[arg(help_heading = "Leakage", long, value_enum, default_value = "near")]
     pub leakage: LeakageChoice,

@@ -85,7 +85,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         Probability::try_from(value)
             .map_err(|e| Error::stage(Kind::Usage, format!("--{option}: {e}")))
     };
-    let jaccard = probability("jaccard", a.jaccard)?;
+    let jaccard = a.jaccard.map(|j| probability("jaccard", j)).transpose()?;
     let negatives = match a.negatives {
         None => None,
         Some(NegativesChoice::Genomic) => Some(NegativesPlan::Genomic(GenomicNegatives {
@@ -125,7 +125,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     })
 }
 
-fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
+fn split(a: &Ingest, jaccard: Option<Probability>) -> Result<Option<SplitPlan>, Error> {
     if a.train.is_some() {
         return Ok(None);
     }

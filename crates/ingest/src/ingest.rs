@@ -8,7 +8,7 @@ use lingo_artifact::{LabelKind, Split};
 
 use crate::audit::count as audit;
 use crate::audit::leakage;
-use crate::audit::leakage::Dropped;
+use crate::audit::leakage::{Dropped, Likeness};
 use crate::config::ingest_config::{IngestConfig, input_files};
 use crate::config::leakage::{Leakage, OnLeak};
 use crate::config::sources::Source;
@@ -167,11 +167,9 @@ fn examine(
     on_leak: OnLeak,
     wanted: [bool; 3],
 ) -> Result<Audit> {
-    let near = leakage::bound(leakage);
-    if let Some(bound) = near {
-        leakage::check_memory(data.len(), bound, data.max_memory)?;
-    }
-    let mut examination = audit::examine(data, near.is_some())?;
+    let likeness = Likeness::of(leakage);
+    leakage::check_memory(data, likeness)?;
+    let mut examination = audit::examine(data, likeness)?;
     let mut dropped = Dropped::default();
     if on_leak == OnLeak::Drop {
         dropped = leakage::drop_leaking(data, &examination.evidence, leakage);
@@ -184,7 +182,7 @@ fn examine(
             };
             split_rows::check_filled(data.counts(), wanted).map_err(explain)?;
             check_train(data).map_err(explain)?;
-            examination = audit::examine(data, near.is_some())?;
+            examination = audit::examine(data, likeness)?;
         }
     }
     let audit = Audit {
@@ -282,10 +280,10 @@ fn split(
             parted(splits, filled([plan.train, plan.dev, plan.test]), linked)
         }
         (Some(SplitPlan::Clusters(plan)), _) => {
-            let bound = plan.jaccard.get();
-            leakage::check_memory(rows.len(), bound, config.max_memory)?;
-            let evidence = audit::examine(data, true)?.evidence;
-            let (mut sets, not_all_compared) = evidence.clusters(bound);
+            let likeness = Likeness::near(plan.jaccard);
+            leakage::check_memory(data, likeness)?;
+            let evidence = audit::examine(data, likeness)?.evidence;
+            let (mut sets, not_all_compared) = evidence.clusters(likeness);
             let mut overlapping = Runs::default();
             if plan.keep_overlaps_together {
                 overlapping = evidence.overlaps.link(&mut sets);

@@ -538,7 +538,7 @@ fn clusters_keep_families_together() {
             train: share(0.6),
             dev: share(0.2),
             test: share(0.2),
-            jaccard: share(0.5),
+            jaccard: None,
             seed,
             keep_overlaps_together: true,
         };

@@ -29,7 +29,8 @@ pub struct Audit {
     pub two_labels: TwoLabels,
     /// Intervals that were left out because their resized window would leave the chromosome.
     pub dropped_outside: u64,
-    /// The Jaccard index from which on sequences count as nearly the same; nothing where they were not looked for.
+    /// The Jaccard index from which on sequences count as nearly the same, beside those that are by their bases; nothing where none was
+    /// asked for.
     pub near_jaccard: Option<f64>,
     /// Rows that were taken out of train because dev or test has their sequence (`on_leak: drop`).
     pub dropped_train: u64,
@@ -51,7 +52,7 @@ pub struct Clusters {
     pub clusters: u64,
     /// The rows of the largest.
     pub largest: u64,
-    /// Rows that share 15-mers with so many others (repeats do) that they were compared with a part of those only: similar rows may have
+    /// Rows that share k-mers with so many others (repeats do) that they were compared with a part of those only: similar rows may have
     /// been missed, and stand in separate clusters.
     pub not_all_compared: u64,
 }
@@ -164,7 +165,7 @@ pub struct Shared {
     /// Rows that are neither, and nearly the same as a sequence there, on either strand.
     #[serde(default)]
     pub near: u64,
-    /// Rows that share 15-mers with so many sequences there (repeats do) that they were compared with a part of those only, and were not
+    /// Rows that share k-mers with so many sequences there (repeats do) that they were compared with a part of those only, and were not
     /// nearly the same as any in that part.
     #[serde(default)]
     pub near_not_all_compared: u64,
@@ -285,7 +286,7 @@ impl Tell {
                     0 => String::new(),
                     n => format!(
                         "; {} with too many others to compare them all, so that similar rows may stand in separate clusters",
-                        t.n(n, "row shares 15-mers", "rows share 15-mers")
+                        t.n(n, "row shares k-mers", "rows share k-mers")
                     ),
                 };
                 format!(
@@ -389,10 +390,12 @@ impl Tell {
             splits.find(|s| s.split == split).map_or(0, |s| s.rows)
         };
         for s in &audit.shared {
+            let jaccard = audit.near_jaccard.map_or(String::new(), |jaccard| {
+                format!(", or 15-mers with a Jaccard index of {jaccard} or more")
+            });
             let nearly = format!(
-                "nearly the same sequence stands in {} (15-mers with a Jaccard index of {} or more)",
-                s.found_in,
-                audit.near_jaccard.unwrap_or_default()
+                "nearly the same sequence stands in {} (90 % of the bases over 80 % of the shorter{jaccard})",
+                s.found_in
             );
             for (n, what) in [
                 (s.same, format!("the sequence stands in {} too", s.found_in)),
@@ -416,7 +419,7 @@ impl Tell {
                 format!(
                     "{}: {} with so many sequences of {} that not all of those were compared: there may be more near-duplicates than counted",
                     s.split,
-                    t.n(cut, "row shares 15-mers", "rows share 15-mers"),
+                    t.n(cut, "row shares k-mers", "rows share k-mers"),
                     s.found_in,
                 )
             });

@@ -8,11 +8,13 @@ use lingo_artifact::audit::{
 };
 use rayon::prelude::*;
 
-use crate::audit::leakage::{BOTH, Evidence, HIGHER, LOWER, STRAND, bound, key, least_overlap};
+use crate::audit::leakage::{BOTH, Evidence, HIGHER, LOWER, Likeness, STRAND, key, least_overlap};
 use crate::config::leakage::Leakage;
 use crate::error::Result;
 use crate::rows::dataset::DataSet;
+use crate::similarity::alignment::Packed;
 use crate::similarity::overlaps::{Cover, Overlaps};
+use crate::similarity::seeds::Sequences;
 use crate::similarity::sketches::Sketches;
 
 /// What one pass over the sequences found.
@@ -22,15 +24,21 @@ pub(crate) struct Examination {
     compositions: [Composition; 3],
 }
 
-/// Looks at every sequence once, with many threads; sketches are made where near-duplicates are looked for.
+/// Looks at every sequence once, with many threads, and keeps what likeness is found by.
 ///
 /// # Errors
 /// What fetching the sequences says.
-pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
+pub(crate) fn examine(data: &DataSet, likeness: Likeness) -> Result<Examination> {
+    let pairs = data.rows.traits().pairs;
     let mut all = Examination {
         evidence: Evidence {
             keys: Vec::with_capacity(data.len()),
-            sketches: near.then(Sketches::default),
+            sketches: likeness.jaccard.map(|_| Sketches::default()),
+            sequences: likeness.near.then(|| Sequences {
+                pairs,
+                room: data.max_memory.get() / 4,
+                ..Sequences::default()
+            }),
             overlaps: Overlaps::of(&data.rows, data.order.iter().copied()),
         },
         compositions: Default::default(),
@@ -41,8 +49,14 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
             for row in data.examples_of(piece) {
                 let (first, second) = (row.sequence, row.sequence2);
                 made.keys.push(key(first, second, &mut made.other));
-                if near {
+                if likeness.jaccard.is_some() {
                     made.sketches.push(first, second);
+                }
+                if likeness.near {
+                    made.packed.push(first);
+                    if pairs {
+                        made.packed.push(second.unwrap_or_default());
+                    }
                 }
                 for sequence in std::iter::once(first).chain(second) {
                     made.compositions[row.split as usize].add(sequence);
@@ -54,6 +68,9 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
             all.evidence.keys.extend_from_slice(&made.keys);
             if let Some(sketches) = &mut all.evidence.sketches {
                 sketches.extend(&made.sketches);
+            }
+            if let Some(sequences) = &mut all.evidence.sequences {
+                sequences.packed.extend(&made.packed);
             }
             for (sum, of_piece) in all.compositions.iter_mut().zip(&made.compositions) {
                 sum.sum(of_piece);
@@ -69,6 +86,7 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
 struct Examined {
     keys: Vec<u128>,
     sketches: Sketches,
+    packed: Packed,
     compositions: [Composition; 3],
     /// Room for reverse complements.
     other: [Vec<u8>; 2],
@@ -78,13 +96,14 @@ impl Examined {
     fn clear(&mut self) {
         self.keys.clear();
         self.sketches.clear();
+        self.packed.clear();
         self.compositions = Default::default();
     }
 }
 
-/// Makes the audit of what was examined; where near-duplicates are looked for, sketches were made.
+/// Makes the audit of what was examined, by the same likeness.
 pub(crate) fn audit(data: &DataSet, examination: &Examination, leakage: &Leakage) -> Audit {
-    let near = bound(leakage);
+    let likeness = Likeness::of(leakage);
     let places = data.places();
     let mut found = Found::new(data, &examination.evidence.keys);
     found.examine();
@@ -104,11 +123,11 @@ pub(crate) fn audit(data: &DataSet, examination: &Examination, leakage: &Leakage
         }
     });
     let splits = splits.collect();
-    if let Some(bound) = near {
+    if likeness.near {
         for shared in &mut found.shared {
             let of = places[shared.split as usize].clone();
             let other = places[shared.found_in as usize].clone();
-            let leaks = examination.evidence.leaks(of, &[other], bound);
+            let leaks = examination.evidence.leaks(of, &[other], likeness);
             shared.near = leaks.iter().filter(|leak| leak.near).count() as u64;
             shared.near_not_all_compared = leaks.iter().filter(|leak| leak.cut).count() as u64;
         }
@@ -119,7 +138,7 @@ pub(crate) fn audit(data: &DataSet, examination: &Examination, leakage: &Leakage
         shared: found.shared,
         overlaps: overlaps(data, &examination.evidence.overlaps, leakage),
         two_labels: found.two_labels,
-        near_jaccard: near,
+        near_jaccard: likeness.jaccard,
         ..Audit::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use lingo_artifact::ByteSize;
+use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
 use rayon::prelude::*;
 
@@ -11,8 +11,11 @@ use crate::config::leakage::Leakage;
 use crate::error::{Error, Result};
 use crate::iupac;
 use crate::rows::dataset::DataSet;
+use crate::similarity::alignment::Packed;
 use crate::similarity::fingerprint;
 use crate::similarity::overlaps::Overlaps;
+use crate::similarity::seeds;
+use crate::similarity::seeds::Sequences;
 use crate::similarity::sketches::{Index, Search, Sketches};
 use crate::similarity::union_find::UnionFind;
 
@@ -21,8 +24,10 @@ use crate::similarity::union_find::UnionFind;
 pub(crate) struct Evidence {
     /// A fingerprint of each row's sequence, the same for both strands but for the [`STRAND`] bits.
     pub(crate) keys: Vec<u128>,
-    /// A sketch of each, where near-duplicates are looked for.
+    /// A sketch of each, where a Jaccard index is asked for.
     pub(crate) sketches: Option<Sketches>,
+    /// The sequences, where near-duplicates are looked for.
+    pub(crate) sequences: Option<Sequences>,
     /// Where the rows lie, where they lie in a genome.
     pub(crate) overlaps: Overlaps,
 }
@@ -49,11 +54,30 @@ pub(crate) fn key(first: &[u8], second: Option<&[u8]>, other: &mut [Vec<u8>; 2])
     (this.min(turned) & !STRAND) | strand
 }
 
-/// Where near-duplicates are looked for: the bound of likeness.
-pub(crate) fn bound(leakage: &Leakage) -> Option<f64> {
-    match leakage {
-        Leakage::Near(near) => Some(near.jaccard.get()),
-        Leakage::Exact | Leakage::Unexamined => None,
+/// Which sequences are looked for beside the same ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Likeness {
+    /// Those that are nearly the same.
+    pub(crate) near: bool,
+    /// Those with this Jaccard index of 15-mers.
+    pub(crate) jaccard: Option<f64>,
+}
+
+impl Likeness {
+    /// What an audit looks for.
+    pub(crate) fn of(leakage: &Leakage) -> Self {
+        match leakage {
+            Leakage::Near(near) => Self::near(near.jaccard),
+            Leakage::Exact | Leakage::Unexamined => Self::default(),
+        }
+    }
+
+    /// What is nearly the same, and what has a Jaccard index.
+    pub(crate) fn near(jaccard: Option<Probability>) -> Self {
+        Self {
+            near: true,
+            jaccard: jaccard.map(Probability::get),
+        }
     }
 }
 
@@ -65,15 +89,28 @@ pub(crate) fn least_overlap(leakage: &Leakage) -> Option<f64> {
     }
 }
 
-/// Makes sure that sketches and their index fit.
+/// Makes sure that what is compared fits, sequences and sketches.
 ///
 /// # Errors
 /// What they would take.
-pub(crate) fn check_memory(rows: usize, bound: f64, limit: ByteSize) -> Result<()> {
-    let needed = Sketches::memory(rows) + Index::memory(rows, bound);
+pub(crate) fn check_memory(data: &DataSet, likeness: Likeness) -> Result<()> {
+    let (rows, limit) = (data.len(), data.max_memory);
+    let sequences = rows * (1 + usize::from(data.rows.traits().pairs));
+    let bases = data
+        .rows
+        .all()
+        .iter()
+        .map(|row| data.rows.length(row))
+        .sum();
+    let of_sketches = |bound| Sketches::memory(rows) + Index::memory(rows, bound);
+    let of_sequences = match likeness.near {
+        true => Packed::memory(sequences, bases),
+        false => 0,
+    };
+    let needed = likeness.jaccard.map_or(0, of_sketches) + of_sequences;
     if needed > limit.get() / 2 {
         return Err(Error::Data(format!(
-            "looking for near-duplicates among {rows} rows takes {}, more than the half of max_memory, {limit}; raise it, or say `leakage: exact`",
+            "looking for near-duplicates among {rows} rows of {bases} bases takes {}, more than the half of max_memory, {limit}; raise it, or say `leakage: exact`",
             amount(needed)
         )));
     }
@@ -93,7 +130,12 @@ pub(crate) struct Leak {
 
 impl Evidence {
     /// Of each place in `of`, whether its sequence stands among `others`.
-    pub(crate) fn leaks(&self, of: Range<usize>, others: &[Range<usize>], bound: f64) -> Vec<Leak> {
+    pub(crate) fn leaks(
+        &self,
+        of: Range<usize>,
+        others: &[Range<usize>],
+        likeness: Likeness,
+    ) -> Vec<Leak> {
         let mut keys = HashSet::new();
         // Of equal sequences one stands for all: what repeats must not fill up a search.
         let distinct: Vec<usize> = others
@@ -102,10 +144,8 @@ impl Evidence {
             .flatten()
             .filter(|place| keys.insert(self.keys[*place] | STRAND))
             .collect();
-        let index = self
-            .sketches
-            .as_ref()
-            .map(|sketches| Index::new(sketches, distinct.iter().copied(), bound));
+        let index = self.sketch_index(&distinct, likeness);
+        let seeds = self.seed_index(&distinct);
         of.into_par_iter()
             .map(|place| {
                 if keys.contains(&(self.keys[place] | STRAND)) {
@@ -114,10 +154,16 @@ impl Evidence {
                         ..Leak::default()
                     };
                 }
-                let search = match &index {
+                let mut search = match &index {
                     Some(index) => index.search(place, |_| true, |_| true),
                     None => Search::Nothing,
                 };
+                if let Some(seeds) = seeds.as_ref().filter(|_| search != Search::Found) {
+                    search = match seeds.search(place, |_| true, |_| true) {
+                        Search::Nothing => search,
+                        told => told,
+                    };
+                }
                 Leak {
                     exact: false,
                     near: search == Search::Found,
@@ -125,6 +171,16 @@ impl Evidence {
                 }
             })
             .collect()
+    }
+
+    fn sketch_index(&self, rows: &[usize], likeness: Likeness) -> Option<Index<'_>> {
+        let (sketches, bound) = self.sketches.as_ref().zip(likeness.jaccard)?;
+        Some(Index::new(sketches, rows.iter().copied(), bound))
+    }
+
+    fn seed_index(&self, rows: &[usize]) -> Option<seeds::Index<'_>> {
+        let sequences = self.sequences.as_ref()?;
+        Some(seeds::Index::new(sequences, rows.iter().copied()))
     }
 
     /// Tells the rows of `of` that lie over rows of `others`, of which at least a share of the bases lies in rows of `of`.
@@ -148,7 +204,7 @@ impl Evidence {
 
     /// The cluster of each place: the least place that it is linked to, by equality, by strand or by likeness, over any number of
     /// steps. And how many searches were cut short.
-    pub(crate) fn clusters(&self, bound: f64) -> (UnionFind, u64) {
+    pub(crate) fn clusters(&self, likeness: Likeness) -> (UnionFind, u64) {
         let n = self.keys.len();
         let mut sets = UnionFind::new(n);
         // Equal sequences have equal sketches: one of them stands for all.
@@ -164,10 +220,8 @@ impl Evidence {
         }
         drop(places);
         firsts.sort_unstable();
-        let Some(sketches) = &self.sketches else {
-            return (sets, 0);
-        };
-        let index = Index::new(sketches, firsts.iter().copied(), bound);
+        let index = self.sketch_index(&firsts, likeness);
+        let seeds = self.seed_index(&firsts);
         let mut cut = 0;
         for batch in firsts.chunks(1 << 12) {
             // Links within a set that is known to be one are not looked for again: what becomes one does not depend on it.
@@ -177,14 +231,16 @@ impl Evidence {
                     let own = sets.root(*place);
                     let mut roots = Vec::new();
                     let wanted = |other: usize| other < *place && sets.root(other) != own;
-                    let search = index.search(*place, wanted, |other| {
+                    let mut link = |other| {
                         let root = sets.root(other);
                         if !roots.contains(&root) {
                             roots.push(root);
                         }
                         false
-                    });
-                    (roots, search == Search::Cut)
+                    };
+                    let by_sketch = index.as_ref().map(|i| i.search(*place, wanted, &mut link));
+                    let by_seeds = seeds.as_ref().map(|i| i.search(*place, wanted, &mut link));
+                    (roots, [by_sketch, by_seeds].contains(&Some(Search::Cut)))
                 })
                 .collect();
             for (place, (roots, was_cut)) in batch.iter().zip(found) {
@@ -209,10 +265,10 @@ pub(crate) struct Dropped {
 /// Takes out of train what dev or test has, and out of dev what test has: what the report shows stays whole.
 pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, leakage: &Leakage) -> Dropped {
     let [train, dev, test] = data.places();
-    let bound = bound(leakage).unwrap_or_default();
+    let likeness = Likeness::of(leakage);
     let mut drop = vec![false; data.len()];
     let mut take_out = |of: Range<usize>, others: &[Range<usize>]| {
-        let leaks = evidence.leaks(of.clone(), others, bound);
+        let leaks = evidence.leaks(of.clone(), others, likeness);
         for (drop, leak) in drop[of.clone()].iter_mut().zip(leaks) {
             *drop = leak.exact || leak.near;
         }

@@ -22,13 +22,15 @@ impl Default for Leakage {
     }
 }
 
-/// What is nearly the same.
+/// What is nearly the same: one stretch of both sequences, on either strand, with 90 % of its bases the same, that takes 80 % of the shorter
+/// sequence, and at least 30 bases. Of pairs both sequences, in either order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NearLeakage {
-    /// The least Jaccard index of the 15-mers. Estimated from 32 hashes of each sequence. Default: 0.5, about 97 % identity.
-    #[serde(default = "half")]
-    pub jaccard: Probability,
+    /// Sequences whose 15-mers have at least this Jaccard index count, too; it is estimated from 32 hashes of each. Default: they are not
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jaccard: Option<Probability>,
     /// Where rows have places in a genome: which share of the bases of a dev or test row must lie in rows of another split before `on_leak`
     /// acts on it. All overlaps are told in any case. Default: 0, any base.
     #[serde(default = "any")]
@@ -38,7 +40,7 @@ pub struct NearLeakage {
 impl Default for NearLeakage {
     fn default() -> Self {
         Self {
-            jaccard: half(),
+            jaccard: None,
             overlap: any(),
         }
     }
@@ -46,10 +48,6 @@ impl Default for NearLeakage {
 
 fn any() -> Probability {
     Probability::of_percent(0)
-}
-
-fn half() -> Probability {
-    Probability::of_percent(50)
 }
 
 /// What happens when a sequence is found in more than one split.

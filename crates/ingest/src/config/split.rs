@@ -110,10 +110,10 @@ pub struct ClusterSplit {
     pub dev: Probability,
     /// Share of test.
     pub test: Probability,
-    /// Sequences whose 15-mers have at least this Jaccard index, on whichever strand, are of one cluster, and so are those that they are
-    /// linked to. Estimated from 32 hashes of each. Default: 0.5, about 97 % identity.
-    #[serde(default = "half")]
-    pub jaccard: Probability,
+    /// Sequences whose 15-mers have at least this Jaccard index are of one cluster, too, as those are that are nearly the same: of which 90 % of the
+    /// bases are the same over 80 % of the shorter, on whichever strand. Estimated from 32 hashes. Default: it is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jaccard: Option<Probability>,
     /// The same seed gives the same splits. Default: 0.
     #[serde(default)]
     pub seed: u64,
@@ -152,8 +152,4 @@ pub struct RatioSplit {
 
 fn yes() -> bool {
     true
-}
-
-fn half() -> Probability {
-    Probability::of_percent(50)
 }
