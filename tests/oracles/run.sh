@@ -18,6 +18,7 @@ for script in adapt_adalora adapt_adamw adapt_loss adapt_schedules adapt_trainin
   oracle $script.py
 done
 oracle ingest_sources.py crates/ingest/tests/fixtures/sources
+oracle ingest_overlaps.py crates/ingest/tests/fixtures/overlaps
 if [ -n "${LINGO_MINILM:-}" ]; then
   oracle lm.py --minilm "$LINGO_MINILM"
 else

@@ -183,6 +183,36 @@ impl Evidence {
         Some(seeds::Index::new(sequences, rows.iter().copied()))
     }
 
+    /// Of each place in `of`, whether a search from one of `others` finds it nearly the same: nothing is left that an audit would find.
+    fn near_others(&self, of: Range<usize>, others: &[Range<usize>]) -> Vec<bool> {
+        let mut keys = HashSet::new();
+        let distinct: Vec<usize> = of
+            .clone()
+            .filter(|place| keys.insert(self.keys[*place] | STRAND))
+            .collect();
+        let Some(index) = self.seed_index(&distinct) else {
+            return vec![false; of.len()];
+        };
+        let searching: Vec<usize> = others.iter().cloned().flatten().collect();
+        let found: HashSet<u128> = searching
+            .into_par_iter()
+            .flat_map_iter(|place| {
+                let mut found = Vec::new();
+                index.search(
+                    place,
+                    |_| true,
+                    |other| {
+                        found.push(self.keys[other] | STRAND);
+                        false
+                    },
+                );
+                found
+            })
+            .collect();
+        of.map(|place| found.contains(&(self.keys[place] | STRAND)))
+            .collect()
+    }
+
     /// Tells the rows of `of` that lie over rows of `others`, of which at least a share of the bases lies in rows of `of`.
     fn under_leaking(
         &self,
@@ -239,7 +269,11 @@ impl Evidence {
                         false
                     };
                     let by_sketch = index.as_ref().map(|i| i.search(*place, wanted, &mut link));
-                    let by_seeds = seeds.as_ref().map(|i| i.search(*place, wanted, &mut link));
+                    // Every second k-mer of the other is indexed: what one search misses the other way round may find.
+                    let elsewhere = |other: usize| sets.root(other) != own;
+                    let by_seeds = seeds
+                        .as_ref()
+                        .map(|i| i.search(*place, elsewhere, &mut link));
                     (roots, [by_sketch, by_seeds].contains(&Some(Search::Cut)))
                 })
                 .collect();
@@ -269,8 +303,9 @@ pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, leakage: &Le
     let mut drop = vec![false; data.len()];
     let mut take_out = |of: Range<usize>, others: &[Range<usize>]| {
         let leaks = evidence.leaks(of.clone(), others, likeness);
-        for (drop, leak) in drop[of.clone()].iter_mut().zip(leaks) {
-            *drop = leak.exact || leak.near;
+        let near = evidence.near_others(of.clone(), others);
+        for ((drop, leak), near) in drop[of.clone()].iter_mut().zip(leaks).zip(near) {
+            *drop = leak.exact || leak.near || near;
         }
         if let Some(share) = least_overlap(leakage) {
             evidence.under_leaking(of.clone(), others, share, |row| drop[row] = true);

@@ -295,6 +295,67 @@ mod tests {
         }
     }
 
+    /// `cargo test -p lingo-ingest --lib five_million -- --ignored --nocapture`: 200 to 2,000 bases over 3 Gb, every base
+    /// covered about twice, and as many on one million bases; CPU seconds of one thread.
+    #[test]
+    #[ignore = "takes 5 million rows"]
+    fn five_million_rows_take_seconds() {
+        let spent = || -> f64 {
+            let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+        };
+        let one = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
+        one.install(|| {
+            for each in [125_000_000u64, 1_000_000 / 24] {
+                let mut stream = lingo_artifact::random::Stream::new(1, "overlaps");
+                let rows: Vec<Located> = (0..5_000_000)
+                    .map(|row| {
+                        let start = stream.below(each as usize) as u64;
+                        Located {
+                            sequence: stream.below(24) as u32,
+                            start,
+                            end: start + 200 + stream.below(1801) as u64,
+                            row,
+                        }
+                    })
+                    .collect();
+                let before = spent();
+                let overlaps = Overlaps::new(rows);
+                let sorted = spent();
+                let runs = overlaps.link(&mut UnionFind::new(5_000_000));
+                let linked = spent();
+                let (mut shared, mut bases) = (0u64, 0u64);
+                for (of, other) in [(1, 0), (2, 0), (2, 1)] {
+                    let split = |row: u32| [0, 0, 0, 0, 0, 0, 0, 0, 1, 2][row as usize % 10];
+                    overlaps.covers(
+                        |row| split(row) == of,
+                        |row| split(row) == other,
+                        |cover| {
+                            shared += 1;
+                            bases += cover.bases;
+                        },
+                    );
+                }
+                let all = spent();
+                println!(
+                    "{} bases: sorting {:.2} s, linking {:.2} s ({} rows in {} groups), three pairs of splits {:.2} s ({shared} rows share {bases} bases), {} MB",
+                    24 * each,
+                    sorted - before,
+                    linked - sorted,
+                    runs.rows,
+                    runs.groups,
+                    all - linked,
+                    Overlaps::memory(5_000_000) / 1_000_000,
+                );
+                assert!(runs.rows > 4_500_000 && shared > 500_000);
+                assert!(all - before < 10.0, "{}", all - before);
+            }
+        });
+    }
+
     #[test]
     fn touching_rows_share_no_base() {
         let row = |row, start, end| Located {
