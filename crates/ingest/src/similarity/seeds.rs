@@ -29,6 +29,8 @@ impl Sequences {
 
 /// Bases in all from which on k-mers are longer: there are more that are the same by chance.
 const LARGE: u64 = 1 << 26;
+/// Bases from which on a sequence is long: of those every fifth k-mer is looked up in large data.
+const LONG: usize = 400;
 /// The most places that one search compares.
 const MOST_HITS: usize = 1 << 14;
 /// By how much fewer k-mers are indexed at most where room is short.
@@ -43,6 +45,8 @@ const TAG: u32 = 9;
 /// Which sequences have a k-mer, and where.
 pub(crate) struct Index<'a> {
     sequences: &'a Sequences,
+    /// There are so many bases that long sequences have more k-mers than are needed.
+    large: bool,
     k: usize,
     bits: u32,
     /// Where the entries of each bucket begin.
@@ -150,6 +154,7 @@ impl<'a> Index<'a> {
         }
         Self {
             sequences,
+            large: bases > LARGE,
             k,
             bits,
             starts,
@@ -210,7 +215,13 @@ impl<'a> Index<'a> {
         let own = self.sequences.packed.get(i);
         let mut hits: Vec<Hit> = Vec::new();
         let mut frequent = Vec::new();
-        for kmer in kmers(own, self.k) {
+        // A step that has no divisor with the index's: every diagonal has places that both take.
+        let step = if self.large && own.len() >= LONG {
+            5
+        } else {
+            1
+        };
+        for kmer in kmers(own, self.k).filter(|kmer| kmer.at % step == 0) {
             let bucket = (kmer.hash >> (64 - self.bits)) as usize;
             let range = self.starts[bucket] as usize..self.starts[bucket + 1] as usize;
             if range.len() < RARE {
