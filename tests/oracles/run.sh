@@ -22,6 +22,7 @@ oracle ingest_windows.py crates/ingest/tests/fixtures/sources
 oracle ingest_annotations.py crates/ingest/tests/fixtures/annotations
 oracle ingest_variants.py crates/ingest/tests/fixtures/variants
 oracle ingest_tracks.py crates/ingest/tests/fixtures/tracks
+oracle ingest_overlaps.py crates/ingest/tests/fixtures/overlaps
 if [ -n "${LINGO_MINILM:-}" ]; then
   oracle lm.py --minilm "$LINGO_MINILM"
 else

@@ -152,18 +152,24 @@ pub struct Ingest {
     /// Split whole clusters of similar sequences, by the shares of --ratios.
     #[arg(help_heading = "Split", long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "folds", "train"])]
     pub clusters: bool,
-    /// Sequences whose 15-mers have at least this Jaccard index are similar: for --clusters and --leakage near.
+    /// Let a random split, --folds or --clusters part rows that lie over one another in the genome.
+    #[arg(help_heading = "Split", long, conflicts_with_all = ["dev_chromosomes", "test_chromosomes", "by_chromosome", "train"])]
+    pub part_overlaps: bool,
+    /// Sequences whose 15-mers have at least this Jaccard index are similar, too: for --clusters and --leakage near.
+    #[arg(help_heading = "Leakage", long, value_name = "SHARE")]
+    pub jaccard: Option<f64>,
+    /// What is looked for in more than one split; `unexamined` makes no audit, and is the fastest.
+    #[arg(help_heading = "Leakage", long, value_enum, default_value = "near")]
+    pub leakage: LeakageChoice,
+    /// Which share of the bases of a dev or test row must lie in rows of another split before --on-leak acts on it; 0 is any base.
     #[arg(
         help_heading = "Leakage",
         long,
         value_name = "SHARE",
-        default_value = "0.5"
+        default_value = "0"
     )]
-    pub jaccard: f64,
-    /// What is looked for in more than one split; `unexamined` makes no audit, and is the fastest.
-    #[arg(help_heading = "Leakage", long, value_enum, default_value = "near")]
-    pub leakage: LeakageChoice,
-    /// What happens to a sequence that stands in two splits: it is reported, its rows are dropped from train (or dev), or it is an error.
+    pub leak_overlap: f64,
+    /// What happens to a sequence that stands in two splits, or to rows that lie over one another: it is reported, its rows are dropped from train (or dev), or it is an error.
     #[arg(help_heading = "Leakage", long, value_enum, default_value = "warn")]
     pub on_leak: OnLeakChoice,
     /// Make negatives: windows of the genome like the positives, or the positives shuffled.

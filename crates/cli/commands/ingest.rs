@@ -106,7 +106,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         Probability::try_from(value)
             .map_err(|e| Error::stage(Kind::Usage, format!("--{option}: {e}")))
     };
-    let jaccard = probability("jaccard", a.jaccard)?;
+    let jaccard = a.jaccard.map(|j| probability("jaccard", j)).transpose()?;
     let negatives = match a.negatives {
         None => None,
         Some(NegativesChoice::Genomic) => Some(NegativesPlan::Genomic(GenomicNegatives {
@@ -146,7 +146,10 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         leakage: match a.leakage {
             LeakageChoice::Unexamined => Leakage::Unexamined,
             LeakageChoice::Exact => Leakage::Exact,
-            LeakageChoice::Near => Leakage::Near(NearLeakage { jaccard }),
+            LeakageChoice::Near => Leakage::Near(NearLeakage {
+                jaccard,
+                overlap: probability("leak-overlap", a.leak_overlap)?,
+            }),
         },
         on_leak: match a.on_leak {
             OnLeakChoice::Warn => OnLeak::Warn,
@@ -179,7 +182,7 @@ fn columns(given: &[String]) -> Result<TableColumns, Error> {
     Ok(columns)
 }
 
-fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
+fn split(a: &Ingest, jaccard: Option<Probability>) -> Result<Option<SplitPlan>, Error> {
     if a.train.is_some() {
         return Ok(None);
     }
@@ -196,6 +199,7 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             by,
             seed: a.split_seed,
             fold: a.fold,
+            keep_overlaps_together: !a.part_overlaps,
         })));
     }
     if !a.dev_chromosomes.is_empty() || !a.test_chromosomes.is_empty() {
@@ -222,6 +226,7 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             test,
             jaccard,
             seed,
+            keep_overlaps_together: !a.part_overlaps,
         })
     } else {
         SplitPlan::Ratios(RatioSplit {
@@ -229,6 +234,7 @@ fn split(a: &Ingest, jaccard: Probability) -> Result<Option<SplitPlan>, Error> {
             dev,
             test,
             seed,
+            keep_overlaps_together: !a.part_overlaps,
         })
     }))
 }

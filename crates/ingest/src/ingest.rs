@@ -8,7 +8,7 @@ use lingo_artifact::{LabelKind, Split};
 
 use crate::audit::count as audit;
 use crate::audit::leakage;
-use crate::audit::leakage::Dropped;
+use crate::audit::leakage::{Dropped, Likeness};
 use crate::config::ingest_config::{IngestConfig, input_files};
 use crate::config::leakage::{Leakage, OnLeak};
 use crate::config::sources::Source;
@@ -20,13 +20,15 @@ use crate::negatives::make as negatives;
 use crate::rows::dataset::{DataSet, in_order_of_splits};
 use crate::rows::labels;
 use crate::rows::labels::LabelColumn;
-use crate::rows::row::Rows;
 use crate::rows::train_classes::check_train;
-use crate::similarity::sketches::UnionFind;
+use crate::similarity::overlaps::{Overlaps, Runs};
+use crate::similarity::union_find::UnionFind;
 use crate::sources;
+use crate::split::groups::Groups;
 use crate::split::rows::Strata;
-use crate::split::{clusters, folds, rows as split_rows};
-use lingo_artifact::audit::{Audit, Clusters, Topic};
+use crate::split::{folds, rows as split_rows};
+use lingo_artifact::audit::{Audit, Clusters, Linked, Topic};
+use lingo_artifact::random::Stream;
 
 /// Makes the examples of one task: reads, labels, splits, audits. All of them stand in memory: see [`prepare`].
 ///
@@ -93,8 +95,17 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         max_memory: config.max_memory,
     };
     check_memory(&data)?;
-    let (wanted, clusters) = split(config, &mut data, read.dev_from_train.as_ref())?;
-    split_rows::check_filled(data.counts(), wanted).map_err(|e| few_rows_a_label(e, &data))?;
+    let Parted {
+        splits,
+        wanted,
+        clusters,
+        linked,
+    } = split(config, &data, read.dev_from_train.as_ref())?;
+    data.order = in_order_of_splits(&splits);
+    data.splits = splits;
+    split_rows::check_filled(data.counts(), wanted)
+        .map_err(|e| too_much_together(e, linked.as_ref(), data.len()))
+        .map_err(|e| few_rows_a_label(e, &data))?;
     check_train(&data)?;
     data.audit = match &config.leakage {
         Leakage::Unexamined => None,
@@ -103,6 +114,7 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
             negatives: negatives.made,
             negatives_missing: negatives.missing,
             clusters,
+            linked: linked.clone(),
             ..examine(&mut data, leakage, config.on_leak, wanted)?
         }),
     };
@@ -112,6 +124,7 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     }
     let told = Audit {
         left_out: data.left_out(),
+        linked,
         ..data.audit.clone().unwrap_or_default()
     };
     for finding in told.findings(|n| n.to_string()) {
@@ -146,6 +159,17 @@ fn few_rows_a_label(error: Error, data: &DataSet) -> Error {
     }
 }
 
+/// Where all rows overlap, one split takes them all.
+fn too_much_together(error: Error, linked: Option<&Linked>, rows: usize) -> Error {
+    match linked {
+        Some(linked) if linked.largest > 1 => Error::Data(format!(
+            "{error}; {} of the {rows} rows are linked by overlaps and stay together: split by `chromosomes` or with `folds: {{ k: 5, by: chromosome }}`, or say `keep_overlaps_together: false`",
+            linked.largest
+        )),
+        _ => error,
+    }
+}
+
 /// Audits, and does what is to be done about leaks.
 fn examine(
     data: &mut DataSet,
@@ -153,15 +177,12 @@ fn examine(
     on_leak: OnLeak,
     wanted: [bool; 3],
 ) -> Result<Audit> {
-    let near = leakage::bound(leakage);
-    if let Some(bound) = near {
-        leakage::check_memory(data.len(), bound, data.max_memory)?;
-    }
-    let mut examination = audit::examine(data, near.is_some())?;
+    let likeness = Likeness::of(leakage);
+    leakage::check_memory(data, likeness)?;
+    let mut examination = audit::examine(data, likeness)?;
     let mut dropped = Dropped::default();
     if on_leak == OnLeak::Drop {
-        let bound = near.unwrap_or_default();
-        dropped = leakage::drop_leaking(data, &examination.evidence, bound);
+        dropped = leakage::drop_leaking(data, &examination.evidence, leakage);
         if dropped != Dropped::default() {
             let explain = |e| {
                 Error::Data(format!(
@@ -171,13 +192,13 @@ fn examine(
             };
             split_rows::check_filled(data.counts(), wanted).map_err(explain)?;
             check_train(data).map_err(explain)?;
-            examination = audit::examine(data, near.is_some())?;
+            examination = audit::examine(data, likeness)?;
         }
     }
     let audit = Audit {
         dropped_train: dropped.train,
         dropped_dev: dropped.dev,
-        ..audit::audit(data, &examination, near)
+        ..audit::audit(data, &examination, leakage)
     };
     if on_leak == OnLeak::Error && audit.leaks() {
         let told: Vec<String> = audit
@@ -200,7 +221,9 @@ fn examine(
 /// What takes how much.
 fn check_memory(data: &DataSet) -> Result<()> {
     let genome = data.genome.as_ref().map_or(0, Genome::memory);
-    let rows = data.memory();
+    let lie = data.rows.traits().windows;
+    let places = if lie { Overlaps::memory(data.len()) } else { 0 };
+    let rows = data.memory() + places;
     let most = data.max_memory.get();
     let longest = data.rows.traits().longest;
     if genome + rows > most - most / 4 {
@@ -221,40 +244,74 @@ fn check_memory(data: &DataSet) -> Result<()> {
     Ok(())
 }
 
-/// Splits the rows; says which splits must have rows, and which clusters were made.
+/// How rows were split.
+struct Parted {
+    /// Of each row.
+    splits: Vec<Split>,
+    /// Which splits must have rows.
+    wanted: [bool; 3],
+    /// Which clusters were made.
+    clusters: Option<Clusters>,
+    /// What was kept together because it overlaps.
+    linked: Option<Linked>,
+}
+
+/// Splits the rows.
 fn split(
     config: &IngestConfig,
-    data: &mut DataSet,
+    data: &DataSet,
     dev_from_train: Option<&DevFromTrain>,
-) -> Result<([bool; 3], Option<Clusters>)> {
-    let mut clusters = None;
+) -> Result<Parted> {
     let rows = data.rows.all();
     let strata = || match (&data.kind, &data.labels) {
         (LabelKind::Regression, _) => Strata::one(rows.len()),
         (LabelKind::Classes(names), LabelColumn::Classes(of)) => Strata::by_class(names, of),
         _ => Strata::by_label(&data.rows, rows.iter()),
     };
-    let (splits, wanted) = match (&config.split, &data.genome) {
+    let all: Vec<u32> = (0..rows.len() as u32).collect();
+    let filled = |shares: [Probability; 3]| shares.map(|share| share.get() > 0.0);
+    let parted = |splits, wanted, linked| Parted {
+        splits,
+        wanted,
+        clusters: None,
+        linked,
+    };
+    Ok(match (&config.split, &data.genome) {
         (None, _) => {
             let given: Option<Vec<Split>> = rows.iter().map(|row| row.split).collect();
             let mut splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
             if let Some(plan) = dev_from_train {
-                take_dev_from_train(&data.rows, &mut splits, plan)?;
+                take_dev_from_train(data, &mut splits, plan)?;
             }
-            (splits, [true; 3])
+            parted(splits, [true; 3], None)
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
-            let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
-            (split_rows::by_ratio(&strata(), plan), wanted)
+            let (splits, linked) = by_ratio(data, &all, strata, plan);
+            parted(splits, filled([plan.train, plan.dev, plan.test]), linked)
         }
         (Some(SplitPlan::Clusters(plan)), _) => {
-            let bound = plan.jaccard.get();
-            leakage::check_memory(rows.len(), bound, config.max_memory)?;
-            let evidence = audit::examine(data, true)?.evidence;
-            let (sets, not_all_compared) = evidence.clusters(bound);
-            clusters = Some(of_sets(&sets, rows.len(), not_all_compared));
-            let wanted = [plan.train, plan.dev, plan.test].map(|share| share.get() > 0.0);
-            (clusters::split(&sets, rows.len(), plan), wanted)
+            let likeness = Likeness::near(plan.jaccard);
+            leakage::check_memory(data, likeness)?;
+            let evidence = audit::examine(data, likeness)?.evidence;
+            let (mut sets, not_all_compared) = evidence.clusters(likeness);
+            let mut overlapping = Runs::default();
+            if plan.keep_overlaps_together {
+                overlapping = evidence.overlaps.link(&mut sets);
+                sets.flatten(0..rows.len());
+            }
+            drop(evidence);
+            let shares = [plan.train, plan.dev, plan.test];
+            let together = Together::new(data, sets, &all, overlapping);
+            let stream = Stream::new(plan.seed, "clusters");
+            let parts = together
+                .groups
+                .deal(&shares.map(Probability::get), Some(0), stream);
+            Parted {
+                splits: parts.iter().map(split_of).collect(),
+                wanted: filled(shares),
+                clusters: Some(of_sets(&together.sets, rows.len(), not_all_compared)),
+                linked: together.linked(shares.map(Probability::get)),
+            }
         }
         (Some(SplitPlan::Folds(plan)), genome) => {
             let fold = plan.fold.ok_or_else(|| {
@@ -263,27 +320,104 @@ fn split(
                     plan.k.get()
                 ))
             })?;
-            let parts = match (plan.by, genome) {
+            let k = plan.k.get();
+            let (parts, linked) = match (plan.by, genome) {
                 (FoldsBy::Chromosome, Some(genome)) => {
-                    folds::by_chromosome(&data.rows, genome, plan.k.get(), plan.seed)?
+                    let parts = folds::by_chromosome(&data.rows, genome, k, plan.seed)?;
+                    (parts, None)
                 }
-                _ => folds::by_class(&strata(), plan.k.get(), plan.seed),
+                _ => match Together::of(data, &all, plan.keep_overlaps_together) {
+                    Some(together) => {
+                        let part = 1.0 / f64::from(k);
+                        let stream = Stream::new(plan.seed, "folds");
+                        let parts = together.groups.deal(&vec![part; k as usize], None, stream);
+                        let wanted = [1.0 - 2.0 * part, part, part];
+                        (parts, together.linked(wanted))
+                    }
+                    None => (folds::by_class(&strata(), k, plan.seed), None),
+                },
             };
-            (folds::splits(&parts, plan.k.get(), fold), [true; 3])
+            parted(folds::splits(&parts, k, fold), [true; 3], linked)
         }
-        (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => (
+        (Some(SplitPlan::Chromosomes(plan)), Some(genome)) => parted(
             split_rows::by_chromosome(&data.rows, plan, genome)?,
             [true, !plan.dev.is_empty(), !plan.test.is_empty()],
+            None,
         ),
         (Some(SplitPlan::Chromosomes(_)), None) => {
             return Err(Error::Config(
                 "only a source with a genome can be split by `chromosomes`".into(),
             ));
         }
+    })
+}
+
+/// Rows that stay together.
+struct Together {
+    sets: UnionFind,
+    groups: Groups,
+    overlapping: Runs,
+}
+
+impl Together {
+    /// Of some rows; nothing where each is for itself and has one class or a value: those are dealt out class by class.
+    fn of(data: &DataSet, which: &[u32], keep_overlaps: bool) -> Option<Self> {
+        let mut sets = UnionFind::new(which.len());
+        let mut overlapping = Runs::default();
+        if keep_overlaps && data.rows.traits().windows {
+            overlapping = Overlaps::of(&data.rows, which.iter().copied()).link(&mut sets);
+            sets.flatten(0..which.len());
+        }
+        let lists = matches!(data.labels, LabelColumn::Lists { .. });
+        let needed = overlapping.groups > 0 || lists;
+        needed.then(|| Self::new(data, sets, which, overlapping))
+    }
+
+    fn new(data: &DataSet, sets: UnionFind, which: &[u32], overlapping: Runs) -> Self {
+        let classes = |row: usize, tell: &mut dyn FnMut(u32)| {
+            data.labels.each_class(which[row] as usize, tell);
+        };
+        Self {
+            groups: Groups::new(&sets, which.len(), classes),
+            sets,
+            overlapping,
+        }
+    }
+
+    /// For the audit, where rows overlap.
+    fn linked(&self, wanted: [f64; 3]) -> Option<Linked> {
+        (self.overlapping.groups > 0).then(|| Linked {
+            rows: self.overlapping.rows,
+            groups: self.overlapping.groups,
+            largest: self.groups.largest(),
+            wanted,
+        })
+    }
+}
+
+/// The split of a part, of three.
+fn split_of(part: &u32) -> Split {
+    Split::ALL
+        .get(*part as usize)
+        .copied()
+        .unwrap_or(Split::Train)
+}
+
+/// Splits some rows at random, each class apart, or what must stay together as a whole.
+fn by_ratio<'a>(
+    data: &DataSet,
+    which: &[u32],
+    strata: impl FnOnce() -> Strata<'a>,
+    plan: &RatioSplit,
+) -> (Vec<Split>, Option<Linked>) {
+    let Some(together) = Together::of(data, which, plan.keep_overlaps_together) else {
+        return (split_rows::by_ratio(&strata(), plan), None);
     };
-    data.order = in_order_of_splits(&splits);
-    data.splits = splits;
-    Ok((wanted, clusters))
+    let shares = [plan.train, plan.dev, plan.test].map(Probability::get);
+    let stream = Stream::new(plan.seed, "split");
+    let parts = together.groups.deal(&shares, Some(0), stream);
+    let splits = parts.iter().map(split_of).collect();
+    (splits, together.linked(shares))
 }
 
 fn of_sets(sets: &UnionFind, rows: usize, not_all_compared: u64) -> Clusters {
@@ -299,20 +433,21 @@ fn of_sets(sets: &UnionFind, rows: usize, not_all_compared: u64) -> Clusters {
 }
 
 /// Makes dev of a share of the training rows, each class apart.
-fn take_dev_from_train(rows: &Rows, splits: &mut [Split], plan: &DevFromTrain) -> Result<()> {
-    let train: Vec<usize> = (0..splits.len())
-        .filter(|i| splits[*i] == Split::Train)
-        .collect();
-    let strata = Strata::by_label(rows, train.iter().map(|i| &rows.all()[*i]));
+fn take_dev_from_train(data: &DataSet, splits: &mut [Split], plan: &DevFromTrain) -> Result<()> {
+    let is_train = |i: &u32| splits[*i as usize] == Split::Train;
+    let train: Vec<u32> = (0..splits.len() as u32).filter(is_train).collect();
+    let rows = data.rows.all();
+    let strata = || Strata::by_label(&data.rows, train.iter().map(|i| &rows[*i as usize]));
     let share = |value: f64| Probability::try_from(value).map_err(Error::Config);
     let plan = RatioSplit {
         train: share(1.0 - plan.share.get())?,
         dev: plan.share,
         test: share(0.0)?,
         seed: plan.seed,
+        keep_overlaps_together: plan.keep_overlaps_together,
     };
-    for (i, split) in train.iter().zip(split_rows::by_ratio(&strata, &plan)) {
-        splits[*i] = split;
+    for (i, split) in train.iter().zip(by_ratio(data, &train, strata, &plan).0) {
+        splits[*i as usize] = split;
     }
     Ok(())
 }

@@ -222,6 +222,7 @@ fn one_class_per_bed_file() {
             dev: 0.2.try_into().unwrap(),
             test: 0.2.try_into().unwrap(),
             seed,
+            keep_overlaps_together: false,
         })
     };
     let run = |seed| {
@@ -362,6 +363,7 @@ fn one_table_split_at_random() {
         dev: 0.25.try_into().unwrap(),
         test: 0.25.try_into().unwrap(),
         seed: 3,
+        keep_overlaps_together: true,
     });
     let config = IngestConfig {
         label_kind: LabelKindPlan::Regression,
@@ -542,8 +544,9 @@ fn clusters_keep_families_together() {
             train: share(0.6),
             dev: share(0.2),
             test: share(0.2),
-            jaccard: share(0.5),
+            jaccard: None,
             seed,
+            keep_overlaps_together: true,
         };
         let mut config = one_file(file.clone(), SplitPlan::Clusters(plan));
         config.on_leak = OnLeak::Error;
@@ -665,6 +668,7 @@ fn folds_test_every_row_once() {
                 by,
                 seed: 7,
                 fold: NonZeroU32::new(fold),
+                keep_overlaps_together: false,
             };
             let source = Source::Bed(bed_source(fasta.clone(), vec![bed.clone()]));
             let examples = ingest(&config(source, Some(SplitPlan::Folds(plan))), &Silent).unwrap();
@@ -837,6 +841,7 @@ fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
         by: FoldsBy::Chromosome,
         seed: 0,
         fold: NonZeroU32::new(1),
+        keep_overlaps_together: true,
     });
     let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
     for split in [chromosomes, folds] {
@@ -915,6 +920,7 @@ fn a_few_negatives_may_be_missing() {
             dev: share(0.2),
             test: share(0.2),
             seed: 1,
+            keep_overlaps_together: true,
         });
         let mut config = config(Source::Bed(source), Some(ratios));
         config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
@@ -950,6 +956,7 @@ fn streamed_files_are_those_of_the_whole() {
         dev: share(0.2),
         test: share(0.2),
         seed: 1,
+        keep_overlaps_together: true,
     };
     let mut config = one_file(file, SplitPlan::Ratios(plan));
     config.max_memory = lingo_artifact::ByteSize::LEAST;

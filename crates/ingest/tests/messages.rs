@@ -582,6 +582,7 @@ fn ratios(train: f64, dev: f64, test: f64) -> Option<SplitPlan> {
         dev: dev.try_into().unwrap(),
         test: test.try_into().unwrap(),
         seed: 0,
+        keep_overlaps_together: false,
     }))
 }
 

@@ -19,11 +19,18 @@ pub struct Audit {
     pub splits: Vec<SplitAudit>,
     /// Sequences that stand in two splits, for each pair of splits.
     pub shared: Vec<Shared>,
+    /// Rows that lie over rows of another split in the genome, for each pair of splits; none where rows have no places.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlaps: Vec<Overlap>,
+    /// Rows that lie over one another and were kept in one split; nothing where they were not looked for, or there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linked: Option<Linked>,
     /// Sequences that have more than one label, over all splits.
     pub two_labels: TwoLabels,
     /// Intervals that were left out because their resized window would leave the chromosome.
     pub dropped_outside: u64,
-    /// The Jaccard index from which on sequences count as nearly the same; nothing where they were not looked for.
+    /// The Jaccard index from which on sequences count as nearly the same, beside those that are by their bases; nothing where none was
+    /// asked for.
     pub near_jaccard: Option<f64>,
     /// Rows that were taken out of train because dev or test has their sequence (`on_leak: drop`).
     pub dropped_train: u64,
@@ -48,9 +55,58 @@ pub struct Clusters {
     pub clusters: u64,
     /// The rows of the largest.
     pub largest: u64,
-    /// Rows that share 15-mers with so many others (repeats do) that they were compared with a part of those only: similar rows may have
+    /// Rows that share k-mers with so many others (repeats do) that they were compared with a part of those only: similar rows may have
     /// been missed, and stand in separate clusters.
     pub not_all_compared: u64,
+}
+
+/// Rows that stay in one split because they lie over one another in the genome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linked {
+    /// Rows that share a base with another row.
+    pub rows: u64,
+    /// Groups of such rows: what overlaps link, over any number of steps.
+    pub groups: u64,
+    /// The rows of the largest group of rows that stay together.
+    pub largest: u64,
+    /// The shares of train, dev and test that were asked for.
+    pub wanted: [f64; 3],
+}
+
+/// Rows of one split that lie over rows of another in the genome, on either strand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overlap {
+    /// Whose rows are counted.
+    pub split: Split,
+    /// Over whose rows they lie.
+    pub found_in: Split,
+    /// Rows with at least one base that lies in a row there.
+    pub any: u64,
+    /// Rows with at least half of their bases in rows there, one or several.
+    pub half: u64,
+    /// Rows with all of their bases in rows there, one or several.
+    pub whole: u64,
+    /// Rows that lie wholly inside of one row there.
+    pub inside: u64,
+    /// Rows that `on_leak` acts on: those that share as much as `leakage` says.
+    pub leaking: u64,
+    /// The row that shares most, and the row there that it shares most with.
+    pub example: Option<OverlapExample>,
+}
+
+/// Two rows that share bases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlapExample {
+    /// The id of the row that is counted.
+    pub row: String,
+    /// Its place.
+    pub place: String,
+    /// The id of the row of the other split.
+    pub other: String,
+    /// Its place.
+    pub other_place: String,
+    /// The bases that the two share.
+    pub bases: u64,
 }
 
 /// One split. For pairs, both sequences are counted in lengths and composition.
@@ -112,7 +168,7 @@ pub struct Shared {
     /// Rows that are neither, and nearly the same as a sequence there, on either strand.
     #[serde(default)]
     pub near: u64,
-    /// Rows that share 15-mers with so many sequences there (repeats do) that they were compared with a part of those only, and were not
+    /// Rows that share k-mers with so many sequences there (repeats do) that they were compared with a part of those only, and were not
     /// nearly the same as any in that part.
     #[serde(default)]
     pub near_not_all_compared: u64,
@@ -171,10 +227,12 @@ impl Finding {
 }
 
 impl Audit {
-    /// Whether a sequence was found in more than one split.
+    /// Whether a sequence was found in more than one split, or a place of the genome, as much of it as counts.
     pub fn leaks(&self) -> bool {
         let mut shared = self.shared.iter();
+        let mut overlaps = self.overlaps.iter();
         shared.any(|s| s.same + s.reverse_complement + s.near > 0)
+            || overlaps.any(|o| o.leaking > 0)
     }
 
     /// All that people must know; `number` writes counts.
@@ -183,7 +241,13 @@ impl Audit {
             number,
             found: Vec::new(),
         };
-        tell.rows(self).splits(self).shared(self).labels(self).found
+        tell.rows(self)
+            .linked(self)
+            .splits(self)
+            .shared(self)
+            .overlaps(self)
+            .labels(self)
+            .found
     }
 }
 
@@ -231,7 +295,7 @@ impl Tell {
                     0 => String::new(),
                     n => format!(
                         "; {} with too many others to compare them all, so that similar rows may stand in separate clusters",
-                        t.n(n, "row shares 15-mers", "rows share 15-mers")
+                        t.n(n, "row shares k-mers", "rows share k-mers")
                     ),
                 };
                 format!(
@@ -247,7 +311,7 @@ impl Tell {
         ] {
             self.say(Topic::Rows, n, |t| {
                 format!(
-                    "{} taken out of {split}: {others} the sequence, its reverse complement or nearly the same",
+                    "{} taken out of {split}: {others} the sequence, its reverse complement, nearly the same, or bases of its place",
                     t.n(n, "row was", "rows were")
                 )
             });
@@ -257,6 +321,44 @@ impl Tell {
                 format!("left out: {} {}", (t.number)(n), left_out::words(key, n))
             });
         }
+        self
+    }
+
+    fn linked(mut self, audit: &Audit) -> Self {
+        let Some(linked) = &audit.linked else {
+            return self;
+        };
+        self.say(Topic::Rows, linked.rows, |t| {
+            format!(
+                "{} bases with others of the genome and {} kept together: {}, the largest with {}",
+                t.n(linked.rows, "row shares", "rows share"),
+                if linked.rows == 1 { "was" } else { "were" },
+                t.n(linked.groups, "group", "groups"),
+                t.n(linked.largest, "row", "rows")
+            )
+        });
+        let mut missed = Vec::new();
+        for s in &audit.splits {
+            let wanted = linked.wanted[s.split as usize];
+            let off = s.rows as f64 - wanted * audit.rows as f64;
+            // What one row more or less makes of a small data set is no news.
+            if off.abs() > (audit.rows as f64 / 100.0).max(1.0) {
+                missed.push(format!(
+                    "{} has {} of the rows instead of {}",
+                    s.split,
+                    percent(s.rows, audit.rows),
+                    share(wanted)
+                ));
+            }
+        }
+        self.say(Topic::Rows, missed.len() as u64, |t| {
+            format!(
+                "{}: rows that are kept together are too many for the shares (the largest group has {}, {} of all); `split: {{ chromosomes: ... }}` or `folds: {{ k: 5, by: chromosome }}` cut the genome where nothing overlaps",
+                missed.join(", "),
+                t.n(linked.largest, "row", "rows"),
+                percent(linked.largest, audit.rows),
+            )
+        });
         self
     }
 
@@ -297,10 +399,12 @@ impl Tell {
             splits.find(|s| s.split == split).map_or(0, |s| s.rows)
         };
         for s in &audit.shared {
+            let jaccard = audit.near_jaccard.map_or(String::new(), |jaccard| {
+                format!(", or 15-mers with a Jaccard index of {jaccard} or more")
+            });
             let nearly = format!(
-                "nearly the same sequence stands in {} (15-mers with a Jaccard index of {} or more)",
-                s.found_in,
-                audit.near_jaccard.unwrap_or_default()
+                "nearly the same sequence stands in {} (90 % of the bases over 80 % of the shorter{jaccard})",
+                s.found_in
             );
             for (n, what) in [
                 (s.same, format!("the sequence stands in {} too", s.found_in)),
@@ -324,8 +428,38 @@ impl Tell {
                 format!(
                     "{}: {} with so many sequences of {} that not all of those were compared: there may be more near-duplicates than counted",
                     s.split,
-                    t.n(cut, "row shares 15-mers", "rows share 15-mers"),
+                    t.n(cut, "row shares k-mers", "rows share k-mers"),
                     s.found_in,
+                )
+            });
+        }
+        self
+    }
+
+    fn overlaps(mut self, audit: &Audit) -> Self {
+        for o in &audit.overlaps {
+            let mut splits = audit.splits.iter();
+            let rows = splits.find(|s| s.split == o.split).map_or(0, |s| s.rows);
+            self.say(Topic::Leakage, o.any, |t| {
+                let example = o.example.as_ref().map_or(String::new(), |e| {
+                    format!(
+                        "; {} of {} and {} share {}",
+                        called(&e.row, &e.place),
+                        o.split,
+                        called(&e.other, &e.other_place),
+                        t.n(e.bases, "base", "bases")
+                    )
+                });
+                let more = if o.any == 1 { "lies" } else { "lie" };
+                format!(
+                    "{} of {} ({}) {more} over rows of {} in the genome: {} with half or more of the bases, {} with all of them, {} inside of one row{example}",
+                    t.n(o.any, "row", "rows"),
+                    o.split,
+                    percent(o.any, rows),
+                    o.found_in,
+                    (t.number)(o.half),
+                    (t.number)(o.whole),
+                    (t.number)(o.inside),
                 )
             });
         }
@@ -349,6 +483,19 @@ impl Tell {
     }
 }
 
+/// A row by its id, and its place unless that is the id.
+fn called(id: &str, place: &str) -> String {
+    if id == place {
+        format!("`{id}`")
+    } else {
+        format!("`{id}` ({place})")
+    }
+}
+
+fn share(value: f64) -> String {
+    format!("{:.1} %", 100.0 * value)
+}
+
 fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
 }
@@ -363,8 +510,17 @@ mod tests {
             "splits": [{
                 "split": "train", "rows": 200, "classes": [], "length": null, "gc": null,
                 "non_acgt_sequences": 0, "non_acgt_bases": 0, "n_bases": 0, "duplicate_rows": 1,
+            }, {
+                "split": "test", "rows": 100, "classes": [], "length": null, "gc": null,
+                "non_acgt_sequences": 0, "non_acgt_bases": 0, "n_bases": 0, "duplicate_rows": 0,
             }],
             "shared": [{ "split": "train", "found_in": "test", "same": 3, "reverse_complement": 0 }],
+            "overlaps": [{
+                "split": "test", "found_in": "train", "any": 9, "half": 4, "whole": 2, "inside": 1, "leaking": 0,
+                "example": { "row": "x", "place": "I:5-10(+)", "other": "I:0-20(-)", "other_place": "I:0-20(-)", "bases": 5 },
+            }],
+            "linked": { "rows": 30, "groups": 2, "largest": 20, "wanted": [0.9, 0.0, 0.1] },
+            "rows": 300,
             "left_out": { "symbolic_alleles": 1, "breakends": 0, "ref_mismatches": 1200 },
         }))
         .unwrap();
@@ -375,13 +531,21 @@ mod tests {
             [
                 "left out: 1200 variants whose REF is not what the genome has",
                 "left out: 1 symbolic allele (such as <DEL>)",
+                "30 rows share bases with others of the genome and were kept together: 2 groups, the largest with 20 rows",
+                "train has 66.7 % of the rows instead of 90.0 %, test has 33.3 % of the rows instead of 10.0 %: rows that are kept together are too many for the shares (the largest group has 20 rows, 6.7 % of all); `split: { chromosomes: ... }` or `folds: { k: 5, by: chromosome }` cut the genome where nothing overlaps",
                 "train: 1 row repeats (0.5 %) an earlier row's sequence",
                 "leakage: 3 rows of train (1.5 %): the sequence stands in test too",
+                "leakage: 9 rows of test (9.0 %) lie over rows of train in the genome: 4 with half or more of the bases, 2 with all of them, 1 inside of one row; `x` (I:5-10(+)) of test and `I:0-20(-)` share 5 bases",
             ]
         );
         assert!(audit.leaks());
+        let told_only = Audit {
+            shared: Vec::new(),
+            ..audit
+        };
+        assert!(!told_only.leaks() && told_only.overlaps[0].any > 0);
         assert_eq!(
-            found[3].sentence(),
+            found[5].sentence(),
             "Leakage: 3 rows of train (1.5 %): the sequence stands in test too."
         );
     }

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 
 use lingo_artifact::Split;
-use lingo_artifact::audit::{Audit, ClassCount, Lengths, Shared, SplitAudit, TwoLabels};
+use lingo_artifact::audit::{
+    Audit, ClassCount, Lengths, Overlap, OverlapExample, Shared, SplitAudit, TwoLabels,
+};
 use rayon::prelude::*;
 
-use crate::audit::leakage::{BOTH, Evidence, HIGHER, LOWER, STRAND, key};
+use crate::audit::leakage::{BOTH, Evidence, HIGHER, LOWER, Likeness, STRAND, key, least_overlap};
+use crate::config::leakage::Leakage;
 use crate::error::Result;
 use crate::rows::dataset::DataSet;
+use crate::similarity::alignment::Packed;
+use crate::similarity::overlaps::{Cover, Overlaps};
+use crate::similarity::seeds::Sequences;
 use crate::similarity::sketches::Sketches;
 
 /// What one pass over the sequences found.
@@ -18,15 +24,22 @@ pub(crate) struct Examination {
     compositions: [Composition; 3],
 }
 
-/// Looks at every sequence once, with many threads; sketches are made where near-duplicates are looked for.
+/// Looks at every sequence once, with many threads, and keeps what likeness is found by.
 ///
 /// # Errors
 /// What fetching the sequences says.
-pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
+pub(crate) fn examine(data: &DataSet, likeness: Likeness) -> Result<Examination> {
+    let pairs = data.rows.traits().pairs;
     let mut all = Examination {
         evidence: Evidence {
             keys: Vec::with_capacity(data.len()),
-            sketches: near.then(Sketches::default),
+            sketches: likeness.jaccard.map(|_| Sketches::default()),
+            sequences: likeness.near.then(|| Sequences {
+                pairs,
+                room: data.max_memory.get() / 4,
+                ..Sequences::default()
+            }),
+            overlaps: Overlaps::of(&data.rows, data.order.iter().copied()),
         },
         compositions: Default::default(),
     };
@@ -36,8 +49,14 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
             for row in data.examples_of(piece) {
                 let (first, second) = (row.sequence, row.sequence2);
                 made.keys.push(key(first, second, &mut made.other));
-                if near {
+                if likeness.jaccard.is_some() {
                     made.sketches.push(first, second);
+                }
+                if likeness.near {
+                    made.packed.push(first);
+                    if pairs {
+                        made.packed.push(second.unwrap_or_default());
+                    }
                 }
                 for sequence in std::iter::once(first).chain(second) {
                     made.compositions[row.split as usize].add(sequence);
@@ -49,6 +68,9 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
             all.evidence.keys.extend_from_slice(&made.keys);
             if let Some(sketches) = &mut all.evidence.sketches {
                 sketches.extend(&made.sketches);
+            }
+            if let Some(sequences) = &mut all.evidence.sequences {
+                sequences.packed.extend(&made.packed);
             }
             for (sum, of_piece) in all.compositions.iter_mut().zip(&made.compositions) {
                 sum.sum(of_piece);
@@ -64,6 +86,7 @@ pub(crate) fn examine(data: &DataSet, near: bool) -> Result<Examination> {
 struct Examined {
     keys: Vec<u128>,
     sketches: Sketches,
+    packed: Packed,
     compositions: [Composition; 3],
     /// Room for reverse complements.
     other: [Vec<u8>; 2],
@@ -73,12 +96,14 @@ impl Examined {
     fn clear(&mut self) {
         self.keys.clear();
         self.sketches.clear();
+        self.packed.clear();
         self.compositions = Default::default();
     }
 }
 
-/// Makes the audit of what was examined; `near` is the bound of likeness, where sketches were made.
-pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>) -> Audit {
+/// Makes the audit of what was examined, by the same likeness.
+pub(crate) fn audit(data: &DataSet, examination: &Examination, leakage: &Leakage) -> Audit {
+    let likeness = Likeness::of(leakage);
     let places = data.places();
     let mut found = Found::new(data, &examination.evidence.keys);
     found.examine();
@@ -98,11 +123,11 @@ pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>
         }
     });
     let splits = splits.collect();
-    if let Some(bound) = near {
+    if likeness.near {
         for shared in &mut found.shared {
             let of = places[shared.split as usize].clone();
             let other = places[shared.found_in as usize].clone();
-            let leaks = examination.evidence.leaks(of, &[other], bound);
+            let leaks = examination.evidence.leaks(of, &[other], likeness);
             shared.near = leaks.iter().filter(|leak| leak.near).count() as u64;
             shared.near_not_all_compared = leaks.iter().filter(|leak| leak.cut).count() as u64;
         }
@@ -111,10 +136,68 @@ pub(crate) fn audit(data: &DataSet, examination: &Examination, near: Option<f64>
         rows: data.len() as u64,
         splits,
         shared: found.shared,
+        overlaps: overlaps(data, &examination.evidence.overlaps, leakage),
         two_labels: found.two_labels,
-        near_jaccard: near,
+        near_jaccard: likeness.jaccard,
         ..Audit::default()
     }
+}
+
+/// The splits whose rows are counted, and where they are looked for.
+const PAIRS: [(Split, Split); 3] = [
+    (Split::Dev, Split::Train),
+    (Split::Test, Split::Train),
+    (Split::Test, Split::Dev),
+];
+
+/// Rows that lie over rows of another split; nothing where rows have no places.
+fn overlaps(data: &DataSet, overlaps: &Overlaps, leakage: &Leakage) -> Vec<Overlap> {
+    if !data.rows.traits().windows {
+        return Vec::new();
+    }
+    let places = data.places();
+    let least = least_overlap(leakage);
+    let of_pair = |(split, found_in): (Split, Split)| {
+        let is_in = |split: Split| {
+            let places = &places[split as usize];
+            move |row: u32| places.contains(&(row as usize))
+        };
+        let mut found = Overlap {
+            split,
+            found_in,
+            any: 0,
+            half: 0,
+            whole: 0,
+            inside: 0,
+            leaking: 0,
+            example: None,
+        };
+        let mut most: Option<Cover> = None;
+        overlaps.covers(is_in(split), is_in(found_in), |cover| {
+            found.any += 1;
+            found.half += u64::from(cover.reaches(0.5));
+            found.whole += u64::from(cover.reaches(1.0));
+            found.inside += u64::from(cover.inside);
+            found.leaking += u64::from(least.is_some_and(|share| cover.reaches(share)));
+            if most.is_none_or(|most| cover.tells_more_than(&most)) {
+                most = Some(cover);
+            }
+        });
+        found.example = most.and_then(|most| {
+            let (other, bases) = overlaps.closest(&most.row, is_in(found_in))?;
+            let (row, place) = data.called(most.row.row as usize);
+            let (other, other_place) = data.called(other.row as usize);
+            Some(OverlapExample {
+                row,
+                place,
+                other,
+                other_place,
+                bases,
+            })
+        });
+        found
+    };
+    PAIRS.into_par_iter().map(of_pair).collect()
 }
 
 /// Rows with the same sequence, or the same but for the strand.
@@ -129,12 +212,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn new(data: &'a DataSet, keys: &'a [u128]) -> Self {
-        let shared = [
-            (Split::Dev, Split::Train),
-            (Split::Test, Split::Train),
-            (Split::Test, Split::Dev),
-        ]
-        .map(|(split, found_in)| Shared {
+        let shared = PAIRS.map(|(split, found_in)| Shared {
             split,
             found_in,
             same: 0,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use lingo_artifact::ByteSize;
+use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
 use rayon::prelude::*;
 
@@ -11,16 +11,25 @@ use crate::config::leakage::Leakage;
 use crate::error::{Error, Result};
 use crate::iupac;
 use crate::rows::dataset::DataSet;
+use crate::similarity::alignment::Packed;
 use crate::similarity::fingerprint;
-use crate::similarity::sketches::{Index, Search, Sketches, UnionFind};
+use crate::similarity::overlaps::Overlaps;
+use crate::similarity::seeds;
+use crate::similarity::seeds::Sequences;
+use crate::similarity::sketches::{Index, Search, Sketches};
+use crate::similarity::union_find::UnionFind;
 
 /// What sequences are compared by, in the order of the output.
 #[derive(Default)]
 pub(crate) struct Evidence {
     /// A fingerprint of each row's sequence, the same for both strands but for the [`STRAND`] bits.
     pub(crate) keys: Vec<u128>,
-    /// A sketch of each, where near-duplicates are looked for.
+    /// A sketch of each, where a Jaccard index is asked for.
     pub(crate) sketches: Option<Sketches>,
+    /// The sequences, where near-duplicates are looked for.
+    pub(crate) sequences: Option<Sequences>,
+    /// Where the rows lie, where they lie in a genome.
+    pub(crate) overlaps: Overlaps,
 }
 
 /// The two lowest bits of a key say which strand was seen: a sequence and its reverse complement differ in them only.
@@ -45,23 +54,63 @@ pub(crate) fn key(first: &[u8], second: Option<&[u8]>, other: &mut [Vec<u8>; 2])
     (this.min(turned) & !STRAND) | strand
 }
 
-/// Where near-duplicates are looked for: the bound of likeness.
-pub(crate) fn bound(leakage: &Leakage) -> Option<f64> {
+/// Which sequences are looked for beside the same ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Likeness {
+    /// Those that are nearly the same.
+    pub(crate) near: bool,
+    /// Those with this Jaccard index of 15-mers.
+    pub(crate) jaccard: Option<f64>,
+}
+
+impl Likeness {
+    /// What an audit looks for.
+    pub(crate) fn of(leakage: &Leakage) -> Self {
+        match leakage {
+            Leakage::Near(near) => Self::near(near.jaccard),
+            Leakage::Exact | Leakage::Unexamined => Self::default(),
+        }
+    }
+
+    /// What is nearly the same, and what has a Jaccard index.
+    pub(crate) fn near(jaccard: Option<Probability>) -> Self {
+        Self {
+            near: true,
+            jaccard: jaccard.map(Probability::get),
+        }
+    }
+}
+
+/// From which share of a row's bases on `on_leak` acts on an overlap; nothing where it does not.
+pub(crate) fn least_overlap(leakage: &Leakage) -> Option<f64> {
     match leakage {
-        Leakage::Near(near) => Some(near.jaccard.get()),
+        Leakage::Near(near) => Some(near.overlap.get()),
         Leakage::Exact | Leakage::Unexamined => None,
     }
 }
 
-/// Makes sure that sketches and their index fit.
+/// Makes sure that what is compared fits, sequences and sketches.
 ///
 /// # Errors
 /// What they would take.
-pub(crate) fn check_memory(rows: usize, bound: f64, limit: ByteSize) -> Result<()> {
-    let needed = Sketches::memory(rows) + Index::memory(rows, bound);
+pub(crate) fn check_memory(data: &DataSet, likeness: Likeness) -> Result<()> {
+    let (rows, limit) = (data.len(), data.max_memory);
+    let sequences = rows * (1 + usize::from(data.rows.traits().pairs));
+    let bases = data
+        .rows
+        .all()
+        .iter()
+        .map(|row| data.rows.length(row))
+        .sum();
+    let of_sketches = |bound| Sketches::memory(rows) + Index::memory(rows, bound);
+    let of_sequences = match likeness.near {
+        true => Packed::memory(sequences, bases),
+        false => 0,
+    };
+    let needed = likeness.jaccard.map_or(0, of_sketches) + of_sequences;
     if needed > limit.get() / 2 {
         return Err(Error::Data(format!(
-            "looking for near-duplicates among {rows} rows takes {}, more than the half of max_memory, {limit}; raise it, or say `leakage: exact`",
+            "looking for near-duplicates among {rows} rows of {bases} bases takes {}, more than the half of max_memory, {limit}; raise it, or say `leakage: exact`",
             amount(needed)
         )));
     }
@@ -81,7 +130,12 @@ pub(crate) struct Leak {
 
 impl Evidence {
     /// Of each place in `of`, whether its sequence stands among `others`.
-    pub(crate) fn leaks(&self, of: Range<usize>, others: &[Range<usize>], bound: f64) -> Vec<Leak> {
+    pub(crate) fn leaks(
+        &self,
+        of: Range<usize>,
+        others: &[Range<usize>],
+        likeness: Likeness,
+    ) -> Vec<Leak> {
         let mut keys = HashSet::new();
         // Of equal sequences one stands for all: what repeats must not fill up a search.
         let distinct: Vec<usize> = others
@@ -90,10 +144,8 @@ impl Evidence {
             .flatten()
             .filter(|place| keys.insert(self.keys[*place] | STRAND))
             .collect();
-        let index = self
-            .sketches
-            .as_ref()
-            .map(|sketches| Index::new(sketches, distinct.iter().copied(), bound));
+        let index = self.sketch_index(&distinct, likeness);
+        let seeds = self.seed_index(&distinct);
         of.into_par_iter()
             .map(|place| {
                 if keys.contains(&(self.keys[place] | STRAND)) {
@@ -102,10 +154,16 @@ impl Evidence {
                         ..Leak::default()
                     };
                 }
-                let search = match &index {
+                let mut search = match &index {
                     Some(index) => index.search(place, |_| true, |_| true),
                     None => Search::Nothing,
                 };
+                if let Some(seeds) = seeds.as_ref().filter(|_| search != Search::Found) {
+                    search = match seeds.search(place, |_| true, |_| true) {
+                        Search::Nothing => search,
+                        told => told,
+                    };
+                }
                 Leak {
                     exact: false,
                     near: search == Search::Found,
@@ -115,9 +173,68 @@ impl Evidence {
             .collect()
     }
 
+    fn sketch_index(&self, rows: &[usize], likeness: Likeness) -> Option<Index<'_>> {
+        let (sketches, bound) = self.sketches.as_ref().zip(likeness.jaccard)?;
+        Some(Index::new(sketches, rows.iter().copied(), bound))
+    }
+
+    fn seed_index(&self, rows: &[usize]) -> Option<seeds::Index<'_>> {
+        let sequences = self.sequences.as_ref()?;
+        Some(seeds::Index::new(sequences, rows.iter().copied()))
+    }
+
+    /// Of each place in `of`, whether a search from one of `others` finds it nearly the same: nothing is left that an audit would find.
+    fn near_others(&self, of: Range<usize>, others: &[Range<usize>]) -> Vec<bool> {
+        let mut keys = HashSet::new();
+        let distinct: Vec<usize> = of
+            .clone()
+            .filter(|place| keys.insert(self.keys[*place] | STRAND))
+            .collect();
+        let Some(index) = self.seed_index(&distinct) else {
+            return vec![false; of.len()];
+        };
+        let searching: Vec<usize> = others.iter().cloned().flatten().collect();
+        let found: HashSet<u128> = searching
+            .into_par_iter()
+            .flat_map_iter(|place| {
+                let mut found = Vec::new();
+                index.search(
+                    place,
+                    |_| true,
+                    |other| {
+                        found.push(self.keys[other] | STRAND);
+                        false
+                    },
+                );
+                found
+            })
+            .collect();
+        of.map(|place| found.contains(&(self.keys[place] | STRAND)))
+            .collect()
+    }
+
+    /// Tells the rows of `of` that lie over rows of `others`, of which at least a share of the bases lies in rows of `of`.
+    fn under_leaking(
+        &self,
+        of: Range<usize>,
+        others: &[Range<usize>],
+        share: f64,
+        mut found: impl FnMut(usize),
+    ) {
+        let is_own = |row: u32| of.contains(&(row as usize));
+        let is_other = |row: u32| others.iter().any(|places| places.contains(&(row as usize)));
+        let mut leaks = vec![false; self.keys.len()];
+        self.overlaps.covers(is_other, is_own, |cover| {
+            leaks[cover.row.row as usize] = cover.reaches(share);
+        });
+        let leaks = |row: u32| leaks[row as usize];
+        self.overlaps
+            .covers(is_own, leaks, |cover| found(cover.row.row as usize));
+    }
+
     /// The cluster of each place: the least place that it is linked to, by equality, by strand or by likeness, over any number of
     /// steps. And how many searches were cut short.
-    pub(crate) fn clusters(&self, bound: f64) -> (UnionFind, u64) {
+    pub(crate) fn clusters(&self, likeness: Likeness) -> (UnionFind, u64) {
         let n = self.keys.len();
         let mut sets = UnionFind::new(n);
         // Equal sequences have equal sketches: one of them stands for all.
@@ -133,10 +250,8 @@ impl Evidence {
         }
         drop(places);
         firsts.sort_unstable();
-        let Some(sketches) = &self.sketches else {
-            return (sets, 0);
-        };
-        let index = Index::new(sketches, firsts.iter().copied(), bound);
+        let index = self.sketch_index(&firsts, likeness);
+        let seeds = self.seed_index(&firsts);
         let mut cut = 0;
         for batch in firsts.chunks(1 << 12) {
             // Links within a set that is known to be one are not looked for again: what becomes one does not depend on it.
@@ -146,14 +261,20 @@ impl Evidence {
                     let own = sets.root(*place);
                     let mut roots = Vec::new();
                     let wanted = |other: usize| other < *place && sets.root(other) != own;
-                    let search = index.search(*place, wanted, |other| {
+                    let mut link = |other| {
                         let root = sets.root(other);
                         if !roots.contains(&root) {
                             roots.push(root);
                         }
                         false
-                    });
-                    (roots, search == Search::Cut)
+                    };
+                    let by_sketch = index.as_ref().map(|i| i.search(*place, wanted, &mut link));
+                    // Every second k-mer of the other is indexed: what one search misses the other way round may find.
+                    let elsewhere = |other: usize| sets.root(other) != own;
+                    let by_seeds = seeds
+                        .as_ref()
+                        .map(|i| i.search(*place, elsewhere, &mut link));
+                    (roots, [by_sketch, by_seeds].contains(&Some(Search::Cut)))
                 })
                 .collect();
             for (place, (roots, was_cut)) in batch.iter().zip(found) {
@@ -176,17 +297,26 @@ pub(crate) struct Dropped {
 }
 
 /// Takes out of train what dev or test has, and out of dev what test has: what the report shows stays whole.
-pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, bound: f64) -> Dropped {
+pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, leakage: &Leakage) -> Dropped {
     let [train, dev, test] = data.places();
-    let of_train = evidence.leaks(train.clone(), &[dev.clone(), test.clone()], bound);
-    let of_dev = evidence.leaks(dev.clone(), std::slice::from_ref(&test), bound);
-    let leaks = |leak: &Leak| leak.exact || leak.near;
-    let count = |all: &[Leak]| all.iter().filter(|leak| leaks(leak)).count() as u64;
-    let dropped = Dropped {
-        train: count(&of_train),
-        dev: count(&of_dev),
+    let likeness = Likeness::of(leakage);
+    let mut drop = vec![false; data.len()];
+    let mut take_out = |of: Range<usize>, others: &[Range<usize>]| {
+        let leaks = evidence.leaks(of.clone(), others, likeness);
+        let near = evidence.near_others(of.clone(), others);
+        for ((drop, leak), near) in drop[of.clone()].iter_mut().zip(leaks).zip(near) {
+            *drop = leak.exact || leak.near || near;
+        }
+        if let Some(share) = least_overlap(leakage) {
+            evidence.under_leaking(of.clone(), others, share, |row| drop[row] = true);
+        }
+        drop[of].iter().filter(|drop| **drop).count() as u64
     };
-    let mut keep = of_train.iter().chain(&of_dev).map(|leak| !leaks(leak));
-    data.order.retain(|_| keep.next().unwrap_or(true));
+    let dropped = Dropped {
+        train: take_out(train, &[dev.clone(), test.clone()]),
+        dev: take_out(dev, &[test]),
+    };
+    let mut drop = drop.into_iter();
+    data.order.retain(|_| !drop.next().unwrap_or(false));
     dropped
 }

@@ -126,7 +126,7 @@ impl IngestConfig {
             Some(SplitPlan::Ratios(r)) => check_shares([r.train, r.dev, r.test])?,
             Some(SplitPlan::Clusters(c)) => {
                 check_shares([c.train, c.dev, c.test])?;
-                if c.jaccard.get() == 0.0 {
+                if c.jaccard.is_some_and(|jaccard| jaccard.get() == 0.0) {
                     return bad("`clusters.jaccard` of 0 makes all sequences one cluster");
                 }
             }
@@ -155,7 +155,7 @@ impl IngestConfig {
 
     fn check_leakage(&self) -> Result<()> {
         match (&self.leakage, self.on_leak) {
-            (Leakage::Near(near), _) if near.jaccard.get() == 0.0 => {
+            (Leakage::Near(near), _) if near.jaccard.is_some_and(|j| j.get() == 0.0) => {
                 return bad("`leakage.near.jaccard` of 0 takes all sequences for nearly the same");
             }
             (Leakage::Unexamined, OnLeak::Drop | OnLeak::Error) => {

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub enum Leakage {
     /// Nothing is looked at: no audit, and the sequences are read once only.
     Unexamined,
-    /// The same sequences.
+    /// The same sequences. Rows that lie over one another in the genome are told, but `on_leak` leaves them alone.
     Exact,
-    /// The same sequences, and those that are nearly the same.
+    /// The same sequences, those that are nearly the same, and rows that lie over one another in the genome.
     Near(NearLeakage),
 }
 
@@ -22,23 +22,32 @@ impl Default for Leakage {
     }
 }
 
-/// What is nearly the same.
+/// What is nearly the same: one stretch of both sequences, on either strand, with 90 % of its bases the same, that takes 80 % of the shorter
+/// sequence, and at least 30 bases. Of pairs both sequences, in either order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NearLeakage {
-    /// The least Jaccard index of the 15-mers. Estimated from 32 hashes of each sequence. Default: 0.5, about 97 % identity.
-    #[serde(default = "half")]
-    pub jaccard: Probability,
+    /// Sequences whose 15-mers have at least this Jaccard index count, too; it is estimated from 32 hashes of each. Default: they are not
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jaccard: Option<Probability>,
+    /// Where rows have places in a genome: which share of the bases of a dev or test row must lie in rows of another split before `on_leak`
+    /// acts on it. All overlaps are told in any case. Default: 0, any base.
+    #[serde(default = "any")]
+    pub overlap: Probability,
 }
 
 impl Default for NearLeakage {
     fn default() -> Self {
-        Self { jaccard: half() }
+        Self {
+            jaccard: None,
+            overlap: any(),
+        }
     }
 }
 
-fn half() -> Probability {
-    Probability::of_percent(50)
+fn any() -> Probability {
+    Probability::of_percent(0)
 }
 
 /// What happens when a sequence is found in more than one split.

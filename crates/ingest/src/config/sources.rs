@@ -346,6 +346,9 @@ pub struct DevFromTrain {
     /// The same seed gives the same rows. Default: 0.
     #[serde(default)]
     pub seed: u64,
+    /// Training rows that lie over one another in the genome stay together. Default: true.
+    #[serde(default = "yes")]
+    pub keep_overlaps_together: bool,
 }
 
 /// FASTA whose headers carry the label: `>id|label`.

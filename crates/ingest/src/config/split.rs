@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 pub enum SplitPlan {
     /// By chromosome: no two splits share a piece of the genome.
     Chromosomes(ChromosomeSplit),
-    /// At random, each class apart, so that every split has the same share of it.
+    /// At random, so that every split has the same share of each class; rows that lie over one another in the genome stay together.
     Ratios(RatioSplit),
     /// Cross-validation: the rows in k parts, each of them test once.
     Folds(FoldSplit),
-    /// At random, whole clusters of similar sequences at a time, so that none has a part in two splits.
+    /// At random, whole clusters of similar sequences and of rows that lie over one another at a time, so that none has a part in two
+    /// splits.
     Clusters(ClusterSplit),
 }
 
@@ -35,6 +36,10 @@ pub struct FoldSplit {
     /// Which fold, from 1 to k. A task of a pipeline file without it becomes k tasks, `name.fold-1` to `name.fold-k`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<NonZeroU32>,
+    /// Rows that lie over one another in the genome stay together, and so do those that they are linked to. Chromosomes keep them in
+    /// any case. Default: true.
+    #[serde(default = "yes")]
+    pub keep_overlaps_together: bool,
 }
 
 /// A number of folds: 3 to 100, because test, dev and train are three parts.
@@ -87,14 +92,15 @@ impl JsonSchema for Folds {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FoldsBy {
-    /// Nothing; every part has the same share of each class.
+    /// Rows that lie over one another, and no others; every part has the same share of each class.
     #[default]
     Class,
     /// Chromosomes; the parts are as even as they allow.
     Chromosome,
 }
 
-/// Shares of the splits, which are filled with whole clusters; large clusters go first, so that shares may be missed.
+/// Shares of the splits, which are filled with whole clusters; one that is larger than the share of its split goes to train, so that
+/// shares may be missed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterSplit {
@@ -104,13 +110,16 @@ pub struct ClusterSplit {
     pub dev: Probability,
     /// Share of test.
     pub test: Probability,
-    /// Sequences whose 15-mers have at least this Jaccard index, on whichever strand, are of one cluster, and so are those that they are
-    /// linked to. Estimated from 32 hashes of each. Default: 0.5, about 97 % identity.
-    #[serde(default = "half")]
-    pub jaccard: Probability,
+    /// Sequences whose 15-mers have at least this Jaccard index are of one cluster, too, as those are that are nearly the same: of which 90 % of the
+    /// bases are the same over 80 % of the shorter, on whichever strand. Estimated from 32 hashes. Default: it is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jaccard: Option<Probability>,
     /// The same seed gives the same splits. Default: 0.
     #[serde(default)]
     pub seed: u64,
+    /// Rows that lie over one another in the genome stay together, and so do those that they are linked to. Default: true.
+    #[serde(default = "yes")]
+    pub keep_overlaps_together: bool,
 }
 
 /// Which chromosomes go where; all others are for training.
@@ -136,8 +145,11 @@ pub struct RatioSplit {
     /// The same seed gives the same splits. Default: 0.
     #[serde(default)]
     pub seed: u64,
+    /// Rows that lie over one another in the genome stay together, and so do those that they are linked to. Default: true.
+    #[serde(default = "yes")]
+    pub keep_overlaps_together: bool,
 }
 
-fn half() -> Probability {
-    Probability::of_percent(50)
+fn yes() -> bool {
+    true
 }

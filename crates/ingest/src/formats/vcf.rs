@@ -111,9 +111,9 @@ pub fn read(
             continue;
         }
         records += 1;
-        let record = parse(line).map_err(error)?;
+        let record = parse(number, line).map_err(error)?;
         record
-            .read(number, &header, label, class, odd, &mut left_out, &mut each)
+            .read(&header, label, class, odd, &mut left_out, &mut each)
             .map_err(|e| match e {
                 Stopped::Line(problem) => error(problem),
                 Stopped::Told(e) => e,
@@ -221,6 +221,8 @@ fn defines(line: &[u8], key: &str) -> bool {
 
 /// A record, and its position, where 0 is not the same as none.
 struct Record {
+    /// Its line, from 1.
+    line: u64,
     record: vcf::Record,
     position: Option<u64>,
 }
@@ -237,7 +239,7 @@ impl From<String> for Stopped {
     }
 }
 
-fn parse(line: &[u8]) -> std::result::Result<Record, String> {
+fn parse(number: u64, line: &[u8]) -> std::result::Result<Record, String> {
     let columns: Vec<&[u8]> = line.split(|b| *b == b'\t').collect();
     if columns.len() < 8 {
         let hint = if columns.len() == 1 && line.contains(&b' ') {
@@ -269,13 +271,16 @@ fn parse(line: &[u8]) -> std::result::Result<Record, String> {
     std::str::from_utf8(&line[..fixed]).map_err(|_| "this record is not UTF-8 text")?;
     let record = vcf::Record::try_from(&line[..fixed])
         .map_err(|e| format!("this record cannot be read: {e}"))?;
-    Ok(Record { record, position })
+    Ok(Record {
+        line: number,
+        record,
+        position,
+    })
 }
 
 impl Record {
     fn read(
         &self,
-        line: u64,
         header: &HeaderLines<'_>,
         label: &VariantLabel,
         class: Option<&str>,
@@ -329,7 +334,7 @@ impl Record {
                         }
                     };
                     each(Variant {
-                        line,
+                        line: self.line,
                         chrom: record.reference_sequence_name().to_string(),
                         position: self.position,
                         id: given(ids.as_ref()),

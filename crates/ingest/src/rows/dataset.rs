@@ -321,6 +321,17 @@ impl DataSet {
         }
     }
 
+    /// The id of the row at a place of the output, and where it lies.
+    pub(crate) fn called(&self, place: usize) -> (String, String) {
+        let number = self.order[place] as usize;
+        let row = &self.rows.all()[number];
+        let lies = self.rows.window(row).map_or(String::new(), |w| {
+            let chrom = self.chromosome(w.sequence);
+            format!("{chrom}:{}-{}({})", w.start, w.end, w.strand)
+        });
+        (self.id(row, self.splits[number]).into_owned(), lies)
+    }
+
     fn chromosome(&self, sequence: u32) -> &str {
         self.genome
             .as_ref()

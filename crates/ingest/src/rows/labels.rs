@@ -49,6 +49,19 @@ impl LabelColumn {
         }
     }
 
+    /// Tells every class that a row has; a value is none.
+    pub(crate) fn each_class(&self, row: usize, tell: &mut dyn FnMut(u32)) {
+        match self {
+            Self::Classes(classes) => tell(classes[row]),
+            Self::Lists { width, all } => {
+                let list = &all[row * width..(row + 1) * width];
+                let has = (0..).zip(list).filter(|(_, has)| **has != 0);
+                has.for_each(|(class, _)| tell(class));
+            }
+            Self::Values(_) => {}
+        }
+    }
+
     /// Whether two rows have the same label.
     pub(crate) fn agree(&self, a: usize, b: usize) -> bool {
         match self {

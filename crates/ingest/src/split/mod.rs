@@ -1,5 +1,5 @@
 //! Rows to train, dev and test.
 
-pub(crate) mod clusters;
 pub(crate) mod folds;
+pub(crate) mod groups;
 pub(crate) mod rows;

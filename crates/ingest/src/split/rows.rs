@@ -150,6 +150,7 @@ mod tests {
             dev: share(dev),
             test: share(test),
             seed,
+            keep_overlaps_together: true,
         }
     }
 

@@ -2,21 +2,41 @@
 
 use std::fmt::Write as _;
 
-use lingo_artifact::audit::{Audit, Topic};
+use lingo_artifact::audit::{Audit, Finding, Topic};
 use serde::Deserialize;
 
 use crate::report::html::{NONE, count, escape, fixed};
 
-/// Findings as sentences, plain text; those about single splits stand in the table.
-pub fn findings(audit: &serde_json::Value) -> Vec<String> {
+/// Findings; those about single splits stand in the table.
+pub fn findings(audit: &serde_json::Value) -> Vec<Finding> {
     let Some(audit) = parse(audit) else {
         return Vec::new();
     };
     let found = audit.findings(count).into_iter();
     found
         .filter(|finding| finding.topic != Topic::Split)
-        .map(|finding| finding.sentence())
         .collect()
+}
+
+/// Whether one of them says that a split has what another has.
+pub fn leaks(findings: &[Finding]) -> bool {
+    findings.iter().any(|f| f.topic == Topic::Leakage)
+}
+
+/// A list of findings as sentences, leakage in red.
+pub fn list(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return String::new();
+    }
+    let item = |finding: &Finding| {
+        let class = match finding.topic {
+            Topic::Leakage => " class=\"leak\"",
+            _ => "",
+        };
+        format!("<li{class}>{}</li>", escape(&finding.sentence()))
+    };
+    let items: String = findings.iter().map(item).collect();
+    format!("<ul>{items}</ul>")
 }
 
 /// A table with one row a split; empty when there is no audit.
@@ -88,6 +108,34 @@ mod tests {
             ),
             "Left out: 1 symbolic allele (such as <DEL>).".to_string(),
         ];
-        assert_eq!(findings(&audit), expected);
+        let found = findings(&audit);
+        let sentences: Vec<String> = found.iter().map(Finding::sentence).collect();
+        assert_eq!(sentences, expected);
+        assert!(!leaks(&found));
+    }
+
+    #[test]
+    fn overlaps_between_splits_stand_in_red() {
+        let audit = serde_json::json!({
+            "overlaps": [
+                { "split": "dev", "found_in": "train", "any": 0, "half": 0, "whole": 0, "inside": 0, "leaking": 0, "example": null },
+                { "split": "test", "found_in": "train", "any": 2, "half": 1, "whole": 1, "inside": 0, "leaking": 2, "example":
+                    { "row": "a<b", "place": "I:5-10(+)", "other": "c", "other_place": "I:0-8(-)", "bases": 3 } },
+            ],
+            "negatives": 1,
+        });
+        let found = findings(&audit);
+        assert!(leaks(&found));
+        let list = list(&found);
+        assert!(
+            list.starts_with(
+                "<ul><li>1 negative was made.</li><li class=\"leak\">Leakage: 2 rows of test"
+            ),
+            "{list}"
+        );
+        assert!(
+            list.contains("`a&lt;b` (I:5-10(+)) of test and `c` (I:0-8(-)) share 3 bases."),
+            "{list}"
+        );
     }
 }

@@ -7,7 +7,6 @@ use crate::report::data::task::TaskResults;
 use crate::report::figures::of_task::of_task;
 use crate::report::html::{count, escape};
 use crate::report::page::headline::headline;
-use crate::report::page::parts::items;
 use crate::report::page::{audit, results_table, seeds_table};
 
 /// The whole section.
@@ -49,10 +48,12 @@ fn data(task: &TaskResults) -> String {
             if n == 1 { "warning" } else { "warnings" }
         ),
     };
+    // What makes scores look better than they are is not folded away.
+    let open = if audit::leaks(&warnings) { " open" } else { "" };
     let mut out = format!(
-        "<details><summary>The data: {train} train, {dev} dev, {test} test rows{note}</summary>"
+        "<details{open}><summary>The data: {train} train, {dev} dev, {test} test rows{note}</summary>"
     );
-    out.push_str(&items(&warnings));
+    out.push_str(&audit::list(&warnings));
     out.push_str(&audit::table(&task.info.audit));
     out.push_str("</details>");
     out

@@ -1,0 +1,344 @@
+//! Sequences that are nearly the same over most of the shorter, found by short pieces that they share.
+//!
+//! Every second, or of long sequences every fourth, k-mer is indexed with its place; a search looks up each k-mer of its sequence. So
+//! any 16 bases (18 in large data) that two sequences have in common, in the same order or turned around, are found, and what they
+//! point to is compared base by base ([`crate::similarity::alignment`]): what is called near is near. Two sequences of n bases with
+//! m exchanges have (n - m) / (m + 1) bases in a row in common, which for 5 % is 16 or more from 100 bases on.
+//!
+//! Time and memory stay bounded. Where the index would take more than its room, fewer k-mers are indexed, and what has few in common is
+//! missed. Of a k-mer that stands in more than 1,024 places only the first so many are looked at, rare k-mers come
+//! first, and a search compares at most [`MOST_HITS`] places; how often that cut one short is counted.
+
+use crate::similarity::alignment::{BAND, Bases, Packed, near_on, near_within};
+use crate::similarity::sketches::{MOST, Search};
+
+/// The sequences of rows: one each, or two where rows are pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Sequences {
+    pub(crate) packed: Packed,
+    pub(crate) pairs: bool,
+    /// Bytes that an index may take.
+    pub(crate) room: u64,
+}
+
+impl Sequences {
+    fn per_row(&self) -> usize {
+        1 + usize::from(self.pairs)
+    }
+}
+
+/// Bases in all from which on k-mers are longer: there are more that are the same by chance.
+const LARGE: u64 = 1 << 26;
+/// Bases from which on a sequence is long: of those every fifth k-mer is looked up in large data.
+const LONG: usize = 400;
+/// The most places that one search compares.
+const MOST_HITS: usize = 1 << 14;
+/// By how much fewer k-mers are indexed at most where room is short.
+const MOST_SCALE: usize = 1 << 10;
+/// A k-mer in fewer places is rare.
+const RARE: usize = 32;
+/// Bits of an entry for the place in the sequence; k-mers beyond are not indexed.
+const PLACE: u32 = 22;
+/// Bits of an entry that tell k-mers of a bucket apart.
+const TAG: u32 = 9;
+
+/// Which sequences have a k-mer, and where.
+pub(crate) struct Index<'a> {
+    sequences: &'a Sequences,
+    /// There are so many bases that long sequences have more k-mers than are needed.
+    large: bool,
+    k: usize,
+    bits: u32,
+    /// Where the entries of each bucket begin.
+    starts: Vec<u32>,
+    /// Sequence, place, strand and tag.
+    entries: Vec<u64>,
+}
+
+/// A k-mer of either strand.
+struct Kmer {
+    at: usize,
+    hash: u64,
+    /// The reverse complement is the smaller.
+    turned: bool,
+}
+
+fn kmers(bases: Bases, k: usize) -> impl Iterator<Item = Kmer> {
+    let mask = (1u64 << (2 * k)) - 1;
+    let (mut forward, mut backward) = (0u64, 0u64);
+    (0..bases.len()).filter_map(move |i| {
+        let code = bases.base(i);
+        forward = (forward << 2 | code) & mask;
+        backward = backward >> 2 | (3 - code) << (2 * (k - 1));
+        (i + 1 >= k).then(|| Kmer {
+            at: i + 1 - k,
+            hash: (forward.min(backward) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            turned: backward < forward,
+        })
+    })
+}
+
+/// Every how manieth k-mer of a sequence is indexed, in small data.
+fn stride(bases: usize) -> usize {
+    match bases {
+        0..64 => 1,
+        64..160 => 2,
+        _ => 4,
+    }
+}
+
+/// How many k-mers of a sequence are indexed.
+fn indexed(bases: usize, k: usize, scale: usize) -> usize {
+    let kmers = (bases + 1).saturating_sub(k).min(1 << PLACE);
+    kmers.div_ceil(scale * stride(bases))
+}
+
+/// Bytes of an entry and, at most, of its bucket.
+const ENTRY: u64 = (size_of::<u64>() + size_of::<u32>()) as u64;
+
+impl<'a> Index<'a> {
+    /// Of the sequences of some rows.
+    pub(crate) fn new(
+        sequences: &'a Sequences,
+        rows: impl DoubleEndedIterator<Item = usize> + Clone,
+    ) -> Self {
+        let per_row = sequences.per_row();
+        let members = || {
+            rows.clone()
+                .flat_map(|row| row * per_row..(row + 1) * per_row)
+        };
+        let bases: u64 = members()
+            .map(|i| sequences.packed.get(i).len() as u64)
+            .sum();
+        let (k, mut scale) = if bases > LARGE { (15, 2) } else { (13, 1) };
+        let count = |scale| -> usize {
+            let lengths = members().map(|i| sequences.packed.get(i).len());
+            lengths.map(|bases| indexed(bases, k, scale)).sum()
+        };
+        let mut entries = count(scale);
+        while entries as u64 * ENTRY > sequences.room && scale < MOST_SCALE {
+            scale *= 2;
+            entries = count(scale);
+        }
+        let indexed = |i: usize| {
+            let bases = sequences.packed.get(i);
+            let stride = scale * stride(bases.len());
+            kmers(bases, k)
+                .take(1 << PLACE)
+                .filter(move |kmer| kmer.at % stride == 0)
+        };
+        let bits = (entries as u64).max(4).ilog2().min(28);
+        let mut starts = vec![0u32; (1 << bits) + 1];
+        for i in members() {
+            for kmer in indexed(i) {
+                starts[(kmer.hash >> (64 - bits)) as usize + 1] += 1;
+            }
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut all = vec![0; entries];
+        // From behind: where each bucket ends becomes where it begins.
+        starts.remove(0);
+        starts.push(entries as u32);
+        for i in members().rev() {
+            for kmer in indexed(i) {
+                let place = &mut starts[(kmer.hash >> (64 - bits)) as usize];
+                *place -= 1;
+                let tag = kmer.hash >> (64 - bits - TAG) & ((1 << TAG) - 1);
+                all[*place as usize] = (i as u64) << 32
+                    | (kmer.at as u64) << (TAG + 1)
+                    | u64::from(kmer.turned) << TAG
+                    | tag;
+            }
+        }
+        Self {
+            sequences,
+            large: bases > LARGE,
+            k,
+            bits,
+            starts,
+            entries: all,
+        }
+    }
+
+    /// Looks for rows near to a row among those that are `wanted`, until `found` says that one is enough. A pair is near to another when
+    /// each of its sequences is near to one of the other's, in either order.
+    pub(crate) fn search(
+        &self,
+        row: usize,
+        wanted: impl Fn(usize) -> bool,
+        mut found: impl FnMut(usize) -> bool,
+    ) -> Search {
+        let per_row = self.sequences.per_row();
+        let mut cut = false;
+        if per_row == 1 {
+            let search = self.search_one(row, |i| i != row && wanted(i), &mut found, &mut cut);
+            return match search {
+                true => Search::Found,
+                false if cut => Search::Cut,
+                false => Search::Nothing,
+            };
+        }
+        let mut of_each = [Vec::new(), Vec::new()];
+        for (which, near) in of_each.iter_mut().enumerate() {
+            let of_other_row = |i: usize| i / 2 != row && wanted(i / 2);
+            let mut keep = |i| {
+                near.push(i);
+                false
+            };
+            self.search_one(2 * row + which, of_other_row, &mut keep, &mut cut);
+        }
+        let [mut first, second] = of_each;
+        first.sort_unstable();
+        let mut last = None;
+        for i in second {
+            let (other, partner) = (i / 2, i ^ 1);
+            if last != Some(other) && first.binary_search(&partner).is_ok() {
+                last = Some(other);
+                if found(other) {
+                    return Search::Found;
+                }
+            }
+        }
+        if cut { Search::Cut } else { Search::Nothing }
+    }
+
+    /// As [`Index::search`], of one sequence among all; `found` gets each sequence once, in their order.
+    fn search_one(
+        &self,
+        i: usize,
+        wanted: impl Fn(usize) -> bool,
+        found: &mut impl FnMut(usize) -> bool,
+        cut: &mut bool,
+    ) -> bool {
+        let own = self.sequences.packed.get(i);
+        let mut hits: Vec<Hit> = Vec::new();
+        let mut frequent = Vec::new();
+        // A step that has no divisor with the index's: every diagonal has places that both take.
+        let step = if self.large && own.len() >= LONG {
+            5
+        } else {
+            1
+        };
+        for kmer in kmers(own, self.k).filter(|kmer| kmer.at % step == 0) {
+            let bucket = (kmer.hash >> (64 - self.bits)) as usize;
+            let range = self.starts[bucket] as usize..self.starts[bucket + 1] as usize;
+            if range.len() < RARE {
+                self.collect(&kmer, range, own.len(), &wanted, &mut hits);
+            } else {
+                frequent.push((range.len(), kmer));
+            }
+            if hits.len() > MOST_HITS {
+                *cut = true;
+                break;
+            }
+        }
+        frequent.sort_by_key(|(places, kmer)| (*places, kmer.at));
+        for (places, kmer) in frequent {
+            if hits.len() + places.min(MOST) > MOST_HITS {
+                *cut = true;
+                break;
+            }
+            *cut |= places > MOST;
+            let start = self.starts[(kmer.hash >> (64 - self.bits)) as usize] as usize;
+            let range = start..start + places.min(MOST);
+            self.collect(&kmer, range, own.len(), &wanted, &mut hits);
+        }
+        hits.sort_unstable();
+        let mut turned = None;
+        for of_sequence in hits.chunk_by(|a, b| a.sequence == b.sequence) {
+            let other = self.sequences.packed.get(of_sequence[0].sequence as usize);
+            let mut strands = of_sequence.chunk_by(|a, b| a.turned == b.turned);
+            let is_near = strands.any(|hits| {
+                if hits[0].turned {
+                    let turned = turned.get_or_insert_with(|| own.turned());
+                    near(&turned.get(0), &other, hits)
+                } else {
+                    near(&own, &other, hits)
+                }
+            });
+            if is_near && found(of_sequence[0].sequence as usize) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn collect(
+        &self,
+        kmer: &Kmer,
+        range: std::ops::Range<usize>,
+        len: usize,
+        wanted: &impl Fn(usize) -> bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let tag = kmer.hash >> (64 - self.bits - TAG) & ((1 << TAG) - 1);
+        for entry in &self.entries[range] {
+            if entry & ((1 << TAG) - 1) != tag {
+                continue;
+            }
+            let sequence = (entry >> 32) as u32;
+            let at = (*entry as u32 >> (TAG + 1)) as i64;
+            let turned = (entry >> TAG & 1 == 1) != kmer.turned;
+            if wanted(sequence as usize) {
+                let own = if turned {
+                    len - self.k - kmer.at
+                } else {
+                    kmer.at
+                };
+                hits.push(Hit {
+                    sequence,
+                    turned,
+                    diagonal: (own as i64 - at) as i32,
+                });
+            }
+        }
+    }
+}
+
+/// A k-mer that two sequences share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Hit {
+    sequence: u32,
+    turned: bool,
+    diagonal: i32,
+}
+
+/// How many diagonals of one sequence are looked at: repeats have very many.
+const DIAGONALS: usize = 16;
+
+/// Whether what shares k-mers on one strand, given by diagonal, is near.
+fn near(own: &Bases, other: &Bases, hits: &[Hit]) -> bool {
+    let mut diagonals: Vec<(usize, i64)> = hits
+        .chunk_by(|a, b| a.diagonal == b.diagonal)
+        .map(|same| (same.len(), i64::from(same[0].diagonal)))
+        .collect();
+    let by_place = diagonals.clone();
+    if diagonals.len() > 1 {
+        diagonals.sort_by_key(|(n, diagonal)| (std::cmp::Reverse(*n), *diagonal));
+        diagonals.truncate(DIAGONALS);
+    }
+    if diagonals
+        .iter()
+        .any(|(_, diagonal)| near_on(own, other, *diagonal))
+    {
+        return true;
+    }
+    // Gaps leave k-mers on several diagonals side by side; a few that are the same by chance seldom do.
+    let Some((_, best)) = diagonals
+        .first()
+        .filter(|_| by_place.len() > 1 && hits.len() > 3)
+    else {
+        return false;
+    };
+    let beside = |(_, diagonal): &&(usize, i64)| (diagonal - best).abs() < BAND / 2 - 4;
+    let band = || by_place.iter().filter(beside);
+    let seeds: usize = band().map(|(n, _)| n).sum();
+    match (band().next(), band().next_back()) {
+        (Some((_, low)), Some((_, high))) if low < high && seeds > 3 => {
+            near_within(own, other, low - 4..=high + 4)
+        }
+        _ => false,
+    }
+}
