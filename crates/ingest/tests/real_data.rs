@@ -182,7 +182,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         .map(|s| (s.rows, s.duplicate_rows))
         .collect();
     assert_eq!(duplicates, [(19_000, 3_789), (1_000, 15), (1_000, 0)]);
-    // tests/oracles/leakage.py, which compares without an index.
+    // tests/oracles/leakage.py, which compares without an index and without gaps, finds 59 of the 66 in dev and 69 of the 72 in test; the others have gaps.
     let shared = |audit: &Audit| -> Vec<[u64; 4]> {
         let counts = |s: &lingo_artifact::audit::Shared| {
             [
@@ -196,7 +196,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     };
     assert_eq!(
         shared(&audit),
-        [[358, 0, 18, 0], [0, 0, 23, 0], [0, 0, 5, 0]]
+        [[358, 0, 66, 0], [0, 0, 72, 0], [0, 0, 35, 0]]
     );
     // What is dropped leaves nothing behind, and test whole.
     let dropped = ingest(
@@ -210,7 +210,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     let after: Audit = serde_json::from_value(dropped.metadata.audit).unwrap();
     assert_eq!(shared(&after), [[0; 4]; 3]);
     assert_eq!(after.splits[2].rows, 1_000);
-    assert_eq!((after.dropped_train, after.dropped_dev), (512 + 92, 4));
+    assert_eq!((after.dropped_train, after.dropped_dev), (1_343, 28));
     assert_eq!(after.splits[0].rows + after.dropped_train, 19_000);
     let refused = ingest(
         &IngestConfig {
