@@ -82,12 +82,10 @@ impl Input {
     /// # Errors
     /// As [`Input::open`].
     pub(crate) fn open_without_end(path: &Path, limit: u64) -> Result<Self> {
-        let opened = match path == Path::new("-") {
-            true => Path::new("/dev/stdin"),
-            false => path,
-        };
+        let stdin = path == Path::new("-");
+        let opened = if stdin { Path::new("/dev/stdin") } else { path };
         let file = File::open(opened).map_err(Error::read(path))?;
-        let regular = file.metadata().map_err(Error::read(path))?.is_file();
+        let regular = !stdin && file.metadata().map_err(Error::read(path))?.is_file();
         let file: Box<dyn Read + Send> = match regular {
             true => Box::new(file),
             // It cannot be read a second time for its hash.

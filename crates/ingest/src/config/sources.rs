@@ -46,10 +46,10 @@ pub struct BedSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<NonZeroU32>,
     /// What the window of `width` lies around. Default: the middle of the interval.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub around: Around,
     /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub beyond_end: BeyondEnd,
     /// Whether an interval on the minus strand (column 6) is read as its reverse complement.
     #[serde(default = "yes")]
@@ -170,7 +170,7 @@ pub struct VcfSource {
     /// A window that cannot hold the whole allele, or ends within a repeat that is only longer or shorter, is left out and counted.
     pub width: NonZeroU32,
     /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub beyond_end: BeyondEnd,
     /// Whether each variant is first written in its shortest form and as far to the left as it goes, as `bcftools norm` does: one of several
     /// ways to write the same insertion or deletion. Default: yes.
@@ -180,7 +180,7 @@ pub struct VcfSource {
     #[serde(default)]
     pub ref_mismatch: RefMismatch,
     /// What to do with an allele that is no variant (ALT is REF), or has a base other than A, C, G, T and N.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub odd_alleles: OddAlleles,
 }
 
@@ -233,7 +233,7 @@ pub struct GffSource {
     /// a start, or the same feature in another file) is counted and left out.
     pub windows: Vec<FeatureWindow>,
     /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub beyond_end: BeyondEnd,
     /// Where the label of a window is.
     #[serde(default)]
@@ -310,7 +310,7 @@ pub struct IntervalCsvSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<NonZeroU32>,
     /// What to do with a window that would leave its chromosome. Default: it is left out and counted.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub beyond_end: BeyondEnd,
     /// Whether an interval on the minus strand is read as its reverse complement.
     #[serde(default = "yes")]
@@ -318,6 +318,11 @@ pub struct IntervalCsvSource {
     /// Makes dev out of training rows, where tables are of train and test only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dev_from_train: Option<DevFromTrain>,
+}
+
+/// What is not said is not written: results of before a key was there keep their ids.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn yes() -> bool {
