@@ -89,6 +89,9 @@ pub struct Ingest {
         requires = "fasta"
     )]
     pub skip_contigs: Vec<String>,
+    /// BED files of regions that nothing should come from: rows there are left out and counted, no genomic negative lies there.
+    #[arg(help_heading = "Genome", long, value_name = "BED", num_args = 1.., requires = "fasta")]
+    pub blacklist: Vec<PathBuf>,
     /// What the columns of the tables are called, such as sequence=seq,label=y (and sequence2=NAME for pairs).
     #[arg(
         help_heading = "Tables of sequences",
@@ -191,6 +194,14 @@ pub struct Ingest {
         default_value = "0.02"
     )]
     pub gc_tolerance: f64,
+    /// By how much its share of repeats (lower case in the FASTA) may differ; 1: at will.
+    #[arg(
+        help_heading = "Negatives",
+        long,
+        value_name = "SHARE",
+        default_value = "0.1"
+    )]
+    pub repeat_tolerance: f64,
     /// Bases between a genomic negative and any positive.
     #[arg(
         help_heading = "Negatives",

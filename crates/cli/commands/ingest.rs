@@ -112,6 +112,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
         Some(NegativesChoice::Genomic) => Some(NegativesPlan::Genomic(GenomicNegatives {
             per_positive: a.per_positive,
             gc_tolerance: probability("gc-tolerance", a.gc_tolerance)?,
+            repeat_tolerance: probability("repeat-tolerance", a.repeat_tolerance)?,
             margin: a.margin,
             exclude: a.exclude.clone(),
             label: "negative".into(),
@@ -134,6 +135,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
                 names => Some(SkippedContigs::Names(names.to_vec())),
             },
         },
+        blacklist: a.blacklist.clone(),
         label_kind: match a.label_kind {
             None => LabelKindPlan::Auto,
             Some(LabelKindChoice::Classes) => LabelKindPlan::Classes,

@@ -15,6 +15,7 @@ use crate::config::sources::Source;
 use crate::config::sources::{DevFromTrain, VariantLabel};
 use crate::config::split::{FoldsBy, RatioSplit, SplitPlan};
 use crate::error::{Error, Result};
+use crate::formats::bed::regions::{Regions, read_places};
 use crate::genome::reader::Genome;
 use crate::negatives::make as negatives;
 use crate::rows::dataset::{DataSet, in_order_of_splits};
@@ -24,6 +25,7 @@ use crate::rows::train_classes::check_train;
 use crate::similarity::overlaps::{Overlaps, Runs};
 use crate::similarity::union_find::UnionFind;
 use crate::sources;
+use crate::sources::read::{Read, counts};
 use crate::split::groups::Groups;
 use crate::split::rows::Strata;
 use crate::split::{folds, rows as split_rows};
@@ -64,15 +66,11 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
             sources::peak_matrix::read::peak_matrix(config, source, progress)?
         }
     };
+    let mut read = read;
+    leave_out_blacklisted(config, &mut read)?;
     let mut rows = read.rows;
     let negatives = match &config.negatives {
-        Some(plan) => negatives::add(
-            &mut rows,
-            read.genome.as_ref(),
-            plan,
-            config.split.as_ref(),
-            config.max_uncompressed_bytes,
-        )?,
+        Some(plan) => negatives::add(&mut rows, read.genome.as_ref(), plan, config)?,
         None => negatives::Made::default(),
     };
     let (kind, labels) = match read.labels {
@@ -131,6 +129,43 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         progress.say(&finding.line());
     }
     Ok(data)
+}
+
+/// Takes rows out that lie in a region of `blacklist`.
+///
+/// # Errors
+/// A list that cannot be read, or is of another genome; no row that is left.
+fn leave_out_blacklisted(config: &IngestConfig, read: &mut Read) -> Result<()> {
+    let Some(genome) = read
+        .genome
+        .as_ref()
+        .filter(|_| !config.blacklist.is_empty())
+    else {
+        return Ok(());
+    };
+    let limit = config.max_uncompressed_bytes;
+    let places = read_places(&config.blacklist, genome, limit)?;
+    let regions = Regions::new(genome, places.into_iter());
+    let rows = read.rows.all().iter();
+    let keep: Vec<bool> = rows
+        .map(|row| {
+            let window = read.rows.window(row);
+            !window.is_some_and(|w| regions.overlap(w.sequence, w.start, w.end))
+        })
+        .collect();
+    if !keep.contains(&true) {
+        return Err(Error::Data(format!(
+            "all {} rows lie in regions of `blacklist`",
+            keep.len()
+        )));
+    }
+    read.rows.retain(&keep);
+    if let Some((_, labels)) = &mut read.labels {
+        labels.retain(&keep);
+    }
+    let rows = keep.iter().filter(|keep| !**keep).count() as u64;
+    read.left_out.extend(counts([("blacklisted", rows)]));
+    Ok(())
 }
 
 /// Where a source gets its other classes from.

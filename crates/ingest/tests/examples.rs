@@ -20,6 +20,7 @@ use lingo_ingest::{Audit, IngestConfig, ingest, input_files, missing_files, prep
 fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
         contigs: Default::default(),
+        blacklist: Vec::new(),
         source,
         split,
         label_kind: LabelKindPlan::Auto,
@@ -768,6 +769,7 @@ fn negatives_join_their_positives() {
     config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
         per_positive,
         gc_tolerance: share(0.05),
+        repeat_tolerance: share(0.1),
         margin: 10,
         exclude: Vec::new(),
         label,
@@ -849,11 +851,29 @@ fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
         config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
             per_positive: NonZeroU32::MIN,
             gc_tolerance: share(0.1),
+            repeat_tolerance: share(0.1),
             margin: 0,
             exclude: vec![blacklist.clone()],
             label: "negative".into(),
             seed: 3,
         }));
+        // As an exclusion for negatives, and as a list of what nothing should come from.
+        let mut listed = config.clone();
+        if let Some(NegativesPlan::Genomic(plan)) = &mut listed.negatives {
+            listed.blacklist = std::mem::take(&mut plan.exclude);
+        }
+        listed
+            .blacklist
+            .push(write(folder.path(), "more.bed", "a\t0\t500\n"));
+        let without = ingest(&listed, &Silent).unwrap();
+        let found = audit(&without.metadata.audit);
+        // Of `a` the window 100 to 150 lies in the list, the next one begins behind it; of `b` none does.
+        assert_eq!((found.left_out["blacklisted"], found.negatives), (1, 68));
+        for row in &without.rows {
+            let place = row.interval.as_ref().unwrap();
+            assert!(place.chrom != "a" || place.start >= 500, "{place:?}");
+            assert!(place.chrom != "b" || place.end <= 20_000, "{place:?}");
+        }
         let examples = ingest(&config, &Silent).unwrap();
         let mut counts = HashMap::new();
         for row in &examples.rows {
@@ -893,6 +913,83 @@ fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
     }
 }
 
+#[test]
+fn genomic_negatives_have_the_repeats_of_their_positives_where_the_fasta_marks_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(9, "repeats test");
+    // Repeats of 300 bases, every second 300 of them.
+    let bases: String = (0..60_000)
+        .map(|i| {
+            let base = char::from(b"ACGT"[stream.below(4)]);
+            if i / 300 % 2 == 1 {
+                base.to_ascii_lowercase()
+            } else {
+                base
+            }
+        })
+        .collect();
+    let fasta = write(folder.path(), "g.fa", &format!(">s\n{bases}\n"));
+    let packed = folder.path().join("g.fa.gz");
+    let mut encoder =
+        flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), Default::default());
+    std::io::Write::write_all(&mut encoder, format!(">s\n{bases}\n").as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    // Half of the peaks in repeats, half outside of them.
+    let bed: String = (0..30)
+        .map(|i| format!("s\t{}\t{}\n", 900 * i + 50, 900 * i + 150))
+        .collect();
+    let bed = write(folder.path(), "peaks.bed", &bed);
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    let lower = |place: &lingo_artifact::example::Interval| {
+        let window = &bases[place.start as usize..place.end as usize];
+        window.bytes().filter(u8::is_ascii_lowercase).count()
+    };
+    let run = |fasta: &Path, tolerance: f64| {
+        let source = BedSource {
+            label: BedLabel::PerFile(vec!["peak".into()]),
+            ..bed_source(fasta.to_path_buf(), vec![bed.clone()])
+        };
+        let ratios = SplitPlan::Ratios(RatioSplit {
+            train: share(0.6),
+            dev: share(0.2),
+            test: share(0.2),
+            seed: 1,
+            keep_overlaps_together: true,
+        });
+        let mut config = config(Source::Bed(source), Some(ratios));
+        config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
+            per_positive: NonZeroU32::new(2).unwrap(),
+            gc_tolerance: share(0.1),
+            repeat_tolerance: share(tolerance),
+            margin: 0,
+            exclude: Vec::new(),
+            label: "negative".into(),
+            seed: 3,
+        }));
+        let rows = ingest(&config, &Silent).unwrap().rows;
+        let of = |class| rows.iter().filter(move |r| r.label == Label::Class(class));
+        let [negatives, positives] = [of(0), of(1)].map(|rows| {
+            let mut shares: Vec<usize> =
+                rows.map(|r| lower(r.interval.as_ref().unwrap())).collect();
+            shares.sort_unstable();
+            shares
+        });
+        (negatives, positives)
+    };
+    for fasta in [&fasta, &packed] {
+        let (negatives, positives) = run(fasta, 0.1);
+        assert_eq!((negatives.len(), positives.len()), (60, 30));
+        assert_eq!(positives, [[0; 15], [100; 15]].concat());
+        assert!(negatives[..30].iter().all(|n| *n <= 10), "{negatives:?}");
+        assert!(negatives[30..].iter().all(|n| *n >= 90), "{negatives:?}");
+    }
+    let (negatives, _) = run(&fasta, 1.0);
+    assert!(
+        negatives.iter().any(|n| (11..90).contains(n)),
+        "{negatives:?}"
+    );
+}
+
 /// Where only a few negatives find no place, the others are used, and the audit says so; where many do, it is an error.
 #[test]
 fn a_few_negatives_may_be_missing() {
@@ -926,6 +1023,7 @@ fn a_few_negatives_may_be_missing() {
         config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
             per_positive: NonZeroU32::MIN,
             gc_tolerance: share(0.1),
+            repeat_tolerance: share(0.1),
             margin: 0,
             exclude: Vec::new(),
             label: "negative".into(),

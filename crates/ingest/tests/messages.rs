@@ -353,6 +353,7 @@ fn csv_config(case: &Case, kind: LabelKindPlan) -> IngestConfig {
     let of = |name: &str| Some(case.path(name)).filter(|path| path.exists());
     IngestConfig {
         contigs: Default::default(),
+        blacklist: Vec::new(),
         source: Source::Csv(CsvSource {
             columns: Default::default(),
             train: of("train.csv"),
@@ -547,6 +548,7 @@ fn labels() {
 fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
         contigs: Default::default(),
+        blacklist: Vec::new(),
         source: Source::Bed(BedSource {
             around: Default::default(),
             beyond_end: Default::default(),

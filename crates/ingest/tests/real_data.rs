@@ -124,6 +124,7 @@ fn one_yeast_mark_becomes_examples() {
     };
     let config = IngestConfig {
         contigs: Default::default(),
+        blacklist: Vec::new(),
         source: Source::Bed(source),
         split: Some(SplitPlan::Chromosomes(ChromosomeSplit {
             dev: vec!["XV".into()],
@@ -158,6 +159,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     let file = |name: &str| Some(data("gue/tf/4").join(name));
     let config = IngestConfig {
         contigs: Default::default(),
+        blacklist: Vec::new(),
         source: Source::Csv(CsvSource {
             columns: Default::default(),
             train: file("train.csv"),
@@ -253,6 +255,7 @@ fn every_table_of_gue_is_read() {
         let file = |name: &str| Some(data(task).join(name));
         let config = IngestConfig {
             contigs: Default::default(),
+            blacklist: Vec::new(),
             source: Source::Csv(CsvSource {
                 columns: Default::default(),
                 train: file("train.csv"),

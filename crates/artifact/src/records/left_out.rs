@@ -1,7 +1,7 @@
 //! What a source left out: the names under which an audit counts it (`left_out`), and the words for people.
 
 /// The name in the audit, the words for one, the words for several.
-const WORDS: [(&str, &str, &str); 14] = [
+const WORDS: [(&str, &str, &str); 15] = [
     (
         "symbolic_alleles",
         "symbolic allele (such as <DEL>)",
@@ -62,6 +62,11 @@ const WORDS: [(&str, &str, &str); 14] = [
         "ambiguous_alleles",
         "allele with a base other than A, C, G, T and N",
         "alleles with a base other than A, C, G, T and N",
+    ),
+    (
+        "blacklisted",
+        "row in a region of `blacklist`",
+        "rows in regions of `blacklist`",
     ),
     (
         "unlabelled_bins",

@@ -22,6 +22,10 @@ pub struct IngestConfig {
     /// What the files of a source on a genome call its sequences, where that is not what the genome calls them.
     #[serde(default, skip_serializing_if = "Contigs::is_empty")]
     pub contigs: Contigs,
+    /// BED files of regions that nothing should come from, such as ENCODE's blacklist: rows that share a base with one are left out
+    /// and counted, and no genomic negative lies in one. A source on a genome only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blacklist: Vec<PathBuf>,
     /// Makes negatives where the source gives positives only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<NegativesPlan>,
@@ -81,6 +85,9 @@ impl IngestConfig {
         self.source.check(self.split.as_ref())?;
         if !self.contigs.is_empty() && self.genome().is_none() {
             return bad("`contigs` needs a source with a genome");
+        }
+        if !self.blacklist.is_empty() && self.genome().is_none() {
+            return bad("`blacklist` needs a source with a genome");
         }
         self.check_labels()?;
         self.check_split()?;
@@ -226,6 +233,7 @@ impl IngestConfig {
             Source::LabelledFasta(source) => source.paths_mut(),
             Source::PeakMatrix(source) => source.paths_mut(),
         };
+        paths.extend(&mut self.blacklist);
         paths.extend(exclude);
         paths.extend(aliases);
         paths

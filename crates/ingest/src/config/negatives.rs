@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NegativesPlan {
-    /// Random windows of the genome, of the length and about the GC of a positive, away from all positives (the intervals as they
+    /// Random windows of the genome, of the length and about the GC and the share of repeats of a positive, away from all positives (the intervals as they
     /// stand in the files and the windows made of them), from gaps (no N), from `exclude` and from one another, on a random strand;
     /// in a split by chromosomes on those of the positive's split, in folds by chromosome on its own, so that each keeps its share.
     Genomic(GenomicNegatives),
@@ -29,6 +29,10 @@ pub struct GenomicNegatives {
     /// By how much the share of G and C may differ from the positive's. Default: 0.02.
     #[serde(default = "two_percent")]
     pub gc_tolerance: Probability,
+    /// By how much the share of repeats may differ from the positive's, where the FASTA marks them in lower case; 1 lets them differ at
+    /// will. Default: 0.1.
+    #[serde(default = "ten_percent")]
+    pub repeat_tolerance: Probability,
     /// So many bases lie at least between a negative and a positive. Default: 0.
     #[serde(default)]
     pub margin: u64,
@@ -64,6 +68,10 @@ fn one() -> NonZeroU32 {
 
 fn two_percent() -> Probability {
     Probability::of_percent(2)
+}
+
+fn ten_percent() -> Probability {
+    Probability::of_percent(10)
 }
 
 fn negative() -> String {

@@ -4,4 +4,5 @@ pub(crate) mod aliases;
 pub(crate) mod bgzf_blocks;
 pub(crate) mod fai;
 pub(crate) mod fasta;
+pub(crate) mod masked;
 pub(crate) mod reader;

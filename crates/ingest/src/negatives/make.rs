@@ -1,16 +1,18 @@
 //! Negatives where a source gives positives only: windows of the genome like them, or the positives shuffled.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use lingo_artifact::Strand;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
+use crate::config::ingest_config::IngestConfig;
 use crate::config::negatives::{GenomicNegatives, NegativesPlan, ShuffledNegatives};
 use crate::config::split::{FoldsBy, SplitPlan};
 use crate::error::{Error, Result};
-use crate::formats::bed::blocks::read_bed;
-use crate::formats::bed::row::BedOptions;
+use crate::formats::bed::regions::{Regions, read_places};
+use crate::genome::masked::Masked;
 use crate::genome::reader::Genome;
 use crate::negatives::shuffle::dinucleotide_shuffle;
 use crate::rows::row::{Content, Row, Rows, Window};
@@ -26,8 +28,8 @@ pub(crate) struct Made {
     pub reason: Option<String>,
 }
 
-/// Adds negatives to the rows, all of which are positives, in their order. `split` says which parts of the genome must keep
-/// their balance.
+/// Adds negatives to the rows, all of which are positives, in their order. The `split` of the section says which parts of
+/// the genome must keep their balance.
 ///
 /// # Errors
 /// A source without a genome; no place for more than a tenth of the negatives; a row that is labelled as negatives are; an
@@ -36,9 +38,9 @@ pub(crate) fn add(
     rows: &mut Rows,
     genome: Option<&Genome>,
     plan: &NegativesPlan,
-    split: Option<&SplitPlan>,
-    limit: u64,
+    config: &IngestConfig,
 ) -> Result<Made> {
+    let limit = config.max_uncompressed_bytes;
     let label = match plan {
         NegativesPlan::Genomic(p) => &p.label,
         NegativesPlan::Shuffle(p) => &p.label,
@@ -58,15 +60,18 @@ pub(crate) fn add(
     let label = rows.push_label(label);
     let mut made = match plan {
         NegativesPlan::Genomic(p) => {
-            let areas = areas(split, genome);
-            let taken = Taken::around(rows, genome, p, limit)?;
+            let surroundings = Surroundings {
+                areas: areas(config.split.as_ref(), genome),
+                taken: taken(rows, genome, p, &config.blacklist, limit)?,
+                masked: masked(genome, p, limit)?,
+            };
             let negative = |content, row| Row {
                 name: None,
                 content,
                 label,
                 ..row
             };
-            genomic(rows, genome, p, &areas, &taken, negative)?
+            genomic(rows, genome, p, &surroundings, negative)?
         }
         NegativesPlan::Shuffle(p) => {
             shuffled(rows, genome, p, label)?;
@@ -75,6 +80,24 @@ pub(crate) fn add(
     };
     made.made = (rows.all().len() - before) as u64;
     Ok(made)
+}
+
+/// What windows are drawn by.
+struct Surroundings {
+    areas: Vec<u32>,
+    taken: Regions,
+    /// Nothing where the FASTA marks no repeats.
+    masked: Option<Masked>,
+}
+
+/// Where repeats are, if the FASTA says so and they are to count. A pipe cannot be read again, so it tells nothing.
+fn masked(genome: &Genome, plan: &GenomicNegatives, limit: u64) -> Result<Option<Masked>> {
+    if plan.repeat_tolerance.get() >= 1.0 || !genome.path().is_file() {
+        return Ok(None);
+    }
+    let masked = Masked::read(genome.path(), limit, |name| genome.index(name))?;
+    let lengths = genome.sequences().iter().map(|(_, length)| *length);
+    Ok(masked.tells(lengths).then_some(masked))
 }
 
 /// Which sequences of the genome are one area: the negatives of the positives in it are drawn from it.
@@ -147,8 +170,11 @@ fn genomic(
     rows: &mut Rows,
     genome: &Genome,
     plan: &GenomicNegatives,
-    areas: &[u32],
-    taken: &Taken,
+    Surroundings {
+        areas,
+        taken,
+        masked,
+    }: &Surroundings,
     negative: impl Fn(Content, Row) -> Row,
 ) -> Result<Made> {
     let mut drawn = Drawn::default();
@@ -167,6 +193,11 @@ fn genomic(
         let gc = gc(genome, positive, &mut bases)?.0;
         // With what `beyond_end: pad` put around it.
         let length = rows.length(&row);
+        let repeats = |w: &Window| match masked {
+            Some(masked) => masked.share(w.sequence, w.start, w.end),
+            None => 0.0,
+        };
+        let masked_share = repeats(&positive);
         let area = areas[positive.sequence as usize];
         let places = places
             .entry(area)
@@ -186,10 +217,14 @@ fn genomic(
                         ),
                     ));
                 };
-                if taken.overlaps(&window) {
+                if taken.overlap(window.sequence, window.start, window.end) {
                     rejected.positives += 1;
                 } else if drawn.overlaps(&window) {
                     rejected.negatives += 1;
+                } else if (repeats(&window) - masked_share).abs()
+                    > plan.repeat_tolerance.get() + 1e-12
+                {
+                    rejected.repeats += 1;
                 } else {
                     let (share, gaps) = self::gc(genome, window, &mut bases)?;
                     if gaps {
@@ -226,12 +261,13 @@ struct Rejected {
     positives: u64,
     negatives: u64,
     gaps: u64,
+    repeats: u64,
     gc: u64,
 }
 
 impl Rejected {
     fn all(&self) -> u64 {
-        self.positives + self.negatives + self.gaps + self.gc
+        self.positives + self.negatives + self.gaps + self.repeats + self.gc
     }
 
     fn told(
@@ -243,12 +279,14 @@ impl Rejected {
         total: u64,
     ) -> String {
         format!(
-            "no window of {length} bases and {:.1} % GC was found for this positive ({found} of {total} negatives were): of {TRIES} random windows {} lie on a positive, within {} bases of one or in `exclude`, {} on a negative, {} hold an N, {} differ by more than {:.1} % in GC; raise `gc_tolerance`, lower `margin` or `per_positive`, or take `shuffle`",
+            "no window of {length} bases and {:.1} % GC was found for this positive ({found} of {total} negatives were): of {TRIES} random windows {} lie on a positive, within {} bases of one or in `exclude`, {} on a negative, {} hold an N, {} differ by more than {:.1} % in repeats, {} by more than {:.1} % in GC; raise `gc_tolerance` or `repeat_tolerance`, lower `margin` or `per_positive`, or take `shuffle`",
             100.0 * gc,
             self.positives,
             plan.margin,
             self.negatives,
             self.gaps,
+            self.repeats,
+            100.0 * plan.repeat_tolerance.get(),
             self.gc,
             100.0 * plan.gc_tolerance.get()
         )
@@ -313,60 +351,26 @@ impl Places {
     }
 }
 
-/// Where positives lie, with a margin, and what is excluded: for each sequence sorted pieces that do not touch.
-struct Taken(Vec<Vec<(u64, u64)>>);
-
-impl Taken {
-    fn around(rows: &Rows, genome: &Genome, plan: &GenomicNegatives, limit: u64) -> Result<Self> {
-        let mut pieces = vec![Vec::new(); genome.sequences().len()];
-        let windows = rows.all().iter().filter_map(|row| rows.window(row));
-        let windows = windows.map(|w| (w.sequence, w.start, w.end));
-        for (sequence, start, end) in windows.chain(rows.originals()) {
-            let (start, end) = (
-                start.saturating_sub(plan.margin),
-                end.saturating_add(plan.margin),
-            );
-            pieces[sequence as usize].push((start, end));
-        }
-        for path in &plan.exclude {
-            let options = BedOptions {
-                limit,
-                ..BedOptions::default()
-            };
-            let mut known = false;
-            for row in read_bed(path, &options)? {
-                // Lists of such places name many contigs that a genome may not have.
-                if let Ok(Some(sequence)) = genome.contig(&row.chrom) {
-                    known = true;
-                    pieces[sequence].push((row.start, row.end));
-                }
-            }
-            if !known {
-                return Err(Error::Data(format!(
-                    "{}: none of its intervals lies on a sequence of {}; are the chromosomes named in another way?",
-                    path.display(),
-                    genome.path().display()
-                )));
-            }
-        }
-        for pieces in &mut pieces {
-            pieces.sort_unstable();
-            pieces.dedup_by(|next, before| {
-                let touch = next.0 <= before.1;
-                if touch {
-                    before.1 = before.1.max(next.1);
-                }
-                touch
-            });
-        }
-        Ok(Self(pieces))
-    }
-
-    fn overlaps(&self, w: &Window) -> bool {
-        let pieces = &self.0[w.sequence as usize];
-        let next = pieces.partition_point(|(_, end)| *end <= w.start);
-        pieces.get(next).is_some_and(|(start, _)| *start < w.end)
-    }
+/// Where positives lie, with a margin, and what is excluded.
+fn taken(
+    rows: &Rows,
+    genome: &Genome,
+    plan: &GenomicNegatives,
+    blacklist: &[PathBuf],
+    limit: u64,
+) -> Result<Regions> {
+    let windows = rows.all().iter().filter_map(|row| rows.window(row));
+    let windows = windows.map(|w| (w.sequence, w.start, w.end));
+    let positives = windows
+        .chain(rows.originals())
+        .map(|(sequence, start, end)| {
+            let start = start.saturating_sub(plan.margin);
+            (sequence, start, end.saturating_add(plan.margin))
+        });
+    let excluded = read_places(&plan.exclude, genome, limit)?;
+    let listed = read_places(blacklist, genome, limit)?;
+    let all = positives.chain(excluded).chain(listed);
+    Ok(Regions::new(genome, all))
 }
 
 /// Negatives so far; none overlaps another.
@@ -387,7 +391,6 @@ impl Drawn {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
-    use std::path::PathBuf;
 
     use lingo_artifact::ByteSize;
     use lingo_artifact::bounded::Probability;
@@ -404,6 +407,12 @@ mod tests {
             .collect();
         std::fs::write(&path, text).unwrap();
         Genome::open_with_cache(&path, 1 << 20, 1 << 20, None).unwrap()
+    }
+
+    fn config() -> IngestConfig {
+        let source =
+            r#"{"source": {"bed": {"fasta": "g.fa", "beds": ["r.bed"], "label": {"column": 5}}}}"#;
+        serde_json::from_str(source).unwrap()
     }
 
     fn random(stream: &mut Stream, length: usize, gc: f64) -> String {
@@ -438,6 +447,7 @@ mod tests {
         NegativesPlan::Genomic(GenomicNegatives {
             per_positive: NonZeroU32::new(per_positive).unwrap(),
             gc_tolerance: Probability::try_from(tolerance).unwrap(),
+            repeat_tolerance: Probability::try_from(0.1).unwrap(),
             margin,
             exclude: Vec::new(),
             label: "negative".into(),
@@ -471,7 +481,7 @@ mod tests {
                 .filter(|w| !sequences[w.sequence as usize][w.start as usize..w.end as usize].contains('N'))
                 .collect();
             let mut rows = positives(&all);
-            let added = add(&mut rows, Some(&genome), &plan(2, 0.1, 25, seed), None, 1 << 20).unwrap();
+            let added = add(&mut rows, Some(&genome), &plan(2, 0.1, 25, seed), &config()).unwrap();
             prop_assert_eq!(added, Made { made: 2 * all.len() as u64, ..Made::default() });
             let negatives: Vec<Window> = rows.all()[all.len()..].iter().filter_map(|r| rows.window(r)).collect();
             let mut bases = Vec::new();
@@ -489,7 +499,7 @@ mod tests {
                 }
             }
             let again = &mut positives(&all);
-            add(again, Some(&genome), &plan(2, 0.1, 25, seed), None, 1 << 20).unwrap();
+            add(again, Some(&genome), &plan(2, 0.1, 25, seed), &config()).unwrap();
             let windows: Vec<Window> = again.all()[all.len()..].iter().filter_map(|r| again.window(r)).collect();
             prop_assert_eq!(windows, negatives);
         }
@@ -529,7 +539,7 @@ mod tests {
         let text = format!("{}{}", "A".repeat(400), "G".repeat(100));
         let genome = genome(folder.path(), &[text]);
         let told = |rows: &mut Rows, plan: &NegativesPlan| {
-            add(rows, Some(&genome), plan, None, 1 << 20)
+            add(rows, Some(&genome), plan, &config())
                 .unwrap_err()
                 .to_string()
         };

@@ -32,6 +32,16 @@ impl LabelColumn {
         }
     }
 
+    /// Takes out the labels of all rows that are not to be kept.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        let kept = |i: usize| keep[i];
+        match self {
+            Self::Classes(classes) => of_kept(classes, 1, kept),
+            Self::Lists { width, all } => of_kept(all, *width, kept),
+            Self::Values(values) => of_kept(values, 1, kept),
+        }
+    }
+
     /// Adds a row to the counts of the classes.
     pub(crate) fn count(&self, row: usize, counts: &mut [u64]) {
         match self {
@@ -72,6 +82,15 @@ impl LabelColumn {
             Self::Values(values) => values[a] == values[b],
         }
     }
+}
+
+/// Takes out the `width` values of each row that is not kept.
+fn of_kept<T: Copy>(values: &mut Vec<T>, width: usize, kept: impl Fn(usize) -> bool) {
+    let mut place = 0;
+    values.retain(|_| {
+        place += 1;
+        kept((place - 1) / width)
+    });
 }
 
 /// Makes a label of every row's text; `more_classes` goes behind the message that there is one only. Rows of given splits fix the classes by their training rows.

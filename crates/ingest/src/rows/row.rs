@@ -393,6 +393,12 @@ impl Rows {
         self.traits = Traits::default();
     }
 
+    /// Takes out all rows that are not to be kept; what was kept for them besides stays.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        let mut keep = keep.iter();
+        self.rows.retain(|_| keep.next() == Some(&true));
+    }
+
     /// Keeps a label that probably was kept before.
     pub(crate) fn push_label(&mut self, text: &str) -> LabelId {
         self.labels.push(text)

@@ -314,7 +314,7 @@ mod tests {
             assert_eq!(near(1, 0, -61..=2), expected, "{gaps}");
         }
         // What is no base is like nothing.
-        let n = vec![b'N'; 100];
+        let n = [b'N'; 100];
         let packed = pack(&[
             &[&a[..50], &n[..]].concat(),
             &[&a[100..150], &n[..]].concat(),

@@ -2,4 +2,5 @@
 
 pub(crate) mod blocks;
 pub(crate) mod columns;
+pub(crate) mod regions;
 pub(crate) mod row;
