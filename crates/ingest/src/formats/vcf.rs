@@ -86,7 +86,7 @@ pub fn read(
     mut each: impl FnMut(Variant) -> Result<()>,
 ) -> Result<LeftOut> {
     let mut input = Input::open(path, limit)?;
-    let mut header = HeaderLines::new(label);
+    let mut header = HeaderLines::new(label, odd);
     let mut left_out = LeftOut::default();
     let mut records = 0u64;
     while let Some((number, raw)) = input.next_line()? {
@@ -113,7 +113,7 @@ pub fn read(
         records += 1;
         let record = parse(line).map_err(error)?;
         record
-            .read(number, &header, label, class, odd, &mut left_out, &mut each)
+            .read(number, &header, label, class, &mut left_out, &mut each)
             .map_err(|e| match e {
                 Stopped::Line(problem) => error(problem),
                 Stopped::Told(e) => e,
@@ -137,11 +137,14 @@ struct HeaderLines<'a> {
     number: Option<Number>,
     flag: bool,
     done: bool,
+    /// What becomes of alleles that make no pair.
+    odd: OddAlleles,
 }
 
 impl<'a> HeaderLines<'a> {
-    fn new(label: &'a VariantLabel) -> Self {
+    fn new(label: &'a VariantLabel, odd: OddAlleles) -> Self {
         Self {
+            odd,
             parser: vcf::header::Parser::default(),
             key: match label {
                 VariantLabel::Info(key) => Some(key),
@@ -279,10 +282,10 @@ impl Record {
         header: &HeaderLines<'_>,
         label: &VariantLabel,
         class: Option<&str>,
-        odd: OddAlleles,
         left_out: &mut LeftOut,
         each: &mut impl FnMut(Variant) -> Result<()>,
     ) -> std::result::Result<(), Stopped> {
+        let odd = header.odd;
         let record = &self.record;
         let reference = allele(record.reference_bases(), "REF", odd)?;
         let alternates = record.alternate_bases();

@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<Names>> {
             .enumerate()
             .filter(|(i, _)| !report || OF_REPORT.contains(i))
             .map(|(_, name)| name.trim())
-            .filter(|name| !name.is_empty() && !(report && *name == "na"))
+            .filter(|name| !(name.is_empty() || report && *name == "na"))
             .map(str::to_string)
             .collect();
         if names.len() > 1 {
