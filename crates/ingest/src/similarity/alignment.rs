@@ -199,6 +199,11 @@ pub(crate) fn near_within(a: &Bases, b: &Bases, band: RangeInclusive<i64>) -> bo
     let shorter_is_a = a.len <= b.len;
     let skip = a.len.min(b.len).saturating_sub(need);
     let (low, high) = (*band.start(), (*band.end()).min(*band.start() + BAND - 1));
+    // Windows that are shifted too far have no room for a stretch on any diagonal.
+    let room = |d: i64| (a.len as i64).min(b.len as i64 + d) - d.max(0);
+    if (low..=high).all(|d| room(d) < need as i64) {
+        return false;
+    }
     let width = (high - low + 1) as usize;
     let mut before = vec![NOTHING; width + 2];
     let mut row = before.clone();
