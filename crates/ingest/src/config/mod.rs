@@ -9,7 +9,8 @@ pub(crate) mod split;
 
 pub use check::class_of;
 pub use ingest_config::{
-    DEFAULT_MAX_UNCOMPRESSED_BYTES, IngestConfig, LabelKindPlan, input_files, missing_files,
+    DEFAULT_MAX_UNCOMPRESSED_BYTES, IngestConfig, LabelKindPlan, PROGRAM_MEMORY, input_files,
+    missing_files,
 };
 pub use leakage::{Leakage, NearLeakage, OnLeak};
 pub use negatives::{GenomicNegatives, NegativesPlan, ShuffledNegatives};
