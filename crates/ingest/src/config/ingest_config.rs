@@ -7,6 +7,7 @@ use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::downsample::Downsample;
 use crate::config::leakage::{Leakage, OnLeak};
 use crate::config::negatives::NegativesPlan;
 use crate::config::sources::{Aliases, BedLabel, Contigs, Source};
@@ -32,6 +33,9 @@ pub struct IngestConfig {
     /// How rows are split into train, dev and test; needed unless the source has a file for each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitPlan>,
+    /// Takes rows out of train where classes have too many. Classes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downsample: Option<Downsample>,
     /// What the labels are.
     #[serde(default)]
     pub label_kind: LabelKindPlan,
@@ -97,6 +101,7 @@ impl IngestConfig {
         self.check_labels()?;
         self.check_split()?;
         self.check_leakage()?;
+        self.check_downsample()?;
         self.check_negatives()
     }
 
@@ -176,6 +181,25 @@ impl IngestConfig {
             _ => {}
         }
         Ok(())
+    }
+
+    fn check_downsample(&self) -> Result<()> {
+        let Some(plan) = &self.downsample else {
+            return Ok(());
+        };
+        let track =
+            matches!(&self.source, Source::Bed(bed) if matches!(bed.label, BedLabel::Track(_)));
+        if track || self.label_kind == LabelKindPlan::Regression {
+            return bad("`downsample` needs classes, and the labels are values: remove it");
+        }
+        if matches!(self.source, Source::PeakMatrix(_))
+            || self.label_kind == LabelKindPlan::Multilabel
+        {
+            return bad(
+                "`downsample` needs one class a row, and rows have several labels at once: remove it",
+            );
+        }
+        plan.check()
     }
 
     fn check_negatives(&self) -> Result<()> {
