@@ -1,6 +1,6 @@
 //! The commands that make examples and tokens.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
@@ -140,7 +140,18 @@ pub struct Ingest {
     /// Shares of train, dev and test of a random split, such as 0.8,0.1,0.1.
     #[arg(help_heading = "Split", long, value_delimiter = ',', value_name = "T,D,T", conflicts_with_all = ["dev_chromosomes", "test_chromosomes"])]
     pub ratios: Option<Vec<f64>>,
-    /// Seed of a random split, and of negatives.
+    /// Train has at most so many rows of each class, taken at random.
+    #[arg(help_heading = "Split", long, value_name = "N")]
+    pub most_per_class: Option<NonZeroU64>,
+    /// Train has at most so many times as many rows of a class as of the class with the fewest, such as 3.
+    #[arg(
+        help_heading = "Split",
+        long,
+        value_name = "TIMES",
+        conflicts_with = "most_per_class"
+    )]
+    pub class_ratio: Option<f64>,
+    /// Seed of a random split, of negatives, and of the rows that --most-per-class and --class-ratio keep.
     #[arg(help_heading = "Split", long, default_value = "0", value_name = "N")]
     pub split_seed: u64,
     /// Cross-validation: this many parts, of which --fold is test and the next one dev.

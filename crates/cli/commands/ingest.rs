@@ -11,7 +11,7 @@ use lingo_ingest::config::sources::{
 };
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
-    FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
+    Downsample, FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
     NegativesPlan, OnLeak, RatioSplit, ShuffledNegatives, Source, SplitPlan,
 };
 use lingo_workflow::{Error, Kind, Observer as _};
@@ -144,6 +144,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             },
         },
         blacklist: a.blacklist.clone(),
+        downsample: downsample(a),
         label_kind: match a.label_kind {
             None => LabelKindPlan::Auto,
             Some(LabelKindChoice::Classes) => LabelKindPlan::Classes,
@@ -167,6 +168,16 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             OnLeakChoice::Error => OnLeak::Error,
         },
         max_memory: a.max_memory,
+    })
+}
+
+/// `--most-per-class` or `--class-ratio`.
+fn downsample(a: &Ingest) -> Option<Downsample> {
+    let given = a.most_per_class.is_some() || a.class_ratio.is_some();
+    given.then_some(Downsample {
+        most_per_class: a.most_per_class,
+        ratio: a.class_ratio,
+        seed: a.split_seed,
     })
 }
 

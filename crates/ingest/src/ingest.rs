@@ -28,7 +28,7 @@ use crate::sources;
 use crate::sources::read::{Read, counts};
 use crate::split::groups::Groups;
 use crate::split::rows::Strata;
-use crate::split::{folds, rows as split_rows};
+use crate::split::{downsample, folds, rows as split_rows};
 use lingo_artifact::audit::{Audit, Clusters, Linked, Topic};
 use lingo_artifact::random::Stream;
 
@@ -109,14 +109,19 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     })?;
     check_train(&data)?;
     data.audit = match &config.leakage {
-        Leakage::Unexamined => None,
+        Leakage::Unexamined => {
+            if let Some(plan) = &config.downsample {
+                downsample::downsample(&mut data, plan)?;
+            }
+            None
+        }
         leakage => Some(Audit {
             dropped_outside: read.dropped_outside,
             negatives: negatives.made,
             negatives_missing: negatives.missing,
             clusters,
             linked: linked.clone(),
-            ..examine(&mut data, leakage, config.on_leak, wanted)?
+            ..examine(&mut data, leakage, config, wanted)?
         }),
     };
     progress.end(&format!("{} examples", data.len()));
@@ -232,15 +237,17 @@ fn too_much_together(error: Error, linked: Option<&Linked>, rows: usize) -> Erro
 fn examine(
     data: &mut DataSet,
     leakage: &Leakage,
-    on_leak: OnLeak,
+    config: &IngestConfig,
     wanted: [bool; 3],
 ) -> Result<Audit> {
     let likeness = Likeness::of(leakage);
     leakage::check_memory(data, likeness)?;
-    let mut examination = audit::examine(data, likeness)?;
+    let on_leak = config.on_leak;
+    let mut examination = None;
     let mut dropped = Dropped::default();
     if on_leak == OnLeak::Drop {
-        dropped = leakage::drop_leaking(data, &examination.evidence, leakage);
+        let first = audit::examine(data, likeness)?;
+        dropped = leakage::drop_leaking(data, &first.evidence, leakage);
         if dropped != Dropped::default() {
             let explain = |e| {
                 Error::Data(format!(
@@ -250,9 +257,20 @@ fn examine(
             };
             split_rows::check_filled(data.counts(), wanted).map_err(explain)?;
             check_train(data).map_err(explain)?;
-            examination = audit::examine(data, likeness)?;
+        } else {
+            examination = Some(first);
         }
     }
+    // Last, so that the classes are as far from one another as was asked for, whatever leaked.
+    if let Some(plan) = &config.downsample
+        && downsample::downsample(data, plan)?
+    {
+        examination = None;
+    }
+    let examination = match examination {
+        Some(examination) => examination,
+        None => audit::examine(data, likeness)?,
+    };
     let audit = Audit {
         dropped_train: dropped.train,
         dropped_dev: dropped.dev,

@@ -21,6 +21,7 @@ fn config(source: Source, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
         contigs: Default::default(),
         blacklist: Vec::new(),
+        downsample: None,
         source,
         split,
         label_kind: LabelKindPlan::Auto,

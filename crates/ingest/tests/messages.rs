@@ -354,6 +354,7 @@ fn csv_config(case: &Case, kind: LabelKindPlan) -> IngestConfig {
     IngestConfig {
         contigs: Default::default(),
         blacklist: Vec::new(),
+        downsample: None,
         source: Source::Csv(CsvSource {
             columns: Default::default(),
             train: of("train.csv"),
@@ -549,6 +550,7 @@ fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
     IngestConfig {
         contigs: Default::default(),
         blacklist: Vec::new(),
+        downsample: None,
         source: Source::Bed(BedSource {
             around: Default::default(),
             beyond_end: Default::default(),

@@ -125,6 +125,7 @@ fn one_yeast_mark_becomes_examples() {
     let config = IngestConfig {
         contigs: Default::default(),
         blacklist: Vec::new(),
+        downsample: None,
         source: Source::Bed(source),
         split: Some(SplitPlan::Chromosomes(ChromosomeSplit {
             dev: vec!["XV".into()],
@@ -160,6 +161,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
     let config = IngestConfig {
         contigs: Default::default(),
         blacklist: Vec::new(),
+        downsample: None,
         source: Source::Csv(CsvSource {
             columns: Default::default(),
             train: file("train.csv"),
@@ -256,6 +258,7 @@ fn every_table_of_gue_is_read() {
         let config = IngestConfig {
             contigs: Default::default(),
             blacklist: Vec::new(),
+            downsample: None,
             source: Source::Csv(CsvSource {
                 columns: Default::default(),
                 train: file("train.csv"),

@@ -1,7 +1,7 @@
 //! What a source left out: the names under which an audit counts it (`left_out`), and the words for people.
 
 /// The name in the audit, the words for one, the words for several.
-const WORDS: [(&str, &str, &str); 15] = [
+const WORDS: [(&str, &str, &str); 16] = [
     (
         "symbolic_alleles",
         "symbolic allele (such as <DEL>)",
@@ -62,6 +62,11 @@ const WORDS: [(&str, &str, &str); 15] = [
         "ambiguous_alleles",
         "allele with a base other than A, C, G, T and N",
         "alleles with a base other than A, C, G, T and N",
+    ),
+    (
+        "downsampled",
+        "row of train, of a class that has more than `downsample` lets it",
+        "rows of train, of classes that have more than `downsample` lets them",
     ),
     (
         "blacklisted",

@@ -7,6 +7,7 @@ use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::downsample::Downsample;
 use crate::config::leakage::{Leakage, OnLeak};
 use crate::config::negatives::NegativesPlan;
 use crate::config::sources::{Aliases, BedLabel, Contigs, Source};
@@ -32,6 +33,9 @@ pub struct IngestConfig {
     /// How rows are split into train, dev and test; needed unless the source has a file for each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitPlan>,
+    /// Takes rows out of train where classes have too many. Classes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downsample: Option<Downsample>,
     /// What the labels are.
     #[serde(default)]
     pub label_kind: LabelKindPlan,
@@ -49,10 +53,15 @@ pub struct IngestConfig {
     pub max_uncompressed_bytes: u64,
     /// How much memory may be taken, such as 2GB. Rows take about 60 bytes each, sequences of tables one byte a base; windows of a
     /// genome are fetched when they are written. A plain FASTA of up to the half is mapped, a larger one read window by window;
-    /// a bgzf one that would unpack to more than the half is unpacked block by block. Default: 4GB.
+    /// a bgzf one that would unpack to more than the half is unpacked block by block. The program itself, its code and its threads,
+    /// takes about 32 MB beside. Default: 4GB.
     #[serde(default)]
     pub max_memory: ByteSize,
 }
+
+/// What a process takes beside the data that [`IngestConfig::max_memory`] bounds: the pages of the program and its libraries, the stacks
+/// and buffers of its threads. They are there before the first byte is read, and the same for any data.
+pub const PROGRAM_MEMORY: u64 = 32_000_000;
 
 /// 16 GiB: five human genomes in plain text.
 pub const DEFAULT_MAX_UNCOMPRESSED_BYTES: u64 = 16 << 30;
@@ -92,6 +101,7 @@ impl IngestConfig {
         self.check_labels()?;
         self.check_split()?;
         self.check_leakage()?;
+        self.check_downsample()?;
         self.check_negatives()
     }
 
@@ -171,6 +181,25 @@ impl IngestConfig {
             _ => {}
         }
         Ok(())
+    }
+
+    fn check_downsample(&self) -> Result<()> {
+        let Some(plan) = &self.downsample else {
+            return Ok(());
+        };
+        let track =
+            matches!(&self.source, Source::Bed(bed) if matches!(bed.label, BedLabel::Track(_)));
+        if track || self.label_kind == LabelKindPlan::Regression {
+            return bad("`downsample` needs classes, and the labels are values: remove it");
+        }
+        if matches!(self.source, Source::PeakMatrix(_))
+            || self.label_kind == LabelKindPlan::Multilabel
+        {
+            return bad(
+                "`downsample` needs one class a row, and rows have several labels at once: remove it",
+            );
+        }
+        plan.check()
     }
 
     fn check_negatives(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The `ingest` section of a task.
 
 pub(crate) mod check;
+pub(crate) mod downsample;
 pub(crate) mod ingest_config;
 pub(crate) mod leakage;
 pub(crate) mod negatives;
@@ -8,8 +9,10 @@ pub mod sources;
 pub(crate) mod split;
 
 pub use check::class_of;
+pub use downsample::Downsample;
 pub use ingest_config::{
-    DEFAULT_MAX_UNCOMPRESSED_BYTES, IngestConfig, LabelKindPlan, input_files, missing_files,
+    DEFAULT_MAX_UNCOMPRESSED_BYTES, IngestConfig, LabelKindPlan, PROGRAM_MEMORY, input_files,
+    missing_files,
 };
 pub use leakage::{Leakage, NearLeakage, OnLeak};
 pub use negatives::{GenomicNegatives, NegativesPlan, ShuffledNegatives};

@@ -7,6 +7,7 @@ use crate::config::sources::GffSource;
 use crate::error::{Error, Result};
 use crate::rows::row;
 use crate::rows::row::Rows;
+use crate::sources::gff::places::Places;
 use crate::sources::gff::windows as feature_windows;
 use crate::sources::read::{Read, counts, open, skipped};
 
@@ -19,7 +20,7 @@ pub(crate) fn features(
     let genome = open(&source.fasta, config, progress)?;
     let mut rows = Rows::new(source.files.clone(), config.max_memory);
     let mut all = feature_windows::Counts::default();
-    let mut places = feature_windows::Places::default();
+    let mut places = Places::default();
     for (number, path) in source.files.iter().enumerate() {
         let file = row::file(number)?;
         let limit = config.max_uncompressed_bytes;

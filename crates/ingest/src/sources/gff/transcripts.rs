@@ -10,7 +10,7 @@ use crate::formats::gff::Feature;
 /// The values of each attribute that is wanted.
 pub(crate) type Attributes = Rc<Vec<Vec<String>>>;
 
-/// A transcript with its exons.
+/// A transcript; its exons stand in [`Exons`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Transcript {
     pub(crate) id: Rc<str>,
@@ -22,7 +22,8 @@ pub(crate) struct Transcript {
     pub(crate) end: u64,
     /// Whether it has a row of its own; if not, its exons give its extent.
     own_row: bool,
-    exons: Vec<(u32, u32)>,
+    /// Its number in [`Exons`].
+    number: u32,
     /// Of its row, or of its first exon.
     pub(crate) attributes: Attributes,
     /// What stands above it.
@@ -38,18 +39,38 @@ struct Above {
     gene: Option<Rc<str>>,
 }
 
+/// The exons of all transcripts in one piece of memory: a list for each would cost twice as much, and leave holes behind.
+#[derive(Debug, Default)]
+pub(crate) struct Exons {
+    /// Number of the transcript, start, end; in order once all are there.
+    all: Vec<(u32, u32, u32)>,
+}
+
+impl Exons {
+    fn of(&self, transcript: u32) -> &[(u32, u32, u32)] {
+        let from = self.all.partition_point(|exon| exon.0 < transcript);
+        let rest = self.all.get(from..).unwrap_or_default();
+        let count = rest.iter().take_while(|exon| exon.0 == transcript).count();
+        &rest[..count]
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn memory(&self) -> u64 {
+        size_of_val(self.all.as_slice()) as u64
+    }
+}
+
 impl Transcript {
     /// The introns in the direction of the transcript: the gaps between its exons.
-    pub(crate) fn introns(&self) -> Vec<(u64, u64)> {
-        let mut exons = self.exons.clone();
-        exons.sort_unstable();
+    pub(crate) fn introns(&self, exons: &Exons) -> Vec<(u64, u64)> {
+        let exons = exons.of(self.number);
         let mut introns = Vec::new();
-        let mut behind = exons.first().map_or(0, |e| e.1);
-        for (start, end) in exons {
-            if start > behind {
-                introns.push((u64::from(behind), u64::from(start)));
+        let mut behind = exons.first().map_or(0, |e| e.2);
+        for (_, start, end) in exons {
+            if *start > behind {
+                introns.push((u64::from(behind), u64::from(*start)));
             }
-            behind = behind.max(end);
+            behind = behind.max(*end);
         }
         if self.strand == Strand::Reverse {
             introns.reverse();
@@ -81,9 +102,13 @@ impl Shared {
             return Rc::clone(known);
         }
         let new: Rc<str> = text.into();
-        self.bytes += text.len() as u64 + 48;
+        self.bytes += text.len() as u64 + 32;
         self.texts.insert(Rc::clone(&new));
         new
+    }
+
+    fn memory(&self) -> u64 {
+        self.bytes + table(&self.texts) + table(&self.attributes)
     }
 
     fn attributes(&mut self, values: &[Vec<String>]) -> Attributes {
@@ -98,6 +123,17 @@ impl Shared {
     }
 }
 
+/// Bytes that the table of a set takes, and the half as large one that it came from while it grew.
+fn table<T>(set: &HashSet<T>) -> u64 {
+    grown(set.capacity(), size_of::<T>())
+}
+
+/// Bytes of a hash table with room for so many entries, and of the one that it came from.
+fn grown(capacity: usize, entry: usize) -> u64 {
+    let slots = capacity as u64 * 8 / 7;
+    (slots + slots / 2) * (entry as u64 + 1)
+}
+
 /// Collects the transcripts of a file, feature by feature, in the order of the file, and the features of the kinds that are asked for.
 ///
 /// A transcript is told by chromosome, strand and id: GTF of the human pseudoautosomal regions has the same id on X and Y.
@@ -110,16 +146,18 @@ pub(crate) struct Transcripts {
     /// What may stand above others, by chromosome and id; genes of GTF apart, whose ids may be those of transcripts.
     nodes: HashMap<(Rc<str>, Rc<str>), (Attributes, Above)>,
     genes: HashMap<(Rc<str>, Rc<str>), Attributes>,
-    exons: u64,
+    /// Nothing where no window needs them.
+    exons: Option<Exons>,
     /// Features of each type, for messages.
     pub(crate) seen: BTreeMap<String, u64>,
 }
 
 impl Transcripts {
-    /// `kinds`: which types are transcripts; nothing for the usual ones.
-    pub(crate) fn new(kinds: Option<Vec<String>>) -> Self {
+    /// `kinds`: which types are transcripts; nothing for the usual ones. Exons are kept where some window needs `introns`.
+    pub(crate) fn new(kinds: Option<Vec<String>>, introns: bool) -> Self {
         Self {
             kinds,
+            exons: introns.then(Exons::default),
             ..Self::default()
         }
     }
@@ -155,13 +193,12 @@ impl Transcripts {
                 // The same id a second time (several places of one transcript): the exons that follow are the new one's.
                 let place = (Rc::clone(&fresh.chrom), fresh.strand, Rc::clone(&fresh.id));
                 self.by_place.insert(place, self.all.len() as u32);
-                self.all.push(fresh);
+                self.push(fresh);
                 self.all.len() - 1
             } else {
                 // Exons may stand before their transcript.
-                let exons = std::mem::take(&mut transcript.exons);
-                *transcript = fresh;
-                transcript.exons = exons;
+                let number = transcript.number;
+                *transcript = Transcript { number, ..fresh };
                 at
             };
             self.all[last].own_row = true;
@@ -170,10 +207,10 @@ impl Transcripts {
                 let at = self.of(feature, parent);
                 let transcript = &mut self.all[at];
                 let place = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
-                transcript
-                    .exons
-                    .push((place(feature.start), place(feature.end)));
-                self.exons += 1;
+                if let Some(exons) = &mut self.exons {
+                    let exon = (transcript.number, place(feature.start), place(feature.end));
+                    exons.all.push(exon);
+                }
                 if !transcript.own_row {
                     transcript.start = transcript.start.min(feature.start);
                     transcript.end = transcript.end.max(feature.end);
@@ -228,7 +265,7 @@ impl Transcripts {
             start: feature.start,
             end: feature.end,
             own_row: false,
-            exons: Vec::new(),
+            number: 0,
             attributes: self.shared.attributes(&feature.attributes),
             above: self.above(feature),
         }
@@ -242,9 +279,17 @@ impl Transcripts {
             return *known as usize;
         }
         let new = self.transcript(feature, id);
-        self.all.push(new);
+        self.push(new);
         self.by_place.insert(place, self.all.len() as u32 - 1);
         self.all.len() - 1
+    }
+
+    fn push(&mut self, transcript: Transcript) {
+        let number = self.all.len() as u32;
+        self.all.push(Transcript {
+            number,
+            ..transcript
+        });
     }
 
     /// Gives what has no value of an attribute the values of what stands above it: the transcript's to an exon, the gene's to a transcript.
@@ -290,16 +335,21 @@ impl Transcripts {
         transcript.attributes = self.shared.attributes(&values);
     }
 
-    /// Bytes that all of it takes, about.
+    /// Bytes that all of it takes.
     pub(crate) fn memory(&self) -> u64 {
-        let transcripts = self.all.capacity() * size_of::<Transcript>();
-        let places = self.by_place.capacity() * (size_of::<(Rc<str>, Strand, Rc<str>)>() + 9);
-        let nodes = (self.nodes.capacity() + self.genes.capacity()) * 80;
-        (transcripts + places + nodes) as u64 + 12 * self.exons + self.shared.bytes
+        let transcripts = size_of_val(self.all.as_slice()) as u64;
+        let place = size_of::<((Rc<str>, Strand, Rc<str>), u32)>();
+        let node = size_of::<((Rc<str>, Rc<str>), (Attributes, Above))>();
+        let gene = size_of::<((Rc<str>, Rc<str>), Attributes)>();
+        let tables = grown(self.by_place.capacity(), place)
+            + grown(self.nodes.capacity(), node)
+            + grown(self.genes.capacity(), gene);
+        let exons = self.exons.as_ref().map_or(0, Exons::memory);
+        transcripts + tables + exons + self.shared.memory()
     }
 
-    /// All of them; with given kinds only those that have a row of their own.
-    pub(crate) fn take_all(&mut self) -> Vec<Transcript> {
+    /// All of them, and their exons; with given kinds only those that have a row of their own.
+    pub(crate) fn take_all(&mut self) -> (Vec<Transcript>, Exons) {
         let given = self.kinds.is_some();
         self.by_place = HashMap::new();
         let mut all = std::mem::take(&mut self.all);
@@ -307,7 +357,9 @@ impl Transcripts {
         for transcript in &mut all {
             self.inherit(transcript);
         }
-        all
+        let mut exons = self.exons.take().unwrap_or_default();
+        exons.all.sort_unstable();
+        (all, exons)
     }
 }
 
@@ -336,14 +388,14 @@ mod tests {
     #[test]
     fn introns_are_the_gaps_between_exons() {
         fn t(strand: Strand, exons: &[(u64, u64)], expected: &[(u64, u64)]) {
-            let mut all = Transcripts::new(None);
+            let mut all = Transcripts::new(None, true);
             all.add(&feature("mRNA", 10, 100, strand, "t"));
             for (start, end) in exons {
                 all.add(&feature("exon", *start, *end, strand, "t"));
             }
-            let all = all.take_all();
+            let (all, exons) = all.take_all();
             assert_eq!(all.len(), 1);
-            assert_eq!(all[0].introns(), expected);
+            assert_eq!(all[0].introns(&exons), expected);
         }
         t(Strand::Forward, &[(10, 100)], &[]);
         t(
@@ -363,14 +415,14 @@ mod tests {
 
     #[test]
     fn exons_stand_for_a_transcript_without_a_row() {
-        let mut all = Transcripts::new(None);
+        let mut all = Transcripts::new(None, true);
         all.add(&feature("exon", 40, 50, Strand::Reverse, "t"));
         all.add(&feature("exon", 10, 20, Strand::Reverse, "t"));
         all.add(&feature("exon", 10, 20, Strand::Forward, "u"));
         all.add(&feature("mRNA", 5, 25, Strand::Forward, "u"));
         all.add(&feature("mRNA", 50, 60, Strand::Forward, "u"));
         all.add(&feature("gene", 0, 100, Strand::Forward, "g"));
-        let all = all.take_all();
+        let (all, _) = all.take_all();
         let extent: Vec<_> = all
             .iter()
             .map(|t| (t.start, t.end, t.start_site()))
@@ -379,17 +431,17 @@ mod tests {
             extent,
             [(10, 50, Some(49)), (5, 25, Some(5)), (50, 60, Some(50))]
         );
-        let mut given = Transcripts::new(Some(vec!["mRNA".into()]));
+        let mut given = Transcripts::new(Some(vec!["mRNA".into()]), true);
         given.add(&feature("exon", 40, 50, Strand::Reverse, "t"));
         given.add(&feature("mRNA", 5, 25, Strand::Unknown, "u"));
-        let given = given.take_all();
+        let (given, _) = given.take_all();
         assert_eq!(given.len(), 1);
         assert_eq!(given[0].start_site(), None);
     }
 
     #[test]
     fn a_gene_leaves_its_attributes_to_transcripts_and_exons() {
-        let mut all = Transcripts::new(None);
+        let mut all = Transcripts::new(None, true);
         let of = |kind: &str, id: &str, parent: Option<&str>, gene: Option<&str>, value: &str| {
             let values = value.split_whitespace().map(str::to_string).collect();
             Feature {
@@ -414,6 +466,7 @@ mod tests {
         all.add(&of("exon", "", Some("w"), Some("z"), ""));
         let seen: Vec<_> = all
             .take_all()
+            .0
             .iter()
             .map(|t| format!("{} {}", t.id, t.attributes[0].join(" ")))
             .collect();

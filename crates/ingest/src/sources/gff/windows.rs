@@ -1,6 +1,5 @@
 //! Windows around the features of an annotation: promoters, splice sites, features of one type.
 
-use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -15,8 +14,9 @@ use crate::formats::gff;
 use crate::formats::gff::Feature;
 use crate::genome::reader::Genome;
 use crate::rows::row;
-use crate::rows::row::{LabelId, Row, Rows};
-use crate::sources::gff::transcripts::{Transcript, Transcripts};
+use crate::rows::row::{Row, Rows};
+use crate::sources::gff::places::Places;
+use crate::sources::gff::transcripts::{Exons, Transcript, Transcripts};
 
 /// How many windows were laid, and what became of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,9 +31,6 @@ pub(crate) struct Counts {
     /// Transcripts and features on sequences that `contigs.skip` leaves out.
     pub(crate) skipped: u64,
 }
-
-/// The windows that there are: place, strand and label.
-pub(crate) type Places = HashSet<(u32, i64, i64, Strand, LabelId)>;
 
 /// Reads an annotation and lays windows around its features: rows in the order of `windows`, and there in that of the file.
 ///
@@ -61,9 +58,14 @@ pub(crate) fn read(
             _ => None,
         })
         .collect();
-    let mut transcripts = Transcripts::new(source.transcripts.clone());
+    let mut introns = source.windows.iter();
+    let introns = introns
+        .any(|window| matches!(window, FeatureWindow::Donor(_) | FeatureWindow::Acceptor(_)));
+    let mut transcripts = Transcripts::new(source.transcripts.clone(), introns);
     let mut features: Vec<(usize, Transcript)> = Vec::new();
-    let most = rows.limit().get() / 2;
+    let of = |features: &Vec<_>| size_of_val::<[(usize, Transcript)]>(features) as u64;
+    // Of the files before this one.
+    let before = genome.memory() + rows.memory() + places.memory();
     gff::read(path, limit, &wanted, |feature| {
         transcripts.add(&feature);
         if let Some(kind) = kinds.iter().position(|kind| *kind == feature.kind) {
@@ -81,23 +83,19 @@ pub(crate) fn read(
             // A feature is a transcript of one exon, as far as its window goes.
             features.push((kind, transcripts.feature(&feature, &name)));
         }
-        let taken =
-            transcripts.memory() + (features.capacity() * size_of::<(usize, Transcript)>()) as u64;
-        if taken > most {
+        let taken = transcripts.memory() + of(&features);
+        if before + taken > rows.limit().get() {
             return Err(Error::line(
                 path,
                 feature.line,
-                format!(
-                    "the features up to here take {}, more than the half of max_memory, {}; raise it, or split the annotation by chromosome",
-                    amount(taken),
-                    rows.limit()
-                ),
+                too_much(rows, taken, before),
             ));
         }
         Ok(())
     })?;
     let seen = transcripts.seen.clone();
-    let mut taken = transcripts.take_all();
+    let held = transcripts.memory() + of(&features);
+    let (mut taken, exons) = transcripts.take_all();
     for (_, feature) in &mut features {
         transcripts.inherit(feature);
     }
@@ -114,13 +112,18 @@ pub(crate) fn read(
         rows,
         counts: Counts::default(),
         places,
+        held,
     };
     for window in &source.windows {
         let before = laid.counts.all();
         match window {
             FeatureWindow::Promoter(flanks) => laid.promoters(&transcripts, *flanks)?,
-            FeatureWindow::Donor(flanks) => laid.splice_sites(&transcripts, *flanks, true)?,
-            FeatureWindow::Acceptor(flanks) => laid.splice_sites(&transcripts, *flanks, false)?,
+            FeatureWindow::Donor(flanks) => {
+                laid.splice_sites(&transcripts, &exons, *flanks, true)?;
+            }
+            FeatureWindow::Acceptor(flanks) => {
+                laid.splice_sites(&transcripts, &exons, *flanks, false)?;
+            }
             FeatureWindow::Feature(of) => {
                 let kind = kinds.iter().position(|kind| *kind == of.kind);
                 let all = features.iter().filter(|(k, _)| Some(*k) == kind);
@@ -193,6 +196,8 @@ struct Laid<'a> {
     rows: &'a mut Rows,
     counts: Counts,
     places: &'a mut Places,
+    /// Bytes of the features.
+    held: u64,
 }
 
 impl Laid<'_> {
@@ -218,12 +223,13 @@ impl Laid<'_> {
     fn splice_sites(
         &mut self,
         transcripts: &[Transcript],
+        exons: &Exons,
         flanks: Flanks,
         donor: bool,
     ) -> Result<()> {
         let class = if donor { "donor" } else { "acceptor" };
         for transcript in transcripts {
-            let introns = transcript.introns();
+            let introns = transcript.introns(exons);
             if introns.is_empty() {
                 continue;
             }
@@ -334,10 +340,7 @@ impl Laid<'_> {
             }
         };
         let label = self.rows.push_label(label);
-        if !self
-            .places
-            .insert((sequence, start, end, owner.strand, label))
-        {
+        if !self.places.insert(self.rows, lies, label) {
             self.counts.repeated += 1;
             return Ok(());
         }
@@ -350,8 +353,25 @@ impl Laid<'_> {
             file: self.file,
             split: None,
         };
-        self.rows.push(row)
+        self.rows.push(row)?;
+        let windows = self.genome.memory() + self.rows.memory() + self.places.memory();
+        if self.held + windows > self.rows.limit().get() {
+            let problem = too_much(self.rows, self.held, windows);
+            return Err(Error::line(self.path, owner.line, problem));
+        }
+        Ok(())
     }
+}
+
+/// What to do where features and windows do not fit together.
+fn too_much(rows: &Rows, taken: u64, beside: u64) -> String {
+    format!(
+        "the features that were read take {}, and beside them the {} windows and the genome {}, together more than max_memory, {}; raise it, or split the annotation by chromosome",
+        amount(taken),
+        rows.all().len(),
+        amount(beside),
+        rows.limit()
+    )
 }
 
 /// `up` bases before a boundary and `down` behind it in the direction of the strand. A boundary lies before the base of its number.
