@@ -223,6 +223,7 @@ pub(crate) fn near_within(a: &Bases, b: &Bases, band: RangeInclusive<i64>) -> bo
     let mut before = vec![NOTHING; width + 2];
     let mut row = before.clone();
     for i in 0..a.len {
+        let mut highest = i32::MIN;
         // Cell c + 1 is base i of the first beside base j = i - low - c of the second: to the right, j falls.
         for c in (0..width).rev() {
             let j = i as i64 - low - c as i64;
@@ -244,9 +245,20 @@ pub(crate) fn near_within(a: &Bases, b: &Bases, band: RangeInclusive<i64>) -> bo
                 }
             }
             row[c + 1] = best;
+            highest = highest.max(best.0);
             if best.0 >= 0 && at + 1 - best.1 as usize >= need {
                 return true;
             }
+        }
+        // Where nothing may begin any more, and what has begun cannot come up again with the bases that are left.
+        let least = if shorter_is_a {
+            i as i64
+        } else {
+            i as i64 - high
+        };
+        let left = (a.len - 1 - i) as i32;
+        if least > skip as i64 && highest.saturating_add(left) < 0 {
+            return false;
         }
         row[0] = NOTHING;
         row[width + 1] = NOTHING;
