@@ -118,6 +118,10 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             label: "negative".into(),
             seed: a.split_seed,
         })),
+        Some(NegativesChoice::Shuffle) if !a.exclude.is_empty() => {
+            let message = "--exclude is for --negatives genomic: shuffles lie nowhere";
+            return Err(Error::stage(Kind::Usage, message));
+        }
         Some(NegativesChoice::Shuffle) => Some(NegativesPlan::Shuffle(ShuffledNegatives {
             per_positive: a.per_positive,
             label: "negative".into(),
@@ -132,6 +136,10 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
             skip: match a.skip_contigs.as_slice() {
                 [] => None,
                 [one] if one == "unknown" => Some(SkippedContigs::Unknown(UnknownContigs::Unknown)),
+                names if names.iter().any(|name| name == "unknown") => {
+                    let message = "--skip-contigs: either `unknown` or names, not both";
+                    return Err(Error::stage(Kind::Usage, message));
+                }
                 names => Some(SkippedContigs::Names(names.to_vec())),
             },
         },

@@ -109,9 +109,12 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     } = split(config, &data, read.dev_from_train.as_ref())?;
     data.order = in_order_of_splits(&splits);
     data.splits = splits;
-    split_rows::check_filled(data.counts(), wanted)
-        .map_err(|e| too_much_together(e, linked.as_ref(), data.len()))
-        .map_err(|e| few_rows_a_label(e, &data))?;
+    split_rows::check_filled(data.counts(), wanted).map_err(|e| {
+        match few_rows_a_label(&e, &data) {
+            Some(e) => e,
+            None => too_much_together(e, linked.as_ref(), data.len()),
+        }
+    })?;
     check_train(&data)?;
     data.audit = match &config.leakage {
         Leakage::Unexamined => {
@@ -136,6 +139,9 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     let told = Audit {
         left_out: data.left_out(),
         linked,
+        dropped_outside: read.dropped_outside,
+        negatives: negatives.made,
+        negatives_missing: negatives.missing,
         ..data.audit.clone().unwrap_or_default()
     };
     for finding in told.findings(|n| n.to_string()) {
@@ -172,6 +178,21 @@ fn leave_out_blacklisted(config: &IngestConfig, read: &mut Read) -> Result<()> {
             keep.len()
         )));
     }
+    if config.negatives.is_some() {
+        // They are positives still, which negatives must not lie on.
+        let dropped = read
+            .rows
+            .all()
+            .iter()
+            .zip(&keep)
+            .filter(|(_, keep)| !**keep);
+        let windows: Vec<_> = dropped
+            .filter_map(|(row, _)| read.rows.window(row))
+            .collect();
+        for w in windows {
+            read.rows.push_original(w.sequence, w.start, w.end);
+        }
+    }
     read.rows.retain(&keep);
     if let Some((_, labels)) = &mut read.labels {
         labels.retain(&keep);
@@ -196,14 +217,16 @@ fn more_classes(config: &IngestConfig) -> &'static str {
 }
 
 /// A split that gives each label its share leaves nothing for dev and test when labels have a row or two.
-fn few_rows_a_label(error: Error, data: &DataSet) -> Error {
+fn few_rows_a_label(error: &Error, data: &DataSet) -> Option<Error> {
     match &data.kind {
-        LabelKind::Classes(names) if names.len() > 20.max(data.len() / 4) => Error::Data(format!(
-            "{error}; the rows have {} different labels (`{}`, ...): is this the column of the label?",
-            names.len(),
-            names.first().map_or("", String::as_str)
-        )),
-        _ => error,
+        LabelKind::Classes(names) if names.len() > 20.max(data.len() / 4) => {
+            Some(Error::Data(format!(
+                "{error}; the rows have {} different labels (`{}`, ...): is this the column of the label?",
+                names.len(),
+                names.first().map_or("", String::as_str)
+            )))
+        }
+        _ => None,
     }
 }
 
@@ -352,10 +375,11 @@ fn split(
         (None, _) => {
             let given: Option<Vec<Split>> = rows.iter().map(|row| row.split).collect();
             let mut splits = given.ok_or_else(|| Error::Config("`split` is missing".into()))?;
-            if let Some(plan) = dev_from_train {
-                take_dev_from_train(data, &mut splits, plan)?;
-            }
-            parted(splits, [true; 3], None)
+            let linked = match dev_from_train {
+                Some(plan) => take_dev_from_train(data, &mut splits, plan)?,
+                None => None,
+            };
+            parted(splits, [true; 3], linked)
         }
         (Some(SplitPlan::Ratios(plan)), _) => {
             let (splits, linked) = by_ratio(data, &all, strata, plan);
@@ -505,7 +529,11 @@ fn of_sets(sets: &UnionFind, rows: usize, not_all_compared: u64) -> Clusters {
 }
 
 /// Makes dev of a share of the training rows, each class apart.
-fn take_dev_from_train(data: &DataSet, splits: &mut [Split], plan: &DevFromTrain) -> Result<()> {
+fn take_dev_from_train(
+    data: &DataSet,
+    splits: &mut [Split],
+    plan: &DevFromTrain,
+) -> Result<Option<Linked>> {
     let is_train = |i: &u32| splits[*i as usize] == Split::Train;
     let train: Vec<u32> = (0..splits.len() as u32).filter(is_train).collect();
     let rows = data.rows.all();
@@ -518,8 +546,19 @@ fn take_dev_from_train(data: &DataSet, splits: &mut [Split], plan: &DevFromTrain
         seed: plan.seed,
         keep_overlaps_together: plan.keep_overlaps_together,
     };
-    for (i, split) in train.iter().zip(by_ratio(data, &train, strata, &plan).0) {
+    let (dealt, linked) = by_ratio(data, &train, strata, &plan);
+    for (i, split) in train.iter().zip(dealt) {
         splits[*i as usize] = split;
     }
-    Ok(())
+    // The shares are of the rows that train had.
+    let rows = splits.len().max(1) as f64;
+    let test = 1.0 - train.len() as f64 / rows;
+    Ok(linked.map(|linked| Linked {
+        wanted: [
+            linked.wanted[0] * (1.0 - test),
+            linked.wanted[1] * (1.0 - test),
+            test,
+        ],
+        ..linked
+    }))
 }

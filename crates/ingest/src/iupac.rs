@@ -1,4 +1,6 @@
-//! The IUPAC nucleotide alphabet (Cornish-Bowden 1985): which letters there are, and their complements.
+//! The IUPAC nucleotide alphabet: which letters there are, and the other strand, in blocks. Single complements are `artifact`'s.
+
+use lingo_artifact::bases::complement;
 
 /// Every byte to its base, upper case and U as T; 0 for what is no IUPAC nucleotide code.
 const NORMAL: [u8; 256] = {
@@ -12,19 +14,6 @@ const NORMAL: [u8; 256] = {
     }
     table[b'U' as usize] = b'T';
     table[b'u' as usize] = b'T';
-    table
-};
-
-/// Every upper-case code to the code of the complementary bases.
-const COMPLEMENT: [u8; 256] = {
-    let mut table = [b'N'; 256];
-    let from = b"ACGTRYSWKMBDHVN";
-    let to = b"TGCAYRSWMKVHDBN";
-    let mut i = 0;
-    while i < from.len() {
-        table[from[i] as usize] = to[i];
-        i += 1;
-    }
     table
 };
 
@@ -107,11 +96,6 @@ fn normalise_each(bases: &mut [u8]) -> Result<(), usize> {
 /// The position of the first byte that is no IUPAC nucleotide code.
 pub(crate) fn first_foreign(bases: &[u8]) -> Option<usize> {
     bases.iter().position(|b| NORMAL[*b as usize] == 0)
-}
-
-/// The code of the complementary bases of an upper-case code.
-pub(crate) fn complement(base: u8) -> u8 {
-    COMPLEMENT[base as usize]
 }
 
 /// The other strand, read in its own direction, of upper-case bases.
@@ -230,7 +214,7 @@ mod tests {
             prop_assert_eq!(normalise_blocks(&mut narrow).is_ok(), first_foreign(&bases).is_none());
             if first_foreign(&bases).is_none() {
                 prop_assert_eq!(&blocks, &each);
-                let one_by_one: Vec<u8> = each.iter().rev().map(|b| COMPLEMENT[*b as usize]).collect();
+                let one_by_one: Vec<u8> = each.iter().rev().map(|b| complement(*b)).collect();
                 prop_assert_eq!(&narrow, &each);
                 prop_assert_eq!(reverse_complement(&each), &one_by_one[..]);
                 complement_blocks_backwards(&each, &mut narrow);

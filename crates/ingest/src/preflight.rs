@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use crate::config::ingest_config::{IngestConfig, input_files};
+use crate::config::negatives::NegativesPlan;
 use crate::config::sources::{Aliases, Around, BedLabel, Source};
 use crate::config::split::{ChromosomeSplit, SplitPlan};
 use crate::error::{Error, Result};
 use crate::formats::bed::blocks::check_head;
+use crate::formats::bed::regions::places_options;
 use crate::formats::bed::row::BedOptions;
 use crate::formats::{interval_table, labelled_table};
 use crate::genome::reader;
@@ -44,6 +46,18 @@ fn check_file(config: &IngestConfig, path: &Path, limit: u64) -> Result<()> {
         || config.contigs.aliases.as_ref().is_some_and(aliases)
     {
         return Input::open(path, limit).map(drop);
+    }
+    let exclude = match &config.negatives {
+        Some(NegativesPlan::Genomic(plan)) => &plan.exclude[..],
+        _ => &[],
+    };
+    if config
+        .blacklist
+        .iter()
+        .chain(exclude)
+        .any(|list| list == path)
+    {
+        return check_head(path, &places_options(limit));
     }
     match &config.source {
         Source::Bed(bed) => {

@@ -991,6 +991,59 @@ fn genomic_negatives_have_the_repeats_of_their_positives_where_the_fasta_marks_t
     );
 }
 
+/// Lists of places are read as what they are, whatever the source's own files have for columns; and what a blacklist takes out is
+/// a positive still.
+#[test]
+fn a_blacklist_has_three_columns_and_its_positives_are_no_place_for_negatives() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stream = Stream::new(10, "blacklist test");
+    let bases: String = (0..4_000)
+        .map(|_| char::from(b"ACGT"[stream.below(4)]))
+        .collect();
+    let fasta = write(folder.path(), "g.fa", &format!(">s\n{bases}\n"));
+    let rows: String = (0..9)
+        .map(|i| format!("s\t{}\t{}\tp\tpeak\t+\n", 100 * i, 100 * i + 50))
+        .collect();
+    // The tenth peak takes most of what is left, and is in the blacklist.
+    let bed = write(
+        folder.path(),
+        "peaks.bed",
+        &format!("{rows}s\t1000\t3500\tp\tpeak\t+\n"),
+    );
+    // A gap table of UCSC has a size in the sixth column.
+    let gaps = write(folder.path(), "gaps.bed", "s\t3490\t3495\tx\tx\t5\n");
+    let share = |v| lingo_artifact::bounded::Probability::try_from(v).unwrap();
+    let source = BedSource {
+        label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
+        ..bed_source(fasta, vec![bed])
+    };
+    let ratios = SplitPlan::Ratios(RatioSplit {
+        train: share(0.6),
+        dev: share(0.2),
+        test: share(0.2),
+        seed: 1,
+        keep_overlaps_together: true,
+    });
+    let mut config = config(Source::Bed(source), Some(ratios));
+    config.blacklist = vec![gaps];
+    config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
+        per_positive: NonZeroU32::MIN,
+        gc_tolerance: share(0.3),
+        repeat_tolerance: share(0.1),
+        margin: 0,
+        exclude: Vec::new(),
+        label: "negative".into(),
+        seed: 3,
+    }));
+    assert!(lingo_ingest::preflight(&config).is_empty());
+    let examples = ingest(&config, &Silent).unwrap();
+    assert_eq!(audit(&examples.metadata.audit).left_out["blacklisted"], 1);
+    for row in examples.rows.iter().filter(|r| r.label == Label::Class(0)) {
+        let place = row.interval.as_ref().unwrap();
+        assert!(place.end <= 1000 || place.start >= 3500, "{place:?}");
+    }
+}
+
 /// Where only a few negatives find no place, the others are used, and the audit says so; where many do, it is an error.
 #[test]
 fn a_few_negatives_may_be_missing() {

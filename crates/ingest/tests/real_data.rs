@@ -186,7 +186,7 @@ fn the_audit_finds_the_known_leakage_of_gue_tf_4() {
         .map(|s| (s.rows, s.duplicate_rows))
         .collect();
     assert_eq!(duplicates, [(19_000, 3_789), (1_000, 15), (1_000, 0)]);
-    // tests/oracles/leakage.py, which compares without an index and without gaps, finds 59 of the 66 in dev and 69 of the 72 in test; the others have gaps.
+    // tests/oracles/leakage.py, which compares without an index and without gaps, finds 59 of the 66 in dev and 69 of the 72 in test; with gaps there are more.
     let shared = |audit: &Audit| -> Vec<[u64; 4]> {
         let counts = |s: &lingo_artifact::audit::Shared| {
             [

@@ -178,7 +178,7 @@ fn names_in_the_place_of_labels_are_told() {
     let split = json!({ "split": { "ratios": { "train": 0.8, "dev": 0.1, "test": 0.1 } } });
     assert_eq!(
         message("r.bed", rows.as_bytes(), source, split),
-        "dev has no row (22 rows in all); split in another way; the rows have 22 different labels (`read0`, ...): is this the column of the label?"
+        "test has no row (22 rows in all); split in another way; the rows have 22 different labels (`read0`, ...): is this the column of the label?"
     );
 }
 

@@ -338,15 +338,23 @@ impl Tell {
             )
         });
         let mut missed = Vec::new();
+        // What `on_leak` took out was dealt out before.
+        let all = audit.rows + audit.dropped_train + audit.dropped_dev;
         for s in &audit.splits {
             let wanted = linked.wanted[s.split as usize];
-            let off = s.rows as f64 - wanted * audit.rows as f64;
+            let dropped = match s.split {
+                Split::Train => audit.dropped_train,
+                Split::Dev => audit.dropped_dev,
+                Split::Test => 0,
+            };
+            let rows = s.rows + dropped;
+            let off = rows as f64 - wanted * all as f64;
             // What one row more or less makes of a small data set is no news.
-            if off.abs() > (audit.rows as f64 / 100.0).max(1.0) {
+            if off.abs() > (all as f64 / 100.0).max(1.0) {
                 missed.push(format!(
                     "{} has {} of the rows instead of {}",
                     s.split,
-                    percent(s.rows, audit.rows),
+                    percent(rows, all),
                     share(wanted)
                 ));
             }
@@ -356,7 +364,7 @@ impl Tell {
                 "{}: rows that are kept together are too many for the shares (the largest group has {}, {} of all); `split: {{ chromosomes: ... }}` or `folds: {{ k: 5, by: chromosome }}` cut the genome where nothing overlaps",
                 missed.join(", "),
                 t.n(linked.largest, "row", "rows"),
-                percent(linked.largest, audit.rows),
+                percent(linked.largest, all),
             )
         });
         self

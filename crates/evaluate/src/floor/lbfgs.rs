@@ -4,18 +4,17 @@ use std::collections::VecDeque;
 
 /// Pairs of steps and changes of the gradient that are kept.
 const MEMORY: usize = 10;
-const STEPS: usize = 1_000;
+const STEPS: usize = 500;
 
-/// Minimises a smooth convex objective from `point`, until no entry of the gradient is above 1e-8 of the largest at
-/// zero or the objective no longer falls. `objective` writes the gradient and gives the value.
+/// Minimises a smooth convex objective from `point`, until no entry of the gradient is above `tolerance` or the objective no
+/// longer falls. `objective` writes the gradient and gives the value.
 pub fn minimise(
     mut point: Vec<f64>,
+    tolerance: f64,
     mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> Vec<f64> {
     let n = point.len();
     let mut gradient = vec![0.0; n];
-    objective(&vec![0.0; n], &mut gradient);
-    let tolerance = 1e-8 * largest(&gradient).max(1e-12);
     let mut value = objective(&point, &mut gradient);
     let mut history: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(MEMORY);
     let (mut next, mut there) = (vec![0.0; n], vec![0.0; n]);
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn a_stretched_bowl_is_gone_down_to_its_bottom() {
         let (bottom, stretch) = ([3.0, -1.0, 0.5], [1.0, 100.0, 1e4]);
-        let found = minimise(vec![0.0; 3], |x, gradient| {
+        let found = minimise(vec![0.0; 3], 1e-6, |x, gradient| {
             let mut value = 0.0;
             for i in 0..3 {
                 gradient[i] = stretch[i] * (x[i] - bottom[i]);

@@ -154,8 +154,8 @@ impl IngestConfig {
                         folds.k.get()
                     )));
                 }
-                if folds.by == FoldsBy::Chromosome && !matches!(self.source, Source::Bed(_)) {
-                    return bad("only a `bed` source has chromosomes to make `folds` by");
+                if folds.by == FoldsBy::Chromosome && self.genome().is_none() {
+                    return bad("only a source on a genome has chromosomes to make `folds` by");
                 }
             }
             Some(SplitPlan::Chromosomes(c)) => {

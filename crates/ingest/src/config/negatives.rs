@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NegativesPlan {
-    /// Random windows of the genome, of the length and about the GC and the share of repeats of a positive, away from all positives (the intervals as they
-    /// stand in the files and the windows made of them), from gaps (no N), from `exclude` and from one another, on a random strand;
+    /// Random windows of the genome, of the length and about the GC and the share of repeats of a positive, away from all positives (the windows, and the
+    /// intervals of BED files and tables as they stand), from gaps (no N), from `exclude` and from one another, on a random strand;
     /// in a split by chromosomes on those of the positive's split, in folds by chromosome on its own, so that each keeps its share.
     Genomic(GenomicNegatives),
     /// The positives with their bases shuffled so that every dinucleotide stays (Altschul and Erickson 1985).

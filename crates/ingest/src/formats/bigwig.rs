@@ -213,7 +213,8 @@ impl BigWig {
                 self.sequences.push(sequence);
             }
             // A broken file may lead around in a circle.
-            if waiting.len() as u64 > MOST_ITEMS || seen > self.size / 4 {
+            let names = self.sequences.len() as u64 * (key + 8);
+            if waiting.len() as u64 > MOST_ITEMS || seen > self.size / 4 || names > self.size {
                 return Err("the list of its sequences has no end".into());
             }
         }

@@ -14,6 +14,11 @@ pub(crate) struct Names {
     pub(crate) names: Vec<String>,
 }
 
+/// Who names sequences, as UCSC's table says it.
+const AUTHORITIES: [&str; 6] = [
+    "genbank", "refseq", "ensembl", "assembly", "ucsc", "flybase",
+];
+
 /// The columns of an assembly report that are names: Sequence-Name, GenBank-Accn, RefSeq-Accn, UCSC-style-name.
 const OF_REPORT: [usize; 4] = [0, 4, 6, 9];
 
@@ -32,7 +37,11 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<Names>> {
             report |= text.starts_with("# Sequence-Name\t");
             continue;
         }
-        let columns: Vec<&str> = text.split('\t').collect();
+        let mut columns: Vec<&str> = text.split('\t').collect();
+        // UCSC's table chromAlias has an alias, the name, and who calls it so.
+        if columns.len() == 3 && columns[2].split(',').all(|who| AUTHORITIES.contains(&who)) {
+            columns.pop();
+        }
         let names: Vec<String> = columns
             .iter()
             .enumerate()

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lingo_artifact::Strand;
+use lingo_artifact::bases::complement;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::genome::reader::Genome;
-use crate::iupac::complement;
 use crate::locate::anchors::{Anchors, Candidate, longest_run};
 
 /// The least bases of A, C, G, T in a row that a sequence must have to be looked for.

@@ -195,11 +195,9 @@ const MOST_CLASSES: usize = 1 << 16;
 fn found(rows: &Rows) -> Result<BTreeSet<&str>> {
     // Where splits are given, what training never shows cannot be learned: its rows are the measure.
     let measure = |row: &&Row| row.split.is_none_or(|split| split == Split::Train);
-    let mut there = vec![!rows.traits().splits; rows.labels().len()];
-    if rows.traits().splits {
-        for row in rows.all().iter().filter(measure) {
-            there[row.label.number()] = true;
-        }
+    let mut there = vec![false; rows.labels().len()];
+    for row in rows.all().iter().filter(measure) {
+        there[row.label.number()] = true;
     }
     let mut found = BTreeSet::new();
     for (text, _) in rows.labels().zip(there).filter(|(_, there)| *there) {

@@ -23,9 +23,11 @@ impl UnionFind {
 
     /// Makes two sets one.
     pub(crate) fn unite(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.0[a.max(b)] = a.min(b) as u32;
-        self.shorten(a.max(b));
+        let (x, y) = (self.root(a), self.root(b));
+        self.0[x.max(y)] = x.min(y) as u32;
+        // Links along a chromosome from its end would make a chain as long as it is.
+        self.shorten(a);
+        self.shorten(b);
     }
 
     fn shorten(&mut self, i: usize) {
@@ -49,6 +51,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// A chromosome from its end: each link has a lower row than all before.
+    #[test]
+    fn a_chain_that_grows_at_its_head_stays_short() {
+        let n = 100_000;
+        let mut sets = UnionFind::new(n);
+        let steps = |sets: &UnionFind, mut i: usize| {
+            let mut steps = 0;
+            while sets.0[i] as usize != i {
+                i = sets.0[i] as usize;
+                steps += 1;
+            }
+            steps
+        };
+        for i in (1..n).rev() {
+            sets.unite(n - 1, i - 1);
+            assert!(steps(&sets, n - 1) <= 1, "{i}");
+        }
+        assert_eq!(sets.root(n / 2), 0);
+    }
 
     proptest! {
         #[test]

@@ -75,7 +75,7 @@ pub(crate) fn intervals(
     let labels = match &source.label {
         BedLabel::Track(track) => Some((
             LabelKind::Regression,
-            track::values(track, config, &all.rows, &genome)?,
+            track::values(track, config, &all.rows, &genome, progress)?,
         )),
         BedLabel::Column(_) | BedLabel::PerFile(_) => None,
     };

@@ -1,10 +1,11 @@
 //! A signal track as the target: the mean, the highest value or the sum over each window, of bigWig or bedGraph.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use lingo_artifact::progress::Progress;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
 use crate::config::ingest_config::IngestConfig;
@@ -27,8 +28,10 @@ pub(crate) fn values(
     config: &IngestConfig,
     rows: &Rows,
     genome: &Genome,
+    progress: &dyn Progress,
 ) -> Result<LabelColumn> {
     let mut track = Track::open(&label.file, config, genome)?;
+    let mut unknown: BTreeMap<u32, u64> = BTreeMap::new();
     let all = rows.all();
     let mut values = vec![0.0; all.len()];
     // In the order of the genome neighbours lie in the same blocks.
@@ -43,6 +46,9 @@ pub(crate) fn values(
         let Some(window) = rows.window(row) else {
             continue;
         };
+        if !track.has(window.sequence) {
+            *unknown.entry(window.sequence).or_default() += 1;
+        }
         let mut over = Over::default();
         track.each(window, |bases, value| over.add(bases, value))?;
         // What lies beyond the chromosome has no signal, as has a base without a value.
@@ -57,6 +63,15 @@ pub(crate) fn values(
             value = value.ln_1p();
         }
         values[i as usize] = value as f32;
+    }
+    if let Some((sequence, _)) = unknown.first_key_value() {
+        progress.say(&format!(
+            "warning: {} of {} rows lie on sequences that the track {} does not have, such as `{}`: their value is 0",
+            unknown.values().sum::<u64>(),
+            all.len(),
+            label.file.display(),
+            genome.sequences()[*sequence as usize].0
+        ));
     }
     Ok(LabelColumn::Values(values))
 }
@@ -147,6 +162,14 @@ impl Track {
         Ok(Self::BedGraph(of_genome))
     }
 
+    /// Whether the track has a sequence of the genome.
+    fn has(&self, sequence: u32) -> bool {
+        match self {
+            Self::BigWig { numbers, .. } => numbers.contains_key(&sequence),
+            Self::BedGraph(all) => all.contains_key(&sequence),
+        }
+    }
+
     /// Hands on each stretch of a window that has a value: its bases, and the value.
     fn each(&mut self, window: Window, mut take: impl FnMut(u64, f64)) -> Result<()> {
         let place = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
@@ -219,6 +242,10 @@ fn known<'a>(
 /// # Errors
 /// A bigBed; a file that cannot be read.
 fn is_bigwig(path: &Path) -> Result<bool> {
+    // A pipe can be read once only, and a bigWig is read here and there.
+    if !path.is_file() {
+        return Ok(false);
+    }
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(4).read_to_end(&mut head))

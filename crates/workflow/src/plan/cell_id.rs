@@ -20,9 +20,9 @@ use crate::pipeline::resolved::Task;
 /// The version of the program: results of another version are not taken for this one's.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The id of a task's `examples.parquet`.
+/// The id of a task's `examples.parquet`. The number goes up when the same settings mean something else than before.
 pub(super) fn examples(settings: &TaskSettings, inputs: &BTreeMap<String, Digest>) -> Digest {
-    id_of(&json!([VERSION, "examples", settings.ingest_id, inputs]))
+    id_of(&json!([VERSION, "examples/2", settings.ingest_id, inputs]))
 }
 
 /// The id of a task's `tokens.parquet`.
@@ -34,7 +34,7 @@ pub(super) fn tokens(
 ) -> Digest {
     id_of(&json!([
         VERSION,
-        "tokens",
+        "tokens/2",
         examples,
         settings.tokenize_id,
         keys,

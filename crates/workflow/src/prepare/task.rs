@@ -114,10 +114,10 @@ fn tokens_and_floor(
     if !floor_there {
         let progress = observer.part(&format!("{}: floor", task.name));
         progress.begin("linear models on counts of dinucleotides and 6-mers", 0);
-        record.floors = vec![
-            lingo_evaluate::dinucleotide_floor(&examples)?,
-            lingo_evaluate::kmer_floor(&examples, both)?,
-        ];
+        record.floors = vec![lingo_evaluate::dinucleotide_floor(&examples)?];
+        record
+            .floors
+            .extend(lingo_evaluate::kmer_floor(&examples, both)?);
         record.floors_of_both = both;
         progress.end("");
         record.write(folder)?;

@@ -54,11 +54,7 @@ pub(crate) fn read_places(
     let mut places = Vec::new();
     for path in paths {
         let before = places.len();
-        let options = BedOptions {
-            limit,
-            ..BedOptions::default()
-        };
-        for row in read_bed(path, &options)? {
+        for row in read_bed(path, &places_options(limit))? {
             if let Ok(Some(sequence)) = genome.contig(&row.chrom) {
                 places.push((sequence as u32, row.start, row.end));
             }
@@ -68,6 +64,15 @@ pub(crate) fn read_places(
         }
     }
     Ok(places)
+}
+
+/// How such a file is read: column 6 may be anything.
+pub(crate) fn places_options(limit: u64) -> BedOptions {
+    BedOptions {
+        stranded: false,
+        limit,
+        ..BedOptions::default()
+    }
 }
 
 fn elsewhere(path: &Path, genome: &Genome) -> Error {
