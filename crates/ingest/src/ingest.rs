@@ -4,7 +4,7 @@ use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
 use lingo_artifact::example::Examples;
 use lingo_artifact::progress::Progress;
-use lingo_artifact::{LabelKind, Split};
+use lingo_artifact::{ByteSize, LabelKind, Split};
 
 use crate::audit::count as audit;
 use crate::audit::leakage;
@@ -69,6 +69,10 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
     let mut read = read;
     leave_out_blacklisted(config, &mut read)?;
     let mut rows = read.rows;
+    if let (Some(genome), Some(plan)) = (&mut read.genome, &config.negatives) {
+        let more = 1 + u64::from(plan.per_positive());
+        genome.keep_within(room(config.max_memory, more * rows.memory()));
+    }
     let negatives = match &config.negatives {
         Some(plan) => negatives::add(&mut rows, read.genome.as_ref(), plan, config)?,
         None => negatives::Made::default(),
@@ -92,6 +96,10 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         sources,
         max_memory: config.max_memory,
     };
+    let beside = memory_of_rows(&data);
+    if let Some(genome) = &mut data.genome {
+        genome.keep_within(room(config.max_memory, beside));
+    }
     check_memory(&data)?;
     let Parted {
         splits,
@@ -291,15 +299,26 @@ fn examine(
     Ok(audit)
 }
 
+/// What rows, and where they lie, take.
+fn memory_of_rows(data: &DataSet) -> u64 {
+    let lie = data.rows.traits().windows;
+    let places = if lie { Overlaps::memory(data.len()) } else { 0 };
+    data.memory() + places
+}
+
+/// What rows that take `rows` leave to the genome: together they may take three quarters, and the last one is of the buffers.
+fn room(max_memory: ByteSize, rows: u64) -> u64 {
+    let most = max_memory.get();
+    (most - most / 4).saturating_sub(rows)
+}
+
 /// Makes sure that rows, labels and the genome leave room for the buffers.
 ///
 /// # Errors
 /// What takes how much.
 fn check_memory(data: &DataSet) -> Result<()> {
     let genome = data.genome.as_ref().map_or(0, Genome::memory);
-    let lie = data.rows.traits().windows;
-    let places = if lie { Overlaps::memory(data.len()) } else { 0 };
-    let rows = data.memory() + places;
+    let rows = memory_of_rows(data);
     let most = data.max_memory.get();
     let longest = data.rows.traits().longest;
     if genome + rows > most - most / 4 {

@@ -76,7 +76,8 @@ fn held(folder: &Path, config: &Value, bounds: &[&str]) -> Vec<Option<String>> {
 #[test]
 fn features_and_their_windows_stay_within_the_bound() {
     let folder = tempfile::tempdir().unwrap();
-    let (transcripts, apart) = (60_000, 100);
+    // A genome of 60 MB: with 128 MB it would be mapped, if the rows left room for its pages.
+    let (transcripts, apart) = (60_000, 1000);
     let mut fasta = ">I\n".to_string();
     for i in 0..(transcripts + 20) * apart / 60 {
         // No two lines are the same.

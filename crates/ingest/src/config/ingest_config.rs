@@ -52,16 +52,16 @@ pub struct IngestConfig {
     #[serde(default = "default_limit")]
     pub max_uncompressed_bytes: u64,
     /// How much memory may be taken, such as 2GB. Rows take about 60 bytes each, sequences of tables one byte a base; windows of a
-    /// genome are fetched when they are written. A plain FASTA of up to the half is mapped, a larger one read window by window;
+    /// genome are fetched when they are written. A plain FASTA of up to the half is mapped where rows leave room for it, any other read window by window;
     /// a bgzf one that would unpack to more than the half is unpacked block by block. The program itself, its code and its threads,
-    /// takes about 32 MB beside. Default: 4GB.
+    /// takes about 45 MB beside. Default: 4GB.
     #[serde(default)]
     pub max_memory: ByteSize,
 }
 
 /// What a process takes beside the data that [`IngestConfig::max_memory`] bounds: the pages of the program and its libraries, the stacks
-/// and buffers of its threads. They are there before the first byte is read, and the same for any data.
-pub const PROGRAM_MEMORY: u64 = 32_000_000;
+/// and buffers of its threads, the writer of Parquet. The same for any data: a hundred rows take it, too.
+pub const PROGRAM_MEMORY: u64 = 45_000_000;
 
 /// 16 GiB: five human genomes in plain text.
 pub const DEFAULT_MAX_UNCOMPRESSED_BYTES: u64 = 16 << 30;

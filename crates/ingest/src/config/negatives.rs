@@ -19,6 +19,16 @@ pub enum NegativesPlan {
     Shuffle(ShuffledNegatives),
 }
 
+impl NegativesPlan {
+    /// How many for each positive.
+    pub(crate) fn per_positive(&self) -> u32 {
+        match self {
+            Self::Genomic(plan) => plan.per_positive.get(),
+            Self::Shuffle(plan) => plan.per_positive.get(),
+        }
+    }
+}
+
 /// Random windows of the genome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

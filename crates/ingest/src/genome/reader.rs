@@ -327,6 +327,17 @@ impl Genome {
         }
     }
 
+    /// Reads a mapped file window by window from now on where its pages, all of them in memory in the end, would take more than `room`.
+    pub(crate) fn keep_within(&mut self, room: u64) {
+        if let Bases::Indexed { bytes, .. } = &mut self.bases
+            && let Bytes::Mapped { file, map } = bytes
+            && map.len() as u64 > room
+            && let Ok(file) = file.try_clone()
+        {
+            *bytes = Bytes::File(file);
+        }
+    }
+
     /// The length of a sequence in bases, nothing for an unknown name.
     pub fn length(&self, name: &str) -> Option<u64> {
         self.by_name.get(name).map(|i| self.sequences[*i].1)
