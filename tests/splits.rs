@@ -103,6 +103,20 @@ fn the_command_line_splits_guards_and_makes_negatives() {
         said["labels"]["classes"],
         serde_json::json!(["left", "negative"])
     );
+    // Files where chromosomes were meant, and what can have no effect.
+    for (mistake, told) in [
+        (&["--dev", "left.bed"][..], "--dev"),
+        (
+            &["--negatives", "shuffle", "--exclude", "left.bed"],
+            "--exclude",
+        ),
+        (&["--skip-contigs", "unknown,chrM"], "--skip-contigs"),
+    ] {
+        let ran = ingest(&[mistake, &["--out", "none.tsv"]].concat());
+        assert_eq!(ran.code, 2, "{mistake:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        assert!(!toy.path("none.tsv").exists());
+    }
     let ran = ingest(&[
         "--label-column",
         "5",

@@ -107,11 +107,21 @@ pub struct Ingest {
     /// Table of training rows: `sequence,label` or `sequence1,sequence2,label`.
     #[arg(help_heading = "Tables of sequences", long, conflicts_with = "fasta", requires_all = ["dev", "test"])]
     pub train: Option<PathBuf>,
-    /// Table of dev rows.
-    #[arg(help_heading = "Tables of sequences", long, requires = "train")]
+    /// Table of dev rows; chromosomes of a genome are --dev-chromosomes.
+    #[arg(
+        help_heading = "Tables of sequences",
+        long,
+        requires = "train",
+        conflicts_with = "fasta"
+    )]
     pub dev: Option<PathBuf>,
-    /// Table of test rows.
-    #[arg(help_heading = "Tables of sequences", long, requires = "train")]
+    /// Table of test rows; chromosomes of a genome are --test-chromosomes.
+    #[arg(
+        help_heading = "Tables of sequences",
+        long,
+        requires = "train",
+        conflicts_with = "fasta"
+    )]
     pub test: Option<PathBuf>,
     /// One table of all rows, to be split at random.
     #[arg(help_heading = "Tables of sequences", long, conflicts_with_all = ["fasta", "train"])]
