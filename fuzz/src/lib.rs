@@ -37,15 +37,16 @@ impl Workplace {
     }
 
     /// The whole stage: how many examples it made. An error is a fine answer.
-    pub fn ingest(&self, kind: &str, mut source: Value) -> Option<usize> {
+    pub fn ingest(&self, kind: &str, source: Value) -> Option<usize> {
+        self.ingest_with(kind, source, json!({ "label_kind": "classes", "classes": ["a", "b"] }))
+    }
+
+    /// The same, with other keys of the section.
+    pub fn ingest_with(&self, kind: &str, mut source: Value, mut config: Value) -> Option<usize> {
         source["fasta"] = json!(self.folder.path().join("g.fa"));
-        let config = json!({
-            "source": { kind: source },
-            "split": { "ratios": { "train": 1.0, "dev": 0.0, "test": 0.0 } },
-            "label_kind": "classes",
-            "classes": ["a", "b"],
-            "max_uncompressed_bytes": LIMIT,
-        });
+        config["source"] = json!({ kind: source });
+        config["split"] = json!({ "ratios": { "train": 1.0, "dev": 0.0, "test": 0.0 } });
+        config["max_uncompressed_bytes"] = json!(LIMIT);
         let config: IngestConfig = serde_json::from_value(config).expect("a configuration");
         let examples = ingest(&config, &Silent).ok()?;
         for row in &examples.rows {

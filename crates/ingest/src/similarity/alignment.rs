@@ -187,21 +187,6 @@ pub(crate) fn near_on(a: &Bases, b: &Bases, diagonal: i64) -> bool {
     })
 }
 
-/// Whether two sequences are the same wherever they lie beside one another on a diagonal: windows of one place are.
-pub(crate) fn same_on(a: &Bases, b: &Bases, diagonal: i64) -> bool {
-    let first = diagonal.max(0);
-    let past = (a.len as i64).min(b.len as i64 + diagonal);
-    let (from_a, from_b) = (first as usize, (first - diagonal) as usize);
-    let len = (past - first).max(0) as usize;
-    (0..len).step_by(WORD).all(|at| {
-        let wrong = differ(a.word(from_a + at), b.word(from_b + at));
-        match len - at {
-            rest if rest < WORD => wrong & ((1 << (2 * rest)) - 1) == 0,
-            _ => wrong == 0,
-        }
-    })
-}
-
 /// The widest band.
 pub(crate) const BAND: i64 = 64;
 
@@ -313,10 +298,6 @@ mod tests {
             for diagonal in [cut as i64, 0, -3] {
                 let expected = naive(a, &b, diagonal);
                 prop_assert_eq!(near_on(&packed.get(0), &packed.get(1), diagonal), expected);
-                let same = (0..a.len() as i64)
-                    .filter(|i| (0..b.len() as i64).contains(&(i - diagonal)))
-                    .all(|i| a[i as usize] == b[(i - diagonal) as usize]);
-                prop_assert_eq!(same_on(&packed.get(0), &packed.get(1), diagonal), same);
                 // Where a band has one diagonal, what is found is on it.
                 let found = near_within(&packed.get(0), &packed.get(1), diagonal..=diagonal);
                 prop_assert!(!found || expected);

@@ -9,7 +9,7 @@
 //! missed. Of a k-mer that stands in more than 1,024 places only the first so many are looked at, rare k-mers come
 //! first, and a search compares at most [`MOST_HITS`] places; how often that cut one short is counted.
 
-use crate::similarity::alignment::{BAND, Bases, Packed, near_on, near_within, same_on};
+use crate::similarity::alignment::{BAND, Bases, Packed, near_on, near_within};
 use crate::similarity::sketches::{MOST, Search};
 
 /// The sequences of rows: one each, or two where rows are pairs.
@@ -332,10 +332,6 @@ fn near(own: &Bases, other: &Bases, hits: &[Hit]) -> bool {
     else {
         return false;
     };
-    // What is the same as far as both reach, and too short, is two windows of one place: a gap gains nothing.
-    if same_on(own, other, *best) {
-        return false;
-    }
     let beside = |(_, diagonal): &&(usize, i64)| (diagonal - best).abs() < BAND / 2 - 4;
     let band = || by_place.iter().filter(beside);
     let seeds: usize = band().map(|(n, _)| n).sum();
