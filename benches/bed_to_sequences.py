@@ -5,7 +5,7 @@
                                        [--threads 1,2] [--to null,disk,parquet] [--made-up 200000000]
 
 Intervals are drawn at random (seeded), half of them on the minus strand, and given sorted and shuffled. Ours runs with
-`--leakage unexamined`, which is the work that bedtools does; `exact` and `near` are what an audit adds. `null` writes FASTA to a pipe
+`--leakage unexamined --part-overlaps`, which is the work that bedtools does; `exact` and `near` are what an audit adds. `null` writes FASTA to a pipe
 into /dev/null (both), `disk` to a file (both; the copy into the page cache is the same for both and cannot be made less),
 `parquet` writes examples.parquet beside bedtools' FASTA. With --made-up, a genome of so many bases is generated beside the given one.
 
@@ -106,7 +106,7 @@ try:
             bed, peer_out, our_out = (os.path.join(work, x) for x in ("r.bed", "peer.fa", "ours.fa"))
             intervals(fasta, order == "shuffled", bed)
             peer = ["bedtools", "getfasta", "-s", "-nameOnly", "-fi", fasta, "-bed", bed]
-            ours = [a.lingo, "-q", "ingest", "--fasta", fasta, "--bed", bed, "--label-column", "5", "--leakage", a.leakage]
+            ours = [a.lingo, "-q", "ingest", "--fasta", fasta, "--bed", bed, "--label-column", "5", "--part-overlaps", "--leakage", a.leakage]
             run(peer, peer_out)
             run(ours + ["--out", "-", "--format", "fa"], our_out)
             if sequences(peer_out) != sequences(our_out):
