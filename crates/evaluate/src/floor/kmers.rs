@@ -9,6 +9,7 @@ use lingo_artifact::random::Stream;
 
 use crate::cell::{Scored, class, multi, value};
 use crate::floor::lbfgs;
+use crate::floor::logistic::{probabilities, softmax};
 use crate::metrics::classes::Classes;
 use crate::metrics::labels::Labels;
 use crate::probability::sigmoid;
@@ -214,10 +215,8 @@ impl Targets {
             Self::Classes(truth) if scores.len() == 1 => logistic(&mut scores[0], truth[row] == 1),
             Self::Classes(truth) => {
                 let at = scores[truth[row]];
-                let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = scores.iter().map(|s| (s - largest).exp()).sum();
-                let log = largest + sum.ln();
-                scores.iter_mut().for_each(|s| *s = (*s - log).exp());
+                let (log, shares) = softmax(scores);
+                scores.copy_from_slice(&shares);
                 scores[truth[row]] -= 1.0;
                 log - at
             }
@@ -404,7 +403,7 @@ impl Model {
             LabelKind::Classes(names) => {
                 let truth = rows.iter().map(|r| class(&r.label)).collect();
                 let all = scores
-                    .map(|s| self.probabilities(&s, names.len()))
+                    .map(|s| probabilities(&self.seen, &s, names.len()))
                     .collect();
                 Scored::Classes(Classes::new(names, truth, all))
             }
@@ -420,26 +419,6 @@ impl Model {
                 predicted: scores.map(|s| s[0]).collect(),
             },
         }
-    }
-
-    fn probabilities(&self, scores: &[f64], classes: usize) -> Vec<f64> {
-        let mut all = vec![0.0; classes];
-        match self.seen.as_slice() {
-            [] => {}
-            [only] => all[*only] = 1.0,
-            [no, yes] => {
-                all[*no] = sigmoid(-scores[0]);
-                all[*yes] = sigmoid(scores[0]);
-            }
-            seen => {
-                let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = scores.iter().map(|s| (s - largest).exp()).sum();
-                for (class, score) in seen.iter().zip(scores) {
-                    all[*class] = (score - largest).exp() / sum;
-                }
-            }
-        }
-        all
     }
 }
 

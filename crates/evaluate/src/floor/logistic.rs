@@ -24,22 +24,27 @@ impl Logistic {
 
     /// The probability of each class, for one row of standardised features.
     pub fn probabilities(&self, features: &[f64]) -> Vec<f64> {
-        let mut all = vec![0.0; self.classes];
         let scores: Vec<f64> = self.weights.iter().map(|w| linear(w, features)).collect();
-        match (self.seen.as_slice(), scores.as_slice()) {
-            ([only], _) => all[*only] = 1.0,
-            ([no, yes], [score]) => {
-                all[*no] = sigmoid(-score);
-                all[*yes] = sigmoid(*score);
-            }
-            (seen, scores) => {
-                for (class, p) in seen.iter().zip(softmax(scores).1) {
-                    all[*class] = p;
-                }
+        probabilities(&self.seen, &scores, self.classes)
+    }
+}
+
+/// The probability of each of so many classes, from the scores of those that were seen: one score where two were.
+pub(super) fn probabilities(seen: &[usize], scores: &[f64], classes: usize) -> Vec<f64> {
+    let mut all = vec![0.0; classes];
+    match (seen, scores) {
+        ([only], _) => all[*only] = 1.0,
+        ([no, yes], [score]) => {
+            all[*no] = sigmoid(-score);
+            all[*yes] = sigmoid(*score);
+        }
+        (seen, scores) => {
+            for (class, p) in seen.iter().zip(softmax(scores).1) {
+                all[*class] = p;
             }
         }
-        all
     }
+    all
 }
 
 /// Fits `truth` (classes under `classes`); a class without rows is never predicted.
@@ -166,7 +171,7 @@ fn dot(w: &[f64], x: &[f64]) -> f64 {
 }
 
 /// The logarithm of the sum of exponentials, and each one's share.
-fn softmax(scores: &[f64]) -> (f64, Vec<f64>) {
+pub(super) fn softmax(scores: &[f64]) -> (f64, Vec<f64>) {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let powers: Vec<f64> = scores.iter().map(|s| (s - largest).exp()).collect();
     let sum: f64 = powers.iter().sum();
