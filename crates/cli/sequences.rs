@@ -6,9 +6,9 @@ use lingo_artifact::example::{Example, Examples, ExamplesMetadata, SourceHash};
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_ingest::Genome;
-use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
+use lingo_ingest::config::{DEFAULT_MAX_UNCOMPRESSED_BYTES, GenomeFile, Genomes};
 use lingo_tokenize::encode_slices::UNLABELLED;
-use lingo_workflow::Error;
+use lingo_workflow::{Error, Kind};
 
 /// Whether a path names FASTA: `.fa`, `.fasta`, `.fna`, also with `.gz` or `.bgz` behind it.
 pub fn is_fasta(path: &Path) -> bool {
@@ -42,4 +42,17 @@ pub fn read(path: &Path) -> Result<Examples, Error> {
             audit: serde_json::Value::Null,
         },
     })
+}
+
+/// The genome, or genomes, that `--fasta` names; none where it is not given.
+pub fn of_fasta(files: &[GenomeFile]) -> Result<Option<Genomes>, Error> {
+    match files {
+        [] => Ok(None),
+        files => genomes(files).map(Some),
+    }
+}
+
+/// As [`of_fasta`], of some files.
+pub fn genomes(files: &[GenomeFile]) -> Result<Genomes, Error> {
+    Genomes::of_files(files).map_err(|e| Error::stage(Kind::Usage, format!("--fasta: {e}")))
 }

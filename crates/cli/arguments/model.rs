@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
+use lingo_ingest::config::GenomeFile;
 
 use crate::arguments::table_format::TableFormat;
 
@@ -115,12 +116,12 @@ pub struct Predict {
     /// the adapter lies.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// The genome: FASTA, plain, gzip or bgzf.
-    #[arg(long, required_unless_present = "input")]
-    pub fasta: Option<PathBuf>,
-    /// Intervals of it. May be given several times.
+    /// The genome: FASTA, plain, gzip or bgzf; or several with a name each, hg38=hg38.fa.
+    #[arg(long, value_name = "FILE|NAME=FILE", required_unless_present = "input")]
+    pub fasta: Vec<GenomeFile>,
+    /// Intervals of it, or of one of several genomes (hg38=peaks.bed). May be given several times.
     #[arg(long, requires = "fasta")]
-    pub bed: Vec<PathBuf>,
+    pub bed: Vec<GenomeFile>,
     /// Labelled examples instead: .parquet, .csv, .tsv, or - for stdin.
     #[arg(long, conflicts_with = "fasta")]
     pub input: Option<PathBuf>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use lingo_artifact::ByteSize;
+use lingo_ingest::config::GenomeFile;
 
 use crate::arguments::sources::OtherSources;
 use crate::arguments::table_format::TableFormat;
@@ -33,12 +34,18 @@ Without --label-column each BED file is a class, named after the file. Columns c
 Without chromosomes, rows are split at random into 80 % train, 10 % dev and 10 % test."
 )]
 pub struct Ingest {
-    /// The genome: FASTA, plain, gzip or bgzf.
-    #[arg(help_heading = "Genome", long, requires = "on_genome")]
-    pub fasta: Option<PathBuf>,
+    /// The genome: FASTA, plain, gzip or bgzf. Several, each with a name: --fasta hg38=hg38.fa --fasta mm10=mm10.fa; their sequences are
+    /// called hg38:chr1, and a file of one of them is given as hg38=FILE (--bed hg38=peaks.bed).
+    #[arg(
+        help_heading = "Genome",
+        long,
+        value_name = "FILE|NAME=FILE",
+        requires = "on_genome"
+    )]
+    pub fasta: Vec<GenomeFile>,
     /// Intervals: BED3 to BED12 or narrowPeak. May be given several times.
     #[arg(help_heading = "BED intervals", long, requires = "fasta")]
-    pub bed: Vec<PathBuf>,
+    pub bed: Vec<GenomeFile>,
     /// The BED column of the label, from 1.
     #[arg(help_heading = "BED intervals", long, value_name = "N")]
     pub label_column: Option<NonZeroU32>,
@@ -91,7 +98,7 @@ pub struct Ingest {
     pub skip_contigs: Vec<String>,
     /// BED files of regions that nothing should come from: rows there are left out and counted, no genomic negative lies there.
     #[arg(help_heading = "Genome", long, value_name = "BED", num_args = 1.., requires = "fasta")]
-    pub blacklist: Vec<PathBuf>,
+    pub blacklist: Vec<GenomeFile>,
     /// What the columns of the tables are called, such as sequence=seq,label=y (and sequence2=NAME for pairs).
     #[arg(
         help_heading = "Tables of sequences",
@@ -233,7 +240,7 @@ pub struct Ingest {
     pub margin: u64,
     /// BED files of places where no genomic negative may lie, such as a blacklist.
     #[arg(help_heading = "Negatives", long, value_name = "BED", num_args = 1.., requires = "negatives")]
-    pub exclude: Vec<PathBuf>,
+    pub exclude: Vec<GenomeFile>,
     /// The most memory to take, such as 500MB or 2GB: a FASTA larger than half of it is read window by window, not mapped.
     #[arg(
         help_heading = "Output",

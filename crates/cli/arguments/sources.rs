@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use lingo_ingest::config::GenomeFile;
 
 /// Other sources on a genome, and FASTA with labels. What has no option here (transcript types, attribute filters, thresholds)
 /// stands in the `ingest` section of a pipeline file: `lingo-pipe schema`.
@@ -12,7 +13,7 @@ use clap::Args;
 pub struct OtherSources {
     /// Variants, each a pair of sequences (--width bases, REF at the middle). May be given several times, one class a file unless --info.
     #[arg(help_heading = "Variants (VCF)", long, requires_all = ["fasta", "width"])]
-    pub vcf: Vec<PathBuf>,
+    pub vcf: Vec<GenomeFile>,
     /// The INFO key that is the label of a variant.
     #[arg(
         help_heading = "Variants (VCF)",
@@ -41,7 +42,7 @@ pub struct OtherSources {
     pub as_written: bool,
     /// Annotation, GFF3 or GTF. May be given several times.
     #[arg(help_heading = "Annotation (GFF3, GTF)", long, requires = "fasta")]
-    pub gff: Vec<PathBuf>,
+    pub gff: Vec<GenomeFile>,
     /// Windows around transcription start sites: bases before, and behind (249,50 makes 300).
     #[arg(
         help_heading = "Annotation (GFF3, GTF)",
@@ -84,14 +85,14 @@ pub struct OtherSources {
     pub attribute: Option<String>,
     /// Table of intervals as Genomic Benchmarks has it (id,region,start,end,strand). May be given several times, one class a file.
     #[arg(help_heading = "Tables of intervals", long, requires = "fasta")]
-    pub intervals: Vec<PathBuf>,
+    pub intervals: Vec<GenomeFile>,
     /// Peak file. May be given several times: bins of the genome get a label for each file (DeepSEA).
     #[arg(
         help_heading = "Peaks, a label for each file",
         long,
         requires = "fasta"
     )]
-    pub peaks: Vec<PathBuf>,
+    pub peaks: Vec<GenomeFile>,
     /// Bases of a bin.
     #[arg(
         help_heading = "Peaks, a label for each file",

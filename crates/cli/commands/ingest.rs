@@ -21,6 +21,7 @@ use crate::arguments::{
 };
 use crate::commands::ingest_sources::{beyond_end, other_source};
 use crate::output::{check_out, print_json, stream_to_stdout};
+use crate::sequences::of_fasta;
 use crate::terminal::Terminal;
 
 /// `ingest`.
@@ -62,7 +63,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     let given = a.train.is_some();
     let source = if let Some(source) = other_source(a)? {
         source
-    } else if let Some(fasta) = &a.fasta {
+    } else if let Some(fasta) = of_fasta(&a.fasta)? {
         let label = match (a.label_column, &a.track) {
             (_, Some(file)) => BedLabel::Track(TrackLabel {
                 file: file.clone(),
@@ -74,10 +75,12 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
                 log1p: a.log1p,
             }),
             (Some(column), None) => BedLabel::Column(column),
-            (None, None) => BedLabel::PerFile(a.bed.iter().map(|bed| class_of(bed)).collect()),
+            (None, None) => {
+                BedLabel::PerFile(a.bed.iter().map(|bed| class_of(bed.path())).collect())
+            }
         };
         Source::Bed(BedSource {
-            fasta: fasta.clone(),
+            fasta,
             beds: a.bed.clone(),
             label,
             name_prefix: a.name_prefix.clone(),

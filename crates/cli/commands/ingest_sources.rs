@@ -1,17 +1,16 @@
 //! The sources of `ingest` beside BED and CSV, from the command line.
 
-use std::path::PathBuf;
-
 use lingo_ingest::config::Source;
-use lingo_ingest::config::class_of;
 use lingo_ingest::config::sources::{
     BeyondEnd, FeatureLabel, FeatureType, FeatureWindow, Flanks, GffSource, IntervalCsvSource,
     IntervalTable, LabelledFastaSource, OddAlleles, PeakMatrixSource, RefMismatch, VariantLabel,
     VcfSource,
 };
+use lingo_ingest::config::{GenomeFile, Genomes, class_of};
 use lingo_workflow::{Error, Kind};
 
 use crate::arguments::{Ingest, UpDown};
+use crate::sequences::of_fasta;
 
 /// The source that the options name; nothing when they name none of these.
 pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
@@ -27,7 +26,7 @@ pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
             dev_from_train: None,
         })));
     }
-    let Some(fasta) = a.fasta.clone() else {
+    let Some(fasta) = of_fasta(&a.fasta)? else {
         return Ok(None);
     };
     if !o.vcf.is_empty() {
@@ -37,9 +36,9 @@ pub fn other_source(a: &Ingest) -> Result<Option<Source>, Error> {
         return Ok(Some(features(a, fasta)));
     }
     if !o.intervals.is_empty() {
-        let table = |file: &PathBuf| IntervalTable {
+        let table = |file: &GenomeFile| IntervalTable {
             file: file.clone(),
-            class: class_of(file),
+            class: class_of(file.path()),
             split: None,
         };
         return Ok(Some(Source::IntervalCsv(IntervalCsvSource {
@@ -73,7 +72,7 @@ pub fn beyond_end(a: &Ingest) -> BeyondEnd {
     }
 }
 
-fn variants(a: &Ingest, fasta: PathBuf) -> Result<Source, Error> {
+fn variants(a: &Ingest, fasta: Genomes) -> Result<Source, Error> {
     let o = &a.other;
     let Some(width) = a.width else {
         return Err(Error::stage(
@@ -86,7 +85,7 @@ fn variants(a: &Ingest, fasta: PathBuf) -> Result<Source, Error> {
         files: o.vcf.clone(),
         label: match &o.info {
             Some(key) => VariantLabel::Info(key.clone()),
-            None => VariantLabel::PerFile(o.vcf.iter().map(|vcf| class_of(vcf)).collect()),
+            None => VariantLabel::PerFile(o.vcf.iter().map(|vcf| class_of(vcf.path())).collect()),
         },
         only: (!o.only.is_empty()).then(|| o.only.clone()),
         width,
@@ -105,7 +104,7 @@ fn variants(a: &Ingest, fasta: PathBuf) -> Result<Source, Error> {
     }))
 }
 
-fn features(a: &Ingest, fasta: PathBuf) -> Source {
+fn features(a: &Ingest, fasta: Genomes) -> Source {
     let o = &a.other;
     let flanks = |window: UpDown| Flanks {
         up: window.up,

@@ -13,7 +13,7 @@ use lingo_artifact::readings::{ReadingError, Readings};
 use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::tokens::TokenRow;
-use lingo_artifact::{Label, LabelKind, Split, Strand, atomic};
+use lingo_artifact::{ByteSize, Label, LabelKind, Split, Strand, atomic};
 use lingo_evaluate::probability::{sigmoid, softmax};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_ingest::{BedOptions, Genome, places, read_bed};
@@ -26,6 +26,7 @@ use rayon::prelude::*;
 use crate::arguments::Predict;
 use crate::device::device;
 use crate::output::{Input, TABLES, check_out, no_fasta, to_path_or_stdout};
+use crate::sequences::genomes;
 use crate::terminal::Terminal;
 
 /// One sequence to predict on.
@@ -109,7 +110,7 @@ pub fn predict(mut arguments: Predict, terminal: &Terminal) -> Result<(), Error>
         })
         .collect();
     if truncated > 0 {
-        let width = arguments.fasta.is_some() && arguments.width.is_none();
+        let width = !arguments.fasta.is_empty() && arguments.width.is_none();
         let advice = if width { "; give --width" } else { "" };
         terminal.say(&format!(
             "warning: {truncated} of {} sequences are longer than the {} tokens that the adapter reads: only their middle was looked at{advice}",
@@ -208,7 +209,7 @@ fn encode(row: &Row, encoder: &Encoder, genome: Option<&Genome>) -> Result<Encod
 }
 
 fn rows(arguments: &Predict, terminal: &Terminal) -> Result<(Option<Genome>, Vec<Row>), Error> {
-    let (genome, rows) = match (&arguments.input, &arguments.fasta) {
+    let (genome, rows) = match (&arguments.input, arguments.fasta.as_slice()) {
         (Some(input), _) => {
             let input = Input::open(input, arguments.format)?;
             let examples = Examples::read(input.path())?;
@@ -225,8 +226,11 @@ fn rows(arguments: &Predict, terminal: &Terminal) -> Result<(Option<Genome>, Vec
                 .collect();
             (None, rows)
         }
-        (None, Some(fasta)) => {
-            let genome = Genome::open(fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
+        (None, []) => return Err(Error::stage(Kind::Usage, "give --fasta or --input")),
+        (None, fasta) => {
+            let limit = DEFAULT_MAX_UNCOMPRESSED_BYTES;
+            let genomes = genomes(fasta)?;
+            let genome = Genome::open_within(&genomes, limit, ByteSize::DEFAULT)?;
             let rows = if arguments.bed.is_empty() {
                 windows(&genome, arguments)
             } else {
@@ -234,7 +238,6 @@ fn rows(arguments: &Predict, terminal: &Terminal) -> Result<(Option<Genome>, Vec
             };
             (Some(genome), rows)
         }
-        (None, None) => return Err(Error::stage(Kind::Usage, "give --fasta or --input")),
     };
     if rows.is_empty() {
         return Err(Error::stage(
@@ -252,12 +255,12 @@ fn intervals(genome: &Genome, arguments: &Predict, terminal: &Terminal) -> Resul
     };
     let mut rows = Vec::new();
     for bed in &arguments.bed {
-        let bed_rows = read_bed(bed, &options)?;
+        let bed_rows = read_bed(bed.path(), &options)?;
         let places = places(genome, bed, &bed_rows, arguments.width)?;
         if !places.outside.is_empty() {
             terminal.note(&format!(
                 "{}: {} windows would leave their chromosome and are left out",
-                bed.display(),
+                bed.path().display(),
                 places.outside.len()
             ));
         }

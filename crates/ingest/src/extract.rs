@@ -8,10 +8,11 @@ use lingo_artifact::example::Interval;
 use lingo_artifact::sequence_source::SequenceSource as _;
 use rayon::prelude::*;
 
+use crate::config::genomes::GenomeFile;
 use crate::config::sources::BeyondEnd;
 use crate::error::{Error, Result};
 use crate::formats::bed::row::{BedLine, BedRow};
-use crate::genome::reader::Genome;
+use crate::genome::reader::{Genome, Part};
 use crate::rows::row;
 use crate::rows::row::Padding;
 
@@ -53,24 +54,25 @@ pub struct Places {
 /// With file and line: an unknown chromosome, a start or an end beyond it.
 pub fn places(
     genome: &Genome,
-    bed: &Path,
+    bed: &GenomeFile,
     rows: &[BedRow],
     width: Option<NonZeroU32>,
 ) -> Result<Places> {
     let mut places = Places::default();
+    let of = genome.part(bed);
     for (i, row) in rows.iter().enumerate() {
         let shape = Shape {
             width,
             ..Shape::default()
         };
-        let place = place(genome, row.into(), shape)
-            .map_err(|problem| Error::line(bed, row.line, problem))?;
+        let place = place(genome, of, row.into(), shape)
+            .map_err(|problem| Error::line(bed.path(), row.line, problem))?;
         match place {
             Placed::Outside | Placed::Skipped => places.outside.push(i),
             Placed::At(Padding { window, .. }) => places.intervals.push((
                 i,
                 Interval {
-                    chrom: row.chrom.clone(),
+                    chrom: genome.sequences()[window.sequence as usize].0.clone(),
                     start: window.start,
                     end: window.end,
                     strand: row.strand,
@@ -91,12 +93,12 @@ pub fn extract(
     rows: &[BedRow],
     width: Option<NonZeroU32>,
 ) -> Result<Extraction> {
-    let Places { intervals, outside } = places(genome, bed, rows, width)?;
+    let Places { intervals, outside } = places(genome, &bed.to_path_buf().into(), rows, width)?;
     let windows = intervals
         .into_par_iter()
         .map(|(row, interval)| {
             let sequence = String::from_utf8(genome.stranded_bases(&interval)?)
-                .map_err(|_| Error::file(genome.path(), "a sequence holds what is no text"))?;
+                .map_err(|_| Error::file(bed, "a sequence of the genome holds what is no text"))?;
             Ok(Window {
                 row,
                 interval,
@@ -127,16 +129,17 @@ pub(crate) enum Placed {
     Skipped,
 }
 
-/// Where an interval's sequence lies.
+/// Where an interval's sequence lies, in the genome that the names of its file are of.
 ///
 /// # Errors
 /// What is wrong with the interval.
 pub(crate) fn place(
     genome: &Genome,
+    part: Part,
     row: BedLine,
     shape: Shape,
 ) -> std::result::Result<Placed, String> {
-    let Some(sequence) = genome.contig(row.chrom)? else {
+    let Some(sequence) = genome.contig(part, row.chrom)? else {
         return Ok(Placed::Skipped);
     };
     let length = genome.sequences()[sequence].1;

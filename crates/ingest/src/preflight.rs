@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::config::genomes::{BETWEEN, Genomes};
 use crate::config::ingest_config::{IngestConfig, input_files};
-use crate::config::negatives::NegativesPlan;
 use crate::config::sources::{Aliases, Around, BedLabel, Source};
 use crate::config::split::{ChromosomeSplit, SplitPlan};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::formats::bed::blocks::check_head;
 use crate::formats::bed::regions::places_options;
 use crate::formats::bed::row::BedOptions;
 use crate::formats::{interval_table, labelled_table};
-use crate::genome::reader;
+use crate::genome::{fasta_file, reader};
 use crate::input::Input;
 
 /// Everything that `ingest` would refuse and that the heads of the files show, all of it rather than the first only.
@@ -29,34 +29,25 @@ pub fn preflight(config: &IngestConfig) -> Vec<Error> {
             mistakes.push(mistake);
         }
     }
-    if let (Some(SplitPlan::Chromosomes(plan)), Some(fasta)) =
-        (&config.split, genome_of(&config.source))
-        && fasta.is_file()
+    if let (Some(SplitPlan::Chromosomes(plan)), Some(genomes)) = (&config.split, config.genome())
+        && genomes.files().iter().all(|(_, fasta)| fasta.is_file())
         // Under other names the genome may have them.
         && config.contigs.aliases.is_none()
     {
-        mistakes.extend(unknown_chromosomes(plan, fasta, limit));
+        mistakes.extend(unknown_chromosomes(plan, genomes, limit));
     }
     mistakes
 }
 
 fn check_file(config: &IngestConfig, path: &Path, limit: u64) -> Result<()> {
     let aliases = |of: &Aliases| matches!(of, Aliases::File(file) if file == path);
-    if genome_of(&config.source) == Some(path)
+    if config.genome().is_some_and(|genomes| genomes.holds(path))
         || config.contigs.aliases.as_ref().is_some_and(aliases)
     {
         return Input::open(path, limit).map(drop);
     }
-    let exclude = match &config.negatives {
-        Some(NegativesPlan::Genomic(plan)) => &plan.exclude[..],
-        _ => &[],
-    };
-    if config
-        .blacklist
-        .iter()
-        .chain(exclude)
-        .any(|list| list == path)
-    {
+    let mut lists = config.blacklist.iter().chain(config.exclude());
+    if lists.any(|list| list.path() == path) {
         return check_head(path, &places_options(limit));
     }
     match &config.source {
@@ -92,32 +83,37 @@ fn check_file(config: &IngestConfig, path: &Path, limit: u64) -> Result<()> {
     }
 }
 
-fn genome_of(source: &Source) -> Option<&Path> {
-    match source {
-        Source::Bed(source) => Some(&source.fasta),
-        Source::Vcf(source) => Some(&source.fasta),
-        Source::Gff(source) => Some(&source.fasta),
-        Source::IntervalCsv(source) => Some(&source.fasta),
-        Source::PeakMatrix(source) => Some(&source.fasta),
-        Source::Csv(_) | Source::LabelledFasta(_) => None,
-    }
-}
-
 /// Chromosomes of the plan that the genome does not have.
-fn unknown_chromosomes(plan: &ChromosomeSplit, fasta: &Path, limit: u64) -> Vec<Error> {
-    let names = match reader::quick_names(fasta, limit) {
-        Ok(Some(names)) => names,
-        Ok(None) => return Vec::new(),
-        // What opening the file says stands among the mistakes already; a stale index does not.
-        Err(_) if Input::open(fasta, limit).is_err() => return Vec::new(),
-        Err(e) => return vec![e],
+fn unknown_chromosomes(plan: &ChromosomeSplit, genomes: &Genomes, limit: u64) -> Vec<Error> {
+    let mut names: Vec<String> = Vec::new();
+    for (genome, fasta) in genomes.files() {
+        let of_file = match fasta_file::quick_names(fasta, limit) {
+            Ok(Some(of_file)) => of_file,
+            Ok(None) => return Vec::new(),
+            // What opening the file says stands among the mistakes already; a stale index does not.
+            Err(_) if Input::open(fasta, limit).is_err() => return Vec::new(),
+            Err(e) => return vec![e],
+        };
+        names.extend(of_file.into_iter().map(|name| match genome {
+            Some(genome) => format!("{genome}{BETWEEN}{name}"),
+            None => name,
+        }));
+    }
+    // Of several genomes a name that one only has needs no genome's before it.
+    let known = |name: &String| {
+        let bare = |known: &&String| {
+            let of_genome = known.split_once(BETWEEN);
+            matches!(genomes, Genomes::Several(_)) && of_genome.is_some_and(|(_, n)| n == name)
+        };
+        names.contains(name) || names.iter().filter(bare).count() == 1
     };
     plan.dev
         .iter()
         .chain(&plan.test)
-        .filter(|name| !names.contains(*name))
+        .filter(|name| !known(name))
         .map(|name| {
-            let why = reader::unknown_sequence(fasta, names.iter().map(String::as_str), name);
+            let shown = genomes.shown();
+            let why = reader::unknown_sequence(&shown, names.iter().map(String::as_str), name);
             let meant = names
                 .iter()
                 .find(|known| known.eq_ignore_ascii_case(name))

@@ -43,8 +43,8 @@ fn bed_source(fasta: PathBuf, beds: Vec<PathBuf>) -> BedSource {
     BedSource {
         around: Default::default(),
         beyond_end: Default::default(),
-        fasta,
-        beds,
+        fasta: fasta.into(),
+        beds: beds.into_iter().map(Into::into).collect(),
         label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
         name_prefix: None,
         width: None,

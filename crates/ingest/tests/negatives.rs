@@ -45,8 +45,8 @@ fn bed_source(fasta: PathBuf, beds: Vec<PathBuf>) -> BedSource {
     BedSource {
         around: Default::default(),
         beyond_end: Default::default(),
-        fasta,
-        beds,
+        fasta: fasta.into(),
+        beds: beds.into_iter().map(Into::into).collect(),
         label: BedLabel::PerFile(vec!["peak".into()]),
         name_prefix: None,
         width: None,
@@ -229,7 +229,7 @@ fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
     for split in [chromosomes, folds] {
         let mut config = config(Source::Bed(source.clone()), Some(split));
         config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
-            exclude: vec![blacklist.clone()],
+            exclude: vec![blacklist.clone().into()],
             ..genomic()
         }));
         // As an exclusion for negatives, and as a list of what nothing should come from.
@@ -239,7 +239,7 @@ fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
         }
         listed
             .blacklist
-            .push(write(folder.path(), "more.bed", "a\t0\t500\n"));
+            .push(write(folder.path(), "more.bed", "a\t0\t500\n").into());
         let without = ingest(&listed, &Silent).unwrap();
         let found = audit(&without.metadata.audit);
         // Of `a` the window 100 to 150 lies in the list, the next one begins behind it; of `b` none does.
@@ -275,7 +275,7 @@ fn genomic_negatives_keep_each_splits_balance_and_away_from_whole_intervals() {
         let mut names = config.clone();
         names.negatives = config.negatives.map(|plan| match plan {
             NegativesPlan::Genomic(plan) => NegativesPlan::Genomic(GenomicNegatives {
-                exclude: vec![write(folder.path(), "other.bed", "chr1\t0\t9\n")],
+                exclude: vec![write(folder.path(), "other.bed", "chr1\t0\t9\n").into()],
                 ..plan
             }),
             other => other,
@@ -378,7 +378,7 @@ fn a_blacklist_has_three_columns_and_its_positives_are_no_place_for_negatives() 
     };
     let ratios = ratios();
     let mut config = config(Source::Bed(source), Some(ratios));
-    config.blacklist = vec![gaps];
+    config.blacklist = vec![gaps.into()];
     config.negatives = Some(NegativesPlan::Genomic(GenomicNegatives {
         gc_tolerance: share(0.3),
         ..genomic()

@@ -115,8 +115,8 @@ fn one_yeast_mark_becomes_examples() {
     let source = BedSource {
         around: Default::default(),
         beyond_end: Default::default(),
-        fasta: data("yeast/R64-1-1.fa.gz"),
-        beds: vec![data("yeast/emp_probes_on_R64.bed")],
+        fasta: data("yeast/R64-1-1.fa.gz").into(),
+        beds: vec![data("yeast/emp_probes_on_R64.bed").into()],
         label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
         name_prefix: Some("H3:".into()),
         width: None,

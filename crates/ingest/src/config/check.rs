@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::config::genomes::{GenomeFile, Genomes};
 use crate::config::sources::{
     Around, BedLabel, BedSource, CsvSource, DevFromTrain, FeatureLabel, FeatureWindow, GffSource,
     IntervalCsvSource, LabelledFastaSource, PeakMatrixSource, Source, VariantLabel, VcfSource,
@@ -35,6 +36,37 @@ impl Source {
             Self::PeakMatrix(source) => source.check(split),
         }
     }
+
+    /// Every path of the source, its genome's first.
+    pub(crate) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Bed(source) => {
+                let mut paths = with_genomes(&mut source.fasta, &mut source.beds);
+                if let BedLabel::Track(track) = &mut source.label {
+                    paths.push(&mut track.file);
+                }
+                paths
+            }
+            Self::Vcf(source) => with_genomes(&mut source.fasta, &mut source.files),
+            Self::Gff(source) => with_genomes(&mut source.fasta, &mut source.files),
+            Self::IntervalCsv(source) => {
+                let tables = source.tables.iter_mut().map(|t| &mut t.file);
+                with_genomes(&mut source.fasta, tables)
+            }
+            Self::PeakMatrix(source) => with_genomes(&mut source.fasta, &mut source.peaks),
+            Self::Csv(csv) => given([&mut csv.train, &mut csv.dev, &mut csv.test, &mut csv.file]),
+            Self::LabelledFasta(source) => given([
+                &mut source.train,
+                &mut source.dev,
+                &mut source.test,
+                &mut source.file,
+            ]),
+        }
+    }
+}
+
+fn given(files: [&mut Option<PathBuf>; 4]) -> Vec<&mut PathBuf> {
+    files.into_iter().flatten().collect()
 }
 
 impl BedSource {
@@ -105,10 +137,6 @@ impl VcfSource {
         }
         needs_split("vcf", split)
     }
-
-    pub(crate) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        with_fasta(&mut self.fasta, &mut self.files)
-    }
 }
 
 impl GffSource {
@@ -141,10 +169,6 @@ impl GffSource {
         }
         needs_split("gff", split)
     }
-
-    pub(crate) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        with_fasta(&mut self.fasta, &mut self.files)
-    }
 }
 
 impl FeatureWindow {
@@ -174,7 +198,7 @@ impl IntervalCsvSource {
         if let Some(table) = self.tables.iter().find(|t| t.split.is_none()) {
             return bad(format!(
                 "the table {} has no `split`, but others have; give it to all tables, or to none and say `split` for the source",
-                table.file.display()
+                table.file.path().display()
             ));
         }
         let has = |wanted| given.contains(&wanted);
@@ -187,12 +211,6 @@ impl IntervalCsvSource {
             self.dev_from_train,
             split,
         )
-    }
-
-    pub(crate) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        std::iter::once(&mut self.fasta)
-            .chain(self.tables.iter_mut().map(|t| &mut t.file))
-            .collect()
     }
 }
 
@@ -238,18 +256,6 @@ impl LabelledFastaSource {
             (given, None) => given_splits(given, self.dev_from_train, split),
         }
     }
-
-    pub(crate) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        [
-            &mut self.train,
-            &mut self.dev,
-            &mut self.test,
-            &mut self.file,
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
 }
 
 impl PeakMatrixSource {
@@ -288,12 +294,12 @@ impl PeakMatrixSource {
     pub fn class_names(&self) -> Vec<String> {
         match &self.names {
             Some(names) => names.clone(),
-            None => self.peaks.iter().map(|path| class_of(path)).collect(),
+            None => self
+                .peaks
+                .iter()
+                .map(|file| class_of(file.path()))
+                .collect(),
         }
-    }
-
-    pub(crate) fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-        with_fasta(&mut self.fasta, &mut self.peaks)
     }
 }
 
@@ -310,8 +316,13 @@ pub fn class_of(path: &Path) -> String {
     }
 }
 
-fn with_fasta<'a>(fasta: &'a mut PathBuf, files: &'a mut [PathBuf]) -> Vec<&'a mut PathBuf> {
-    std::iter::once(fasta).chain(files).collect()
+fn with_genomes<'a>(
+    genomes: &'a mut Genomes,
+    files: impl IntoIterator<Item = &'a mut GenomeFile>,
+) -> Vec<&'a mut PathBuf> {
+    let mut paths = genomes.paths_mut();
+    paths.extend(files.into_iter().filter_map(GenomeFile::path_mut));
+    paths
 }
 
 #[cfg(test)]

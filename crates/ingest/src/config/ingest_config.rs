@@ -1,6 +1,6 @@
 //! The `ingest` section of a task.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lingo_artifact::ByteSize;
 use lingo_artifact::bounded::Probability;
@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::downsample::Downsample;
+use crate::config::genomes::{GenomeFile, Genomes};
 use crate::config::leakage::{Leakage, OnLeak};
 use crate::config::negatives::NegativesPlan;
 use crate::config::sources::{Aliases, BedLabel, Contigs, Source};
@@ -26,7 +27,7 @@ pub struct IngestConfig {
     /// BED files of regions that nothing should come from, such as ENCODE's blacklist: rows that share a base with one are left out
     /// and counted, and no genomic negative lies in one. A source on a genome only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blacklist: Vec<PathBuf>,
+    pub blacklist: Vec<GenomeFile>,
     /// Makes negatives where the source gives positives only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negatives: Option<NegativesPlan>,
@@ -98,6 +99,12 @@ impl IngestConfig {
         if !self.blacklist.is_empty() && self.genome().is_none() {
             return bad("`blacklist` needs a source with a genome");
         }
+        if let Some(genomes) = self.genome() {
+            genomes.check().map_err(Error::Config)?;
+            for file in self.files() {
+                file.check(genomes).map_err(Error::Config)?;
+            }
+        }
         self.check_labels()?;
         self.check_split()?;
         self.check_leakage()?;
@@ -127,6 +134,9 @@ impl IngestConfig {
                 LabelKindPlan::Auto | LabelKindPlan::Regression
             ) {
                 return bad("a `track` gives numbers: say `label_kind: regression`, or nothing");
+            }
+            if matches!(bed.fasta, Genomes::Several(_)) {
+                return bad("a `track` is of one genome: make a task for each");
             }
             if self.classes.is_some() || self.negatives.is_some() {
                 return bad("a `track` gives numbers: `classes` and `negatives` have no meaning");
@@ -222,8 +232,8 @@ impl IngestConfig {
         Ok(())
     }
 
-    /// The FASTA in which the examples' intervals are places, where the source has one.
-    pub fn genome(&self) -> Option<&Path> {
+    /// The genome, or genomes, in which the examples' intervals are places, where the source has one.
+    pub fn genome(&self) -> Option<&Genomes> {
         match &self.source {
             Source::Bed(bed) => Some(&bed.fasta),
             Source::Vcf(source) => Some(&source.fasta),
@@ -231,6 +241,31 @@ impl IngestConfig {
             Source::IntervalCsv(source) => Some(&source.fasta),
             Source::PeakMatrix(source) => Some(&source.fasta),
             Source::Csv(_) | Source::LabelledFasta(_) => None,
+        }
+    }
+
+    /// The files of places in the genome.
+    fn files(&self) -> Vec<&GenomeFile> {
+        let of_source: Vec<&GenomeFile> = match &self.source {
+            Source::Bed(source) => source.beds.iter().collect(),
+            Source::Vcf(source) => source.files.iter().collect(),
+            Source::Gff(source) => source.files.iter().collect(),
+            Source::IntervalCsv(source) => source.tables.iter().map(|t| &t.file).collect(),
+            Source::PeakMatrix(source) => source.peaks.iter().collect(),
+            Source::Csv(_) | Source::LabelledFasta(_) => Vec::new(),
+        };
+        of_source
+            .into_iter()
+            .chain(&self.blacklist)
+            .chain(self.exclude())
+            .collect()
+    }
+
+    /// Where no genomic negative may lie.
+    pub(crate) fn exclude(&self) -> &[GenomeFile] {
+        match &self.negatives {
+            Some(NegativesPlan::Genomic(plan)) => &plan.exclude,
+            _ => &[],
         }
     }
 
@@ -244,26 +279,10 @@ impl IngestConfig {
             Some(Aliases::File(path)) => Some(path),
             Some(Aliases::Map(_)) | None => None,
         };
-        let mut paths: Vec<&mut PathBuf> = match &mut self.source {
-            Source::Bed(bed) => std::iter::once(&mut bed.fasta)
-                .chain(&mut bed.beds)
-                .chain(match &mut bed.label {
-                    BedLabel::Track(track) => Some(&mut track.file),
-                    BedLabel::Column(_) | BedLabel::PerFile(_) => None,
-                })
-                .collect(),
-            Source::Csv(csv) => [&mut csv.train, &mut csv.dev, &mut csv.test, &mut csv.file]
-                .into_iter()
-                .flatten()
-                .collect(),
-            Source::Vcf(source) => source.paths_mut(),
-            Source::Gff(source) => source.paths_mut(),
-            Source::IntervalCsv(source) => source.paths_mut(),
-            Source::LabelledFasta(source) => source.paths_mut(),
-            Source::PeakMatrix(source) => source.paths_mut(),
-        };
-        paths.extend(&mut self.blacklist);
-        paths.extend(exclude);
+        let lists = self.blacklist.iter_mut().chain(exclude);
+        let lists = lists.filter_map(GenomeFile::path_mut);
+        let mut paths = self.source.paths_mut();
+        paths.extend(lists);
         paths.extend(aliases);
         paths
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod downsample;
+pub mod genomes;
 pub(crate) mod ingest_config;
 pub(crate) mod leakage;
 pub(crate) mod negatives;
@@ -10,6 +11,7 @@ pub(crate) mod split;
 
 pub use check::class_of;
 pub use downsample::Downsample;
+pub use genomes::{GenomeFile, Genomes};
 pub use ingest_config::{
     DEFAULT_MAX_UNCOMPRESSED_BYTES, IngestConfig, LabelKindPlan, PROGRAM_MEMORY, input_files,
     missing_files,

@@ -1,11 +1,12 @@
 //! How negatives are made.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 
 use lingo_artifact::bounded::Probability;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::config::genomes::GenomeFile;
 
 /// How negatives are made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum NegativesPlan {
     /// Random windows of the genome, of the length and about the GC and the share of repeats of a positive, away from all positives (the windows, and the
     /// intervals of BED files and tables as they stand), from gaps (no N), from `exclude` and from one another, on a random strand;
-    /// in a split by chromosomes on those of the positive's split, in folds by chromosome on its own, so that each keeps its share.
+    /// of several genomes in the positive's, in a split by chromosomes on those of its split, in folds by chromosome on its own, so that each keeps its share.
     Genomic(GenomicNegatives),
     /// The positives with their bases shuffled so that every dinucleotide stays (Altschul and Erickson 1985).
     Shuffle(ShuffledNegatives),
@@ -48,7 +49,7 @@ pub struct GenomicNegatives {
     pub margin: u64,
     /// BED files of places where none may lie, such as a blacklist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub exclude: Vec<PathBuf>,
+    pub exclude: Vec<GenomeFile>,
     /// The label of negatives. Default: negative.
     #[serde(default = "negative")]
     pub label: String,

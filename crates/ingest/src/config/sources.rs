@@ -9,6 +9,8 @@ use lingo_artifact::bounded::{Probability, Rate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::genomes::{GenomeFile, Genomes};
+
 /// The kind of source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -33,10 +35,10 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BedSource {
-    /// The genome: FASTA, plain, gzip or bgzf.
-    pub fasta: PathBuf,
+    /// The genome, FASTA, plain, gzip or bgzf; or several: `{ hg38: hg38.fa, mm10: mm10.fa }`.
+    pub fasta: Genomes,
     /// The intervals: BED3 to BED12 or narrowPeak, plain, gzip or bgzf.
-    pub beds: Vec<PathBuf>,
+    pub beds: Vec<GenomeFile>,
     /// Where the label of an interval is.
     pub label: BedLabel,
     /// Takes only rows whose name (column 4) begins so, such as `H3:`.
@@ -155,11 +157,11 @@ impl TableColumns {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VcfSource {
-    /// The genome: FASTA, plain, gzip or bgzf. Each REF must be what stands there.
-    pub fasta: PathBuf,
+    /// The genome, or genomes: FASTA, plain, gzip or bgzf. Each REF must be what stands there.
+    pub fasta: Genomes,
     /// The variants: VCF, plain, gzip or bgzf. A record with several ALT alleles becomes as many pairs; symbolic alleles (`<DEL>`),
     /// breakends and `*` are left out and counted.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<GenomeFile>,
     /// Where the label of a variant is.
     pub label: VariantLabel,
     /// Takes only variants with one of these labels; others, and those without any, are left out and counted.
@@ -225,10 +227,10 @@ pub enum OddAlleles {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GffSource {
-    /// The genome: FASTA, plain, gzip or bgzf.
-    pub fasta: PathBuf,
+    /// The genome, FASTA, plain, gzip or bgzf; or several: `{ hg38: hg38.fa, mm10: mm10.fa }`.
+    pub fasta: Genomes,
     /// The annotation: GFF3 or GTF (told apart by their attributes), plain, gzip or bgzf.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<GenomeFile>,
     /// Which windows. A window on the minus strand is read as its reverse complement. The same window a second time (transcripts that share
     /// a start, or the same feature in another file) is counted and left out.
     pub windows: Vec<FeatureWindow>,
@@ -302,8 +304,8 @@ pub enum FeatureLabel {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IntervalCsvSource {
-    /// The genome: FASTA, plain, gzip or bgzf.
-    pub fasta: PathBuf,
+    /// The genome, FASTA, plain, gzip or bgzf; or several: `{ hg38: hg38.fa, mm10: mm10.fa }`.
+    pub fasta: Genomes,
     /// The tables: CSV, or TSV where the name ends so; plain, gzip or bgzf.
     pub tables: Vec<IntervalTable>,
     /// Resizes each interval to so many bases around its centre.
@@ -334,7 +336,7 @@ fn yes() -> bool {
 #[serde(deny_unknown_fields)]
 pub struct IntervalTable {
     /// The table.
-    pub file: PathBuf,
+    pub file: GenomeFile,
     /// The class of all its rows.
     pub class: String,
     /// The split of all its rows: given for every table, or for none, and then `split` says it.
@@ -394,10 +396,10 @@ fn bar() -> String {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeakMatrixSource {
-    /// The genome: FASTA, plain, gzip or bgzf.
-    pub fasta: PathBuf,
+    /// The genome, FASTA, plain, gzip or bgzf; or several: `{ hg38: hg38.fa, mm10: mm10.fa }`.
+    pub fasta: Genomes,
     /// The peaks: BED or narrowPeak, plain, gzip or bgzf; each file is a class.
-    pub peaks: Vec<PathBuf>,
+    pub peaks: Vec<GenomeFile>,
     /// The names of the classes. Default: the files' names without their endings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
@@ -420,7 +422,7 @@ pub struct PeakMatrixSource {
 
 impl PeakMatrixSource {
     /// With DeepSEA's bins.
-    pub fn new(fasta: PathBuf, peaks: Vec<PathBuf>) -> Self {
+    pub fn new(fasta: Genomes, peaks: Vec<GenomeFile>) -> Self {
         Self {
             fasta,
             peaks,

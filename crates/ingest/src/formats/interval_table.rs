@@ -7,6 +7,7 @@ use std::path::Path;
 
 use lingo_artifact::Strand;
 
+use crate::config::genomes::BETWEEN;
 use crate::error::{Error, Result};
 use crate::formats::bed::row::{BedLine, BedRow, coordinate, holds_bases};
 use crate::formats::labelled_table::{explain, header_of, line_of, shortened, whole_table};
@@ -21,11 +22,24 @@ const COLUMNS: [&str; 5] = ["id", "region", "start", "end", "strand"];
 /// or at the start, a strand that is none. With file: nothing in it, a header without rows.
 pub fn read(path: &Path, stranded: bool, limit: u64) -> Result<Vec<BedRow>> {
     let mut rows = Vec::new();
-    each_row(path, stranded, limit, limit, |row| {
+    let table = Table {
+        stranded,
+        genomes: false,
+    };
+    each_row(path, table, limit, limit, |row| {
         rows.push(row.into());
         Ok(())
     })?;
     Ok(rows)
+}
+
+/// How a table is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    /// Whether its strands count.
+    pub(crate) stranded: bool,
+    /// Whether a column `genome`, where there is one, says of which of several genomes a region is.
+    pub(crate) genomes: bool,
 }
 
 /// Reads a table and hands on its rows. Columns are found by name, in any order; others are passed over.
@@ -34,7 +48,7 @@ pub fn read(path: &Path, stranded: bool, limit: u64) -> Result<Vec<BedRow>> {
 /// As [`read`], and more than `most` bytes. What `take` says.
 pub(crate) fn each_row(
     path: &Path,
-    stranded: bool,
+    Table { stranded, genomes }: Table,
     limit: u64,
     most: u64,
     mut take: impl FnMut(BedLine) -> Result<()>,
@@ -49,14 +63,22 @@ pub(crate) fn each_row(
         .map_err(|e| explain(path, text, &e))?
         .clone();
     let [id, region, start, end, strand] = columns(path, &header, separated)?;
+    let genome = header.iter().position(|column| column.trim() == "genome");
+    let genome = genome.filter(|_| genomes);
+    let mut of_genome = String::new();
     let mut none = true;
     for record in reader.records() {
         let record = record.map_err(|e| explain(path, text, &e))?;
         let line = record.position().map_or(0, |p| line_of(text, p));
         let field = |column: usize| record.get(column).unwrap_or_default().trim();
+        let mut chrom = field(region);
+        if let Some(genome) = genome.map(field).filter(|name| !name.is_empty()) {
+            of_genome.clear();
+            of_genome.extend([genome, BETWEEN, chrom]);
+            chrom = &of_genome;
+        }
         let row = || -> std::result::Result<BedLine, String> {
-            let chrom = field(region);
-            if chrom.is_empty() {
+            if field(region).is_empty() {
                 return Err("column `region` is empty; it names a sequence of the genome".into());
             }
             let place = |column: usize, what: &str| coordinate(field(column), column + 1, what);

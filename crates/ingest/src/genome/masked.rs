@@ -53,12 +53,12 @@ impl Masked {
     /// # Errors
     /// Whatever reading it says; what is wrong with it was told when the genome was opened.
     pub(crate) fn read(
+        &mut self,
         path: &Path,
         limit: u64,
         place: impl Fn(&str) -> Option<usize>,
-    ) -> Result<Self> {
+    ) -> Result<()> {
         let mut input = Input::open_without_end(path, limit)?;
-        let mut found = Self::default();
         let mut of = None;
         let mut at = 0u64;
         while let Some(part) = input.next_part(MOST)? {
@@ -75,10 +75,10 @@ impl Masked {
                 continue;
             }
             let Some(of) = of else { continue };
-            if found.of.len() <= of {
-                found.of.resize_with(of + 1, Runs::default);
+            if self.of.len() <= of {
+                self.of.resize_with(of + 1, Runs::default);
             }
-            let runs = &mut found.of[of];
+            let runs = &mut self.of[of];
             for stretch in bases.chunk_by(|a, b| a.is_ascii_lowercase() == b.is_ascii_lowercase()) {
                 let end = at + stretch.len() as u64;
                 if stretch[0].is_ascii_lowercase() {
@@ -87,7 +87,7 @@ impl Masked {
                 at = end;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Whether anything is masked, and something is not: a file in lower case throughout says nothing of repeats.
@@ -122,7 +122,8 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let place = |name: &str| "ab".find(name);
-            let masked = Masked::read(&path, 1 << 20, place).unwrap();
+            let mut masked = Masked::default();
+            masked.read(&path, 1 << 20, place).unwrap();
             assert_eq!(masked.tells([4, 2].into_iter()), tells, "{text}");
         }
     }
@@ -145,7 +146,8 @@ mod tests {
             }
             std::fs::write(&path, text).unwrap();
             let number = |name: &str| name.parse().ok();
-            let masked = Masked::read(&path, 1 << 20, number).unwrap();
+            let mut masked = Masked::default();
+            masked.read(&path, 1 << 20, number).unwrap();
             for (i, sequence) in sequences.iter().enumerate() {
                 for start in 0..sequence.len() {
                     for end in start + 1..=sequence.len() {

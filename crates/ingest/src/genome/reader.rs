@@ -1,29 +1,21 @@
-//! A genome: named sequences of a FASTA file, read in part.
+//! A genome, or several beside one another: named sequences of FASTA files, read in part.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use foldhash::fast::RandomState;
 use lingo_artifact::example::Interval;
 use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::{ByteSize, Strand};
-use memmap2::Mmap;
-use noodles::fasta::fai;
 
+use crate::config::genomes::{BETWEEN, GenomeFile, Genomes};
 use crate::config::sources::{Aliases, Contigs, SkippedContigs, UnknownContigs};
 use crate::error::{Error, Result};
 use crate::genome::aliases;
-use crate::genome::bgzf_blocks::Blocks;
-use crate::genome::fasta;
-use crate::genome::fasta::{Scan, foreign};
-use crate::input::{Input, Packing, without_byte_order_mark};
-use crate::iupac;
+use crate::genome::fasta_file::FastaFile;
 
-/// A FASTA file: plain, gzip or bgzf.
+/// The sequences of a FASTA file, plain, gzip or bgzf; or of several, each a genome with a name, whose sequences are called `hg38:chr1`.
 ///
 /// A plain file is read in part through its `.fai`, which is made where it is missing and kept beside the file,
 /// or in the cache folder where the file is read-only: it is mapped into memory, or, where it is larger than the memory limit, read
@@ -36,41 +28,33 @@ use crate::iupac;
 /// Bases come out upper case with U as T, N and the other IUPAC codes as they are.
 #[derive(Debug)]
 pub struct Genome {
-    path: PathBuf,
+    files: Vec<Named>,
+    /// Those of all files, as they are called.
     sequences: Vec<(String, u64)>,
-    by_name: HashMap<String, usize, RandomState>,
     skipped: Skipped,
-    bases: Bases,
-    /// What is odd about the file and does not stop anybody from reading it.
-    warnings: Vec<String>,
 }
+
+/// A file among those of a genome.
+#[derive(Debug)]
+struct Named {
+    /// The name of the genome, where there are several.
+    name: Option<String>,
+    file: FastaFile,
+    /// The number of its first sequence among all.
+    first: usize,
+    /// The numbers of its sequences among all, by the names that they have in the file and in `contigs`.
+    by_name: HashMap<String, usize, RandomState>,
+}
+
+/// Which of several genomes the names of a file are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part(Option<u16>);
 
 /// Sequences whose rows are left out.
 #[derive(Debug, Default)]
 struct Skipped {
     unknown: bool,
     names: Vec<String>,
-}
-
-/// Of longer windows only the beginning is asked for ahead: behind it the processor foresees by itself what comes.
-#[cfg(target_arch = "x86_64")]
-const LONGEST_PREFETCHED: u64 = 1 << 10;
-
-#[derive(Debug)]
-enum Bases {
-    Memory(Vec<Vec<u8>>),
-    Indexed {
-        bytes: Bytes,
-        records: Vec<fai::Record>,
-    },
-}
-
-/// Where an indexed FASTA's bytes come from.
-#[derive(Debug)]
-enum Bytes {
-    Mapped { file: File, map: Mmap },
-    File(File),
-    Blocks(Blocks),
 }
 
 impl Genome {
@@ -80,20 +64,17 @@ impl Genome {
     /// With file and line: text before the first header, a name that occurs twice, a sequence without bases, a character that is no
     /// IUPAC nucleotide code. With file: nothing in it, a truncated or broken gzip, more than `limit`, a `.fai` that is not of this file.
     pub fn open(path: &Path, limit: u64) -> Result<Self> {
-        Self::open_within(path, limit, ByteSize::DEFAULT)
+        let genomes = Genomes::One(path.to_path_buf());
+        Self::open_within(&genomes, limit, ByteSize::DEFAULT)
     }
 
-    /// As [`Genome::open`], with at most `memory` for the bases: half of it.
+    /// Opens one genome or several, with at most `memory` for the bases: half of it.
     ///
     /// # Errors
     /// As [`Genome::open`]; a file that can only be held in memory and does not fit.
-    pub fn open_within(path: &Path, limit: u64, memory: ByteSize) -> Result<Self> {
-        Self::open_with_cache(
-            path,
-            limit,
-            memory.get() / 2,
-            crate::genome::fai::cache_folder().as_deref(),
-        )
+    pub fn open_within(genomes: &Genomes, limit: u64, memory: ByteSize) -> Result<Self> {
+        let cache = crate::genome::fai::cache_folder();
+        Self::open_all(genomes, limit, memory.get() / 2, cache.as_deref())
     }
 
     /// As [`Genome::open`], with as little memory as can be: a plain file is read window by window, bgzf block by block.
@@ -101,12 +82,8 @@ impl Genome {
     /// # Errors
     /// As [`Genome::open`]; a file that can only be held in memory.
     pub fn open_by_blocks(path: &Path, limit: u64) -> Result<Self> {
-        Self::open_with_cache(
-            path,
-            limit,
-            0,
-            crate::genome::fai::cache_folder().as_deref(),
-        )
+        let cache = crate::genome::fai::cache_folder();
+        Self::open_with_cache(path, limit, 0, cache.as_deref())
     }
 
     /// `most`: how large a mapped file, or bases in memory, may be.
@@ -116,112 +93,46 @@ impl Genome {
         most: u64,
         cache: Option<&Path>,
     ) -> Result<Self> {
-        let mut input = Input::open_without_end(path, limit)?;
-        let lacks_end = input.lacks_end();
-        let mut genome = Self::open_input(path, &mut input, limit, most, cache)?;
-        if lacks_end {
-            let line = format!(
-                "{}: the block that ends a bgzf file is missing; {} sequences were read, look whether these are all",
-                path.display(),
-                genome.sequences.len()
-            );
-            genome.warnings.push(line);
-        }
-        Ok(genome)
+        Self::open_all(&Genomes::One(path.to_path_buf()), limit, most, cache)
     }
 
-    fn open_input(
-        path: &Path,
-        input: &mut Input,
-        limit: u64,
-        most: u64,
-        cache: Option<&Path>,
-    ) -> Result<Self> {
-        let regular_file = path.is_file();
-        if input.packing() == Packing::Bgzf && regular_file {
-            let blocks = Blocks::of_file(path)?;
-            if blocks.unpacked() > most {
-                // An index of samtools says where the bases are, and is held against the file.
-                if let Some(records) = existing_bgzf_index(path, &blocks)? {
-                    return Ok(Self::indexed(path, Bytes::Blocks(blocks), records));
-                }
-                let scan = fasta::scan(input, None)?;
-                if scan.regular {
-                    let records = crate::genome::fai::of_records(&scan.records);
-                    let genome = Self::indexed(path, Bytes::Blocks(blocks), records);
-                    return Ok(genome.without(&scan.empty));
-                }
-                let mut again = Input::open_without_end(path, limit)?;
-                return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
-            }
-        }
-        if input.packing() != Packing::Plain || !regular_file {
-            return Ok(Self::in_memory(path, fasta::scan(input, Some(most))?));
-        }
-        if let Some(records) = existing_index(path, cache)? {
-            return Ok(Self::indexed(path, Bytes::of_file(path, most)?, records));
-        }
-        let scan = fasta::scan(input, None)?;
-        if !scan.regular {
-            let mut again = Input::open(path, limit)?;
-            return Ok(Self::in_memory(path, fasta::scan(&mut again, Some(most))?));
-        }
-        let records = crate::genome::fai::of_records(&scan.records);
-        // With an index that knows nothing of an empty sequence, the next run could not tell of it.
-        if scan.empty.is_empty() {
-            crate::genome::fai::keep(path, cache, &records);
-        }
-        let genome = Self::indexed(path, Bytes::of_file(path, most)?, records);
-        Ok(genome.without(&scan.empty))
-    }
-
-    /// Warns of sequences without bases.
-    fn without(mut self, empty: &[(u64, String)]) -> Self {
-        self.warnings.extend(empty.iter().map(|(line, name)| {
-            format!(
-                "{}:{line}: the sequence `{name}` has no bases and is left out",
-                self.path.display()
-            )
-        }));
-        self
-    }
-
-    fn in_memory(path: &Path, scan: Scan) -> Self {
-        let empty = scan.empty;
-        let (sequences, bases) = scan
-            .records
-            .into_iter()
-            .map(|r| ((r.name, r.length), r.bases))
-            .unzip();
-        Self::new(path, sequences, Bases::Memory(bases)).without(&empty)
-    }
-
-    fn indexed(path: &Path, bytes: Bytes, records: Vec<fai::Record>) -> Self {
-        let sequences = records
-            .iter()
-            .map(|r| (r.name().to_string(), r.length()))
-            .collect();
-        Self::new(path, sequences, Bases::Indexed { bytes, records })
-    }
-
-    fn new(path: &Path, sequences: Vec<(String, u64)>, bases: Bases) -> Self {
-        Self {
-            path: path.to_path_buf(),
-            by_name: sequences
-                .iter()
-                .enumerate()
-                .map(|(i, (name, _))| (name.clone(), i))
-                .collect(),
-            sequences,
+    fn open_all(genomes: &Genomes, limit: u64, most: u64, cache: Option<&Path>) -> Result<Self> {
+        let mut all = Self {
+            files: Vec::new(),
+            sequences: Vec::new(),
             skipped: Skipped::default(),
-            bases,
-            warnings: Vec::new(),
+        };
+        for (name, path) in genomes.files() {
+            // What the files before hold in memory is no longer free.
+            let file = FastaFile::open(path, limit, most.saturating_sub(all.memory()), cache)?;
+            let first = all.sequences.len();
+            let sequences = file.sequences().iter();
+            let by_name = sequences
+                .enumerate()
+                .map(|(i, (name, _))| (name.clone(), first + i))
+                .collect();
+            for (sequence, length) in file.sequences() {
+                let shown = match name {
+                    Some(name) => format!("{name}{BETWEEN}{sequence}"),
+                    None => sequence.clone(),
+                };
+                all.sequences.push((shown, *length));
+            }
+            all.files.push(Named {
+                name: name.map(str::to_string),
+                file,
+                first,
+                by_name,
+            });
         }
+        all.keep_within(most.saturating_sub(all.memory()));
+        Ok(all)
     }
 
-    /// What is odd about the file and does not stop anybody from reading it, a line each.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// What is odd about the files and does not stop anybody from reading them, a line each.
+    pub fn warnings(&self) -> Vec<&str> {
+        let of_files = self.files.iter().flat_map(|named| named.file.warnings());
+        of_files.map(String::as_str).collect()
     }
 
     /// Lets the sequences have the names that `contigs` gives them, and rows of those that it skips be left out.
@@ -236,20 +147,32 @@ impl Genome {
                     let sequence = self.index(name).ok_or_else(|| {
                         Error::Config(format!("contigs.aliases.{alias}: {}", self.unknown(name)))
                     })?;
-                    self.name(alias, sequence)
+                    let of = self.of(sequence).0;
+                    let alias = match self.prefixed(alias) {
+                        Some((file, bare)) if file == of => bare,
+                        _ => alias,
+                    };
+                    self.name(of, alias, sequence)
                         .map_err(|e| Error::Config(format!("contigs.aliases: {e}")))?;
                 }
             }
             Some(Aliases::File(path)) => {
                 let rows = aliases::read(path, limit)?;
                 let mut found = false;
-                for row in &rows {
-                    let known = row.names.iter().find_map(|name| self.index(name));
-                    let Some(sequence) = known else { continue };
-                    found = true;
-                    for name in &row.names {
-                        self.name(name, sequence)
-                            .map_err(|e| Error::line(path, row.line, e))?;
+                // Each genome learns what the file says of the names that it knows.
+                for file in 0..self.files.len() {
+                    for row in &rows {
+                        let by_name = &self.files[file].by_name;
+                        let Some(sequence) = row.names.iter().find_map(|name| by_name.get(name))
+                        else {
+                            continue;
+                        };
+                        let sequence = *sequence;
+                        found = true;
+                        for name in &row.names {
+                            self.name(file, name, sequence)
+                                .map_err(|e| Error::line(path, row.line, e))?;
+                        }
                     }
                 }
                 if !found {
@@ -260,7 +183,7 @@ impl Genome {
                         path,
                         format!(
                             "none of its names is one of the sequences of {}; its first row is: {shown}",
-                            self.path.display()
+                            self.shown()
                         ),
                     ));
                 }
@@ -280,8 +203,14 @@ impl Genome {
         Ok(())
     }
 
-    fn name(&mut self, alias: &str, sequence: usize) -> std::result::Result<(), String> {
-        match self.by_name.insert(alias.to_string(), sequence) {
+    fn name(
+        &mut self,
+        file: usize,
+        alias: &str,
+        sequence: usize,
+    ) -> std::result::Result<(), String> {
+        let by_name = &mut self.files[file].by_name;
+        match by_name.insert(alias.to_string(), sequence) {
             Some(other) if other != sequence => Err(format!(
                 "`{alias}` would be the name of both `{}` and `{}`",
                 self.sequences[other].0, self.sequences[sequence].0
@@ -290,63 +219,183 @@ impl Genome {
         }
     }
 
+    /// Of which genome the names of a file are.
+    pub(crate) fn part(&self, file: &GenomeFile) -> Part {
+        self.part_called(file.genome())
+    }
+
+    /// The genome of a name; any where it has none.
+    pub(crate) fn part_called(&self, genome: Option<&str>) -> Part {
+        let place = genome.and_then(|name| {
+            let mut files = self.files.iter();
+            files.position(|named| named.name.as_deref() == Some(name))
+        });
+        Part(place.and_then(|i| u16::try_from(i).ok()))
+    }
+
+    /// Which of several genomes a sequence is of.
+    pub(crate) fn genome_of(&self, sequence: usize) -> usize {
+        self.of(sequence).0
+    }
+
     /// The place of the sequence that a row of a file names, nothing where such rows are left out.
     ///
     /// # Errors
     /// An unknown name: what it could be, and what to do.
-    pub(crate) fn contig(&self, name: &str) -> std::result::Result<Option<usize>, String> {
+    pub(crate) fn contig(
+        &self,
+        part: Part,
+        name: &str,
+    ) -> std::result::Result<Option<usize>, String> {
         if !self.skipped.names.is_empty() && self.skipped.names.iter().any(|n| n == name) {
             return Ok(None);
         }
-        match self.index(name) {
+        let found = match part.0 {
+            Some(file) => {
+                let of = |bare: &str| self.files[usize::from(file)].by_name.get(bare).copied();
+                of(name).or_else(|| match self.prefixed(name) {
+                    Some((other, bare)) if other == usize::from(file) => of(bare),
+                    _ => None,
+                })
+            }
+            None => self.index(name),
+        };
+        match found {
+            // A name that several genomes have is not unknown: which is meant must be said.
+            None if self.skipped.unknown && part.0.is_none() && self.genomes_with(name) > 1 => {
+                Err(self.unknown(name))
+            }
             None if self.skipped.unknown => Ok(None),
-            None => Err(self.unknown(name)),
+            None => Err(match part.0 {
+                Some(file) => self.unknown_in(usize::from(file), name),
+                None => self.unknown(name),
+            }),
             found => Ok(found),
         }
     }
 
-    /// The FASTA file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The place of a sequence by its name in one of the files.
+    pub(crate) fn named(&self, part: Part, name: &str) -> Option<usize> {
+        let named = self.files.get(usize::from(part.0?))?;
+        named.by_name.get(name).copied()
     }
 
-    /// The place of a sequence among [`SequenceSource::sequences`], nothing for an unknown name.
+    /// The genome that a name begins with, and the rest.
+    fn prefixed<'a>(&self, name: &'a str) -> Option<(usize, &'a str)> {
+        if self.files.len() == 1 && self.files[0].name.is_none() {
+            return None;
+        }
+        let (genome, bare) = name.split_once(BETWEEN)?;
+        let mut files = self.files.iter();
+        let file = files.position(|named| named.name.as_deref() == Some(genome))?;
+        Some((file, bare))
+    }
+
+    /// How many genomes have a sequence of this name.
+    fn genomes_with(&self, name: &str) -> usize {
+        let files = self.files.iter();
+        files
+            .filter(|named| named.by_name.contains_key(name))
+            .count()
+    }
+
+    /// The file of a sequence, and the sequence's place there.
+    #[inline]
+    fn of(&self, sequence: usize) -> (usize, usize) {
+        if self.files.len() == 1 {
+            return (0, sequence);
+        }
+        let behind = self
+            .files
+            .partition_point(|named| named.first <= sequence)
+            .max(1);
+        (behind - 1, sequence - self.files[behind - 1].first)
+    }
+
+    /// The FASTA file; of several the first.
+    pub fn path(&self) -> &Path {
+        self.files
+            .first()
+            .map_or(Path::new(""), |named| named.file.path())
+    }
+
+    /// The FASTA files, as messages show them.
+    pub fn shown(&self) -> String {
+        let paths = self.paths().map(|(path, _)| path.display().to_string());
+        paths.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The FASTA files, each with the part that it is.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (&Path, Part)> {
+        let files = self.files.iter().enumerate();
+        files.map(|(i, named)| (named.file.path(), Part(u16::try_from(i).ok())))
+    }
+
+    /// The place of a sequence among [`SequenceSource::sequences`], nothing for an unknown name. Of several genomes names begin with the
+    /// genome's, or are those of one only.
     pub fn index(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        if let [one] = self.files.as_slice()
+            && one.name.is_none()
+        {
+            return one.by_name.get(name).copied();
+        }
+        if let Some((file, bare)) = self.prefixed(name)
+            && let Some(sequence) = self.files[file].by_name.get(bare)
+        {
+            return Some(*sequence);
+        }
+        let mut with = self.files.iter().filter_map(|f| f.by_name.get(name));
+        match (with.next(), with.next()) {
+            (Some(sequence), None) => Some(*sequence),
+            _ => None,
+        }
     }
 
     /// Bytes of memory that the bases take; a map's pages are the operating system's to give and take.
     pub(crate) fn memory(&self) -> u64 {
-        match &self.bases {
-            Bases::Memory(all) => all.iter().map(|bases| bases.len() as u64).sum(),
-            Bases::Indexed {
-                bytes: Bytes::Blocks(blocks),
-                ..
-            } => blocks.memory(),
-            Bases::Indexed { .. } => 0,
-        }
+        self.files.iter().map(|named| named.file.memory()).sum()
     }
 
-    /// Reads a mapped file window by window from now on where its pages, all of them in memory in the end, would take more than `room`.
+    /// Reads mapped files window by window from now on where their pages, all of them in memory in the end, would take more than `room`.
     pub(crate) fn keep_within(&mut self, room: u64) {
-        if let Bases::Indexed { bytes, .. } = &mut self.bases
-            && let Bytes::Mapped { file, map } = bytes
-            && map.len() as u64 > room
-            && let Ok(file) = file.try_clone()
-        {
-            *bytes = Bytes::File(file);
+        let mapped: u64 = self.files.iter().map(|named| named.file.mapped()).sum();
+        if mapped > room {
+            for named in &mut self.files {
+                named.file.unmap();
+            }
         }
     }
 
     /// The length of a sequence in bases, nothing for an unknown name.
     pub fn length(&self, name: &str) -> Option<u64> {
-        self.by_name.get(name).map(|i| self.sequences[*i].1)
+        self.index(name).map(|i| self.sequences[i].1)
     }
 
     /// Why a name is not among the sequences, with the name that was probably meant.
     pub fn unknown(&self, name: &str) -> String {
+        if self.genomes_with(name) > 1 {
+            let with: Vec<&str> = self
+                .files
+                .iter()
+                .filter(|named| named.by_name.contains_key(name))
+                .filter_map(|named| named.name.as_deref())
+                .collect();
+            let first = with.first().copied().unwrap_or_default();
+            return format!(
+                "`{name}` is a sequence of {}: write `{first}{BETWEEN}{name}`, or say of which genome the file is, `{{ {first}: FILE }}` (--bed {first}=FILE)",
+                with.join(" and ")
+            );
+        }
         let names = self.sequences.iter().map(|(name, _)| name.as_str());
-        unknown_sequence(&self.path, names, name)
+        unknown_sequence(&self.shown(), names, name)
+    }
+
+    /// Why a name is not among the sequences of one of several genomes.
+    fn unknown_in(&self, file: usize, name: &str) -> String {
+        let named = &self.files[file];
+        let sequences = named.file.sequences().iter();
+        let names = sequences.map(|(name, _)| name.as_str());
+        unknown_sequence(&named.file.path().display().to_string(), names, name)
     }
 
     /// The bases `start..end` (counted from 0, end not included) of a sequence.
@@ -355,17 +404,8 @@ impl Genome {
     /// An unknown name, an end beyond the sequence, a file that changed under its index,
     /// a character that is no IUPAC nucleotide code in a file whose index was there before.
     pub fn bases(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>> {
-        let i = self
-            .index(name)
-            .ok_or_else(|| Error::file(&self.path, self.unknown(name)))?;
-        if let Bases::Memory(all) = &self.bases {
-            self.check_within(i, start, end)?;
-            return Ok(Cow::Borrowed(&all[i][start as usize..end as usize]));
-        }
-        let mut bases = Vec::new();
-        self.check_whole()?;
-        self.append(i, start, end, Strand::Forward, &mut bases)?;
-        Ok(Cow::Owned(bases))
+        let (file, sequence) = self.of(self.known(name)?);
+        self.files[file].file.bases(sequence, start, end)
     }
 
     /// The bases of an interval; on [`Strand::Reverse`] their reverse complement.
@@ -373,14 +413,18 @@ impl Genome {
     /// # Errors
     /// As [`Genome::bases`].
     pub fn stranded_bases(&self, interval: &Interval) -> Result<Vec<u8>> {
-        let sequence = self
-            .index(&interval.chrom)
-            .ok_or_else(|| Error::file(&self.path, self.unknown(&interval.chrom)))?;
+        let (file, sequence) = self.of(self.known(&interval.chrom)?);
+        let file = &self.files[file].file;
         let (start, end) = (interval.start, interval.end);
         let mut bases = Vec::new();
-        self.check_whole()?;
-        self.append(sequence, start, end, interval.strand, &mut bases)?;
+        file.check_whole()?;
+        file.append(sequence, start, end, interval.strand, &mut bases)?;
         Ok(bases)
+    }
+
+    fn known(&self, name: &str) -> Result<usize> {
+        self.index(name)
+            .ok_or_else(|| Error::file(self.path(), self.unknown(name)))
     }
 
     /// Appends the bases `start..end` of a sequence, of [`Strand::Reverse`] their reverse complement.
@@ -389,6 +433,7 @@ impl Genome {
     ///
     /// # Errors
     /// As [`Genome::bases`].
+    #[inline]
     pub(crate) fn append(
         &self,
         sequence: usize,
@@ -397,196 +442,25 @@ impl Genome {
         strand: Strand,
         to: &mut Vec<u8>,
     ) -> Result<()> {
-        self.check_within(sequence, start, end)?;
-        match &self.bases {
-            Bases::Memory(all) => {
-                let bases = &all[sequence][start as usize..end as usize];
-                match strand {
-                    Strand::Reverse => iupac::append_reverse_complement(bases, to),
-                    Strand::Forward | Strand::Unknown => to.extend_from_slice(bases),
-                }
-                Ok(())
-            }
-            Bases::Indexed { .. } if start == end => Ok(()),
-            Bases::Indexed { bytes, records } => {
-                let record = &records[sequence];
-                match strand {
-                    Strand::Reverse => LINES.with_borrow_mut(|forward| {
-                        forward.clear();
-                        self.append_indexed(bytes, record, start, end, forward)?;
-                        iupac::append_reverse_complement(forward, to);
-                        Ok(())
-                    }),
-                    Strand::Forward | Strand::Unknown => {
-                        self.append_indexed(bytes, record, start, end, to)
-                    }
-                }
-            }
-        }
+        let (file, sequence) = self.of(sequence);
+        let file = &self.files[file].file;
+        file.append(sequence, start, end, strand, to)
     }
 
     /// Asks the processor for what [`Genome::append`] will read soon: places drawn at random lie in no cache.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+    #[inline]
     pub(crate) fn prefetch(&self, sequence: usize, start: u64, end: u64) {
-        #[cfg(target_arch = "x86_64")]
-        if let Bases::Indexed {
-            bytes: Bytes::Mapped { map, .. },
-            records,
-        } = &self.bases
-            && let Some(record) = records.get(sequence)
-        {
-            let from = crate::genome::fai::offset(record, start) as usize;
-            // Line ends are left out: they are few, and the next window's bytes are worth no division.
-            let past = from.saturating_add((end - start).min(LONGEST_PREFETCHED) as usize);
-            for line in map.get(from..past).unwrap_or_default().chunks(64) {
-                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-                // SAFETY: it is a hint; it reads nothing that the program sees and fails for no address.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-            }
-        }
+        let (file, sequence) = self.of(sequence);
+        self.files[file].file.prefetch(sequence, start, end);
     }
 
-    fn check_within(&self, sequence: usize, start: u64, end: u64) -> Result<()> {
-        let (name, length) = &self.sequences[sequence];
-        if start > end || end > *length {
-            return Err(Error::file(
-                &self.path,
-                format!("{start}..{end} is not within the {length} bases of `{name}`"),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Makes sure that a mapped file is as long as it was: what is cut off can no longer be looked at.
+    /// Makes sure that mapped files are as long as they were: what is cut off can no longer be looked at.
     ///
     /// # Errors
     /// A file that is not.
     pub(crate) fn check_whole(&self) -> Result<()> {
-        let Bases::Indexed {
-            bytes: Bytes::Mapped { file, map },
-            ..
-        } = &self.bases
-        else {
-            return Ok(());
-        };
-        let size = file.metadata().map_err(Error::read(&self.path))?.len();
-        if size < map.len() as u64 {
-            return Err(Error::file(
-                &self.path,
-                format!(
-                    "the file was cut from {} to {size} bytes while it was read",
-                    map.len()
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    fn append_indexed(
-        &self,
-        bytes: &Bytes,
-        record: &fai::Record,
-        start: u64,
-        end: u64,
-        to: &mut Vec<u8>,
-    ) -> Result<()> {
-        let from = crate::genome::fai::offset(record, start);
-        let past = || crate::genome::fai::offset(record, end - 1) + 1;
-        let before = to.len();
-        let joined = match bytes {
-            Bytes::Mapped { map, .. } => {
-                let raw = map.get(from as usize..);
-                crate::genome::fai::join_lines(record, start, end, raw.unwrap_or_default(), to)
-            }
-            Bytes::File(file) => {
-                let mut raw = vec![0; (past() - from) as usize];
-                let n = crate::genome::fai::read_at(file, &mut raw, from)
-                    .map_err(Error::read(&self.path))?;
-                crate::genome::fai::join_lines(record, start, end, &raw[..n], to)
-            }
-            Bytes::Blocks(blocks) => {
-                let past = past();
-                let mut raw = Vec::with_capacity((past - from) as usize);
-                blocks.read(from, past, &mut raw).map_err(|e| {
-                    Error::file(
-                        &self.path,
-                        format!("the gzip data is broken ({e}); fetch the file again"),
-                    )
-                })?;
-                crate::genome::fai::join_lines(record, start, end, &raw, to)
-            }
-        };
-        let changed = || stale(&self.path, "the lines have another length");
-        if !joined {
-            return Err(changed());
-        }
-        iupac::normalise(&mut to[before..]).map_err(|i| {
-            let byte = to[before + i];
-            if matches!(byte, b'\n' | b'\r') {
-                return changed();
-            }
-            let offset = crate::genome::fai::offset(record, start + i as u64);
-            self.foreign(bytes, offset, byte, &record.name().to_string())
-        })
-    }
-
-    /// The error for a foreign character at a byte of the file: the line is counted only now.
-    fn foreign(&self, bytes: &Bytes, offset: u64, byte: u8, name: &str) -> Error {
-        let (mut line, mut line_start, mut at) = (1u64, 0u64, 0u64);
-        let mut chunk = vec![0u8; 1 << 16];
-        while at < offset {
-            let want = chunk.len().min((offset - at) as usize);
-            match bytes.read_at(&mut chunk[..want], at) {
-                Ok(n) if n > 0 => {
-                    for (i, _) in chunk[..n].iter().enumerate().filter(|(_, b)| **b == b'\n') {
-                        line += 1;
-                        line_start = at + i as u64 + 1;
-                    }
-                    at += n as u64;
-                }
-                _ => break,
-            }
-        }
-        foreign(&self.path, line, offset - line_start + 1, byte, name)
-    }
-}
-
-thread_local! {
-    /// The forward strand of the window that a thread turns around.
-    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-impl Bytes {
-    /// Mapped, or where it is larger than `most`, or cannot be mapped, read window by window.
-    fn of_file(path: &Path, most: u64) -> Result<Self> {
-        let file = File::open(path).map_err(Error::read(path))?;
-        let size = file.metadata().map_err(Error::read(path))?.len();
-        if size > most {
-            return Ok(Self::File(file));
-        }
-        // SAFETY: the map is private to this process and only read. That nobody cuts or rewrites the file under it cannot be
-        // enforced. Rewritten bytes are harmless: they are only ever looked at as `u8`, copied out and checked afterwards, base by base;
-        // of a shorter file `check_whole` tells before each part of the work; what remains, a cut within that part, ends the
-        // program by a signal (see `Genome`) and never gives wrong bases.
-        match unsafe { Mmap::map(&file) } {
-            Ok(map) => Ok(Self::Mapped { file, map }),
-            // A file system without maps.
-            Err(_) => Ok(Self::File(file)),
-        }
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self {
-            Self::Mapped { file, .. } | Self::File(file) => {
-                crate::genome::fai::read_at(file, buffer, offset)
-            }
-            Self::Blocks(blocks) => {
-                let mut bytes = Vec::new();
-                blocks.read(offset, offset + buffer.len() as u64, &mut bytes)?;
-                buffer[..bytes.len()].copy_from_slice(&bytes);
-                Ok(bytes.len())
-            }
-        }
+        let mut files = self.files.iter();
+        files.try_for_each(|named| named.file.check_whole())
     }
 }
 
@@ -605,20 +479,19 @@ impl SequenceSource for Genome {
     }
 }
 
-/// Why `name` is not among the sequences `names` of a file, with the name that was probably meant.
+/// Why `name` is not among the sequences `names` of `files`, with the name that was probably meant.
 pub(crate) fn unknown_sequence<'a>(
-    file: &Path,
+    files: &str,
     names: impl ExactSizeIterator<Item = &'a str> + Clone,
     name: &str,
 ) -> String {
-    let file = file.display();
     let other = match name.strip_prefix("chr") {
         Some(bare) => bare.to_string(),
         None => format!("chr{name}"),
     };
     if names.clone().any(|known| known == other) {
         return format!(
-            "there is no sequence `{name}` in {file}, but there is `{other}`: only the `chr` prefix differs; say `contigs: {{ aliases: {{ \"{name}\": \"{other}\" }} }}`, or give `aliases` a file (--contig-aliases)"
+            "there is no sequence `{name}` in {files}, but there is `{other}`: only the `chr` prefix differs; say `contigs: {{ aliases: {{ \"{name}\": \"{other}\" }} }}`, or give `aliases` a file (--contig-aliases)"
         );
     }
     let all = names.len();
@@ -627,89 +500,8 @@ pub(crate) fn unknown_sequence<'a>(
         shown.push("...");
     }
     format!(
-        "there is no sequence `{name}` in {file}; there are: {}; `contigs: {{ skip: unknown }}` (--skip-contigs unknown) leaves such rows out",
+        "there is no sequence `{name}` in {files}; there are: {}; `contigs: {{ skip: unknown }}` (--skip-contigs unknown) leaves such rows out",
         shown.join(", ")
-    )
-}
-
-/// A file of so many bytes is read through for its names in well under a second.
-const QUICK: u64 = 32 << 20;
-
-/// The names of the sequences, where an index or a small file gives them quickly; nothing is written.
-///
-/// # Errors
-/// What opening the file says; an index that is not of this file.
-pub(crate) fn quick_names(path: &Path, limit: u64) -> Result<Option<Vec<String>>> {
-    let mut input = Input::open(path, limit)?;
-    if input.packing() == Packing::Plain
-        && let Some(records) = existing_index(path, crate::genome::fai::cache_folder().as_deref())?
-    {
-        return Ok(Some(records.iter().map(|r| r.name().to_string()).collect()));
-    }
-    if fs::metadata(path).map_err(Error::read(path))?.len() > QUICK {
-        return Ok(None);
-    }
-    let mut names = Vec::new();
-    while let Some((_, line)) = input.next_line()? {
-        if let Some(header) = without_byte_order_mark(line).strip_prefix(b">") {
-            let name = header.split(u8::is_ascii_whitespace).next();
-            names.push(String::from_utf8_lossy(name.unwrap_or_default()).into_owned());
-        }
-    }
-    Ok(Some(names))
-}
-
-/// Reads at a place of a file.
-fn of_file(file: &File) -> impl Fn(&mut [u8], u64) -> io::Result<usize> {
-    |buffer, offset| crate::genome::fai::read_at(file, buffer, offset)
-}
-
-/// The index beside the file, which must fit; or one in the cache, which is made again when it does not.
-fn existing_index(path: &Path, cache: Option<&Path>) -> Result<Option<Vec<fai::Record>>> {
-    let file = File::open(path).map_err(Error::read(path))?;
-    let size = file.metadata().map_err(Error::read(path))?.len();
-    let beside = crate::genome::fai::beside(path);
-    if beside.exists() {
-        let records = crate::genome::fai::read(&beside)?;
-        return match crate::genome::fai::fits(&of_file(&file), size, &records) {
-            Ok(()) => Ok(Some(records)),
-            Err(why) => Err(stale(path, &why)),
-        };
-    }
-    let Some(cache) = cache else { return Ok(None) };
-    let records =
-        crate::genome::fai::cached(cache, path).and_then(|kept| crate::genome::fai::read(&kept));
-    Ok(records
-        .ok()
-        .filter(|records| crate::genome::fai::fits(&of_file(&file), size, records).is_ok()))
-}
-
-/// The index beside a bgzf file, where there is one: each sequence must stand where it says.
-fn existing_bgzf_index(path: &Path, blocks: &Blocks) -> Result<Option<Vec<fai::Record>>> {
-    let beside = crate::genome::fai::beside(path);
-    if !beside.exists() {
-        return Ok(None);
-    }
-    let records = crate::genome::fai::read(&beside)?;
-    let read = |buffer: &mut [u8], offset: u64| {
-        let mut bytes = Vec::new();
-        blocks.read(offset, offset + buffer.len() as u64, &mut bytes)?;
-        buffer[..bytes.len()].copy_from_slice(&bytes);
-        Ok(bytes.len())
-    };
-    match crate::genome::fai::fits(&read, blocks.unpacked(), &records) {
-        Ok(()) => Ok(Some(records)),
-        Err(why) => Err(stale(path, &why)),
-    }
-}
-
-fn stale(fasta: &Path, why: &str) -> Error {
-    Error::file(
-        &crate::genome::fai::beside(fasta),
-        format!(
-            "this index is not of {} ({why}); delete it, it is made again",
-            fasta.display()
-        ),
     )
 }
 

@@ -1,12 +1,12 @@
 //! Negatives where a source gives positives only: windows of the genome like them, or the positives shuffled.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use lingo_artifact::Strand;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
+use crate::config::genomes::GenomeFile;
 use crate::config::ingest_config::IngestConfig;
 use crate::config::negatives::{GenomicNegatives, NegativesPlan, ShuffledNegatives};
 use crate::config::split::{FoldsBy, SplitPlan};
@@ -92,16 +92,28 @@ struct Surroundings {
 
 /// Where repeats are, if the FASTA says so and they are to count. A pipe cannot be read again, so it tells nothing.
 fn masked(genome: &Genome, plan: &GenomicNegatives, limit: u64) -> Result<Option<Masked>> {
-    if plan.repeat_tolerance.get() >= 1.0 || !genome.path().is_file() {
+    if plan.repeat_tolerance.get() >= 1.0 || !genome.paths().all(|(path, _)| path.is_file()) {
         return Ok(None);
     }
-    let masked = Masked::read(genome.path(), limit, |name| genome.index(name))?;
+    let mut masked = Masked::default();
+    for (path, of) in genome.paths() {
+        masked.read(path, limit, |name| genome.named(of, name))?;
+    }
     let lengths = genome.sequences().iter().map(|(_, length)| *length);
     Ok(masked.tells(lengths).then_some(masked))
 }
 
-/// Which sequences of the genome are one area: the negatives of the positives in it are drawn from it.
+/// Which sequences of the genome are one area: the negatives of the positives in it are drawn from it. Of several genomes each is apart:
+/// what tells their sequences from one another is not to be learnt.
 fn areas(split: Option<&SplitPlan>, genome: &Genome) -> Vec<u32> {
+    let areas = areas_of_split(split, genome);
+    let parts = 1 + areas.iter().max().copied().unwrap_or(0);
+    let each = areas.iter().enumerate();
+    each.map(|(i, area)| genome.genome_of(i) as u32 * parts + area)
+        .collect()
+}
+
+fn areas_of_split(split: Option<&SplitPlan>, genome: &Genome) -> Vec<u32> {
     let sequences = genome.sequences().iter();
     match split {
         Some(SplitPlan::Chromosomes(plan)) => sequences
@@ -205,10 +217,7 @@ fn genomic(
         if length > places.longest {
             return Err(rows.error(
                 &row,
-                format!(
-                    "no sequence of {} has {length} bases",
-                    genome.path().display()
-                ),
+                format!("no sequence of {} has {length} bases", genome.shown()),
             ));
         }
         for _ in 0..plan.per_positive.get() {
@@ -359,7 +368,7 @@ fn taken(
     rows: &Rows,
     genome: &Genome,
     plan: &GenomicNegatives,
-    blacklist: &[PathBuf],
+    blacklist: &[GenomeFile],
     limit: u64,
 ) -> Result<Regions> {
     let windows = rows.all().iter().filter_map(|row| rows.window(row));
@@ -394,6 +403,7 @@ impl Drawn {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
+    use std::path::PathBuf;
 
     use lingo_artifact::ByteSize;
     use lingo_artifact::bounded::Probability;

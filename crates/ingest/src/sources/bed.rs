@@ -13,10 +13,11 @@ use crate::extract::{Placed, Shape};
 use crate::formats::bed::blocks::{Lines, in_blocks};
 use crate::formats::bed::row::BedLine;
 use crate::formats::bed::row::BedOptions;
+use crate::genome;
 use crate::genome::reader::Genome;
 use crate::rows::row;
 use crate::rows::row::{Row, Rows};
-use crate::sources::read::{Read, open, skipped};
+use crate::sources::read::{Read, open, paths_of, skipped};
 use crate::sources::track;
 use lingo_artifact::progress::Progress;
 
@@ -42,10 +43,12 @@ pub(crate) fn intervals(
         width: source.width,
         beyond_end: source.beyond_end,
     };
-    let mut all = Part::new(source.beds.clone(), config.max_memory);
-    for (number, path) in source.beds.iter().enumerate() {
+    let mut all = Part::new(paths_of(&source.beds), config.max_memory);
+    for (number, bed) in source.beds.iter().enumerate() {
+        let path = bed.path();
         let intervals = IntervalRows {
             genome: &genome,
+            of: genome.part(bed),
             path,
             file: row::file(number)?,
             shape,
@@ -89,6 +92,8 @@ pub(crate) fn intervals(
 /// Makes rows of the intervals of one file.
 pub(crate) struct IntervalRows<'a> {
     pub(crate) genome: &'a Genome,
+    /// Of which of several genomes the file is.
+    pub(crate) of: genome::reader::Part,
     /// The file that errors name.
     pub(crate) path: &'a Path,
     /// Its number.
@@ -115,7 +120,7 @@ impl IntervalRows<'_> {
     /// # Errors
     /// With file and line: an unknown chromosome, a start or an end beyond it. More than the memory limit.
     pub(crate) fn push(&self, interval: BedLine, label: &str, to: &mut Part) -> Result<()> {
-        let placed = extract::place(self.genome, interval, self.shape)
+        let placed = extract::place(self.genome, self.of, interval, self.shape)
             .map_err(|problem| Error::line(self.path, interval.line, problem))?;
         if self.keep_originals && self.shape.width.is_some() {
             self.keep_original(interval, placed, to);
@@ -148,7 +153,7 @@ impl IntervalRows<'_> {
     fn keep_original(&self, interval: BedLine, placed: Placed, to: &mut Part) {
         let (start, end) = (interval.start, interval.end);
         let whole = matches!(placed, Placed::At(lies) if lies.window.start <= start && end <= lies.window.end);
-        if !whole && let Ok(Some(sequence)) = self.genome.contig(interval.chrom) {
+        if !whole && let Ok(Some(sequence)) = self.genome.contig(self.of, interval.chrom) {
             to.rows.push_original(sequence as u32, start, end);
         }
     }

@@ -2,6 +2,7 @@
 
 use lingo_artifact::progress::Progress;
 
+use crate::config::genomes::Genomes;
 use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::IntervalCsvSource;
 use crate::error::Result;
@@ -18,13 +19,15 @@ pub(crate) fn interval_tables(
     progress: &dyn Progress,
 ) -> Result<Read> {
     let genome = open(&source.fasta, config, progress)?;
-    let files = source.tables.iter().map(|t| t.file.clone()).collect();
+    let tables = source.tables.iter();
+    let files = tables.map(|t| t.file.path().to_path_buf()).collect();
     let mut all = Part::new(files, config.max_memory);
     let (limit, most) = (config.max_uncompressed_bytes, config.max_memory.get() / 2);
     for (number, table) in source.tables.iter().enumerate() {
-        let path = &table.file;
+        let path = table.file.path();
         let intervals = IntervalRows {
             genome: &genome,
+            of: genome.part(&table.file),
             path,
             file: row::file(number)?,
             shape: Shape {
@@ -34,7 +37,11 @@ pub(crate) fn interval_tables(
             split: table.split,
             keep_originals: config.negatives.is_some(),
         };
-        interval_table::each_row(path, source.stranded, limit, most, |interval| {
+        let table_is = interval_table::Table {
+            stranded: source.stranded,
+            genomes: matches!(source.fasta, Genomes::Several(_)),
+        };
+        interval_table::each_row(path, table_is, limit, most, |interval| {
             intervals.push(interval, &table.class, &mut all)
         })?;
         progress.advance(number as u64 + 2, "");

@@ -1,10 +1,11 @@
 //! What reading the files of a source gives, whatever the kind of source.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lingo_artifact::progress::Progress;
 use lingo_artifact::{LabelKind, Split};
 
+use crate::config::genomes::{GenomeFile, Genomes};
 use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::DevFromTrain;
 use crate::error::Result;
@@ -41,16 +42,25 @@ impl Read {
     }
 }
 
-/// The genome of a source: the first of its files.
-pub(crate) fn open(fasta: &Path, config: &IngestConfig, progress: &dyn Progress) -> Result<Genome> {
+/// The genome of a source: the first of its files, or several.
+pub(crate) fn open(
+    genomes: &Genomes,
+    config: &IngestConfig,
+    progress: &dyn Progress,
+) -> Result<Genome> {
     let limit = config.max_uncompressed_bytes;
-    let mut genome = Genome::open_within(fasta, limit, config.max_memory)?;
+    let mut genome = Genome::open_within(genomes, limit, config.max_memory)?;
     genome.name_contigs(&config.contigs, limit)?;
     for warning in genome.warnings() {
         progress.say(&format!("warning: {warning}"));
     }
     progress.advance(1, "");
     Ok(genome)
+}
+
+/// The paths of files of places.
+pub(crate) fn paths_of(files: &[GenomeFile]) -> Vec<PathBuf> {
+    files.iter().map(|file| file.path().to_path_buf()).collect()
 }
 
 /// How many rows lie on sequences that `contigs` leaves out, where it leaves out any.

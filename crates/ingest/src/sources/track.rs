@@ -219,7 +219,7 @@ fn known<'a>(
                 path,
                 format!(
                     "`{name}` has {length} bases here and {of_genome} in {}; is this track of another assembly?",
-                    genome.path().display()
+                    genome.shown()
                 ),
             ));
         }

@@ -150,9 +150,10 @@ fn run_cell(
 fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
     let moves = |train: &TrainConfig| train.augment.shift > 0;
     match task.ingest.genome() {
-        Some(fasta) if task.train_of_methods.values().any(moves) => {
-            let genome = Genome::open(fasta, task.ingest.max_uncompressed_bytes)?;
-            Ok(Some(genome))
+        Some(genomes) if task.train_of_methods.values().any(moves) => {
+            let ingest = &task.ingest;
+            let (limit, memory) = (ingest.max_uncompressed_bytes, ingest.max_memory);
+            Ok(Some(Genome::open_within(genomes, limit, memory)?))
         }
         _ => Ok(None),
     }

@@ -1,9 +1,10 @@
 //! Places of a genome, and whether something lies in one of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lingo_artifact::sequence_source::SequenceSource as _;
 
+use crate::config::genomes::GenomeFile;
 use crate::error::{Error, Result};
 use crate::formats::bed::blocks::read_bed;
 use crate::formats::bed::row::BedOptions;
@@ -47,15 +48,16 @@ impl Regions {
 /// # Errors
 /// As [`read_bed`]; a file of which no interval lies on a sequence of the genome.
 pub(crate) fn read_places(
-    paths: &[PathBuf],
+    files: &[GenomeFile],
     genome: &Genome,
     limit: u64,
 ) -> Result<Vec<(u32, u64, u64)>> {
     let mut places = Vec::new();
-    for path in paths {
+    for file in files {
+        let (path, of) = (file.path(), genome.part(file));
         let before = places.len();
         for row in read_bed(path, &places_options(limit))? {
-            if let Ok(Some(sequence)) = genome.contig(&row.chrom) {
+            if let Ok(Some(sequence)) = genome.contig(of, &row.chrom) {
                 places.push((sequence as u32, row.start, row.end));
             }
         }
@@ -79,6 +81,6 @@ fn elsewhere(path: &Path, genome: &Genome) -> Error {
     Error::Data(format!(
         "{}: none of its intervals lies on a sequence of {}; are the chromosomes named in another way (`contigs: {{ aliases: ... }}`)?",
         path.display(),
-        genome.path().display()
+        genome.shown()
     ))
 }

@@ -1,3 +1,4 @@
+use std::fs;
 use std::io::Write as _;
 
 use lingo_artifact::Strand;
@@ -5,7 +6,10 @@ use proptest::prelude::*;
 
 use crate::extract;
 use crate::formats::bed::row::BedRow;
+use crate::genome::bgzf_blocks::Blocks;
+use crate::genome::fasta;
 use crate::genome::reader::*;
+use crate::input::Input;
 
 const LIMIT: u64 = 1 << 24;
 
@@ -281,7 +285,7 @@ fn a_sequence_without_bases_is_told_and_left_out() {
                         genome.sequences().iter().map(|s| s.0.as_str()).collect();
                     assert_eq!(names, ["b", "c"]);
                     assert_eq!(&*genome.bases("c", 0, 2).unwrap(), b"GG");
-                    let [warning] = genome.warnings() else {
+                    let [warning] = genome.warnings()[..] else {
                         panic!("{:?}", genome.warnings())
                     };
                     let expected = format!("g.fa:{line}: the sequence `a` has no bases");

@@ -9,7 +9,7 @@ use crate::rows::row;
 use crate::rows::row::Rows;
 use crate::sources::gff::places::Places;
 use crate::sources::gff::windows as feature_windows;
-use crate::sources::read::{Read, counts, open, skipped};
+use crate::sources::read::{Read, counts, open, paths_of, skipped};
 
 /// Windows around features.
 pub(crate) fn features(
@@ -18,14 +18,14 @@ pub(crate) fn features(
     progress: &dyn Progress,
 ) -> Result<Read> {
     let genome = open(&source.fasta, config, progress)?;
-    let mut rows = Rows::new(source.files.clone(), config.max_memory);
+    let mut rows = Rows::new(paths_of(&source.files), config.max_memory);
     let mut all = feature_windows::Counts::default();
     let mut places = Places::default();
-    for (number, path) in source.files.iter().enumerate() {
+    for (number, gff) in source.files.iter().enumerate() {
         let file = row::file(number)?;
         let limit = config.max_uncompressed_bytes;
         let laid =
-            feature_windows::read(path, file, limit, source, &genome, &mut rows, &mut places)?;
+            feature_windows::read(gff, file, limit, source, &genome, &mut rows, &mut places)?;
         all.rows += laid.rows;
         all.repeated += laid.repeated;
         all.outside += laid.outside;

@@ -7,12 +7,13 @@ use lingo_artifact::Strand;
 use lingo_artifact::byte_size::amount;
 use lingo_artifact::sequence_source::SequenceSource as _;
 
+use crate::config::genomes::GenomeFile;
 use crate::config::sources::{FeatureLabel, FeatureWindow, Flanks, GffSource};
 use crate::error::{Error, Result};
 use crate::extract::{around_centre, placed};
 use crate::formats::gff;
 use crate::formats::gff::Feature;
-use crate::genome::reader::Genome;
+use crate::genome::reader::{Genome, Part};
 use crate::rows::row;
 use crate::rows::row::{Row, Rows};
 use crate::sources::gff::places::Places;
@@ -38,7 +39,7 @@ pub(crate) struct Counts {
 /// Whatever reading says. With file and line: an unknown chromosome, a feature that begins beyond it, no attribute where the label is.
 /// With file: features of none of the kinds that the windows need.
 pub(crate) fn read(
-    path: &Path,
+    gff: &GenomeFile,
     file: u16,
     limit: u64,
     source: &GffSource,
@@ -46,6 +47,7 @@ pub(crate) fn read(
     rows: &mut Rows,
     places: &mut Places,
 ) -> Result<Counts> {
+    let path = gff.path();
     let mut wanted: Vec<&str> = source.only.keys().map(String::as_str).collect();
     if let FeatureLabel::Attribute(name) = &source.label {
         wanted.push(name);
@@ -106,6 +108,7 @@ pub(crate) fn read(
     let transcripts = taken;
     let mut laid = Laid {
         path,
+        of: genome.part(gff),
         genome,
         source,
         file,
@@ -191,6 +194,8 @@ fn values_of(source: &GffSource, transcripts: &[Transcript]) -> String {
 struct Laid<'a> {
     path: &'a Path,
     genome: &'a Genome,
+    /// Of which of several genomes the file is.
+    of: Part,
     source: &'a GffSource,
     file: u16,
     rows: &'a mut Rows,
@@ -284,7 +289,7 @@ impl Laid<'_> {
     fn contig(&mut self, feature: &Transcript) -> Result<Option<(u32, u64)>> {
         let error = |problem: String| Error::line(self.path, feature.line, problem);
         let chrom = &*feature.chrom;
-        let Some(sequence) = self.genome.contig(chrom).map_err(error)? else {
+        let Some(sequence) = self.genome.contig(self.of, chrom).map_err(error)? else {
             self.counts.skipped += 1;
             return Ok(None);
         };

@@ -45,7 +45,7 @@ pub(crate) fn read_peaks(
     source
         .peaks
         .iter()
-        .map(|path| Peaks::read(path, limit, genome, skipped))
+        .map(|file| Peaks::read(file, limit, genome, skipped))
         .collect()
 }
 

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use lingo_artifact::sequence_source::SequenceSource as _;
 
+use crate::config::genomes::GenomeFile;
 use crate::error::{Error, Result};
 use crate::formats::bed::blocks::read_bed;
 use crate::formats::bed::row::{BedOptions, BedRow};
-use crate::genome::reader::Genome;
+use crate::genome::reader::{Genome, Part};
 
 /// The peaks of one file: for each chromosome disjoint intervals in order.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ impl Peaks {
     /// # Errors
     /// Whatever [`read_bed`] says. With file and line: an unknown chromosome, an end beyond it.
     pub(crate) fn read(
-        path: &Path,
+        file: &GenomeFile,
         limit: u64,
         genome: &Genome,
         skipped: &mut u64,
@@ -33,8 +34,9 @@ impl Peaks {
             ..BedOptions::default()
         };
         let mut placed = Vec::new();
+        let (path, of) = (file.path(), genome.part(file));
         for row in read_bed(path, &options)? {
-            match check(path, &row, genome)? {
+            match check(path, &row, genome, of)? {
                 Some(chrom) => placed.push((chrom, row.start, row.end)),
                 None => *skipped += 1,
             }
@@ -99,9 +101,9 @@ impl Peaks {
 }
 
 /// What the genome calls the chromosome of a peak; nothing where `contigs` leaves it out.
-fn check(path: &Path, row: &BedRow, genome: &Genome) -> Result<Option<String>> {
+fn check(path: &Path, row: &BedRow, genome: &Genome, of: Part) -> Result<Option<String>> {
     let error = |problem: String| Error::line(path, row.line, problem);
-    let Some(sequence) = genome.contig(&row.chrom).map_err(error)? else {
+    let Some(sequence) = genome.contig(of, &row.chrom).map_err(error)? else {
         return Ok(None);
     };
     let (name, length) = &genome.sequences()[sequence];

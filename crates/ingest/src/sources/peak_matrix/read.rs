@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::rows::labels::LabelColumn;
 use crate::rows::row::{Padding, Row, Rows, Window};
 use crate::sources::peak_matrix::bins as matrix;
-use crate::sources::read::{Read, counts, open, skipped as skipped_contigs};
+use crate::sources::read::{Read, counts, open, paths_of, skipped as skipped_contigs};
 
 /// Bins of a genome with a label for each peak file.
 pub(crate) fn peak_matrix(
@@ -21,7 +21,7 @@ pub(crate) fn peak_matrix(
     let mut skipped = 0;
     let peaks = matrix::read_peaks(source, config.max_uncompressed_bytes, &genome, &mut skipped)?;
     progress.advance(source.peaks.len() as u64, "");
-    let mut rows = Rows::new(source.peaks.clone(), config.max_memory);
+    let mut rows = Rows::new(paths_of(&source.peaks), config.max_memory);
     let mut all = Vec::new();
     let mut text = String::new();
     let left_out = matrix::bins(&genome, &peaks, source, |bin| {

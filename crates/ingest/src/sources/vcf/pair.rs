@@ -7,7 +7,7 @@ use crate::config::sources::{BeyondEnd, VcfSource};
 use crate::error::Result;
 use crate::extract::placed;
 use crate::formats::vcf::Variant;
-use crate::genome::reader::Genome;
+use crate::genome::reader::{Genome, Part};
 use crate::rows::row::Padding;
 
 /// What becomes of a variant in a window.
@@ -36,12 +36,13 @@ pub(crate) enum Placed {
 /// A REF that reaches beyond its chromosome, an unknown chromosome: the problem, without file and line. What reading the genome says.
 pub(crate) fn place(
     genome: &Genome,
+    of: Part,
     variant: &mut Variant,
     source: &VcfSource,
 ) -> Result<std::result::Result<Placed, String>> {
     let width = u64::from(source.width.get());
     let chrom = variant.chrom.as_str();
-    let sequence = match genome.contig(chrom) {
+    let sequence = match genome.contig(of, chrom) {
         Ok(Some(sequence)) => sequence,
         Ok(None) => return Ok(Ok(Placed::Skipped)),
         Err(problem) => return Ok(Err(problem)),

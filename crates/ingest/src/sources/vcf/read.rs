@@ -10,10 +10,10 @@ use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::{RefMismatch, VariantLabel, VcfSource};
 use crate::error::{Error, Result};
 use crate::formats::vcf;
-use crate::genome::reader::Genome;
+use crate::genome::reader::{Genome, Part};
 use crate::rows::row;
 use crate::rows::row::{Edit, Row, Rows};
-use crate::sources::read::{Read, counts, open, skipped};
+use crate::sources::read::{Read, counts, open, paths_of, skipped};
 use crate::sources::vcf::pair as variant_pair;
 use crate::sources::vcf::pair::Placed;
 
@@ -26,11 +26,13 @@ pub(crate) fn variants(
     let genome = open(&source.fasta, config, progress)?;
     let mut pairs = Pairs {
         source,
-        rows: Rows::new(source.files.clone(), config.max_memory),
+        rows: Rows::new(paths_of(&source.files), config.max_memory),
         left_out: LeftOut::default(),
         ids: HashSet::new(),
     };
-    for (number, path) in source.files.iter().enumerate() {
+    for (number, vcf) in source.files.iter().enumerate() {
+        let path = vcf.path();
+        let of = genome.part(vcf);
         let file = row::file(number)?;
         let class = match &source.label {
             VariantLabel::PerFile(names) => names.get(number).map(String::as_str),
@@ -43,7 +45,7 @@ pub(crate) fn variants(
             &source.label,
             class,
             source.odd_alleles,
-            |variant| pairs.add(&genome, path, file, variant),
+            |variant| pairs.add((&genome, of), path, file, variant),
         )?;
         pairs.left_out.refused.add(&refused);
         progress.advance(number as u64 + 2, "");
@@ -72,7 +74,7 @@ impl Pairs<'_> {
     /// Adds a variant of the file `path`, or counts why not.
     fn add(
         &mut self,
-        genome: &Genome,
+        (genome, of): (&Genome, Part),
         path: &Path,
         file: u16,
         mut variant: vcf::Variant,
@@ -89,7 +91,7 @@ impl Pairs<'_> {
             }
             (None, None) => return Err(error(self.source.label.missing(&variant.name()))),
         };
-        let placed = variant_pair::place(genome, &mut variant, self.source)?.map_err(error)?;
+        let placed = variant_pair::place(genome, of, &mut variant, self.source)?.map_err(error)?;
         let (lies, before) = match placed {
             Placed::In(lies, before) => (lies, before),
             Placed::Skipped => {
@@ -167,7 +169,7 @@ impl Pairs<'_> {
         format!(
             "REF is `{}`, but {} has `{found}` at {}:{}; are these variants of another assembly? `ref_mismatch: skip` leaves such variants out",
             variant.reference,
-            self.source.fasta.display(),
+            self.source.fasta.shown(),
             variant.chrom,
             variant.position.map_or(0, |p| p + 1)
         )
