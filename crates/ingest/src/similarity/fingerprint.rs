@@ -1,48 +1,38 @@
 //! 128 bits that stand for a sequence: equal sequences have equal ones, different sequences do not, but for a chance of about one
 //! in 10^24 for ten million of them (n^2 / 2^127).
 //!
-//! Two lanes of multiply-and-fold (as wyhash and foldhash mix) over 16 bytes at a time. It is fixed for all time and machines, and
-//! no defence against sequences made to collide.
+//! Two hashes with seeds of their own. They stay in memory: another version of the library may give others. They are no defence
+//! against sequences made to collide.
+
+use std::hash::Hasher as _;
+
+use foldhash::SharedSeed;
+use foldhash::quality::FoldHasher;
 
 /// Digits of pi, as in every hash that needs numbers without a meaning.
-const SECRET: [u64; 4] = [
+const SEEDS: [u64; 4] = [
     0x243f_6a88_85a3_08d3,
     0x1319_8a2e_0370_7344,
     0xa409_3822_299f_31d0,
     0x082e_fa98_ec4e_6c89,
 ];
 
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product as u64) ^ ((product >> 64) as u64)
-}
+static SHARED: [SharedSeed; 2] = [
+    SharedSeed::from_u64(SEEDS[0]),
+    SharedSeed::from_u64(SEEDS[1]),
+];
 
 /// Of a sequence, the second empty, or of a pair.
 pub(crate) fn of_two(first: &[u8], second: &[u8]) -> u128 {
-    let mut lanes = [
-        SECRET[0] ^ first.len() as u64,
-        SECRET[1] ^ second.len() as u64,
-    ];
-    for bytes in [first, second] {
-        let (blocks, rest) = bytes.as_chunks::<16>();
-        let mut take = |block: &[u8; 16]| {
-            let word = u128::from_le_bytes(*block);
-            let (low, high) = (word as u64, (word >> 64) as u64);
-            lanes = [
-                fold(low ^ lanes[0], high ^ SECRET[2]),
-                fold(high ^ lanes[1], low ^ SECRET[3]).rotate_left(23) ^ lanes[0],
-            ];
-        };
-        blocks.iter().for_each(&mut take);
-        if !rest.is_empty() {
-            let mut last = [0; 16];
-            last[..rest.len()].copy_from_slice(rest);
-            take(&last);
-        }
-    }
-    let a = fold(lanes[0] ^ SECRET[3], SECRET[1]);
-    let b = fold(lanes[1] ^ lanes[0] ^ SECRET[2], SECRET[0] | 1);
-    u128::from(a ^ lanes[1]) << 64 | u128::from(b ^ lanes[0])
+    let half = |i: usize| {
+        let mut hasher = FoldHasher::with_seed(SEEDS[2 + i], &SHARED[i]);
+        hasher.write(first);
+        // Where the second begins.
+        hasher.write_u64(first.len() as u64);
+        hasher.write(second);
+        hasher.finish()
+    };
+    u128::from(half(0)) << 64 | u128::from(half(1))
 }
 
 #[cfg(test)]
