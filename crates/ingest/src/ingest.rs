@@ -464,7 +464,7 @@ impl Together {
             overlapping = Overlaps::of(&data.rows, which.iter().copied()).link(&mut sets);
             sets.flatten(0..which.len());
         }
-        let lists = matches!(data.labels, LabelColumn::Lists { .. });
+        let lists = matches!(data.labels, LabelColumn::Lists(_));
         let needed = overlapping.groups > 0 || lists;
         needed.then(|| Self::new(data, sets, which, overlapping))
     }

@@ -51,7 +51,12 @@ fn ingested(folder: &Path, mut config: Value, bound: &str) -> (u64, Option<Strin
     let told = String::from_utf8(ran.stdout).unwrap();
     let after = |what: &str| {
         let line = told.lines().find_map(|line| line.strip_prefix(what));
-        line.unwrap_or_else(|| panic!("no `{what}` in {told}"))
+        line.unwrap_or_else(|| {
+            panic!(
+                "no `{what}` in {told}{}",
+                String::from_utf8_lossy(&ran.stderr)
+            )
+        })
     };
     let peak = after("peak ").strip_suffix(" kB").unwrap();
     let outcome = after("outcome ");
@@ -133,6 +138,43 @@ fn features_and_their_windows_stay_within_the_bound() {
         "{told:?}"
     );
     assert!(told.last().unwrap().is_none(), "{told:?}");
+}
+
+#[test]
+fn a_matrix_of_919_files_stays_within_the_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    // 130,000 bins of 200 bases, in each of which a file has a peak: a byte for each label would be 119 MB.
+    let (files, bins) = (919, 130_000u64);
+    let line = "ACGTTGCAAGCTTAACGGATCCATGCAATGTTGACCGTAATGCCATTGAC\n";
+    let fasta = format!(">I\n{}", line.repeat(bins as usize * 4 + 100));
+    let fasta = path("g.fa", &fasta);
+    let mut beds = vec![String::new(); files];
+    for bin in 0..bins {
+        let start = 1000 + 200 * bin;
+        let of = (bin as usize).wrapping_mul(2_654_435_761) % files;
+        writeln!(beds[of], "I\t{start}\t{}", start + 200).unwrap();
+    }
+    let peaks: Vec<_> = (0..files)
+        .map(|i| path(&format!("p{i}.bed"), &beds[i]))
+        .collect();
+    let config = json!({
+        "source": { "peak_matrix": { "fasta": fasta, "peaks": peaks } },
+        "split": { "ratios": { "train": 0.8, "dev": 0.1, "test": 0.1, "keep_overlaps_together": false } },
+        "leakage": "unexamined",
+    });
+    let told = held(folder.path(), &config, &["32MB", "48MB", "64MB"]);
+    let message = told[0].as_ref().unwrap();
+    assert!(
+        message.contains("and their labels and peaks") && message.contains("max_memory, 32 MB"),
+        "{message}"
+    );
+    assert!(told[1].is_some() || told[2].is_none(), "{told:?}");
+    assert_eq!(told[2], None);
 }
 
 #[test]

@@ -432,11 +432,11 @@ impl DataSet {
     /// Bytes that rows, labels and their order take.
     pub(crate) fn memory(&self) -> u64 {
         let labels = match &self.labels {
-            LabelColumn::Classes(all) => 4 * all.len(),
-            LabelColumn::Lists { all, .. } => all.len(),
-            LabelColumn::Values(all) => 4 * all.len(),
+            LabelColumn::Classes(all) => 4 * all.len() as u64,
+            LabelColumn::Lists(lists) => lists.memory(),
+            LabelColumn::Values(all) => 4 * all.len() as u64,
         };
-        self.rows.memory() + (labels + self.splits.len() + 4 * self.order.len()) as u64
+        self.rows.memory() + labels + (self.splits.len() + 4 * self.order.len()) as u64
     }
 
     fn shape(&self) -> Shape {

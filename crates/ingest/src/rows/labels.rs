@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::config::ingest_config::LabelKindPlan;
 use crate::error::{Error, Result};
+use crate::rows::label_lists::LabelLists;
 use crate::rows::row::{Row, Rows};
 
 /// The labels of all rows, in their order.
@@ -14,8 +15,8 @@ use crate::rows::row::{Row, Rows};
 pub(crate) enum LabelColumn {
     /// Classes.
     Classes(Vec<u32>),
-    /// `width` times 0 or 1 for each row.
-    Lists { width: usize, all: Vec<u8> },
+    /// 0 or 1 for each class of each row.
+    Lists(LabelLists),
     /// Values.
     Values(Vec<f32>),
 }
@@ -25,20 +26,17 @@ impl LabelColumn {
     pub(crate) fn get(&self, row: usize) -> Label {
         match self {
             Self::Classes(classes) => Label::Class(classes[row]),
-            Self::Lists { width, all } => {
-                Label::Multi(all[row * width..(row + 1) * width].to_vec())
-            }
+            Self::Lists(lists) => Label::Multi(lists.list(row)),
             Self::Values(values) => Label::Value(values[row]),
         }
     }
 
     /// Takes out the labels of all rows that are not to be kept.
     pub(crate) fn retain(&mut self, keep: &[bool]) {
-        let kept = |i: usize| keep[i];
         match self {
-            Self::Classes(classes) => of_kept(classes, 1, kept),
-            Self::Lists { width, all } => of_kept(all, *width, kept),
-            Self::Values(values) => of_kept(values, 1, kept),
+            Self::Classes(classes) => of_kept(classes, keep),
+            Self::Lists(lists) => lists.retain(keep),
+            Self::Values(values) => of_kept(values, keep),
         }
     }
 
@@ -50,11 +48,11 @@ impl LabelColumn {
                     *count += 1;
                 }
             }
-            Self::Lists { width, all } => {
-                for (count, one) in counts.iter_mut().zip(&all[row * width..(row + 1) * width]) {
-                    *count += u64::from(*one);
+            Self::Lists(lists) => lists.each(row, &mut |class| {
+                if let Some(count) = counts.get_mut(class as usize) {
+                    *count += 1;
                 }
-            }
+            }),
             Self::Values(_) => {}
         }
     }
@@ -63,11 +61,7 @@ impl LabelColumn {
     pub(crate) fn each_class(&self, row: usize, tell: &mut dyn FnMut(u32)) {
         match self {
             Self::Classes(classes) => tell(classes[row]),
-            Self::Lists { width, all } => {
-                let list = &all[row * width..(row + 1) * width];
-                let has = (0..).zip(list).filter(|(_, has)| **has != 0);
-                has.for_each(|(class, _)| tell(class));
-            }
+            Self::Lists(lists) => lists.each(row, tell),
             Self::Values(_) => {}
         }
     }
@@ -76,21 +70,16 @@ impl LabelColumn {
     pub(crate) fn agree(&self, a: usize, b: usize) -> bool {
         match self {
             Self::Classes(classes) => classes[a] == classes[b],
-            Self::Lists { width, all } => {
-                all[a * width..(a + 1) * width] == all[b * width..(b + 1) * width]
-            }
+            Self::Lists(lists) => lists.row(a) == lists.row(b),
             Self::Values(values) => values[a] == values[b],
         }
     }
 }
 
-/// Takes out the `width` values of each row that is not kept.
-fn of_kept<T: Copy>(values: &mut Vec<T>, width: usize, kept: impl Fn(usize) -> bool) {
-    let mut place = 0;
-    values.retain(|_| {
-        place += 1;
-        kept((place - 1) / width)
-    });
+/// Takes out what is not to be kept.
+fn of_kept<T>(values: &mut Vec<T>, keep: &[bool]) {
+    let mut keep = keep.iter();
+    values.retain(|_| keep.next() == Some(&true));
 }
 
 /// Makes a label of every row's text; `more_classes` goes behind the message that there is one only. Rows of given splits fix the classes by their training rows.
@@ -273,13 +262,13 @@ fn resolve_values(rows: &Rows) -> Result<(LabelKind, LabelColumn)> {
 }
 
 fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, LabelColumn)> {
-    let entries = |row: &Row, to: &mut Vec<u8>| -> Result<usize> {
+    let entries = |row: &Row, to: &mut Vec<bool>| -> Result<usize> {
         let text = rows.label(row);
-        let before = to.len();
+        to.clear();
         for word in text.split([' ', ',', ';']).filter(|word| !word.is_empty()) {
             to.push(match word {
-                "0" => 0,
-                "1" => 1,
+                "0" => false,
+                "1" => true,
                 _ => {
                     return Err(rows.error(
                         row,
@@ -288,7 +277,7 @@ fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, 
                 }
             });
         }
-        Ok(to.len() - before)
+        Ok(to.len())
     };
     let width = match (classes, rows.all().first()) {
         (Some(names), _) => names.len(),
@@ -299,9 +288,10 @@ fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, 
         Some(names) => names.to_vec(),
         None => (0..width).map(|i| i.to_string()).collect(),
     };
-    let mut all = Vec::with_capacity(width * rows.all().len());
+    let mut lists = LabelLists::new(width);
+    let mut list = Vec::new();
     for row in rows.all() {
-        let found = entries(row, &mut all)?;
+        let found = entries(row, &mut list)?;
         if found != width {
             return Err(rows.error(
                 row,
@@ -311,9 +301,7 @@ fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, 
                 ),
             ));
         }
+        lists.push(list.iter().copied());
     }
-    Ok((
-        LabelKind::Multilabel(names),
-        LabelColumn::Lists { width, all },
-    ))
+    Ok((LabelKind::Multilabel(names), LabelColumn::Lists(lists)))
 }

@@ -275,6 +275,8 @@ pub(crate) struct Rows {
     pub(crate) files: Vec<PathBuf>,
     /// What they may take.
     limit: ByteSize,
+    /// What is held beside them.
+    beside: u64,
     traits: Traits,
 }
 
@@ -312,8 +314,14 @@ impl Rows {
             originals: Vec::new(),
             files,
             limit,
+            beside: 0,
             traits: Traits::default(),
         }
+    }
+
+    /// How many bytes a source holds beside the rows: they count against what the rows may take.
+    pub(crate) fn set_beside(&mut self, bytes: u64) {
+        self.beside = bytes;
     }
 
     /// Adds a row.
@@ -333,11 +341,15 @@ impl Rows {
     }
 
     fn check_memory(&self) -> Result<()> {
-        if self.memory() <= self.limit.get() {
+        if self.memory() + self.beside <= self.limit.get() {
             return Ok(());
         }
+        let beside = match self.beside {
+            0 => String::new(),
+            bytes => format!(" and their labels and peaks {}", amount(bytes)),
+        };
         Err(Error::Data(format!(
-            "{} rows take {} (sequences that a table gives are held in memory, windows of a genome are not), more than max_memory, {}; raise it, or split the data into several tasks",
+            "{} rows take {}{beside} (sequences that a table gives are held in memory, windows of a genome are not), more than max_memory, {}; raise it, or split the data into several tasks",
             self.rows.len(),
             amount(self.memory()),
             self.limit

@@ -49,6 +49,14 @@ pub(crate) fn read_peaks(
         .collect()
 }
 
+/// Bytes that the peaks take, and the labels of the longest chromosome.
+pub(crate) fn memory(genome: &Genome, peaks: &[Peaks], source: &PeakMatrixSource) -> u64 {
+    let lengths = genome.sequences().iter().map(|(_, length)| *length);
+    let bins = lengths.max().unwrap_or(0) / u64::from(source.bin.get());
+    let bits = bins * peaks.len().div_ceil(64) as u64 * 8;
+    bits + peaks.iter().map(Peaks::memory).sum::<u64>()
+}
+
 /// Hands on every bin in the order of the genome. Memory: the peaks, and the labels of one chromosome.
 ///
 /// # Errors

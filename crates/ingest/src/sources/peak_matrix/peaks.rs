@@ -63,6 +63,13 @@ impl Peaks {
         Self { by_chromosome }
     }
 
+    /// Bytes that they take.
+    pub(crate) fn memory(&self) -> u64 {
+        let of_chromosome = |peaks: &Vec<(u64, u64)>| peaks.capacity() * size_of::<(u64, u64)>();
+        let all = self.by_chromosome.values().map(of_chromosome);
+        all.sum::<usize>() as u64
+    }
+
     /// Hands on the number of each bin that has peaks, and how many of its bases they cover. Only whole bins count: of `length` bases,
     /// the first floor(length / bin).
     pub(crate) fn covered(

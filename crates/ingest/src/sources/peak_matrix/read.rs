@@ -6,6 +6,7 @@ use lingo_artifact::progress::Progress;
 use crate::config::ingest_config::IngestConfig;
 use crate::config::sources::PeakMatrixSource;
 use crate::error::Result;
+use crate::rows::label_lists::LabelLists;
 use crate::rows::labels::LabelColumn;
 use crate::rows::row::{Padding, Row, Rows, Window};
 use crate::sources::peak_matrix::bins as matrix;
@@ -22,13 +23,11 @@ pub(crate) fn peak_matrix(
     let peaks = matrix::read_peaks(source, config.max_uncompressed_bytes, &genome, &mut skipped)?;
     progress.advance(source.peaks.len() as u64, "");
     let mut rows = Rows::new(paths_of(&source.peaks), config.max_memory);
-    let mut all = Vec::new();
-    let mut text = String::new();
+    let mut lists = LabelLists::new(source.peaks.len());
+    let held = matrix::memory(&genome, &peaks, source);
     let left_out = matrix::bins(&genome, &peaks, source, |bin| {
-        // What the rows of one stratum share; the labels themselves stand in the column.
-        text.clear();
-        text.extend(bin.labels.iter().map(|one| if *one { '1' } else { '0' }));
-        all.extend(bin.labels.iter().map(|one| u8::from(*one)));
+        lists.push(bin.labels.iter().copied());
+        rows.set_beside(held + lists.memory());
         let window = Window {
             sequence: bin.sequence,
             strand: lingo_artifact::Strand::Unknown,
@@ -43,23 +42,22 @@ pub(crate) fn peak_matrix(
         let row = Row {
             name: None,
             content,
-            label: rows.push_label(&text),
+            // The labels stand in the column.
+            label: rows.push_label(""),
             line: 0,
             file: 0,
             split: None,
         };
         rows.push(row)
     })?;
+    rows.set_beside(0);
     let mut read = Read::new(rows, Some(genome));
     read.dropped_outside = left_out.outside;
     read.left_out = counts([("unlabelled_bins", left_out.unlabelled)]);
     read.left_out.extend(skipped_contigs(config, skipped));
     read.labels = Some((
         LabelKind::Multilabel(source.class_names()),
-        LabelColumn::Lists {
-            width: source.peaks.len(),
-            all,
-        },
+        LabelColumn::Lists(lists),
     ));
     Ok(read)
 }
