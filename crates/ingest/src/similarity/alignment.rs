@@ -37,24 +37,20 @@ impl Packed {
 
     /// Adds a sequence. What is no base becomes one, another in each sequence: such places are alike by chance only.
     pub(crate) fn push(&mut self, sequence: &[u8]) {
-        let mut noise = 0;
+        let mut noise = Noise(0);
         for chunk in sequence.chunks(WORD) {
             let mut word = 0;
-            for (i, base) in chunk.iter().enumerate() {
-                let code = match base {
-                    b'A' => 0,
-                    b'C' => 1,
-                    b'G' => 2,
-                    b'T' => 3,
-                    _ => {
-                        if noise == 0 {
-                            noise = noise_of(sequence);
-                        }
-                        noise = mixed(noise);
-                        noise >> 62
-                    }
-                };
-                word |= code << (2 * i);
+            let (eights, rest) = chunk.as_chunks::<8>();
+            for (i, eight) in eights.iter().enumerate() {
+                let codes = codes_of(*eight).unwrap_or_else(|| {
+                    let code = |base: &u8| code_of(*base).unwrap_or_else(|| noise.next(sequence));
+                    packed(eight.iter().map(code))
+                });
+                word |= codes << (16 * i);
+            }
+            let code = |base: &u8| code_of(*base).unwrap_or_else(|| noise.next(sequence));
+            if !rest.is_empty() {
+                word |= packed(rest.iter().map(code)) << (16 * eights.len());
             }
             self.words.push(word);
         }
@@ -79,9 +75,47 @@ impl Packed {
     }
 }
 
-fn noise_of(sequence: &[u8]) -> u64 {
-    let add = |hash, base: &u8| mixed(hash ^ u64::from(*base));
-    sequence.iter().fold(1, add) | 1
+/// The code of a base; none of what is no base.
+fn code_of(base: u8) -> Option<u64> {
+    b"ACGT".iter().position(|b| *b == base).map(|i| i as u64)
+}
+
+/// Codes, the first in the lowest bits.
+fn packed(codes: impl Iterator<Item = u64>) -> u64 {
+    codes
+        .zip(0..)
+        .fold(0, |all, (code, i)| all | code << (2 * i))
+}
+
+/// The codes of eight bases, all at once; none where one of them is no base.
+fn codes_of(bases: [u8; 8]) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let bases = u64::from_le_bytes(bases);
+    // Bits 1 and 2 tell the letters apart: A 00, C 01, T 10, G 11. Of T bits 0 and 4 are others too.
+    let low = bases >> 1 & ONES;
+    let high = bases >> 2 & ONES;
+    let letters = (u64::from(b'A') * ONES | low << 1 | high << 2) ^ (high & !low) * 0x11;
+    if letters != bases {
+        return None;
+    }
+    let codes = (low ^ high) | high << 1;
+    let codes = (codes | codes >> 6) & 0x000f_000f_000f_000f;
+    let codes = (codes | codes >> 12) & 0x0000_00ff_0000_00ff;
+    Some((codes | codes >> 24) & 0xffff)
+}
+
+/// The codes of what is no base; of another sequence others.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self, sequence: &[u8]) -> u64 {
+        if self.0 == 0 {
+            let add = |hash, base: &u8| mixed(hash ^ u64::from(*base));
+            self.0 = sequence.iter().fold(1, add) | 1;
+        }
+        self.0 = mixed(self.0);
+        self.0 >> 62
+    }
 }
 
 fn mixed(x: u64) -> u64 {
@@ -476,6 +510,24 @@ mod tests {
                 .filter(|(from, past)| past - from >= RUN)
                 .collect();
             prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn bases_are_packed_as_one_by_one(sequence in "[ACGT]{0,100}|[ACGTNRacgt@U]{0,100}|[ACGT]{30}.{1,30}") {
+            let sequence = sequence.as_bytes();
+            let packed = pack(&[sequence]);
+            let mut noise = Noise(0);
+            for (i, base) in sequence.iter().enumerate() {
+                let code = match base {
+                    b'A' => 0,
+                    b'C' => 1,
+                    b'G' => 2,
+                    b'T' => 3,
+                    _ => noise.next(sequence),
+                };
+                prop_assert_eq!(packed.get(0).base(i), code);
+            }
+            prop_assert_eq!(packed.get(0).len(), sequence.len());
         }
 
         #[test]

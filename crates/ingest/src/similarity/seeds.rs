@@ -9,6 +9,8 @@
 //! missed. Of a k-mer that stands in more than 1,024 places only the first so many are looked at, rare k-mers come
 //! first, and a search compares at most [`MOST_HITS`] places; how often that cut one short is counted.
 
+use std::ops::ControlFlow;
+
 use crate::similarity::alignment::{BAND, Bases, Packed, near_on, near_within};
 use crate::similarity::sketches::{MOST, Search};
 
@@ -94,6 +96,24 @@ fn indexed(bases: usize, k: usize, scale: usize) -> usize {
     kmers.div_ceil(scale * stride(bases))
 }
 
+/// So many k-mers are read before their buckets are gone to: memory is slow, and many places of it are fetched at a time.
+const BATCH: usize = 128;
+
+/// Hands on each item once [`BATCH`] of them are made, until one is enough.
+fn in_batches<T>(
+    mut items: impl Iterator<Item = T>,
+    mut take: impl FnMut(T) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        batch.extend(items.by_ref().take(BATCH));
+        if batch.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        batch.drain(..).try_for_each(&mut take)?;
+    }
+}
+
 /// Bytes of an entry and, at most, of its bucket.
 const ENTRY: u64 = (size_of::<u64>() + size_of::<u32>()) as u64;
 
@@ -128,10 +148,13 @@ impl<'a> Index<'a> {
         };
         let bits = (entries as u64).max(4).ilog2().min(28);
         let mut starts = vec![0u32; (1 << bits) + 1];
+        let bucket = |kmer: &Kmer| (kmer.hash >> (64 - bits)) as usize;
         for i in members() {
-            for kmer in indexed(i) {
-                starts[(kmer.hash >> (64 - bits)) as usize + 1] += 1;
-            }
+            let buckets = indexed(i).map(|kmer| bucket(&kmer));
+            let _ = in_batches(buckets, |bucket| {
+                starts[bucket + 1] += 1;
+                ControlFlow::Continue(())
+            });
         }
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
@@ -141,15 +164,20 @@ impl<'a> Index<'a> {
         starts.remove(0);
         starts.push(entries as u32);
         for i in members().rev() {
-            for kmer in indexed(i) {
-                let place = &mut starts[(kmer.hash >> (64 - bits)) as usize];
-                *place -= 1;
+            let with_bucket = |kmer: Kmer| {
                 let tag = kmer.hash >> (64 - bits - TAG) & ((1 << TAG) - 1);
-                all[*place as usize] = (i as u64) << 32
+                let entry = (i as u64) << 32
                     | (kmer.at as u64) << (TAG + 1)
                     | u64::from(kmer.turned) << TAG
                     | tag;
-            }
+                (bucket(&kmer), entry)
+            };
+            let _ = in_batches(indexed(i).map(with_bucket), |(bucket, entry)| {
+                let place = &mut starts[bucket];
+                *place -= 1;
+                all[*place as usize] = entry;
+                ControlFlow::Continue(())
+            });
         }
         Self {
             sequences,
@@ -259,18 +287,20 @@ impl<'a> Index<'a> {
         } else {
             1
         };
-        for kmer in kmers(own, self.k, usize::MAX, step) {
-            let range = self.bucket(&kmer);
+        let with_bucket = |kmer| (self.bucket(&kmer), kmer);
+        let looked_up = kmers(own, self.k, usize::MAX, step).map(with_bucket);
+        let ended = in_batches(looked_up, |(range, kmer)| {
             if range.len() < RARE {
                 self.collect(&kmer, range, own.len(), &wanted, &mut hits);
             } else {
                 frequent.push((range.len(), kmer));
             }
-            if hits.len() > MOST_HITS {
-                *cut = true;
-                break;
+            match hits.len() > MOST_HITS {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
-        }
+        });
+        *cut |= ended.is_break();
         frequent.sort_by_key(|(places, kmer)| (*places, kmer.at));
         for (places, kmer) in frequent {
             if hits.len() + places.min(MOST) > MOST_HITS {
