@@ -94,7 +94,8 @@ fn codes_of(bases: [u8; 8]) -> Option<u64> {
     // Bits 1 and 2 tell the letters apart: A 00, C 01, T 10, G 11. Of T bits 0 and 4 are others too.
     let low = bases >> 1 & ONES;
     let high = bases >> 2 & ONES;
-    let letters = (u64::from(b'A') * ONES | low << 1 | high << 2) ^ (high & !low) * 0x11;
+    let of_a = u64::from(b'A') * ONES;
+    let letters = (of_a | (low << 1) | (high << 2)) ^ ((high & !low) * 0x11);
     if letters != bases {
         return None;
     }
