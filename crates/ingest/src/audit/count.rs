@@ -124,12 +124,15 @@ pub(crate) fn audit(data: &DataSet, examination: &Examination, leakage: &Leakage
     });
     let splits = splits.collect();
     if likeness.near {
-        for shared in &mut found.shared {
-            let of = places[shared.split as usize].clone();
-            let other = places[shared.found_in as usize].clone();
-            let leaks = examination.evidence.leaks(of, &[other], likeness);
-            shared.near = leaks.iter().filter(|leak| leak.near).count() as u64;
-            shared.near_not_all_compared = leaks.iter().filter(|leak| leak.cut).count() as u64;
+        for found_in in [Split::Train, Split::Dev] {
+            let other = places[found_in as usize].clone();
+            let among = examination.evidence.among(&[other], likeness);
+            let into = found.shared.iter_mut();
+            for shared in into.filter(|shared| shared.found_in == found_in) {
+                let leaks = among.leaks(places[shared.split as usize].clone());
+                shared.near = leaks.iter().filter(|leak| leak.near).count() as u64;
+                shared.near_not_all_compared = leaks.iter().filter(|leak| leak.cut).count() as u64;
+            }
         }
     }
     Audit {

@@ -1,7 +1,9 @@
 //! Which rows of one split stand, as they are, turned around or nearly so, in another.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lingo_artifact::bounded::Probability;
 use lingo_artifact::byte_size::amount;
@@ -128,49 +130,66 @@ pub(crate) struct Leak {
     pub(crate) cut: bool,
 }
 
+/// Rows among which others are looked for.
+pub(crate) struct Among<'a> {
+    keys: &'a [u128],
+    /// The keys of the rows, without their strand.
+    all: HashSet<u128>,
+    sketches: Option<Index<'a>>,
+    seeds: Option<seeds::Index<'a>>,
+}
+
+impl Among<'_> {
+    /// Of each place in `of`, whether its sequence stands among these.
+    pub(crate) fn leaks(&self, of: Range<usize>) -> Vec<Leak> {
+        of.into_par_iter().map(|place| self.leak(place)).collect()
+    }
+
+    fn leak(&self, place: usize) -> Leak {
+        if self.all.contains(&(self.keys[place] | STRAND)) {
+            return Leak {
+                exact: true,
+                ..Leak::default()
+            };
+        }
+        let mut search = match &self.sketches {
+            Some(index) => index.search(place, |_| true, |_| true),
+            None => Search::Nothing,
+        };
+        if let Some(seeds) = self.seeds.as_ref().filter(|_| search != Search::Found) {
+            let mut told = seeds.glance(place, |_| true);
+            if told != Search::Found {
+                told = seeds.search(place, |_| true, |_| true, |_| true);
+            }
+            if told != Search::Nothing {
+                search = told;
+            }
+        }
+        Leak {
+            exact: false,
+            near: search == Search::Found,
+            cut: search == Search::Cut,
+        }
+    }
+}
+
 impl Evidence {
-    /// Of each place in `of`, whether its sequence stands among `others`.
-    pub(crate) fn leaks(
-        &self,
-        of: Range<usize>,
-        others: &[Range<usize>],
-        likeness: Likeness,
-    ) -> Vec<Leak> {
-        let mut keys = HashSet::new();
+    /// The rows at some places, made ready for looking others up.
+    pub(crate) fn among(&self, places: &[Range<usize>], likeness: Likeness) -> Among<'_> {
+        let mut all = HashSet::new();
         // Of equal sequences one stands for all: what repeats must not fill up a search.
-        let distinct: Vec<usize> = others
+        let distinct: Vec<usize> = places
             .iter()
             .cloned()
             .flatten()
-            .filter(|place| keys.insert(self.keys[*place] | STRAND))
+            .filter(|place| all.insert(self.keys[*place] | STRAND))
             .collect();
-        let index = self.sketch_index(&distinct, likeness);
-        let seeds = self.seed_index(&distinct);
-        of.into_par_iter()
-            .map(|place| {
-                if keys.contains(&(self.keys[place] | STRAND)) {
-                    return Leak {
-                        exact: true,
-                        ..Leak::default()
-                    };
-                }
-                let mut search = match &index {
-                    Some(index) => index.search(place, |_| true, |_| true),
-                    None => Search::Nothing,
-                };
-                if let Some(seeds) = seeds.as_ref().filter(|_| search != Search::Found) {
-                    search = match seeds.search(place, |_| true, |_| true) {
-                        Search::Nothing => search,
-                        told => told,
-                    };
-                }
-                Leak {
-                    exact: false,
-                    near: search == Search::Found,
-                    cut: search == Search::Cut,
-                }
-            })
-            .collect()
+        Among {
+            keys: &self.keys,
+            sketches: self.sketch_index(&distinct, likeness),
+            seeds: self.seed_index(&distinct),
+            all,
+        }
     }
 
     fn sketch_index(&self, rows: &[usize], likeness: Likeness) -> Option<Index<'_>> {
@@ -194,22 +213,24 @@ impl Evidence {
             return vec![false; of.len()];
         };
         let searching: Vec<usize> = others.iter().cloned().flatten().collect();
-        let found: HashSet<u128> = searching
-            .into_par_iter()
-            .flat_map_iter(|place| {
-                let mut found = Vec::new();
-                index.search(
-                    place,
-                    |_| true,
-                    |other| {
-                        found.push(self.keys[other] | STRAND);
-                        false
-                    },
-                );
-                found
-            })
+        // What is found is not compared again: whoever finds it first, it is found.
+        let known: Vec<AtomicBool> = of.clone().map(|_| AtomicBool::new(false)).collect();
+        let is_open = |other: usize| !known[other - of.start].load(Ordering::Relaxed);
+        let found = |other: usize| {
+            known[other - of.start].store(true, Ordering::Relaxed);
+            false
+        };
+        searching.into_par_iter().for_each(|place| {
+            index.glance(place, found);
+            index.search(place, |_| true, is_open, found);
+        });
+        let found: HashSet<u128> = distinct
+            .into_iter()
+            .filter(|place| !is_open(*place))
+            .map(|place| self.keys[place] | STRAND)
             .collect();
-        of.map(|place| found.contains(&(self.keys[place] | STRAND)))
+        of.clone()
+            .map(|place| found.contains(&(self.keys[place] | STRAND)))
             .collect()
     }
 
@@ -259,12 +280,12 @@ impl Evidence {
                 .par_iter()
                 .map(|place| {
                     let own = sets.root(*place);
-                    let mut roots = Vec::new();
+                    let roots = RefCell::new(Vec::new());
                     let wanted = |other: usize| other < *place && sets.root(other) != own;
+                    let is_open = |other| !roots.borrow().contains(&sets.root(other));
                     let mut link = |other| {
-                        let root = sets.root(other);
-                        if !roots.contains(&root) {
-                            roots.push(root);
+                        if is_open(other) {
+                            roots.borrow_mut().push(sets.root(other));
                         }
                         false
                     };
@@ -273,8 +294,9 @@ impl Evidence {
                     let elsewhere = |other: usize| sets.root(other) != own;
                     let by_seeds = seeds
                         .as_ref()
-                        .map(|i| i.search(*place, elsewhere, &mut link));
-                    (roots, [by_sketch, by_seeds].contains(&Some(Search::Cut)))
+                        .map(|i| i.search(*place, elsewhere, is_open, &mut link));
+                    let was_cut = [by_sketch, by_seeds].contains(&Some(Search::Cut));
+                    (roots.into_inner(), was_cut)
                 })
                 .collect();
             for (place, (roots, was_cut)) in batch.iter().zip(found) {
@@ -302,7 +324,7 @@ pub(crate) fn drop_leaking(data: &mut DataSet, evidence: &Evidence, leakage: &Le
     let likeness = Likeness::of(leakage);
     let mut drop = vec![false; data.len()];
     let mut take_out = |of: Range<usize>, others: &[Range<usize>]| {
-        let leaks = evidence.leaks(of.clone(), others, likeness);
+        let leaks = evidence.among(others, likeness).leaks(of.clone());
         let near = evidence.near_others(of.clone(), others);
         for ((drop, leak), near) in drop[of.clone()].iter_mut().zip(leaks).zip(near) {
             *drop = leak.exact || leak.near || near;

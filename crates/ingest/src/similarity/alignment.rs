@@ -37,24 +37,20 @@ impl Packed {
 
     /// Adds a sequence. What is no base becomes one, another in each sequence: such places are alike by chance only.
     pub(crate) fn push(&mut self, sequence: &[u8]) {
-        let mut noise = 0;
+        let mut noise = Noise(0);
         for chunk in sequence.chunks(WORD) {
             let mut word = 0;
-            for (i, base) in chunk.iter().enumerate() {
-                let code = match base {
-                    b'A' => 0,
-                    b'C' => 1,
-                    b'G' => 2,
-                    b'T' => 3,
-                    _ => {
-                        if noise == 0 {
-                            noise = noise_of(sequence);
-                        }
-                        noise = mixed(noise);
-                        noise >> 62
-                    }
-                };
-                word |= code << (2 * i);
+            let (eights, rest) = chunk.as_chunks::<8>();
+            for (i, eight) in eights.iter().enumerate() {
+                let codes = codes_of(*eight).unwrap_or_else(|| {
+                    let code = |base: &u8| code_of(*base).unwrap_or_else(|| noise.next(sequence));
+                    packed(eight.iter().map(code))
+                });
+                word |= codes << (16 * i);
+            }
+            let code = |base: &u8| code_of(*base).unwrap_or_else(|| noise.next(sequence));
+            if !rest.is_empty() {
+                word |= packed(rest.iter().map(code)) << (16 * eights.len());
             }
             self.words.push(word);
         }
@@ -79,9 +75,48 @@ impl Packed {
     }
 }
 
-fn noise_of(sequence: &[u8]) -> u64 {
-    let add = |hash, base: &u8| mixed(hash ^ u64::from(*base));
-    sequence.iter().fold(1, add) | 1
+/// The code of a base; none of what is no base.
+fn code_of(base: u8) -> Option<u64> {
+    b"ACGT".iter().position(|b| *b == base).map(|i| i as u64)
+}
+
+/// Codes, the first in the lowest bits.
+fn packed(codes: impl Iterator<Item = u64>) -> u64 {
+    codes
+        .zip(0..)
+        .fold(0, |all, (code, i)| all | code << (2 * i))
+}
+
+/// The codes of eight bases, all at once; none where one of them is no base.
+fn codes_of(bases: [u8; 8]) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let bases = u64::from_le_bytes(bases);
+    // Bits 1 and 2 tell the letters apart: A 00, C 01, T 10, G 11. Of T bits 0 and 4 are others too.
+    let low = bases >> 1 & ONES;
+    let high = bases >> 2 & ONES;
+    let of_a = u64::from(b'A') * ONES;
+    let letters = (of_a | (low << 1) | (high << 2)) ^ ((high & !low) * 0x11);
+    if letters != bases {
+        return None;
+    }
+    let codes = (low ^ high) | high << 1;
+    let codes = (codes | codes >> 6) & 0x000f_000f_000f_000f;
+    let codes = (codes | codes >> 12) & 0x0000_00ff_0000_00ff;
+    Some((codes | codes >> 24) & 0xffff)
+}
+
+/// The codes of what is no base; of another sequence others.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self, sequence: &[u8]) -> u64 {
+        if self.0 == 0 {
+            let add = |hash, base: &u8| mixed(hash ^ u64::from(*base));
+            self.0 = sequence.iter().fold(1, add) | 1;
+        }
+        self.0 = mixed(self.0);
+        self.0 >> 62
+    }
 }
 
 fn mixed(x: u64) -> u64 {
@@ -116,6 +151,14 @@ impl Bases<'_> {
         }
     }
 
+    /// The `k` bases from a place on, at most 32 and all within the sequence, as one number with the first base on top, and those
+    /// of the reverse complement.
+    pub(crate) fn kmer(&self, at: usize, k: usize) -> (u64, u64) {
+        let mask = u64::MAX >> (64 - 2 * k);
+        let word = self.word(at) & mask;
+        (reversed(word) >> (64 - 2 * k), !word & mask)
+    }
+
     /// The reverse complement.
     pub(crate) fn turned(&self) -> Packed {
         let mut words = vec![0; self.words.len()];
@@ -129,15 +172,25 @@ impl Bases<'_> {
     }
 }
 
+/// The bases of a word from the last to the first.
+fn reversed(word: u64) -> u64 {
+    let word = word.swap_bytes();
+    let word = (word >> 4 & 0x0f0f_0f0f_0f0f_0f0f) | (word & 0x0f0f_0f0f_0f0f_0f0f) << 4;
+    (word >> 2 & 0x3333_3333_3333_3333) | (word & 0x3333_3333_3333_3333) << 2
+}
+
 /// The least bases of the shorter sequence that a stretch must take.
 fn needed(a: &Bases, b: &Bases) -> usize {
     (4 * a.len.min(b.len)).div_ceil(5).max(LEAST)
 }
 
+/// The lower bit of each base.
+const ONE_EACH: u64 = 0x5555_5555_5555_5555;
+
 /// One bit, the lower of two, for each base in which two words differ.
 fn differ(a: u64, b: u64) -> u64 {
     let x = a ^ b;
-    (x | x >> 1) & 0x5555_5555_5555_5555
+    (x | x >> 1) & ONE_EACH
 }
 
 /// Whether two sequences are near without a gap, base i of the first beside base i - `diagonal` of the second.
@@ -159,6 +212,14 @@ pub(crate) fn near_on(a: &Bases, b: &Bases, diagonal: i64) -> bool {
             _ => wrong,
         }
     };
+    // Every stretch takes what is in the middle: most of what is alike by chance ends here.
+    let mut wrong = 0;
+    for at in (len - need..need.saturating_sub(WORD)).step_by(WORD) {
+        wrong += chunk(at).count_ones() as usize;
+        if wrong * 10 > len {
+            return false;
+        }
+    }
     let mut wrong = 0;
     for at in (0..len).step_by(WORD) {
         wrong += chunk(at).count_ones() as usize;
@@ -192,18 +253,112 @@ pub(crate) const BAND: i64 = 64;
 
 /// Whether two sequences are near with gaps, on diagonals of a band.
 pub(crate) fn near_within(a: &Bases, b: &Bases, band: RangeInclusive<i64>) -> bool {
+    let (low, high) = (*band.start(), (*band.end()).min(*band.start() + BAND - 1));
+    // Windows that are shifted too far have no room for a stretch on any diagonal.
+    let need = needed(a, b) as i64;
+    let room = |d: i64| (a.len as i64).min(b.len as i64 + d) - d.max(0);
+    if (low..=high).all(|d| room(d) < need) {
+        return false;
+    }
+    let possible = if a.len <= b.len {
+        may_be_near(a, b, low..=high)
+    } else {
+        may_be_near(b, a, -high..=-low)
+    };
+    possible && aligned(a, b, low..=high)
+}
+
+/// Runs of fewer same bases are taken to be everywhere.
+const RUN: usize = 4;
+/// So many places are tried as one.
+const STARTS: usize = 8;
+
+/// Whether two sequences, the first no longer than the second, can be near on diagonals of a band: false only where
+/// [`aligned`] finds nothing, and nearly always there.
+///
+/// A stretch is made of runs of same bases, each on one diagonal, and between two runs at least one base is wrong. Here a run may
+/// follow any other, however far apart their diagonals are, and whoever takes the run that reaches furthest, base by base of the
+/// shorter sequence, needs the fewest wrong ones (the idea of SneakySnake; Alser et al. 2020).
+fn may_be_near(short: &Bases, long: &Bases, band: RangeInclusive<i64>) -> bool {
+    let need = needed(short, long);
+    let skip = short.len.saturating_sub(need);
+    // Of each place, where the furthest run that begins there ends; then, that begins there or before.
+    let mut reach: Vec<u32> = (0..short.len as u32).collect();
+    for diagonal in band {
+        runs(short, long, diagonal, |from, past| {
+            reach[from] = reach[from].max(past as u32);
+        });
+    }
+    let mut furthest = 0;
+    for (at, reach) in reach.iter_mut().enumerate() {
+        furthest = furthest.max(*reach);
+        *reach = furthest.max((at + RUN - 1).min(short.len) as u32);
+    }
+    (0..=skip).step_by(STARTS).any(|from| {
+        let mut at = (from + STARTS - 1).min(skip);
+        let mut wrong = 0;
+        loop {
+            at = reach.get(at).map_or(at, |past| *past as usize);
+            // Of what is the same there must be nine times as much as of what is wrong.
+            if at - from >= need && 9 * wrong <= at - from {
+                return true;
+            }
+            at += 1;
+            wrong += 1;
+            if at > short.len || 9 * wrong > short.len - from {
+                return false;
+            }
+        }
+    })
+}
+
+/// Tells every run of at least [`RUN`] same bases on a diagonal: where in the first sequence it begins, and where it is past.
+fn runs(a: &Bases, b: &Bases, diagonal: i64, mut found: impl FnMut(usize, usize)) {
+    let first = diagonal.max(0);
+    let past = (a.len as i64).min(b.len as i64 + diagonal);
+    let (from_a, from_b) = (first as usize, (first - diagonal) as usize);
+    let len = (past - first).max(0) as usize;
+    let same = |at: usize| {
+        let same = !differ(a.word(from_a + at), b.word(from_b + at)) & ONE_EACH;
+        match len.saturating_sub(at) {
+            rest if rest < WORD => same & ((1 << (2 * rest)) - 1),
+            _ => same,
+        }
+    };
+    let (mut this, mut before) = (same(0), 0);
+    for at in (0..len).step_by(WORD) {
+        let next = same(at + WORD);
+        // The bases from here on of which each of the next three is the same too, and not the one before.
+        let two = this & (this >> 2 | next << 62);
+        let next_two = next & next >> 2;
+        let four = two & (two >> 4 | next_two << 60);
+        let mut begins = four & !(this << 2 | before);
+        while begins != 0 {
+            let from = begins.trailing_zeros() as usize / 2;
+            begins &= begins - 1;
+            let mut past = at + WORD;
+            let mut wrong = (!this & ONE_EACH) >> (2 * from) << (2 * from);
+            while wrong == 0 {
+                wrong = !same(past) & ONE_EACH;
+                past += WORD;
+            }
+            past = past - WORD + wrong.trailing_zeros() as usize / 2;
+            found(from_a + at + from, from_a + past);
+        }
+        before = this >> 62;
+        this = next;
+    }
+}
+
+/// Whether the best way through the diagonals of a band makes two sequences near.
+fn aligned(a: &Bases, b: &Bases, band: RangeInclusive<i64>) -> bool {
     // Of the best way to each cell: its sum, and the base of the shorter sequence where it begins.
     type Cell = (i32, u32);
     const NOTHING: Cell = (i32::MIN / 2, 0);
     let need = needed(a, b);
     let shorter_is_a = a.len <= b.len;
     let skip = a.len.min(b.len).saturating_sub(need);
-    let (low, high) = (*band.start(), (*band.end()).min(*band.start() + BAND - 1));
-    // Windows that are shifted too far have no room for a stretch on any diagonal.
-    let room = |d: i64| (a.len as i64).min(b.len as i64 + d) - d.max(0);
-    if (low..=high).all(|d| room(d) < need as i64) {
-        return false;
-    }
+    let (low, high) = (*band.start(), *band.end());
     let width = (high - low + 1) as usize;
     let mut before = vec![NOTHING; width + 2];
     let mut row = before.clone();
@@ -281,6 +436,13 @@ mod tests {
         })
     }
 
+    /// The alignment of every pair for which a diagonal has room.
+    fn plain(a: &Bases, b: &Bases, band: RangeInclusive<i64>) -> bool {
+        let room = |d: i64| (a.len as i64).min(b.len as i64 + d) - d.max(0);
+        let need = needed(a, b) as i64;
+        band.clone().any(|d| room(d) >= need) && aligned(a, b, band)
+    }
+
     proptest! {
         #[test]
         fn a_diagonal_is_compared_as_base_by_base(
@@ -305,11 +467,103 @@ mod tests {
         }
 
         #[test]
+        fn what_cannot_be_near_is_not_aligned_to_be(
+            seed: u64, len in 30..400usize, other in 0..400usize, rates in (0..25usize, 0..10usize), low in -80..40i64, width in 1..=BAND, few in any::<bool>(),
+        ) {
+            let mut stream = Stream::new(seed, "banded");
+            let letters: &[u8] = if few { b"AC" } else { b"ACGT" };
+            let mut bases = |n: usize| -> Vec<u8> { (0..n).map(|_| letters[stream.below(letters.len())]).collect() };
+            let (a, around) = (bases(len), bases(other));
+            let mut b = around[..other / 3].to_vec();
+            let (exchanged, gaps) = rates;
+            // Near the limit of a tenth, which gaps and exchanges share.
+            for base in &a {
+                match stream.below(100) {
+                    n if n < exchanged => b.push(letters[stream.below(letters.len())]),
+                    n if n < exchanged + gaps => {}
+                    n if n < exchanged + 2 * gaps => b.extend([*base, letters[stream.below(letters.len())]]),
+                    _ => b.push(*base),
+                }
+            }
+            b.extend_from_slice(&around[other / 3..]);
+            let packed = pack(&[&a, &b]);
+            let (a, b) = (packed.get(0), packed.get(1));
+            for from in [low, low - other as i64 / 3] {
+                let band = from..=from + width - 1;
+                prop_assert_eq!(near_within(&a, &b, band.clone()), plain(&a, &b, band));
+                let band = 1 - from - width..=-from;
+                prop_assert_eq!(near_within(&b, &a, band.clone()), plain(&b, &a, band));
+            }
+        }
+
+        #[test]
+        fn runs_are_those_of_base_by_base(a in "[AC]{1,150}", b in "[AC]{1,150}|A{60,140}", diagonal in -160..160i64) {
+            let packed = pack(&[a.as_bytes(), b.as_bytes()]);
+            let mut found = Vec::new();
+            runs(&packed.get(0), &packed.get(1), diagonal, |from, past| found.push((from, past)));
+            let same = |i: i64| {
+                let base = |s: &str, i: i64| usize::try_from(i).ok().and_then(|i| s.as_bytes().get(i).copied());
+                base(&a, i).is_some() && base(&a, i) == base(&b, i - diagonal)
+            };
+            let begins = (0..a.len() as i64).filter(|i| same(*i) && !same(i - 1));
+            let expected: Vec<(usize, usize)> = begins
+                .map(|from| (from as usize, (from..).find(|i| !same(*i)).unwrap() as usize))
+                .filter(|(from, past)| past - from >= RUN)
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn bases_are_packed_as_one_by_one(sequence in "[ACGT]{0,100}|[ACGTNRacgt@U]{0,100}|[ACGT]{30}.{1,30}") {
+            let sequence = sequence.as_bytes();
+            let packed = pack(&[sequence]);
+            let mut noise = Noise(0);
+            for (i, base) in sequence.iter().enumerate() {
+                let code = match base {
+                    b'A' => 0,
+                    b'C' => 1,
+                    b'G' => 2,
+                    b'T' => 3,
+                    _ => noise.next(sequence),
+                };
+                prop_assert_eq!(packed.get(0).base(i), code);
+            }
+            prop_assert_eq!(packed.get(0).len(), sequence.len());
+        }
+
+        #[test]
+        fn a_kmer_is_read_as_its_bases(bases in "[ACGT]{32,100}", at in 0..100usize, k in 1..=32usize) {
+            let packed = pack(&[bases.as_bytes()]);
+            let at = at % (bases.len() - k + 1);
+            let number = |bases: &Packed, at: usize| {
+                (at..at + k).fold(0, |number, i| number << 2 | bases.get(0).base(i))
+            };
+            let turned = packed.get(0).turned();
+            let expected = (number(&packed, at), number(&turned, bases.len() - at - k));
+            prop_assert_eq!(packed.get(0).kmer(at, k), expected);
+        }
+
+        #[test]
         fn turned_is_the_reverse_complement(bases in "[ACGT]{0,100}") {
             let packed = pack(&[bases.as_bytes()]);
             let turned = packed.get(0).turned();
             let expected = pack(&[&reverse_complement(bases.as_bytes())]);
             prop_assert_eq!(turned.words, expected.words);
+        }
+    }
+
+    #[test]
+    fn a_stretch_may_begin_and_end_with_what_is_wrong() {
+        let a = b"ACGTTGCAAGCTAGCTAGGATCGATTAGCA";
+        for wrong in [vec![27, 28, 29], vec![0, 1, 29], vec![0, 1, 2]] {
+            let mut b = a.to_vec();
+            for i in &wrong {
+                b[*i] = if b[*i] == b'A' { b'C' } else { b'A' };
+            }
+            let packed = pack(&[a, &b]);
+            let (a, b) = (packed.get(0), packed.get(1));
+            assert!(may_be_near(&a, &b, 0..=0), "{wrong:?}");
+            assert_eq!(near_within(&a, &b, -1..=1), plain(&a, &b, -1..=1));
         }
     }
 
