@@ -25,6 +25,7 @@ class Stem:
         self.both_strands = described.get("both_strands", False)
         settings = described.get("motifs") or described["method"]["motif_cnn"]
         self.bins = settings.get("bins", 1)
+        self.second = settings.get("second")
         self.width = settings["width"]
         if described.get("stem") is None:
             self.scale, folds = 1.0, [load_file(adapter / "motif_cnn.safetensors")]
@@ -53,7 +54,7 @@ class Stem:
         return features @ fold["head.weight"] + fold["head.bias"]
 
     def _features(self, fold, sequence):
-        """The strongest answer above zero of each motif in each bin, [bins * filters]."""
+        """The strongest answer above zero of each motif in each bin, [bins * filters], and those of a second convolution."""
         weight = fold["motifs.weight"].reshape(self.width, 4, -1)
         beside = self.width // 2
         hot = np.zeros((max(len(sequence) + 2 * beside, self.width), 4), np.float32)
@@ -62,9 +63,25 @@ class Stem:
                 hot[beside + i, "ACGT".index(base)] = 1
         places = len(hot) - self.width + 1
         scores = sum(hot[k : k + places] @ weight[k] for k in range(self.width)) + fold["motifs.bias"]
-        bounds = [bin * places // self.bins for bin in range(self.bins + 1)]
-        best = [scores[a:b].max(0, initial=0) for a, b in zip(bounds, bounds[1:])]
+        best = self._strongest(scores, self.bins)
+        if self.second is not None:
+            best.append(self._second(fold, np.stack(self._strongest(scores, max(places // self.second["pool"], 1)))))
         return np.concatenate(best)
+
+    @staticmethod
+    def _strongest(scores, bins):
+        """The largest score above zero of each filter in each of so many stretches."""
+        bounds = [bin * len(scores) // bins for bin in range(bins + 1)]
+        return [scores[a:b].max(0, initial=0) for a, b in zip(bounds, bounds[1:])]
+
+    def _second(self, fold, rows):
+        """The largest answer above zero of each filter of the second convolution over rows [stretches, filters]."""
+        width, apart = self.second["width"], self.second["dilation"]
+        weight = fold["second.weight"].reshape(-1, width, rows.shape[1])
+        before = width // 2 * apart
+        padded = np.pad(rows, ((before, (width - 1) * apart - before), (0, 0)))
+        scores = sum(padded[k * apart : k * apart + len(rows)] @ weight[:, k].T for k in range(width)) + fold["second.bias"]
+        return scores.max(0, initial=0)
 
 
 if __name__ == "__main__":

@@ -43,16 +43,13 @@ cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --out "$run"
 for method in lora adalora ars; do
   oracle adapt_peft_roundtrip.py --cell "$run/binding/$method/seed-1" --model "$run/model" --tokens "$run/binding/tokens.parquet"
 done
-# PEFT divides by the initial rank, gates by the target rank.
-gated="$(mktemp -d)"
-trap 'rm -rf "$run" "$gated"' EXIT
-cargo run -q -- run pipelines/demo.yaml --only binding --methods ars --seeds 1 --out "$gated" \
-  --set methods.ars.adaptive_rank_sampling.variant=gated
-oracle adapt_peft_roundtrip.py --cell "$gated/binding/ars/seed-1" --model "$gated/model" --tokens "$gated/binding/tokens.parquet"
 task="$run/binding"
 cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set method.bins=2 --set train.epochs=2 --both-strands \
   --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/stem"
 oracle adapt_stem.py --cell "$run/stem" --examples "$task/examples.parquet"
+cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set 'method.second={pool: 2, dilation: 2}' --set train.epochs=2 --both-strands \
+  --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/second"
+oracle adapt_stem.py --cell "$run/second" --examples "$task/examples.parquet"
 # The gated variant scales by alpha over the target rank, PEFT by alpha over the initial one: the export folds it in.
 cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --methods ars --out "$run/gated" --set methods.ars.adaptive_rank_sampling.variant=gated --set methods.ars.adaptive_rank_sampling.learning_rate=0.01
 oracle adapt_peft_roundtrip.py --cell "$run/gated/binding/ars/seed-1" --model "$run/gated/model" --tokens "$run/gated/binding/tokens.parquet"

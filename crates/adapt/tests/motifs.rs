@@ -252,6 +252,56 @@ fn bins_tell_where_a_motif_stands() {
     assert!(one < 0.75 && four > 0.95, "{one} {four}");
 }
 
+#[test]
+fn a_second_convolution_tells_what_stands_beside_what() {
+    let (mut tokens, mut readings) = planted(1600);
+    let mut stream = Stream::new(9, "neighbours");
+    let (one, other) = (b"TGACTCA", b"GGCATTC");
+    for (row, bases) in tokens.rows.iter_mut().zip(&mut readings.sequences) {
+        // All have both motifs, somewhere: those of class 1 this one before the other.
+        let class = stream.below(2);
+        *bases = (0..40).map(|_| b"ACGT"[stream.below(4)]).collect();
+        let at = stream.below(40 - 23);
+        let (first, last) = if class == 1 {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        bases[at..at + 7].copy_from_slice(first);
+        // Further apart than a filter sees.
+        bases[at + 16..at + 23].copy_from_slice(last);
+        row.label = Label::Class(class as u32);
+        row.input_ids = ids(bases);
+    }
+    let found = |second: &str| {
+        let method = format!(
+            r#"{{"motif_cnn": {{"filters": 24, "width": 9, "learning_rate": 0.01{second}}}}}"#
+        );
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: false,
+            method: &method,
+            train: r#"{"epochs": 20, "batch": 16}"#,
+        };
+        let out = tempfile::tempdir().unwrap();
+        let found = cell.predictions(out.path());
+        assert_eq!(
+            again(out.path(), &tokens, &readings, false).rows,
+            found.rows
+        );
+        let description = Description::read(&out.path().join("adapter")).unwrap();
+        (right(&found), description.trainable_parameters)
+    };
+    let (without, _) = found("");
+    let (with, parameters) = found(r#", "second": {"filters": 16, "width": 9}"#);
+    assert_eq!(
+        parameters,
+        9 * 4 * 24 + 24 + 16 * (9 * 24 + 1) + (24 + 16) * 2 + 2
+    );
+    assert!(without < 0.8 && with > 0.95, "{without} {with}");
+}
+
 const STEM: &str = r#"{"filters": 16, "width": 9, "learning_rate": 0.01, "folds": 3, "epochs": 8}"#;
 
 /// The predictions of the adapter in `out` on dev and test again, from its folder alone.

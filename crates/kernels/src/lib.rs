@@ -36,6 +36,7 @@ pub use block::values::{BlockValues, LinearValues, NormPlace, NormValues, Precis
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
 pub use motifs::filters::{Answers, Learnt, Motifs, code};
+pub use motifs::second::{LearntRows, SecondLayer};
 pub use parts::activation::Activation;
 pub use parts::attention::heads::{Heads, Positions};
 pub use parts::norm::NormKind;

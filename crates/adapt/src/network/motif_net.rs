@@ -1,7 +1,9 @@
 //! A convolution over bases with a linear head on its maxima, on the host.
 
+use std::ops::Range;
+
 use lingo_artifact::random::Stream;
-use lingo_kernels::{Answers, Learnt, Level, Motifs, code};
+use lingo_kernels::{Answers, Learnt, LearntRows, Level, Motifs, SecondLayer, code};
 use lingo_lm::DropoutSource;
 use rayon::prelude::*;
 
@@ -12,7 +14,8 @@ use crate::reading::Input;
 use crate::settings::motif_cnn::MotifSettings;
 
 /// `logits = dropout(relu(max over the places of each bin of the convolution)) W + b`; the bins of a sequence, and the
-/// two sequences of a pair, stand side by side before the head.
+/// two sequences of a pair, stand side by side before the head. With a second convolution, over `dropout(relu(max over
+/// stretches of places))`, the largest value of each of its filters stands behind the bins of its sequence.
 pub(crate) struct MotifNet {
     settings: MotifSettings,
     /// Sequences of a row.
@@ -22,8 +25,16 @@ pub(crate) struct MotifNet {
     /// Store entries: `[width * 4, filters]`, `[filters]`, `[sequences * bins * filters, outputs]`, `[outputs]`.
     weight: usize,
     bias: usize,
+    /// The second convolution: `[filters, width * inputs]`, `[filters]`.
+    second: Option<(usize, usize)>,
     head_weight: usize,
     head_bias: usize,
+}
+
+/// The filters as kernels want them.
+pub(crate) struct Filters {
+    motifs: Motifs,
+    second: Option<SecondLayer>,
 }
 
 impl MotifNet {
@@ -48,6 +59,14 @@ impl MotifNet {
         let features = sequences * settings.features();
         let weight = uniform("motifs.weight", &[width * 4, filters], width * 4);
         let bias = uniform("motifs.bias", &[filters], width * 4);
+        let second = settings.second.map(|second| {
+            let (own, inputs) = (
+                second.filters.get() as usize,
+                second.width.get() as usize * filters,
+            );
+            let weight = uniform("second.weight", &[own, inputs], inputs);
+            (weight, uniform("second.bias", &[own], inputs))
+        });
         let head_weight = uniform("head.weight", &[features, outputs], features);
         let head_bias = uniform("head.bias", &[outputs], features);
         let net = Self {
@@ -57,6 +76,7 @@ impl MotifNet {
             level,
             weight,
             bias,
+            second,
             head_weight,
             head_bias,
         };
@@ -64,7 +84,7 @@ impl MotifNet {
     }
 
     /// The answers of each sequence of each row.
-    fn answers(&self, motifs: &Motifs, inputs: &[Input]) -> Result<Vec<Vec<Answered>>, Error> {
+    fn answers(&self, filters: &Filters, inputs: &[Input]) -> Result<Vec<Vec<Answered>>, Error> {
         let of_row = |input: &Input| -> Result<Vec<Answered>, Error> {
             if input.bases.len() != self.sequences {
                 return Err(Error::Data(format!(
@@ -84,8 +104,17 @@ impl MotifNet {
                     .chain(codes)
                     .chain(beside.clone())
                     .collect();
-                let answers = motifs.strongest(&codes, self.settings.bins);
-                Answered { codes, answers }
+                let answers = filters.motifs.strongest(&codes, self.settings.bins);
+                let pooled = self.settings.second.map(|second| {
+                    let places = codes.len().saturating_sub(self.settings.width) + 1;
+                    let stretches = (places / second.pool.get() as usize).max(1);
+                    Pooled::new(filters.motifs.strongest(&codes, stretches))
+                });
+                Answered {
+                    codes,
+                    answers,
+                    pooled,
+                }
             };
             Ok(input.bases.iter().map(answered).collect())
         };
@@ -93,10 +122,41 @@ impl MotifNet {
         inputs.par_iter().map(of_row).collect()
     }
 
+    /// Drops some of what the second convolution reads.
+    fn drop_pooled(&self, answered: &mut [Vec<Answered>], dropout: &mut dyn DropoutSource) {
+        if self.settings.dropout == 0.0 {
+            return;
+        }
+        let pooled = answered.iter_mut().flatten();
+        let pooled: Vec<&mut Pooled> = pooled.filter_map(|one| one.pooled.as_mut()).collect();
+        let sizes: Vec<usize> = pooled.iter().map(|p| p.rows.len()).collect();
+        let mask = dropout.mask(sizes.iter().sum(), self.settings.dropout);
+        let mut rest = &mask[..];
+        for (pooled, size) in pooled.into_iter().zip(sizes) {
+            let (own, behind) = rest.split_at(size);
+            pooled.rows.iter_mut().zip(own).for_each(|(x, m)| *x *= m);
+            rest = behind;
+        }
+    }
+
+    /// The second convolution, where there is one.
+    fn look_again(&self, filters: &Filters, answered: &mut [Vec<Answered>]) {
+        let Some(second) = &filters.second else {
+            return;
+        };
+        answered.par_iter_mut().for_each(|row| {
+            for pooled in row.iter_mut().filter_map(|one| one.pooled.as_mut()) {
+                pooled.seen = second.strongest(&pooled.rows);
+            }
+        });
+    }
+
     /// The head's input, a row: the strongest answers above zero.
     fn features(row: &[Answered]) -> impl Iterator<Item = f32> + '_ {
-        row.iter()
-            .flat_map(|one| one.answers.best.iter().map(|v| v.max(0.0)))
+        row.iter().flat_map(|one| {
+            let second = one.pooled.iter().flat_map(|pooled| &pooled.seen.best);
+            one.answers.best.iter().chain(second).map(|v| v.max(0.0))
+        })
     }
 
     /// Adds the head's outputs of one row to `logits`, which hold its bias.
@@ -109,16 +169,127 @@ impl MotifNet {
                 .for_each(|(l, w)| *l += feature * w);
         }
     }
+
+    /// What the slopes by the features make of the filters' values.
+    fn learn_filters(
+        &self,
+        store: &ParameterStore,
+        filters: &Filters,
+        answered: &[Vec<Answered>],
+        by_feature: &[f32],
+        gradients: &mut [f32],
+    ) {
+        let range = |entry: usize| store.entries[entry].range.clone();
+        let of_motifs = self.settings.filters * self.settings.bins;
+        let sequences: Vec<(&Answered, &[f32], &[f32])> = answered
+            .iter()
+            .flatten()
+            .zip(by_feature.chunks_exact(self.settings.features()))
+            .map(|(one, slope)| {
+                let (of_motifs, of_second) = slope.split_at(of_motifs);
+                (one, of_motifs, of_second)
+            })
+            .collect();
+        // What the second convolution passes on to the motifs' answers in each stretch.
+        let by_stretch: Vec<Vec<f32>> = match (&filters.second, self.second) {
+            (Some(layer), Some((weight, bias))) => {
+                let learnt: Vec<LearntRows> = sequences
+                    .iter()
+                    .filter_map(|(one, _, slope)| {
+                        let pooled = one.pooled.as_ref()?;
+                        Some(LearntRows {
+                            rows: &pooled.rows,
+                            answers: &pooled.seen,
+                            slope,
+                        })
+                    })
+                    .collect();
+                let (of_weight, of_bias) = two(gradients, range(weight), range(bias));
+                layer.gradient(&learnt, of_weight, of_bias);
+                let passed = |one: &LearntRows| {
+                    let mut slope = vec![0.0; one.rows.len()];
+                    layer.slope_by_rows(one.answers, one.slope, &mut slope);
+                    slope
+                };
+                learnt.par_iter().map(passed).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut learnt: Vec<Learnt> = sequences
+            .iter()
+            .map(|(one, slope, _)| Learnt {
+                codes: &one.codes,
+                answers: &one.answers,
+                slope,
+            })
+            .collect();
+        let pooled = sequences
+            .iter()
+            .filter_map(|(one, ..)| Some((one, one.pooled.as_ref()?)));
+        let by_answer: Vec<Vec<f32>> = pooled
+            .clone()
+            .zip(by_stretch)
+            .map(|((_, pooled), slope)| pooled.by_answer(slope, self.settings.dropout))
+            .collect();
+        for ((one, pooled), slope) in pooled.zip(&by_answer) {
+            learnt.push(Learnt {
+                codes: &one.codes,
+                answers: &pooled.answers,
+                slope,
+            });
+        }
+        let (of_weight, of_bias) = two(gradients, range(self.weight), range(self.bias));
+        filters.motifs.gradient(&learnt, of_weight, of_bias);
+    }
+}
+
+/// Two stretches of the gradients, the first before the second.
+fn two(gradients: &mut [f32], a: Range<usize>, b: Range<usize>) -> (&mut [f32], &mut [f32]) {
+    let (before, behind) = gradients.split_at_mut(b.start);
+    (&mut before[a], &mut behind[..b.len()])
 }
 
 /// One sequence and where the motifs stand in it.
 struct Answered {
     codes: Vec<u8>,
     answers: Answers,
+    pooled: Option<Pooled>,
+}
+
+/// What the second convolution sees of a sequence.
+struct Pooled {
+    /// The strongest answers in stretches of a few places, `[stretches, filters]`.
+    answers: Answers,
+    /// Those above zero, some of them dropped.
+    rows: Vec<f32>,
+    /// Where the second convolution's filters answer strongest in the rows.
+    seen: Answers,
+}
+
+impl Pooled {
+    fn new(answers: Answers) -> Self {
+        Self {
+            rows: answers.best.iter().map(|v| v.max(0.0)).collect(),
+            answers,
+            seen: Answers {
+                best: Vec::new(),
+                at: Vec::new(),
+            },
+        }
+    }
+
+    /// The slopes by the answers, of those by the rows: none by what is not above zero or was dropped.
+    fn by_answer(&self, mut slope: Vec<f32>, dropout: f64) -> Vec<f32> {
+        let kept = (1.0 / (1.0 - dropout)) as f32;
+        for (slope, row) in slope.iter_mut().zip(&self.rows) {
+            *slope *= if *row > 0.0 { kept } else { 0.0 };
+        }
+        slope
+    }
 }
 
 impl Net for MotifNet {
-    type Uploaded = Motifs;
+    type Uploaded = Filters;
 
     fn outputs(&self) -> usize {
         self.outputs
@@ -129,21 +300,31 @@ impl Net for MotifNet {
         store: &ParameterStore,
         _live: Option<&[bool]>,
         _tracked: bool,
-    ) -> Result<Motifs, Error> {
+    ) -> Result<Filters, Error> {
         let (weight, bias) = (store.slice(self.weight), store.slice(self.bias));
-        Ok(Motifs::new(self.level, self.settings.width, weight, bias))
+        let second = self.settings.second.zip(self.second);
+        Ok(Filters {
+            motifs: Motifs::new(self.level, self.settings.width, weight, bias),
+            second: second.map(|(settings, (weight, bias))| {
+                let (width, dilation) = (settings.width.get(), settings.dilation.get());
+                let (weight, bias) = (store.slice(weight), store.slice(bias));
+                SecondLayer::new(self.level, width as usize, dilation as usize, weight, bias)
+            }),
+        })
     }
 
     fn learn(
         &self,
         store: &ParameterStore,
-        motifs: &Motifs,
+        filters: &Filters,
         inputs: &[Input],
         dropout: &mut dyn DropoutSource,
         slope_of: SlopeOf,
         gradients: &mut [f32],
     ) -> Result<(), Error> {
-        let answered = self.answers(motifs, inputs)?;
+        let mut answered = self.answers(filters, inputs)?;
+        self.drop_pooled(&mut answered, dropout);
+        self.look_again(filters, &mut answered);
         let width = self.sequences * self.settings.features();
         let mut features: Vec<f32> = answered
             .iter()
@@ -189,34 +370,110 @@ impl Net for MotifNet {
                 }
             }
         }
-        let sequences = answered.iter().flatten();
-        let learnt: Vec<Learnt> = sequences
-            .zip(by_feature.chunks_exact(self.settings.features()))
-            .map(|(one, slope)| Learnt {
-                codes: &one.codes,
-                answers: &one.answers,
-                slope,
-            })
-            .collect();
-        let (of_weight, of_bias) = (range(self.weight), range(self.bias));
-        let (before, behind) = gradients.split_at_mut(of_bias.start);
-        let (of_weight, of_bias) = (&mut before[of_weight], &mut behind[..of_bias.len()]);
-        motifs.gradient(&learnt, of_weight, of_bias);
+        self.learn_filters(store, filters, &answered, &by_feature, gradients);
         Ok(())
     }
 
     fn predict(
         &self,
         store: &ParameterStore,
-        motifs: &Motifs,
+        filters: &Filters,
         inputs: &[Input],
     ) -> Result<Vec<f32>, Error> {
-        let answered = self.answers(motifs, inputs)?;
+        let mut answered = self.answers(filters, inputs)?;
+        self.look_again(filters, &mut answered);
         let mut logits = store.slice(self.head_bias).repeat(inputs.len());
         for (row, logits) in answered.iter().zip(logits.chunks_exact_mut(self.outputs)) {
             let features: Vec<f32> = Self::features(row).collect();
             self.head(store, &features, logits);
         }
         Ok(logits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::settings::motif_cnn::SecondLayer as Second;
+    use crate::train::dropout::Dropout;
+
+    fn settings(dropout: f64) -> MotifSettings {
+        let second = r#"{"filters": 4, "width": 3, "pool": 2}"#;
+        MotifSettings {
+            filters: 6,
+            width: 5,
+            bins: 2,
+            second: Some(serde_json::from_str::<Second>(second).unwrap()),
+            dropout,
+        }
+    }
+
+    fn inputs() -> Vec<Input<'static>> {
+        let mut stream = Stream::new(4, "inputs");
+        let mut bases =
+            |n: usize| -> Vec<u8> { (0..n).map(|_| b"ACGTN"[stream.below(5)]).collect() };
+        [(30, 17), (9, 2), (1, 40)]
+            .map(|(a, b)| Input {
+                ids: Cow::Borrowed(&[]),
+                bases: vec![bases(a), bases(b)],
+                kept: None,
+                beside: Vec::new(),
+            })
+            .into()
+    }
+
+    /// The loss is a weighted sum of the logits; its slope by a value of the store is a difference.
+    #[test]
+    fn gradients_are_differences_through_both_convolutions() {
+        for dropout in [0.0, 0.3] {
+            let (mut net, mut store) = MotifNet::build(settings(dropout), 2, 3, Level::detect(), 1);
+            let inputs = inputs();
+            let weights: Vec<f32> = (0..9).map(|i| 0.3 * i as f32 - 1.0).collect();
+            let mut learn = |store: &ParameterStore| {
+                let mut gradients = vec![0.0; store.len()];
+                let mut loss = 0.0f64;
+                let mut slope = |logits: &[f32]| {
+                    let terms = logits.iter().zip(&weights);
+                    loss = terms.map(|(l, w)| f64::from(*l) * f64::from(*w)).sum();
+                    Some(weights.clone())
+                };
+                let filters = net.upload(store, None, true).unwrap();
+                // The same masks each time.
+                let mut dropout = Dropout::new(5);
+                net.learn(
+                    store,
+                    &filters,
+                    &inputs,
+                    &mut dropout,
+                    &mut slope,
+                    &mut gradients,
+                )
+                .unwrap();
+                (loss, gradients)
+            };
+            let (loss, gradients) = learn(&store);
+            let (mut smooth, mut moved) = (0, 0);
+            for i in 0..store.len() {
+                let step = 1.0 / 256.0;
+                let before = store.values[i];
+                store.values[i] = before + step;
+                let rise = learn(&store).0 - loss;
+                store.values[i] = before - step;
+                let fall = loss - learn(&store).0;
+                store.values[i] = before;
+                // Not where another place becomes the strongest in between, or a value crosses zero.
+                if (rise - fall).abs() < 1e-5 {
+                    let expected = (rise + fall) / (2.0 * f64::from(step));
+                    let found = f64::from(gradients[i]);
+                    assert!((expected - found).abs() < 2e-3, "{i}: {expected} {found}");
+                    smooth += 1;
+                    moved += usize::from(expected.abs() > 1e-3);
+                }
+            }
+            assert!(smooth * 10 > store.len() * 7, "{smooth} of {}", store.len());
+            assert!(moved * 2 > smooth, "{moved} of {smooth}");
+        }
     }
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use lingo_artifact::bases::reverse_complement;
 use lingo_artifact::digest::Digest;
-use lingo_kernels::{Level, Motifs};
+use lingo_kernels::Level;
 
 use crate::error::Error;
-use crate::network::motif_net::MotifNet;
+use crate::network::motif_net::{Filters, MotifNet};
 use crate::network::net::Net;
 use crate::network::store::ParameterStore;
 use crate::reading::{Beside, Input};
@@ -28,7 +28,7 @@ pub(crate) struct Stem {
 struct Fold {
     network: MotifNet,
     store: ParameterStore,
-    motifs: Motifs,
+    motifs: Filters,
 }
 
 impl Stem {

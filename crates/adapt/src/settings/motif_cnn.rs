@@ -19,7 +19,10 @@ pub struct MotifCnn {
     /// means the same everywhere; more for sequences that are aligned (to a start site, say), where its place matters.
     /// Default: 1.
     pub bins: Option<NonZeroU32>,
-    /// Dropout of the motifs' strongest answers, before the head. Default: 0.1.
+    /// A second convolution over the answers of the first: what stands beside what. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondLayer>,
+    /// Dropout of the motifs' strongest answers, before the head and before the second convolution. Default: 0.1.
     pub dropout: Option<Rate>,
     /// Passes over the training split. Default: those of `train`. An epoch takes a second or two, and the floor needs 15 to 40.
     pub epochs: Option<NonZeroU32>,
@@ -28,6 +31,33 @@ pub struct MotifCnn {
     /// Networks, each trained without one part of the training rows, whose logits are averaged; 1: a single one that
     /// is trained on all rows. Default: 1 as a method, 5 as a stem, which needs at least 2.
     pub folds: Option<NonZeroU32>,
+}
+
+/// The second convolution of `motif_cnn`, over the strongest answers of the motifs in stretches of `pool` places; the head
+/// reads the largest of each of its filters beside those of the motifs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecondLayer {
+    /// Filters. Default: 64.
+    pub filters: NonZeroU32,
+    /// Stretches that a filter sees. Default: 7.
+    pub width: NonZeroU32,
+    /// Places of a stretch. Default: 3.
+    pub pool: NonZeroU32,
+    /// How far apart the stretches lie that a filter sees. Default: 1, side by side.
+    pub dilation: NonZeroU32,
+}
+
+impl Default for SecondLayer {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            filters: count(64),
+            width: count(7),
+            pool: count(3),
+            dilation: count(1),
+        }
+    }
 }
 
 impl MotifCnn {
@@ -39,6 +69,7 @@ impl MotifCnn {
             filters: Some(first(own, stem, |m| m.filters).unwrap_or(count(128))),
             width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
             bins: Some(first(own, stem, |m| m.bins).unwrap_or(count(1))),
+            second: first(own, stem, |m| m.second),
             dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
             epochs: first(own, stem, |m| m.epochs),
             learning_rate: first(own, stem, |m| m.learning_rate).or(Positive::try_from(3e-3).ok()),
@@ -48,11 +79,16 @@ impl MotifCnn {
 
     /// What is wrong with the settings, whatever they are used for.
     pub fn contradiction(&self) -> Option<String> {
+        let second = |of: fn(SecondLayer) -> NonZeroU32| self.second.map(of);
         let most = [
             ("filters", self.filters, 65_536),
             ("width", self.width, 1024),
             ("bins", self.bins, 65_536),
             ("folds", self.folds, 1000),
+            ("second.filters", second(|s| s.filters), 65_536),
+            ("second.width", second(|s| s.width), 1024),
+            ("second.pool", second(|s| s.pool), 1024),
+            ("second.dilation", second(|s| s.dilation), 1024),
         ];
         let beyond = most
             .into_iter()
@@ -70,6 +106,7 @@ impl MotifCnn {
             filters: count(self.filters),
             width: count(self.width),
             bins: count(self.bins),
+            second: self.second,
             dropout: self.dropout.map_or(0.0, Rate::get),
         }
     }
@@ -96,6 +133,8 @@ pub(crate) struct MotifSettings {
     pub width: usize,
     /// Stretches of a sequence with a maximum of their own.
     pub bins: usize,
+    /// The second convolution.
+    pub second: Option<SecondLayer>,
     /// Dropout of the filters' strongest answers.
     pub dropout: f64,
 }
@@ -103,13 +142,18 @@ pub(crate) struct MotifSettings {
 impl MotifSettings {
     /// Values that the head reads of one sequence.
     pub fn features(&self) -> usize {
-        self.filters * self.bins
+        let second = self.second.map_or(0, |s| s.filters.get() as usize);
+        self.filters * self.bins + second
     }
 
     /// Trained values on `sequences` sequences a row (two for pairs) with `outputs` outputs.
     pub fn parameters(&self, sequences: usize, outputs: usize) -> usize {
         let head = (sequences * self.features() + 1) * outputs;
-        (self.width * 4 + 1) * self.filters + head
+        let second = self.second.map_or(0, |s| {
+            let (filters, width) = (s.filters.get() as usize, s.width.get() as usize);
+            filters * (width * self.filters + 1)
+        });
+        (self.width * 4 + 1) * self.filters + second + head
     }
 }
 
