@@ -554,8 +554,8 @@ fn bed_config(case: &Case, split: Option<SplitPlan>) -> IngestConfig {
         source: Source::Bed(BedSource {
             around: Default::default(),
             beyond_end: Default::default(),
-            fasta: case.path("g.fa"),
-            beds: vec![case.path("r.bed")],
+            fasta: case.path("g.fa").into(),
+            beds: vec![case.path("r.bed").into()],
             label: BedLabel::Column(NonZeroU32::new(5).unwrap()),
             name_prefix: None,
             width: None,

@@ -455,7 +455,7 @@ mod tests {
             };
             let (loss, gradients) = learn(&store);
             let (mut smooth, mut moved) = (0, 0);
-            for i in 0..store.len() {
+            for (i, found) in gradients.iter().enumerate() {
                 let step = 1.0 / 256.0;
                 let before = store.values[i];
                 store.values[i] = before + step;
@@ -466,7 +466,7 @@ mod tests {
                 // Not where another place becomes the strongest in between, or a value crosses zero.
                 if (rise - fall).abs() < 1e-5 {
                     let expected = (rise + fall) / (2.0 * f64::from(step));
-                    let found = f64::from(gradients[i]);
+                    let found = f64::from(*found);
                     assert!((expected - found).abs() < 2e-3, "{i}: {expected} {found}");
                     smooth += 1;
                     moved += usize::from(expected.abs() > 1e-3);

@@ -251,8 +251,8 @@ unsafe fn block<S: Simd, const N: usize>(
         }
         for (a, i) in rest {
             let (a, of_a) = (S::splat(*a), weights.add(*i as usize * columns));
-            for v in 0..vectors {
-                even[v] = S::fma(a, S::load(of_a.add(v * S::LANES)), even[v]);
+            for (v, even) in even.iter_mut().enumerate().take(vectors) {
+                *even = S::fma(a, S::load(of_a.add(v * S::LANES)), *even);
             }
         }
         for v in 0..vectors {
@@ -359,17 +359,17 @@ mod tests {
                 down[i] -= 0.5;
                 loss(&up) - loss(&down)
             };
-            for i in 0..weights.len() {
+            for (i, found) in of_weights.iter().enumerate() {
                 let expected = differ(&weights, i, &|w| loss(w, &bias, &rows));
-                prop_assert!((2.0 * expected - f64::from(of_weights[i])).abs() < 1e-4);
+                prop_assert!((2.0 * expected - f64::from(*found)).abs() < 1e-4);
             }
-            for i in 0..filters {
+            for (i, found) in of_bias.iter().enumerate() {
                 let expected = differ(&bias, i, &|b| loss(&weights, b, &rows));
-                prop_assert!((2.0 * expected - f64::from(of_bias[i])).abs() < 1e-4);
+                prop_assert!((2.0 * expected - f64::from(*found)).abs() < 1e-4);
             }
-            for i in 0..rows.len() {
+            for (i, found) in of_rows.iter().enumerate() {
                 let expected = differ(&rows, i, &|r| loss(&weights, &bias, r));
-                prop_assert!((expected - f64::from(of_rows[i])).abs() < 1e-4);
+                prop_assert!((expected - f64::from(*found)).abs() < 1e-4);
             }
         }
     }
