@@ -17,7 +17,7 @@
 //! - `parts`: activations, norms, attention
 //! - `block`: a block's description and its packed weights
 //! - `passes`: forward and backward
-//! - `motifs`: a convolution over bases, and where each filter answers strongest
+//! - `motifs`: a convolution over bases, and where each filter answers strongest; a second one over these answers
 
 mod batch;
 mod block;

@@ -219,14 +219,9 @@ impl Genome {
         }
     }
 
-    /// Of which genome the names of a file are.
+    /// Of which genome the names of a file are; of any where it does not say.
     pub(crate) fn part(&self, file: &GenomeFile) -> Part {
-        self.part_called(file.genome())
-    }
-
-    /// The genome of a name; any where it has none.
-    pub(crate) fn part_called(&self, genome: Option<&str>) -> Part {
-        let place = genome.and_then(|name| {
+        let place = file.genome().and_then(|name| {
             let mut files = self.files.iter();
             files.position(|named| named.name.as_deref() == Some(name))
         });

@@ -234,6 +234,7 @@ unsafe fn block<S: Simd, const N: usize>(
     to: *mut f32,
 ) {
     let vectors = (BLOCK / S::LANES).min(N);
+    // SAFETY: the caller's.
     unsafe {
         let mut even = [S::splat(0.0); N];
         let mut odd = [S::splat(0.0); N];
