@@ -15,18 +15,41 @@ use std::fs;
 use pages::{links, pages, root};
 
 #[test]
-fn every_link_to_a_file_leads_to_one() {
+fn every_link_leads_to_a_file_and_to_a_heading_of_it() {
     let mut checked = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
-        for link in links(&text).filter(|link| !link.contains("://") && !link.starts_with('#')) {
-            let file = link.split('#').next().unwrap();
-            let target = page.parent().unwrap().join(file);
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().unwrap().join(file),
+            };
             assert!(target.exists(), "{}: {link}", page.display());
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let mut anchors = text.lines().filter_map(anchor);
+                let is_there = anchors.any(|anchor| anchor == heading);
+                assert!(is_there, "{}: no heading {link}", page.display());
+            }
             checked += 1;
         }
     }
     assert!(checked > 20, "{checked} links");
+}
+
+/// What a heading is called in a link, as GitHub makes it: small letters, digits and hyphens, a hyphen for each space.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.trim_start_matches('#').strip_prefix(' ')?;
+    if heading.len() + 1 == line.len() {
+        return None;
+    }
+    let kept = heading.chars().filter_map(|c| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || "-_".contains(c) => Some(c.to_ascii_lowercase()),
+        _ => None,
+    });
+    Some(kept.collect())
 }
 
 #[test]
