@@ -96,11 +96,12 @@ pub fn prepare(config: &IngestConfig, progress: &dyn Progress) -> Result<DataSet
         sources,
         max_memory: config.max_memory,
     };
-    let beside = memory_of_rows(&data);
+    let compared = memory_of_comparing(&data, config);
+    let beside = memory_of_rows(&data) + compared;
     if let Some(genome) = &mut data.genome {
         genome.keep_within(room(config.max_memory, beside));
     }
-    check_memory(&data)?;
+    check_memory(&data, compared, config)?;
     let Parted {
         splits,
         wanted,
@@ -249,7 +250,6 @@ fn examine(
     wanted: [bool; 3],
 ) -> Result<Audit> {
     let likeness = Likeness::of(leakage);
-    leakage::check_memory(data, likeness)?;
     let on_leak = config.on_leak;
     let mut examination = None;
     let mut dropped = Dropped::default();
@@ -306,24 +306,52 @@ fn memory_of_rows(data: &DataSet) -> u64 {
     data.memory() + places
 }
 
-/// What rows that take `rows` leave to the genome: together they may take three quarters, and the last one is of the buffers.
-fn room(max_memory: ByteSize, rows: u64) -> u64 {
-    let most = max_memory.get();
-    (most - most / 4).saturating_sub(rows)
+/// What looking for what is the same, or nearly, takes at most beside the rows, in the split or in the audit. The index of k-mers is made
+/// when the buffers are gone, and takes their quarter.
+fn memory_of_comparing(data: &DataSet, config: &IngestConfig) -> u64 {
+    let of_audit = match &config.leakage {
+        Leakage::Unexamined => 0,
+        examined => leakage::memory(data, Likeness::of(examined)),
+    };
+    let of_split = match &config.split {
+        Some(SplitPlan::Clusters(plan)) => {
+            leakage::memory(data, Likeness::near(plan.jaccard)) + UnionFind::memory(data.len())
+        }
+        _ => 0,
+    };
+    of_audit.max(of_split)
 }
 
-/// Makes sure that rows, labels and the genome leave room for the buffers.
+/// What rows and comparing that take `taken` leave to the genome: together they may have three quarters, and the last one is of the
+/// buffers.
+fn room(max_memory: ByteSize, taken: u64) -> u64 {
+    let most = max_memory.get();
+    (most - most / 4).saturating_sub(taken)
+}
+
+/// Makes sure that rows, labels, what is compared and the genome leave room for the buffers.
 ///
 /// # Errors
 /// What takes how much.
-fn check_memory(data: &DataSet) -> Result<()> {
+fn check_memory(data: &DataSet, compared: u64, config: &IngestConfig) -> Result<()> {
     let genome = data.genome.as_ref().map_or(0, Genome::memory);
     let rows = memory_of_rows(data);
     let most = data.max_memory.get();
     let longest = data.rows.traits().longest;
-    if genome + rows > most - most / 4 {
+    if genome + rows + compared > most - most / 4 {
+        let of_comparing = match compared {
+            0 => String::new(),
+            bytes => format!(", comparing them {}", amount(bytes)),
+        };
+        let cheaper = match (&config.split, &config.leakage) {
+            (Some(SplitPlan::Clusters(_)), _) => ", or split by anything but `clusters`",
+            (_, Leakage::Near(_)) => {
+                ", or say `leakage: exact`, which looks for no near-duplicates"
+            }
+            _ => "",
+        };
         return Err(Error::Data(format!(
-            "the {} rows take {} and the genome in memory {}, more than three quarters of max_memory, {}; raise it",
+            "the {} rows take {}{of_comparing} and the genome in memory {}, more than three quarters of max_memory, {}; raise it{cheaper}",
             data.len(),
             amount(rows),
             amount(genome),
@@ -387,7 +415,6 @@ fn split(
         }
         (Some(SplitPlan::Clusters(plan)), _) => {
             let likeness = Likeness::near(plan.jaccard);
-            leakage::check_memory(data, likeness)?;
             let evidence = audit::examine(data, likeness)?.evidence;
             let (mut sets, not_all_compared) = evidence.clusters(likeness);
             let mut overlapping = Runs::default();

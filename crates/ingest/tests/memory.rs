@@ -178,6 +178,62 @@ fn a_matrix_of_919_files_stays_within_the_bound() {
 }
 
 #[test]
+fn comparing_windows_stays_within_the_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    // 200,000 windows of 200 bases: packed, in two bits a base, they take 10 MB, their keys and places 16 MB, an index of k-mers 22 MB
+    // where it has the room.
+    let (windows, step) = (200_000u64, 120);
+    let mut stream = 1u64;
+    let mut next = || {
+        stream = stream
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        b"ACGT"[(stream >> 62) as usize]
+    };
+    let mut fasta = b">I\n".to_vec();
+    for _ in 0..(windows * step + 1000) / 60 {
+        fasta.extend((0..60).map(|_| next()));
+        fasta.push(b'\n');
+    }
+    let mut bed = String::new();
+    for i in 0..windows {
+        let start = step * i;
+        writeln!(bed, "I\t{start}\t{}\tx\t{}\t+", start + 200, i % 2).unwrap();
+    }
+    let path = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let (fasta, bed) = (path("g.fa", &fasta), path("b.bed", bed.as_bytes()));
+    let shares = json!({ "train": 0.8, "dev": 0.1, "test": 0.1, "keep_overlaps_together": false });
+    let config = |split: Value, on_leak: &str| {
+        json!({
+            "source": { "bed": { "fasta": fasta, "beds": [bed], "label": { "column": 5 } } },
+            "split": split,
+            "on_leak": on_leak,
+        })
+    };
+    let bounds = ["32MB", "64MB", "96MB", "192MB"];
+    let chromosomes = json!({ "ratios": shares });
+    for (split, on_leak) in [
+        (chromosomes.clone(), "warn"),
+        (json!({ "clusters": shares }), "warn"),
+    ] {
+        let told = held(folder.path(), &config(split, on_leak), &bounds);
+        let message = told[0].as_ref().unwrap();
+        assert!(
+            message.contains("comparing them") && message.contains("max_memory, 32 MB"),
+            "{message}"
+        );
+        assert_eq!(told[3], None);
+    }
+    // Nearly all rows lie over one of another split: what is dropped leaves too few, or enough.
+    let told = held(folder.path(), &config(chromosomes, "drop"), &["96MB"]);
+    assert!(told[0].is_none(), "{told:?}");
+}
+
+#[test]
 fn a_chromosome_on_one_line_stays_within_the_bound() {
     use std::io::Write as _;
     let folder = tempfile::tempdir().unwrap();

@@ -33,11 +33,11 @@ pub(crate) fn examine(data: &DataSet, likeness: Likeness) -> Result<Examination>
     let mut all = Examination {
         evidence: Evidence {
             keys: Vec::with_capacity(data.len()),
-            sketches: likeness.jaccard.map(|_| Sketches::default()),
+            sketches: likeness.jaccard.map(|_| Sketches::with_room(data.len())),
             sequences: likeness.near.then(|| Sequences {
+                packed: Packed::with_room(data.sequences(), data.bases()),
                 pairs,
                 room: data.max_memory.get() / 4,
-                ..Sequences::default()
             }),
             overlaps: Overlaps::of(&data.rows, data.order.iter().copied()),
         },

@@ -6,11 +6,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lingo_artifact::bounded::Probability;
-use lingo_artifact::byte_size::amount;
 use rayon::prelude::*;
 
 use crate::config::leakage::Leakage;
-use crate::error::{Error, Result};
 use crate::iupac;
 use crate::rows::dataset::DataSet;
 use crate::similarity::alignment::Packed;
@@ -91,33 +89,25 @@ pub(crate) fn least_overlap(leakage: &Leakage) -> Option<f64> {
     }
 }
 
-/// Makes sure that what is compared fits, sequences and sketches.
-///
-/// # Errors
-/// What they would take.
-pub(crate) fn check_memory(data: &DataSet, likeness: Likeness) -> Result<()> {
-    let (rows, limit) = (data.len(), data.max_memory);
-    let sequences = rows * (1 + usize::from(data.rows.traits().pairs));
-    let bases = data
-        .rows
-        .all()
-        .iter()
-        .map(|row| data.rows.length(row))
-        .sum();
+/// Bytes that looking for the same and for near-duplicates takes at most, beside the index of k-mers, which has a room of its own.
+pub(crate) fn memory(data: &DataSet, likeness: Likeness) -> u64 {
+    let rows = data.len();
     let of_sketches = |bound| Sketches::memory(rows) + Index::memory(rows, bound);
     let of_sequences = match likeness.near {
-        true => Packed::memory(sequences, bases),
+        true => Packed::memory(data.sequences(), data.bases()),
         false => 0,
     };
-    let needed = likeness.jaccard.map_or(0, of_sketches) + of_sequences;
-    if needed > limit.get() / 2 {
-        return Err(Error::Data(format!(
-            "looking for near-duplicates among {rows} rows of {bases} bases takes {}, more than the half of max_memory, {limit}; raise it, or say `leakage: exact`",
-            amount(needed)
-        )));
-    }
-    Ok(())
+    rows as u64 * ROW + likeness.jaccard.map_or(0, of_sketches) + of_sequences
 }
+
+/// Bytes of a row whose key is compared: the key, its place in order, its entry in a set of keys, which is filled to seven sixteenths at
+/// least, and what was found.
+const ROW: u64 = {
+    let key = size_of::<u128>();
+    let in_set = (key + 1) * 16 / 7;
+    let found = size_of::<Leak>() + 2;
+    (key + size_of::<u32>() + in_set + size_of::<usize>() + found) as u64
+};
 
 /// How rows of one split are found in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,7 +166,7 @@ impl Among<'_> {
 impl Evidence {
     /// The rows at some places, made ready for looking others up.
     pub(crate) fn among(&self, places: &[Range<usize>], likeness: Likeness) -> Among<'_> {
-        let mut all = HashSet::new();
+        let mut all = HashSet::with_capacity(places.iter().map(Range::len).sum());
         // Of equal sequences one stands for all: what repeats must not fill up a search.
         let distinct: Vec<usize> = places
             .iter()
@@ -204,7 +194,7 @@ impl Evidence {
 
     /// Of each place in `of`, whether a search from one of `others` finds it nearly the same: nothing is left that an audit would find.
     fn near_others(&self, of: Range<usize>, others: &[Range<usize>]) -> Vec<bool> {
-        let mut keys = HashSet::new();
+        let mut keys = HashSet::with_capacity(of.len());
         let distinct: Vec<usize> = of
             .clone()
             .filter(|place| keys.insert(self.keys[*place] | STRAND))

@@ -53,7 +53,7 @@ pub struct IngestConfig {
     #[serde(default = "default_limit")]
     pub max_uncompressed_bytes: u64,
     /// How much memory may be taken, such as 2GB. Rows take about 60 bytes each, sequences of tables one byte a base; windows of a
-    /// genome are fetched when they are written. A plain FASTA of up to the half is mapped where rows leave room for it, any other read window by window;
+    /// genome are fetched when they are written. Looking for leaks takes about 140 bytes a row beside, and a byte for four bases. A plain FASTA of up to the half is mapped where rows leave room for it, any other read window by window;
     /// a bgzf one that would unpack to more than the half is unpacked block by block. The program itself, its code and its threads,
     /// takes about 45 MB beside. Default: 4GB.
     #[serde(default)]

@@ -104,6 +104,20 @@ impl DataSet {
         ]
     }
 
+    /// How many sequences the rows have: one each, or two where they are pairs.
+    pub(crate) fn sequences(&self) -> usize {
+        self.len() * (1 + usize::from(self.rows.traits().pairs))
+    }
+
+    /// Bases of all sequences.
+    pub(crate) fn bases(&self) -> u64 {
+        let rows = self
+            .order
+            .iter()
+            .map(|number| &self.rows.all()[*number as usize]);
+        rows.map(|row| self.rows.length(row)).sum()
+    }
+
     /// What the labels are.
     pub fn labels(&self) -> &LabelKind {
         &self.kind

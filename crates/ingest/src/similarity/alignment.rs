@@ -29,6 +29,14 @@ impl Packed {
         bases / 4 + (sequences * (size_of::<u64>() + size_of::<(usize, u32)>())) as u64
     }
 
+    /// None yet, with room for so many sequences with so many bases in all: growing would take twice as much for a while.
+    pub(crate) fn with_room(sequences: usize, bases: u64) -> Self {
+        Self {
+            words: Vec::with_capacity(bases as usize / WORD + sequences),
+            ends: Vec::with_capacity(sequences),
+        }
+    }
+
     /// Forgets all, and keeps the room.
     pub(crate) fn clear(&mut self) {
         self.words.clear();

@@ -31,6 +31,14 @@ impl Sketches {
         (sequences * (SKETCH * size_of::<u32>() + size_of::<usize>())) as u64
     }
 
+    /// None yet, with room for so many.
+    pub(crate) fn with_room(sequences: usize) -> Self {
+        Self {
+            hashes: Vec::with_capacity(sequences * SKETCH),
+            ends: Vec::with_capacity(sequences),
+        }
+    }
+
     /// Forgets all, and keeps the room.
     pub(crate) fn clear(&mut self) {
         self.hashes.clear();

@@ -12,6 +12,11 @@ impl UnionFind {
         Self((0..n as u32).collect())
     }
 
+    /// Bytes that so many members take.
+    pub(crate) fn memory(n: usize) -> u64 {
+        (n * size_of::<u32>()) as u64
+    }
+
     /// The least member of the set.
     pub(crate) fn root(&self, i: usize) -> usize {
         let mut i = i;
