@@ -35,5 +35,5 @@ fuzz_target!(|bytes: &[u8]| {
             );
         }
     }
-    let _ = Genome::open_within(&path, 1 << 22, ByteSize::LEAST);
+    let _ = Genome::open_within(&path.into(), 1 << 22, ByteSize::LEAST);
 });
