@@ -4,7 +4,8 @@
         --tokens runs/P/TASK/tokens.parquet [--rows 64]
 
 The cell's `model/` takes the place of --model where there is one (new embedding rows, `full`).
-Heads that transformers lacks (cls, mean, and last on BERT; any with a hidden layer) are the few lines of `OtherHead`.
+Heads that transformers lacks (cls, mean, and last on BERT; any with a hidden layer; all of one layer on RoBERTa, DistilBERT and ESM)
+are the few lines of `OtherHead`.
 """
 import argparse
 import json
@@ -24,6 +25,8 @@ class OtherHead(torch.nn.Module):
     def __init__(self, bare, pooling, outputs, places, hidden):
         super().__init__()
         self.config, self.pooling, self.places = bare.config, pooling, places
+        # transformers asks for it where the bare model is one whose old names it knows.
+        self.base_model_prefix = places[0]
         setattr(self, places[0], bare)
         width = getattr(bare.config, "word_embed_proj_dim", bare.config.hidden_size)
         head = torch.nn.Linear(width, outputs)
@@ -49,12 +52,12 @@ class OtherHead(torch.nn.Module):
 def load(adapter, model):
     lingo = json.load(open(os.path.join(adapter, "lingo.json")))
     outputs = len(next(iter(lingo["labels"].values()))) if isinstance(lingo["labels"], dict) else 1
-    opt = lingo["base_model"]["family"] == "opt"
-    places = ("model", "score") if opt else ("bert", "classifier")
+    family = lingo["base_model"]["family"]
+    places = {"opt": ("model", "score")}.get(family, (family, "classifier"))
     weights = load_file(os.path.join(adapter, "adapter_model.safetensors"))
     first = weights.get(f"base_model.model.{places[1]}.0.weight")
     hidden = None if first is None else first.shape[0]
-    known = hidden is None and lingo["pooling"] == ("last" if opt else "pooler")
+    known = hidden is None and lingo["pooling"] == {"opt": "last", "bert": "pooler"}.get(family)
     if known:
         base = AutoModelForSequenceClassification.from_pretrained(model, num_labels=outputs)
     else:

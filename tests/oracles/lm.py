@@ -1,17 +1,23 @@
-"""Golden values for crates/lm: tiny random BERT and OPT models, their hidden states, and
+"""Golden values for crates/lm: tiny random models of every family, their hidden states, and
 gradients of low-rank deltas, as transformers and torch compute them.
 
     python tests/oracles/lm.py                     # rewrites crates/lm/tests/fixtures
     python tests/oracles/lm.py --minilm FOLDER     # and the values of all-MiniLM-L6-v2
+    python tests/oracles/lm.py --mosaic FOLDER     # and those of DNABERT-2
+
+DNABERT-2's code is MosaicBERT's: FOLDER is examples/benchmarks/bert/src of github.com/mosaicml/examples (needs einops).
 """
 
 import argparse
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
 from transformers import BertConfig, BertForMaskedLM, BertModel, OPTConfig, OPTModel
+from transformers import DistilBertConfig, DistilBertModel, EsmConfig, EsmModel
+from transformers import RobertaConfig, RobertaModel
 
 FIXTURES = Path(__file__).parents[2] / "crates" / "lm" / "tests" / "fixtures"
 RANK = 2
@@ -94,8 +100,9 @@ class Deltas:
         return x * (keep.float() / (1 - p)).reshape(x.shape)
 
 
-def adapted_case(model, linears, vocab, dropout, base):
-    """Deltas everywhere, two new rows, a loss with fixed weights on all real states."""
+def adapted_case(model, linears, vocab, dropout, base, lengths=(5, 3), by_ids=False):
+    """Deltas everywhere, two new rows, a loss with fixed weights on all real states. `by_ids`: the new rows are put behind
+    the word embedding's own, instead of handing over embeddings: some families do more with ids than to look them up."""
     for parameter in model.parameters():
         parameter.requires_grad_(True)
         parameter.grad = None
@@ -104,14 +111,19 @@ def adapted_case(model, linears, vocab, dropout, base):
     rows = (torch.randn(2, table.embedding_dim) * 0.3).requires_grad_()
     ids = torch.randint(3, vocab + 2, (2, 5))
     ids[0, 1], ids[1, 2] = vocab, vocab + 1
-    lengths = [5, 3]
+    lengths = list(lengths)
     mask = mask_of(lengths, 5)
     original = torch.nn.functional.dropout
     torch.nn.functional.dropout = deltas.drop
     model.train(dropout > 0)
     try:
-        embeds = torch.cat([table.weight, rows])[ids]
-        output = model(inputs_embeds=embeds, attention_mask=mask)
+        if by_ids:
+            table.forward = lambda ids: torch.cat([table.weight, rows])[ids]
+            output = model(input_ids=ids, attention_mask=mask)
+            del table.forward
+        else:
+            embeds = torch.cat([table.weight, rows])[ids]
+            output = model(inputs_embeds=embeds, attention_mask=mask)
     finally:
         torch.nn.functional.dropout = original
         model.eval()
@@ -245,6 +257,142 @@ def opt(name, seed, **changes):
     })
 
 
+def encoder(name, model, base, ids=None, **adapted):
+    """A tiny encoder whose modules stand in the order of crates/lm."""
+    shake(model)
+    save(model, name)
+    # ESM's head for contacts is no part of its states.
+    own = lambda name: not name.startswith("contact_head")
+    linears = [n for n in linears_of(model, lambda n: n.startswith("pooler")) if own(n)]
+    cases = plain_cases(model, 30)
+    if ids is not None:
+        cases.append(case(model, torch.tensor([ids]), [len(ids)]))
+    write(name, {
+        "parameters": sum(p.numel() for n, p in model.named_parameters() if own(n)),
+        "cases": cases,
+        "adapted": [adapted_case(model, linears, 30, p, base, **adapted) for p in (0.0, 0.1)],
+    })
+
+
+SIZES = {
+    "vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "intermediate_size": 24,
+}
+WORDS = "embeddings.word_embeddings.weight"
+
+
+def roberta():
+    torch.manual_seed(6)
+    config = RobertaConfig(
+        **SIZES, max_position_embeddings=14, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5,
+    )
+    model = RobertaModel(config).eval()
+    model.set_attn_implementation("eager")
+    encoder("roberta", model, [WORDS, "embeddings.position_embeddings.weight", "encoder.layer.1.output.dense.bias"])
+
+
+def distilbert():
+    torch.manual_seed(7)
+    config = DistilBertConfig(
+        vocab_size=30, dim=16, n_layers=2, n_heads=4, hidden_dim=24, max_position_embeddings=12,
+        attention_dropout=0.2,
+    )
+    model = DistilBertModel(config).eval()
+    model.set_attn_implementation("eager")
+    encoder("distilbert", model, [WORDS, "transformer.layer.1.ffn.lin2.bias"])
+
+
+def esm(name, seed, **changes):
+    torch.manual_seed(seed)
+    config = EsmConfig(
+        **SIZES, max_position_embeddings=14, pad_token_id=1, mask_token_id=2, layer_norm_eps=1e-5, **changes,
+    )
+    model = EsmModel(config).eval()
+    if "add_bias_fnn" in changes:
+        gate(model, config)
+    model.set_attn_implementation("eager")
+    # Two masked tokens.
+    encoder(
+        name, model, [WORDS, "encoder.layer.1.LayerNorm.weight", "encoder.layer.0.attention.self.key.weight"],
+        ids=[5, 2, 7, 9, 2, 4, 3], by_ids=True,
+    )
+
+
+def gate(model, config):
+    """The feed-forward layers of the second Nucleotide Transformer: half of the first one's outputs is activated, and multiplied
+    with the other half; without biases, as `add_bias_fnn` says."""
+
+    class Gated(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dense = torch.nn.Linear(
+                config.hidden_size, 2 * config.intermediate_size, bias=config.add_bias_fnn
+            )
+
+        def forward(self, x):
+            activated, gate = self.dense(x).chunk(2, dim=-1)
+            return torch.nn.functional.silu(activated) * gate
+
+    for layer in model.encoder.layer:
+        layer.intermediate = Gated()
+        layer.output.dense = torch.nn.Linear(
+            config.intermediate_size, config.hidden_size, bias=config.add_bias_fnn
+        )
+
+
+def dnabert2(folder):
+    sys.path.insert(0, folder)
+    import bert_layers
+    from configuration_bert import BertConfig as MosaicConfig
+
+    torch.manual_seed(11)
+    config = MosaicConfig(
+        **SIZES, alibi_starting_size=8, max_position_embeddings=12, hidden_dropout_prob=0.0, pad_token_id=0,
+    )
+
+    class Model(bert_layers.BertModel):
+        """With the names of transformers' outputs."""
+
+        def forward(self, input_ids, attention_mask):
+            states, pooled = super().forward(input_ids, attention_mask=attention_mask)
+            return argparse.Namespace(last_hidden_state=states, pooler_output=pooled)
+
+    # What it inherits is of another version of transformers.
+    Model.post_init = lambda self: None
+    # No padding where there is dropout: their linear layers see no padding, and a mask is drawn for what they see.
+    encoder(
+        "dnabert2", Model(config).eval(), [WORDS, "encoder.layer.0.attention.self.Wqkv.weight"],
+        lengths=(5, 5), by_ids=True,
+    )
+
+
+def pickled():
+    """Files of torch.save in both of its formats, and the same tensors in safetensors."""
+    from safetensors.torch import save_file
+
+    torch.manual_seed(12)
+    folder = FIXTURES / "pickled"
+    folder.mkdir(exist_ok=True)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
+    tensors = module.state_dict()
+    table = torch.randn(6, 5)
+    tensors["whole"] = table
+    tensors["turned"] = table.T
+    tensors["part"] = table[2:4, 1:3]
+    tensors["parameter"] = torch.nn.Parameter(torch.randn(2))
+    tensors["half"] = torch.randn(3).half()
+    tensors["bfloat16"] = torch.randn(3).bfloat16()
+    tensors["double"] = torch.randn(2, 1).double()
+    tensors["long"] = torch.tensor([-1, 2**40])
+    tensors["bytes"] = torch.tensor([1, 255], dtype=torch.uint8)
+    tensors["truths"] = torch.tensor([True, False, True])
+    tensors["scalar"] = torch.tensor(1.5)
+    tensors["empty"] = torch.zeros(0, 4)
+    torch.save(tensors, folder / "zip.bin")
+    torch.save(tensors, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+    save_file({name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / "expected.safetensors")
+
+
 def minilm(folder):
     model = BertModel.from_pretrained(folder).eval()
     torch.manual_seed(3)
@@ -267,11 +415,20 @@ def minilm(folder):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--minilm")
+    parser.add_argument("--mosaic")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     bert()
     bert_mlm()
     opt("opt", 4)
     opt("opt_post_norm", 5, do_layer_norm_before=False, word_embed_proj_dim=12)
+    pickled()
+    roberta()
+    distilbert()
+    esm("esm", 8, token_dropout=True, emb_layer_norm_before=True)
+    esm("esm_rotary", 9, position_embedding_type="rotary")
+    esm("nucleotide_transformer_v2", 10, position_embedding_type="rotary", add_bias_fnn=False)
+    if arguments.mosaic:
+        dnabert2(arguments.mosaic)
     if arguments.minilm:
         minilm(arguments.minilm)

@@ -3,7 +3,8 @@
 #
 #   tests/oracles/run.sh [PYTHON]
 #
-# Values on real data and of the real model are made where LINGO_REAL_DATA and LINGO_MINILM name their folders. At the end
+# Values on real data and of the real model are made where LINGO_REAL_DATA and LINGO_MINILM name their folders, those of DNABERT-2
+# where LINGO_MOSAIC is the folder that lm.py tells of. At the end
 # an adapter of the demo is loaded in PEFT, and its logits are held against lingo-pipe's own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,9 +25,9 @@ oracle ingest_variants.py crates/ingest/tests/fixtures/variants
 oracle ingest_tracks.py crates/ingest/tests/fixtures/tracks
 oracle ingest_overlaps.py crates/ingest/tests/fixtures/overlaps
 if [ -n "${LINGO_MINILM:-}" ]; then
-  oracle lm.py --minilm "$LINGO_MINILM"
+  oracle lm.py --minilm "$LINGO_MINILM" ${LINGO_MOSAIC:+--mosaic "$LINGO_MOSAIC"}
 else
-  oracle lm.py
+  oracle lm.py ${LINGO_MOSAIC:+--mosaic "$LINGO_MOSAIC"}
   echo "LINGO_MINILM is not set: the values of all-MiniLM-L6-v2 stay as they are"
 fi
 if [ -n "${LINGO_REAL_DATA:-}" ]; then

@@ -12,7 +12,17 @@ use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 3] = ["bert", "opt", "opt_post_norm"];
+const FOLDERS: [&str; 9] = [
+    "bert",
+    "distilbert",
+    "dnabert2",
+    "esm",
+    "esm_rotary",
+    "nucleotide_transformer_v2",
+    "opt",
+    "opt_post_norm",
+    "roberta",
+];
 
 #[test]
 fn states_equal_transformers() {

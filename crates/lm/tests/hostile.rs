@@ -104,7 +104,7 @@ fn missing_files_are_named() {
         |folder| {
             std::fs::rename(folder.join(WEIGHTS), folder.join("pytorch_model.bin")).unwrap();
         },
-        "no model.safetensors, only pytorch_model.bin: convert it",
+        "no model.safetensors, only pytorch_model.bin: `lingo-pipe model import FOLDER`",
     );
 }
 
@@ -345,7 +345,7 @@ fn configurations_are_checked() {
         (
             "model_type",
             json!("gpt2"),
-            "`model_type` is `gpt2`; this program knows bert and opt",
+            "`model_type` is `gpt2`; this program knows bert, distilbert, esm, opt, roberta",
         ),
         ("model_type", json!(null), "`model_type` is missing"),
         ("model_type", json!(3), "`model_type` is 3, not a string"),
@@ -372,8 +372,8 @@ fn configurations_are_checked() {
         ),
         (
             "hidden_act",
-            json!("swish"),
-            "`hidden_act` is `swish`; known are gelu",
+            json!("mish"),
+            "`hidden_act` is `mish`; known are gelu",
         ),
         (
             "hidden_dropout_prob",

@@ -19,7 +19,7 @@ use crate::folder::model::write_model;
 use crate::folder::trained::{Inference, Trained};
 use crate::method::adaptation::LowRankSettings;
 use crate::network::adapted::{KeptStates, Network, NetworkPlan};
-use crate::plan::steps::pooling;
+use crate::plan::pooling::pooling;
 use crate::predict::{as_predictions, both_strands, logits_of};
 use crate::reading::Beside;
 use crate::settings::train_config::PrecisionChoice;

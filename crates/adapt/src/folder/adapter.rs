@@ -203,8 +203,9 @@ fn peft_config(
         model: base, head, ..
     } = family.classifier();
     // Whether `transformers` has a classifier with this head.
-    let is_known =
-        description.pooling == Some(classifier_pooling(family)) && trained.head.hidden.is_none();
+    let is_known = description.pooling.is_some()
+        && description.pooling == classifier_pooling(family)
+        && trained.head.hidden.is_none();
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
         (_, Some(_)) => trained

@@ -144,7 +144,16 @@ mod tests {
 
     #[test]
     fn sites_and_counts_are_those_of_the_loaded_model() {
-        for name in ["bert", "opt", "opt_post_norm"] {
+        for name in [
+            "bert",
+            "distilbert",
+            "dnabert2",
+            "esm",
+            "nucleotide_transformer_v2",
+            "opt",
+            "opt_post_norm",
+            "roberta",
+        ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../lm/tests/fixtures")
                 .join(name);

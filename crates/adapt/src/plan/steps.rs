@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::{Family, Site};
+use lingo_lm::{Family, Reads, Site};
 use serde::Serialize;
 
 use crate::batching::sizes_by_tokens;
@@ -13,6 +13,7 @@ use crate::method::adaptation::LowRankSettings;
 use crate::method::methods::Method;
 use crate::method::rank_budget::RankBudget;
 use crate::plan::model_shape::ModelShape;
+use crate::plan::pooling::pooling;
 use crate::plan::targets::matching;
 use crate::rank::allocator::Rule;
 use crate::rank::schedule::Schedule;
@@ -168,41 +169,17 @@ pub(crate) fn steps(train: &TrainConfig, lengths: &Lengths) -> (u64, u64) {
     (per_epoch, all.min(most))
 }
 
-/// The pooling that is used: the one asked for, else the one that a sentence model was trained with, else the family's.
-pub(crate) fn pooling(
-    train: &TrainConfig,
-    family: Family,
-    has_pooler: bool,
-    sentence: Option<Pooling>,
-) -> Result<Pooling, Error> {
-    match (train.pooling, family.is_decoder()) {
-        (Some(Pooling::Pooler), _) if !has_pooler => Err(Error::Config(
-            "pooling: the model has no pooler; use cls, mean or last".into(),
-        )),
-        (Some(Pooling::Cls), true) => Err(Error::Config(
-            "pooling: the first token of a decoder sees nothing of the sequence; use last or mean"
-                .into(),
-        )),
-        (Some(pooling), _) => Ok(pooling),
-        (None, _) if sentence.is_some_and(|p| p != Pooling::Cls || !family.is_decoder()) => {
-            Ok(sentence.unwrap_or(Pooling::Mean))
-        }
-        (None, true) => Ok(Pooling::Last),
-        (None, false) if has_pooler => Ok(Pooling::Pooler),
-        (None, false) => Ok(Pooling::Mean),
-    }
-}
-
 /// A head that reads what `transformers`' classifier reads is as that one is; any other has a bias.
 pub(crate) fn head_has_bias(family: Family, pooling: Pooling) -> bool {
-    family.classifier().bias || pooling != classifier_pooling(family)
+    family.classifier().bias || Some(pooling) != classifier_pooling(family)
 }
 
-/// What `transformers`' classifier reads of a model.
-pub(crate) fn classifier_pooling(family: Family) -> Pooling {
-    match family.is_decoder() {
-        true => Pooling::Last,
-        false => Pooling::Pooler,
+/// What the one layer of `transformers`' classifier reads of a model; none where that has more than one.
+pub(crate) fn classifier_pooling(family: Family) -> Option<Pooling> {
+    match family.classifier().reads {
+        Reads::LastToken => Some(Pooling::Last),
+        Reads::Pooler => Some(Pooling::Pooler),
+        Reads::ThroughMoreLayers => None,
     }
 }
 

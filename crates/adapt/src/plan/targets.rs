@@ -80,7 +80,7 @@ fn unknown(target: &str, sites: &[Site]) -> Error {
 }
 
 /// What follows the block's number in a module's name.
-fn after_number(name: &str) -> &str {
+pub(crate) fn after_number(name: &str) -> &str {
     let mut rest = name;
     while let Some((part, after)) = rest.split_once('.') {
         if part.bytes().all(|b| b.is_ascii_digit()) {

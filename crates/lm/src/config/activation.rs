@@ -9,6 +9,8 @@ pub enum Activation {
     GeluTanh,
     /// `max(x, 0)`.
     Relu,
+    /// `x / (1 + e^-x)` (`silu`, `swish`).
+    Silu,
 }
 
 impl Activation {
@@ -17,15 +19,18 @@ impl Activation {
             "gelu" => Some(Self::Gelu),
             "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluTanh),
             "relu" => Some(Self::Relu),
+            "silu" | "swish" => Some(Self::Silu),
             _ => None,
         }
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    /// Its name in a `config.json`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Gelu => "gelu",
             Self::GeluTanh => "gelu_new",
             Self::Relu => "relu",
+            Self::Silu => "silu",
         }
     }
 }

@@ -34,6 +34,11 @@ impl<'a> Keys<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether a key is there, and not null.
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     fn need(&self, key: &str) -> Result<&Value, Error> {
         self.get(key)
             .ok_or_else(|| self.bad(key, "is missing".to_owned()))
@@ -63,6 +68,11 @@ impl<'a> Keys<'a> {
 
     pub fn size_or(&self, key: &str, default: usize) -> Result<usize, Error> {
         self.get(key).map_or(Ok(default), |_| self.size(key))
+    }
+
+    pub fn id(&self, key: &str) -> Result<u32, Error> {
+        self.need(key)?;
+        self.id_or(key, 0)
     }
 
     pub fn id_or(&self, key: &str, default: u32) -> Result<u32, Error> {
@@ -108,7 +118,7 @@ impl<'a> Keys<'a> {
         Activation::parse(name).ok_or_else(|| {
             self.bad(
                 key,
-                format!("is `{name}`; known are gelu, gelu_new, gelu_pytorch_tanh and relu"),
+                format!("is `{name}`; known are gelu, gelu_new, gelu_pytorch_tanh, relu and silu"),
             )
         })
     }

@@ -4,3 +4,4 @@ pub(crate) mod activation;
 pub(crate) mod family;
 pub(crate) mod keys;
 pub(crate) mod model_config;
+pub(crate) mod positions;

@@ -2,6 +2,7 @@
 
 use crate::config::activation::Activation;
 use crate::config::family::Family;
+use crate::config::positions::Positions;
 
 /// What only OPT's configuration says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +16,30 @@ pub struct OptConfig {
     pub enable_bias: bool,
     /// `_remove_final_layer_norm`: no norm behind the last layer.
     pub remove_final_layer_norm: bool,
+}
+
+/// What only ESM's configuration says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EsmConfig {
+    /// `emb_layer_norm_before`: a norm of the embeddings.
+    pub norm_before: bool,
+    /// `token_dropout`: embeddings are scaled by the share of masked tokens.
+    pub token_dropout: bool,
+    /// The token that masks, where that matters.
+    pub mask_token_id: Option<u32>,
+    /// `Some` for the second Nucleotide Transformer, whose feed-forward layers are gated: whether they have biases.
+    pub gate: Option<bool>,
+}
+
+/// What only one family's configuration says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OfFamily {
+    /// The family says nothing of its own.
+    Nothing,
+    /// OPT.
+    Opt(OptConfig),
+    /// ESM.
+    Esm(EsmConfig),
 }
 
 /// The shape of a model, as its `config.json` gives it.
@@ -44,12 +69,14 @@ pub struct ModelConfig {
     pub attention_dropout: f64,
     /// The id that padding takes.
     pub pad_token_id: u32,
-    /// Rows of BERT's token type embedding; 0 for OPT.
+    /// Rows of the token type embedding, as BERT has it; 0 without one.
     pub type_vocab_size: usize,
     /// Standard deviation of random weights.
     pub initializer_range: f64,
-    /// `Some` for OPT.
-    pub opt: Option<OptConfig>,
+    /// How places enter attention.
+    pub positions: Positions,
+    /// What only this family's configuration says.
+    pub of_family: OfFamily,
 }
 
 impl ModelConfig {
@@ -77,7 +104,8 @@ impl ModelConfig {
             pad_token_id: 0,
             type_vocab_size: 2,
             initializer_range: 0.02,
-            opt: None,
+            positions: Positions::Embedded,
+            of_family: OfFamily::Nothing,
         }
     }
 
@@ -88,9 +116,24 @@ impl ModelConfig {
 
     /// Width of a row of the word embedding.
     pub fn embedding_size(&self) -> usize {
-        self.opt
-            .as_ref()
-            .map_or(self.hidden_size, |opt| opt.word_embed_proj_dim)
+        match &self.of_family {
+            OfFamily::Opt(opt) => opt.word_embed_proj_dim,
+            _ => self.hidden_size,
+        }
+    }
+
+    pub(crate) fn opt(&self) -> OptConfig {
+        match &self.of_family {
+            OfFamily::Opt(opt) => opt.clone(),
+            _ => OptConfig::default(),
+        }
+    }
+
+    pub(crate) fn esm(&self) -> EsmConfig {
+        match &self.of_family {
+            OfFamily::Esm(esm) => esm.clone(),
+            _ => EsmConfig::default(),
+        }
     }
 
     /// Width of the states that the model puts out.

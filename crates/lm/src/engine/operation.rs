@@ -4,6 +4,7 @@
 //! one vector. The plain blocks remain the reference; a test holds these against them.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::{
@@ -19,16 +20,18 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 use lingo_kernels::{
-    Block, BlockValues, Dropouts, Heads, Level, LowRank, NormPlace, Positions, Record, SITES,
+    Block, BlockValues, Dropouts, Heads, Kept, Level, LowRank, NormPlace, Positions, Record, SITES,
     Shape, Site,
 };
 
 use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::model_config::ModelConfig;
+use crate::config::positions::{Positions as OwnPositions, alibi_slopes};
 use crate::engine::packing::Packing;
 use crate::error::Error;
-use crate::parts::pass::{Linear, Norm, PackedBlocks, Pass};
+use crate::parts::host::HostLinear;
+use crate::parts::pass::{Columns, Linear, Norm, PackedBlocks, Pass};
 use crate::weights::parameters::{Id, Parameters};
 
 /// The variable that forces an instruction set, or `off`: the plain operations.
@@ -38,11 +41,14 @@ pub const KERNELS: &str = "LINGO_KERNELS";
 pub(crate) struct BlockParts<'a> {
     pub place: NormPlace,
     pub causal: bool,
-    pub qkv: [&'a Linear; 3],
-    pub attention_output: &'a Linear,
+    pub qkv: [Columns<'a>; 3],
+    pub attention_output: Columns<'a>,
     pub attention_norm: &'a Norm,
-    pub first: &'a Linear,
-    pub second: &'a Linear,
+    /// Whether what attention puts out is dropped out in training.
+    pub drops_attention: bool,
+    pub first: Columns<'a>,
+    pub gate: Option<Columns<'a>>,
+    pub second: Columns<'a>,
     pub feed_forward_norm: &'a Norm,
 }
 
@@ -55,8 +61,15 @@ pub(crate) struct Engine {
 
 struct Packed {
     block: Arc<Block>,
-    /// Where each site of the block stands in [`crate::Model::sites`].
-    sites: [Option<usize>; SITES],
+    sites: [Option<Place>; SITES],
+    drops_attention: bool,
+}
+
+/// Where a site of a block stands in [`crate::Model::sites`], and which of its outputs it is, if not all.
+#[derive(Clone)]
+struct Place {
+    site: usize,
+    columns: Option<Range<usize>>,
 }
 
 /// The instruction set to use; `None` for the plain operations.
@@ -120,14 +133,28 @@ impl Engine {
     }
 }
 
-impl BlockParts<'_> {
+impl<'a> BlockParts<'a> {
+    /// The linear layers, which may be parts of one.
+    fn linears(&self) -> impl Iterator<Item = (Site, Columns<'a>)> {
+        let [q, k, v] = self.qkv;
+        [
+            (Site::Query, Some(q)),
+            (Site::Key, Some(k)),
+            (Site::Value, Some(v)),
+            (Site::AttentionOutput, Some(self.attention_output)),
+            (Site::First, Some(self.first)),
+            (Site::Gate, self.gate),
+            (Site::Second, Some(self.second)),
+        ]
+        .into_iter()
+        .filter_map(|(site, columns)| Some((site, columns?)))
+    }
+
     /// The places of all tensors.
     fn ids(&self) -> impl Iterator<Item = Id> {
-        let [q, k, v] = self.qkv;
-        let linears = [q, k, v, self.attention_output, self.first, self.second];
         let norms = [self.attention_norm, self.feed_forward_norm];
-        linears
-            .into_iter()
+        self.linears()
+            .map(|(_, columns)| columns.linear())
             .flat_map(Linear::ids)
             .chain(norms.into_iter().flat_map(Norm::ids))
     }
@@ -141,11 +168,12 @@ impl Packed {
         packing: Packing,
         level: Level,
     ) -> Result<Self, Error> {
-        let host = |linear: &Linear| linear.host(parameters);
+        let host = |columns: Columns| columns.host(parameters);
         let [q, k, v] = parts.qkv.map(host);
         let [q, k, v] = [q?, k?, v?];
         let attention_output = host(parts.attention_output)?;
         let [first, second] = [host(parts.first)?, host(parts.second)?];
+        let gate = parts.gate.map(host).transpose()?;
         let attention_norm = parts.attention_norm.host(parameters)?;
         let feed_forward_norm = parts.feed_forward_norm.host(parameters)?;
         let values = BlockValues {
@@ -154,32 +182,37 @@ impl Packed {
                 heads: config.heads,
                 size: config.head_size(),
                 causal: parts.causal,
-                positions: Positions::None,
+                positions: match config.positions {
+                    OwnPositions::Embedded => Positions::None,
+                    OwnPositions::Rotary { base } => Positions::Rotary {
+                        base,
+                        longest: config.max_positions,
+                    },
+                    OwnPositions::Alibi => Positions::Alibi {
+                        slopes: alibi_slopes(config.heads),
+                    },
+                },
             },
             qkv: [q.values(), k.values(), v.values()],
             attention_output: attention_output.values(),
             attention_norm: attention_norm.values(),
             first: first.values(),
-            gate: None,
+            gate: gate.as_ref().map(HostLinear::values),
             activation: match config.activation {
                 Activation::Gelu => lingo_kernels::Activation::Gelu,
                 Activation::GeluTanh => lingo_kernels::Activation::GeluTanh,
                 Activation::Relu => lingo_kernels::Activation::Relu,
+                Activation::Silu => lingo_kernels::Activation::Silu,
             },
             second: second.values(),
             feed_forward_norm: feed_forward_norm.values(),
         };
-        let mut sites = [None; SITES];
-        let [q, k, v] = parts.qkv;
-        for (site, linear) in [
-            (Site::Query, q),
-            (Site::Key, k),
-            (Site::Value, v),
-            (Site::AttentionOutput, parts.attention_output),
-            (Site::First, parts.first),
-            (Site::Second, parts.second),
-        ] {
-            sites[site as usize] = Some(linear.site());
+        let mut sites = [const { None }; SITES];
+        for (site, columns) in parts.linears() {
+            sites[site as usize] = Some(Place {
+                site: columns.linear().site(),
+                columns: columns.range(),
+            });
         }
         Ok(Self {
             block: Arc::new(Block::new(
@@ -189,6 +222,7 @@ impl Packed {
                 packing.gradients,
             )),
             sites,
+            drops_attention: parts.drops_attention,
         })
     }
 
@@ -204,12 +238,24 @@ impl Packed {
             config.hidden_dropout,
         );
         let sites = |sites: &[Site], pass: &mut Pass, dropouts: &mut Dropouts| {
+            let mut before: Option<(usize, Option<Kept>)> = None;
             for &site in sites {
                 let number = site as usize;
-                let delta = self.sites[number].and_then(|site| pass.delta(site));
-                if let (Some(delta), Some((input, _))) = (delta, self.block.site(site)) {
-                    dropouts.sites[number] = pass.kept(rows * input, delta.dropout);
-                }
+                let Some(place) = &self.sites[number] else {
+                    continue;
+                };
+                let (Some(delta), Some((input, _))) =
+                    (pass.delta(place.site), self.block.site(site))
+                else {
+                    continue;
+                };
+                // Parts of one layer read one input, which is dropped out once.
+                let kept = match before.take() {
+                    Some((same, kept)) if same == place.site => kept,
+                    _ => pass.kept(rows * input, delta.dropout),
+                };
+                dropouts.sites[number] = kept.clone();
+                before = Some((place.site, kept));
             }
         };
         sites(&[Site::Query, Site::Key, Site::Value], pass, &mut dropouts);
@@ -218,7 +264,7 @@ impl Packed {
             dropouts.probabilities = pass.kept(n, attention);
         }
         sites(&[Site::AttentionOutput], pass, &mut dropouts);
-        if pass.base_dropout() {
+        if pass.base_dropout() && self.drops_attention {
             dropouts.attention = pass.kept(rows * hidden, behind);
         }
         sites(
@@ -240,10 +286,15 @@ impl PackedBlocks for Engine {
         let mut ranks = [None; SITES];
         let mut tensors = Vec::new();
         for (site, rank) in packed.sites.iter().zip(&mut ranks) {
-            if let Some(delta) = site.and_then(|site| pass.delta(site)) {
+            let Some(place) = site else { continue };
+            if let Some(delta) = pass.delta(place.site) {
                 *rank = Some(delta.down.dims()[1]);
+                let up = match &place.columns {
+                    Some(columns) => delta.up.narrow(1, columns.start, columns.len()),
+                    None => delta.up,
+                };
                 tensors.push(delta.down.flatten::<1>(0, 1));
-                tensors.push(delta.up.flatten::<1>(0, 1));
+                tensors.push(up.flatten::<1>(0, 1));
             }
         }
         let adapters = if tensors.is_empty() {

@@ -47,11 +47,21 @@ impl ModelConfig {
         };
         let keys = Keys::new(map, path);
         let model_type = keys.text("model_type")?;
-        let Some(family) = Family::named(model_type) else {
-            let known = Family::ALL.map(Family::name).join(" and ");
+        let mut found = None;
+        for family in Family::ALL {
+            if family.model().is_told_by(&keys)? {
+                found = Some(family);
+            }
+        }
+        let Some(family) = found else {
+            let mut known = Family::ALL
+                .map(|family| family.model().model_type())
+                .to_vec();
+            known.sort_unstable();
+            known.dedup();
             return Err(keys.bad(
                 "model_type",
-                format!("is `{model_type}`; this program knows {known}"),
+                format!("is `{model_type}`; this program knows {}", known.join(", ")),
             ));
         };
         let config = family.model().read(&keys)?;
@@ -71,7 +81,7 @@ impl ModelConfig {
     pub fn to_json(&self, architecture: &str) -> Value {
         let mut json = json!({
             "architectures": [architecture],
-            "model_type": self.family.name(),
+            "model_type": self.family.model().model_type(),
         });
         if let (Value::Object(all), Value::Object(own)) =
             (&mut json, self.family.model().write(self))

@@ -16,8 +16,21 @@ use crate::weights::parameters::Id;
 
 /// A family: how its files are read and what its layers are.
 pub(crate) trait ModelFamily: Sync {
+    /// What it is called: its `model_type`, unless that says too little.
+    fn name(&self) -> &'static str {
+        self.model_type()
+    }
+
     /// The value of `model_type` in `config.json`.
     fn model_type(&self) -> &'static str;
+
+    /// Whether a `config.json` is of a model of this family.
+    ///
+    /// # Errors
+    /// It has no `model_type`.
+    fn is_told_by(&self, keys: &Keys) -> Result<bool, Error> {
+        Ok(keys.text("model_type")? == self.model_type())
+    }
 
     /// The bare model's class in `transformers`.
     fn architecture(&self) -> &'static str;
@@ -62,13 +75,27 @@ pub struct Classifier {
     pub bias: bool,
     /// Whether the head drops out its input, at the model's hidden dropout.
     pub drops_out: bool,
+    /// What its last layer reads.
+    pub reads: Reads,
+}
+
+/// What the last layer of `transformers`' classifier reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// The pooler's values.
+    Pooler,
+    /// The last token's states.
+    LastToken,
+    /// What layers of its own make of the first token's states: our head of one layer is not loaded by it.
+    ThroughMoreLayers,
 }
 
 /// The layers of one loaded model.
 pub(crate) trait Layers: Send + Sync {
     fn word_embedding(&self) -> Id;
 
-    fn position_embedding(&self) -> Id;
+    /// Rows for places, where the model has them.
+    fn position_embedding(&self) -> Option<Id>;
 
     /// The states before the first block, `[batch * length, hidden]`; `extra` are embedding rows
     /// behind the model's own.

@@ -3,28 +3,43 @@
 
 use crate::config::family::Family;
 use crate::families::bert::BertFamily;
+use crate::families::distilbert::DistilBertFamily;
+use crate::families::dnabert2::DnaBert2Family;
+use crate::families::esm::EsmFamily;
 use crate::families::family::{Classifier, ModelFamily};
 use crate::families::opt::OptFamily;
+use crate::families::roberta::RobertaFamily;
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 2] = [Self::Bert, Self::Opt];
+    pub const ALL: [Self; 6] = [
+        Self::Bert,
+        Self::DistilBert,
+        Self::DnaBert2,
+        Self::Esm,
+        Self::Opt,
+        Self::Roberta,
+    ];
 
     pub(crate) fn model(self) -> &'static dyn ModelFamily {
         match self {
             Self::Bert => &BertFamily,
+            Self::DistilBert => &DistilBertFamily,
+            Self::DnaBert2 => &DnaBert2Family,
+            Self::Esm => &EsmFamily,
             Self::Opt => &OptFamily,
+            Self::Roberta => &RobertaFamily,
         }
     }
 
-    /// The family with this `model_type`.
-    pub fn named(model_type: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|f| f.name() == model_type)
+    /// The family of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|f| f.name() == name)
     }
 
-    /// The value of `model_type`.
+    /// What it is called: the value of `model_type`, or `dnabert2`, which says that it is a `bert`.
     pub fn name(self) -> &'static str {
-        self.model().model_type()
+        self.model().name()
     }
 
     /// What stands before the names of the bare model in the files of a model with a head: `bert.`.

@@ -4,18 +4,19 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-#[cfg(feature = "cpu")]
 use lingo_kernels::NormPlace;
 use serde_json::{Value, json};
 
 use crate::batch::Batch;
 use crate::config::family::Family;
 use crate::config::keys::Keys;
-use crate::config::model_config::{ModelConfig, OptConfig};
+use crate::config::model_config::{ModelConfig, OfFamily, OptConfig};
+use crate::config::positions::Positions;
 #[cfg(feature = "cpu")]
 use crate::engine::operation::BlockParts;
 use crate::error::Error;
-use crate::families::family::{Classifier, Layers, ModelFamily};
+use crate::families::block::{Biases, Block, BlockPlan, Projections};
+use crate::families::family::{Classifier, Layers, ModelFamily, Reads};
 use crate::parts::pass::{Builder, Linear, Norm, Pass};
 use crate::weights::parameters::Id;
 
@@ -42,6 +43,7 @@ impl ModelFamily for OptFamily {
             head: "score",
             bias: false,
             drops_out: false,
+            reads: Reads::LastToken,
         }
     }
 
@@ -82,7 +84,8 @@ impl ModelFamily for OptFamily {
             pad_token_id: keys.id_or("pad_token_id", 1)?,
             type_vocab_size: 0,
             initializer_range: keys.number_or("init_std", 0.02)?,
-            opt: Some(OptConfig {
+            positions: Positions::Embedded,
+            of_family: OfFamily::Opt(OptConfig {
                 word_embed_proj_dim: keys.size_or("word_embed_proj_dim", hidden_size)?,
                 do_layer_norm_before: keys.flag_or("do_layer_norm_before", true)?,
                 enable_bias: keys.flag_or("enable_bias", true)?,
@@ -92,7 +95,7 @@ impl ModelFamily for OptFamily {
     }
 
     fn write(&self, config: &ModelConfig) -> Value {
-        let opt = config.opt.clone().unwrap_or_default();
+        let opt = config.opt();
         json!({
             "_remove_final_layer_norm": opt.remove_final_layer_norm,
             "activation_function": config.activation.name(),
@@ -113,11 +116,7 @@ impl ModelFamily for OptFamily {
     }
 
     fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error> {
-        Ok(Box::new(Opt::new(
-            config,
-            &config.opt.clone().unwrap_or_default(),
-            builder,
-        )?))
+        Ok(Box::new(Opt::new(config, &config.opt(), builder)?))
     }
 }
 
@@ -129,18 +128,6 @@ struct Opt {
     blocks: Vec<Block>,
     final_norm: Option<Norm>,
     project_out: Option<Linear>,
-}
-
-struct Block {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attention_output: Linear,
-    attention_norm: Norm,
-    first: Linear,
-    second: Linear,
-    final_norm: Norm,
-    norm_before: bool,
 }
 
 impl Opt {
@@ -162,7 +149,7 @@ impl Opt {
                 None
             },
             blocks: (0..config.layers)
-                .map(|number| Block::build(number, config, opt, builder))
+                .map(|number| Block::build(&block(number, config, opt), builder))
                 .collect::<Result<_, _>>()?,
             final_norm: if opt.do_layer_norm_before && !opt.remove_final_layer_norm {
                 Some(builder.norm("decoder.final_layer_norm", hidden)?)
@@ -183,8 +170,8 @@ impl Layers for Opt {
         self.word
     }
 
-    fn position_embedding(&self) -> Id {
-        self.position
+    fn position_embedding(&self) -> Option<Id> {
+        Some(self.position)
     }
 
     /// With padding on the right
@@ -211,7 +198,7 @@ impl Layers for Opt {
         let mask = pass.causal_mask();
         for number in blocks {
             x = pass.block(number, x, batch, |x, pass| {
-                self.blocks[number].forward(x, &mask, pass)
+                self.blocks[number].forward(x, Some(&mask), pass)
             });
         }
         x
@@ -229,87 +216,34 @@ impl Layers for Opt {
 
     #[cfg(feature = "cpu")]
     fn parts(&self) -> Vec<BlockParts<'_>> {
-        self.blocks
-            .iter()
-            .map(|block| BlockParts {
-                place: if block.norm_before {
-                    NormPlace::Before
-                } else {
-                    NormPlace::After
-                },
-                causal: true,
-                qkv: [&block.query, &block.key, &block.value],
-                attention_output: &block.attention_output,
-                attention_norm: &block.attention_norm,
-                first: &block.first,
-                second: &block.second,
-                feed_forward_norm: &block.final_norm,
-            })
-            .collect()
+        self.blocks.iter().map(Block::parts).collect()
     }
 }
 
-impl Block {
-    fn build(
-        number: usize,
-        config: &ModelConfig,
-        opt: &OptConfig,
-        builder: &mut Builder,
-    ) -> Result<Self, Error> {
-        let prefix = format!("decoder.layers.{number}");
-        let [hidden, ffn] = [config.hidden_size, config.ffn_size];
-        let linear = |b: &mut Builder, name: &str, sizes: [usize; 2]| {
-            let name = format!("{prefix}.{name}");
-            b.linear(&name, Some(number), sizes, opt.enable_bias)
-        };
-        let norm = |b: &mut Builder, name: &str| b.norm(&format!("{prefix}.{name}"), hidden);
-        Ok(Self {
-            query: linear(builder, "self_attn.q_proj", [hidden, hidden])?,
-            key: linear(builder, "self_attn.k_proj", [hidden, hidden])?,
-            value: linear(builder, "self_attn.v_proj", [hidden, hidden])?,
-            attention_output: linear(builder, "self_attn.out_proj", [hidden, hidden])?,
-            attention_norm: norm(builder, "self_attn_layer_norm")?,
-            first: linear(builder, "fc1", [hidden, ffn])?,
-            second: linear(builder, "fc2", [ffn, hidden])?,
-            final_norm: norm(builder, "final_layer_norm")?,
-            norm_before: opt.do_layer_norm_before,
-        })
-    }
-
-    fn forward(&self, x: Tensor<2>, mask: &Tensor<4>, pass: &mut Pass) -> Tensor<2> {
-        let x = self.sublayer(x, &self.attention_norm, pass, |x, pass| {
-            let query = pass.linear(&self.query, x.clone());
-            let key = pass.linear(&self.key, x.clone());
-            let value = pass.linear(&self.value, x);
-            let attended = pass.attention(query, key, value, Some(mask));
-            pass.linear(&self.attention_output, attended)
-        });
-        self.sublayer(x, &self.final_norm, pass, |x, pass| {
-            let wide = pass.linear(&self.first, x);
-            let wide = pass.activation(wide);
-            pass.linear(&self.second, wide)
-        })
-    }
-
-    /// `x + f(norm(x))`, or `norm(x + f(x))`.
-    fn sublayer(
-        &self,
-        x: Tensor<2>,
-        norm: &Norm,
-        pass: &mut Pass,
-        f: impl FnOnce(Tensor<2>, &mut Pass) -> Tensor<2>,
-    ) -> Tensor<2> {
-        let input = if self.norm_before {
-            pass.norm(norm, x.clone())
-        } else {
-            x.clone()
-        };
-        let y = f(input, pass);
-        let x = x + pass.hidden_dropout(y);
-        if self.norm_before {
-            x
-        } else {
-            pass.norm(norm, x)
-        }
+/// A block of a model of this shape.
+fn block(number: usize, config: &ModelConfig, opt: &OptConfig) -> BlockPlan<'static> {
+    BlockPlan {
+        name: format!("decoder.layers.{number}"),
+        number,
+        hidden: config.hidden_size,
+        ffn: config.ffn_size,
+        place: match opt.do_layer_norm_before {
+            true => NormPlace::Before,
+            false => NormPlace::After,
+        },
+        causal: true,
+        projections: Projections::Apart([
+            "self_attn.q_proj",
+            "self_attn.k_proj",
+            "self_attn.v_proj",
+        ]),
+        attention_output: "self_attn.out_proj",
+        attention_norm: "self_attn_layer_norm",
+        drops_attention: true,
+        first: "fc1",
+        is_gated: false,
+        second: "fc2",
+        feed_forward_norm: "final_layer_norm",
+        biases: Biases::every(opt.enable_bias),
     }
 }

@@ -212,12 +212,14 @@ impl Model {
     }
 
     /// Sets the position embeddings to sinusoids of standard deviation `standard_deviation`:
-    /// a small model learns relative offsets sooner from them than from noise.
+    /// a small model learns relative offsets sooner from them than from noise. A model without them stays as it is.
     ///
     /// # Errors
     /// None for a model that was built by this crate.
     pub fn set_sinusoidal_positions(&mut self, standard_deviation: f64) -> Result<(), Error> {
-        let id = self.layers.position_embedding();
+        let Some(id) = self.layers.position_embedding() else {
+            return Ok(());
+        };
         let [rows, width] = self.parameters.matrix(id, false).dims();
         let name = self.parameters.name(id).to_owned();
         let values = sinusoidal_positions(rows, width, standard_deviation);
@@ -303,11 +305,21 @@ impl Model {
 /// Tensors that checkpoints carry and the bare model does not use: buffers, and heads of
 /// pretraining and of tasks.
 pub fn is_unused(name: &str) -> bool {
+    const BEGINNINGS: [&str; 8] = [
+        "cls.",
+        "classifier.",
+        "score.",
+        "lm_head.",
+        "contact_head.",
+        "pre_classifier.",
+        "qa_outputs.",
+        "vocab_",
+    ];
     name == "embeddings.position_ids"
-        || name == "lm_head.weight"
-        || ["cls.", "classifier.", "score."]
+        || name.ends_with("rotary_embeddings.inv_freq")
+        || BEGINNINGS
             .iter()
-            .any(|prefix| name.starts_with(prefix))
+            .any(|beginning| name.starts_with(beginning))
 }
 
 /// A checkpoint as a source: its shapes must be the model's.

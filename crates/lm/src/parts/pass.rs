@@ -1,6 +1,8 @@
-//! The layers that both families are made of, and the state of one forward pass.
+//! The layers that all families are made of, and the state of one forward pass.
 
 use std::f64::consts::FRAC_1_SQRT_2;
+#[cfg(feature = "cpu")]
+use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
 use lingo_kernels::Kept;
@@ -9,6 +11,7 @@ use crate::adaptation::{Adaptation, DropoutSource, LowRank};
 use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::model_config::ModelConfig;
+use crate::config::positions::{Positions, alibi_slopes};
 use crate::device::has_own_memory;
 use crate::error::Error;
 #[cfg(feature = "cpu")]
@@ -23,6 +26,17 @@ pub(crate) struct Linear {
     weight: Id,
     bias: Option<Id>,
     site: usize,
+    #[cfg(feature = "cpu")]
+    output: usize,
+}
+
+/// Some of the outputs of a linear layer that stores several layers one behind the other, or all of them.
+#[cfg(feature = "cpu")]
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    linear: &'a Linear,
+    first: usize,
+    count: usize,
 }
 
 /// A layer norm.
@@ -44,16 +58,53 @@ impl Linear {
         std::iter::once(self.weight).chain(self.bias)
     }
 
-    /// Its values.
-    pub fn host(&self, parameters: &Parameters) -> Result<HostLinear, Error> {
-        let (weight, sizes) = parameters.host(self.weight)?;
+    /// Width of its output.
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
+    /// So many of its outputs, from one on.
+    pub fn columns(&self, first: usize, count: usize) -> Columns<'_> {
+        Columns {
+            linear: self,
+            first,
+            count,
+        }
+    }
+}
+
+#[cfg(feature = "cpu")]
+impl<'a> Columns<'a> {
+    /// The layer that they are of.
+    pub fn linear(self) -> &'a Linear {
+        self.linear
+    }
+
+    /// Which of the layer's outputs they are; `None`: all.
+    pub fn range(self) -> Option<Range<usize>> {
+        let is_all = self.count == self.linear.output;
+        (!is_all).then(|| self.first..self.first + self.count)
+    }
+
+    /// Their values.
+    pub fn host(self, parameters: &Parameters) -> Result<HostLinear, Error> {
+        let (weight, sizes) = parameters.host(self.linear.weight)?;
+        let bias = match self.linear.bias {
+            Some(bias) => Some(parameters.host(bias)?.0),
+            None => None,
+        };
+        let Some(range) = self.range() else {
+            return Ok(HostLinear {
+                weight,
+                bias,
+                sizes: [sizes[0], sizes[1]],
+            });
+        };
+        let rows = weight.chunks_exact(sizes[1]);
         Ok(HostLinear {
-            weight,
-            bias: match self.bias {
-                Some(bias) => Some(parameters.host(bias)?.0),
-                None => None,
-            },
-            sizes: [sizes[0], sizes[1]],
+            weight: rows.flat_map(|row| &row[range.clone()]).copied().collect(),
+            bias: bias.map(|bias| bias[range.clone()].to_vec()),
+            sizes: [sizes[0], range.len()],
         })
     }
 }
@@ -106,7 +157,13 @@ impl Builder<'_> {
         } else {
             None
         };
-        Ok(Linear { weight, bias, site })
+        Ok(Linear {
+            weight,
+            bias,
+            site,
+            #[cfg(feature = "cpu")]
+            output,
+        })
     }
 
     /// `name.weight` and `name.bias`, `[size]` each.
@@ -308,8 +365,17 @@ impl<'a> Pass<'a> {
         let [heads, size] = [self.config.heads, self.config.head_size()];
         let split = |x: Tensor<2>| x.reshape([batch, length, heads, size]).swap_dims(1, 2);
         // Scaling the queries touches fewer values than scaling the scores.
-        let q = split(q * (size as f64).powf(-0.5));
-        let mut scores = q.matmul(split(k).swap_dims(2, 3));
+        let mut q = split(q * (size as f64).powf(-0.5));
+        let mut k = split(k);
+        if let Positions::Rotary { base } = self.config.positions {
+            let angles = self.rotary_angles(base);
+            q = rotated(q, &angles);
+            k = rotated(k, &angles);
+        }
+        let mut scores = q.matmul(k.swap_dims(2, 3));
+        if self.config.positions == Positions::Alibi {
+            scores = scores + self.alibi_bias();
+        }
         if let Some(mask) = mask {
             scores = scores + mask.clone();
         }
@@ -374,6 +440,30 @@ impl<'a> Pass<'a> {
         Tensor::from_data(TensorData::new(mask, [1, 1, n, n]), &self.device)
     }
 
+    /// Cosines and sines of a rotary embedding, `[1, 1, length, head size / 2]` each.
+    fn rotary_angles(&self, base: f64) -> [Tensor<4>; 2] {
+        let (length, half) = (self.length, self.config.head_size() / 2);
+        let angle = |i: usize| {
+            let (place, pair) = ((i / half) as f64, (i % half) as f64);
+            place * base.powf(-pair / half as f64)
+        };
+        [f64::cos, f64::sin].map(|f| {
+            let values: Vec<f32> = (0..length * half).map(|i| f(angle(i)) as f32).collect();
+            let shape = [1, 1, length, half];
+            Tensor::from_data(TensorData::new(values, shape), &self.device)
+        })
+    }
+
+    /// What ALiBi adds to the scores, `[1, heads, length, length]`.
+    fn alibi_bias(&self) -> Tensor<4> {
+        let (heads, n) = (self.config.heads, self.length);
+        let mut bias = Vec::with_capacity(heads * n * n);
+        for slope in alibi_slopes(heads) {
+            bias.extend((0..n * n).map(|i| -slope * (i / n).abs_diff(i % n) as f32));
+        }
+        Tensor::from_data(TensorData::new(bias, [1, heads, n, n]), &self.device)
+    }
+
     /// Adds `rows` `[length, width]` to the states of every sequence.
     pub fn add_to_each(&self, x: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
         let [n, width] = x.dims();
@@ -389,7 +479,11 @@ impl<'a> Pass<'a> {
 
     /// `[n, 1]`: one where true, zero where false.
     fn column(&self, flags: impl Iterator<Item = bool>) -> Tensor<2> {
-        let values: Vec<f32> = flags.map(|flag| f32::from(u8::from(flag))).collect();
+        self.factors(flags.map(|flag| f32::from(u8::from(flag))).collect())
+    }
+
+    /// `[n, 1]`: what the rows of `n` states are multiplied by.
+    pub fn factors(&self, values: Vec<f32>) -> Tensor<2> {
         let n = values.len();
         Tensor::from_data(TensorData::new(values, [n, 1]), &self.device)
     }
@@ -422,6 +516,16 @@ fn unpack(kept: &Kept, n: usize, device: &Device) -> Tensor<1> {
     } else {
         factors.narrow(0, 0, n)
     }
+}
+
+/// Rotates pairs of a value of the first half and one of the second by the angles of their place.
+fn rotated(x: Tensor<4>, [cosines, sines]: &[Tensor<4>; 2]) -> Tensor<4> {
+    let [_, _, _, size] = x.dims();
+    let half = size / 2;
+    let (low, high) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
+    let new_low = low.clone() * cosines.clone() - high.clone() * sines.clone();
+    let new_high = high * cosines.clone() + low * sines.clone();
+    Tensor::cat(vec![new_low, new_high], 3)
 }
 
 /// Layer norm over the last axis.
@@ -467,6 +571,7 @@ pub(crate) fn activate(activation: Activation, x: Tensor<2>) -> Tensor<2> {
         Activation::Gelu => gelu(x),
         Activation::GeluTanh => activation::gelu_approximate(x),
         Activation::Relu => activation::relu(x),
+        Activation::Silu => activation::silu(x),
     }
 }
 

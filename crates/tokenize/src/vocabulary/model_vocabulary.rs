@@ -53,6 +53,9 @@ pub struct Frame {
     pub after: Vec<u32>,
 }
 
+/// Families whose places are counted from behind the padding's row on: they have fewer than their embedding has rows.
+const BEHIND_PADDING: [&str; 2] = ["esm", "roberta"];
+
 impl ModelVocabulary {
     /// Reads `tokenizer.json` (padding and truncation switched off) and `config.json` of a model folder; without the
     /// former, a `vocab.txt` of k-mers ([`crate::vocabulary_file`]).
@@ -87,12 +90,19 @@ impl ModelVocabulary {
             message: "`vocab_size` is missing".to_string(),
         })?;
         model.positions = number("max_position_embeddings")?;
-        if let Some(pad) = number("pad_token_id")? {
+        let pad = number("pad_token_id")?;
+        if let Some(pad) = pad {
             model.pad = pad;
             model.special.insert(pad);
         }
         if let Some(family) = config.get("model_type").and_then(Value::as_str) {
             model.family = family.to_string();
+        }
+        let text = |key: &str| config.get(key).and_then(Value::as_str);
+        let are_learnt = text("position_embedding_type").is_none_or(|kind| kind == "absolute");
+        if BEHIND_PADDING.contains(&model.family.as_str()) && are_learnt {
+            let before = pad.unwrap_or(1) + 1;
+            model.positions = model.positions.map(|rows| rows.saturating_sub(before));
         }
         Ok(model)
     }

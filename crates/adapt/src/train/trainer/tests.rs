@@ -10,7 +10,8 @@ use crate::method::adalora::Adalora;
 use crate::method::lora::Lora;
 use crate::method::methods::Method;
 use crate::network::adapted::{Network, NetworkPlan};
-use crate::plan::steps::{pooling, schedule};
+use crate::plan::pooling::pooling;
+use crate::plan::steps::schedule;
 use crate::tensor_file::TensorFile;
 use crate::train::trainer::*;
 
