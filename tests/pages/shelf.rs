@@ -49,6 +49,16 @@ impl Shelf {
         }
         model::write(&shelf.path("MiniLM"));
         model::write(&shelf.path("models/all-MiniLM-L6-v2"));
+        // A model as torch saves it: any tensors will do.
+        let fixtures = root().join("crates/lm/tests/fixtures");
+        let pickled = shelf.path("models/DNABERT-2-117M");
+        fs::create_dir_all(&pickled).unwrap();
+        for (from, to) in [
+            ("dnabert2/config.json", "config.json"),
+            ("pickled/zip.bin", "pytorch_model.bin"),
+        ] {
+            fs::copy(fixtures.join(from), pickled.join(to)).unwrap();
+        }
         shelf.genome();
         shelf.write("my.yaml", PIPELINE);
         shelf.made_by_commands();

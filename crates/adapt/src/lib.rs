@@ -45,6 +45,7 @@ pub use method::head::HeadMethod;
 pub use method::lora::Lora;
 pub use method::methods::Method;
 pub use plan::model_shape::ModelShape;
+pub use plan::model_summary::{LayerSummary, ModelSummary};
 pub use plan::steps::{Lengths, StepPlan, plan};
 pub use predict::{PredictRequest, base_folder, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
 //! | `sequences`, `sources` | `ingest`, `locate`, `tokenize`; the sources of `ingest` beside BED and CSV |
-//! | `model` | `pretrain`, `adapt`, `evaluate`, `predict` |
+//! | `model` | `model`, `pretrain`, `adapt`, `evaluate`, `predict` |
 
 mod model;
 mod pipeline;
@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 
 use clap::{Parser, Subcommand};
 
-pub use model::{Adapt, Evaluate, Predict, Pretrain};
+pub use model::{Adapt, Evaluate, ImportModel, InspectModel, Model, Predict, Pretrain};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };
@@ -103,6 +103,9 @@ pub enum Command {
     Ingest(Box<Ingest>),
     /// Find where sequences lie in a genome, so that a data set without coordinates can be split by chromosome.
     Locate(Locate),
+    /// Look into the folder of a language model, or make one readable.
+    #[command(subcommand)]
+    Model(Model),
     /// Turn sequences into tokens.
     #[command(subcommand)]
     Tokenize(Tokenize),

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use lingo_ingest::config::GenomeFile;
 
 use crate::arguments::table_format::TableFormat;
@@ -34,6 +34,49 @@ pub struct Pretrain {
     /// Print the outcome as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `model`.
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Tell what a model is: family, shape, linear layers, and what LoRA would train of it.
+    Inspect(InspectModel),
+    /// Write model.safetensors of pytorch_model.bin.
+    Import(ImportModel),
+}
+
+/// `model inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  lingo-pipe model inspect models/all-MiniLM-L6-v2
+Reads config.json and the headers of the weights; no weight is loaded, and neither a tokenizer nor a head is needed.
+The names of the layers are what `targets` of a method takes, as PEFT's target_modules do.")]
+pub struct InspectModel {
+    /// A model folder, as Hugging Face lays it out.
+    pub model: PathBuf,
+    /// The rank of the LoRA whose values are counted.
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub rank: NonZeroU32,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `model import`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe model import models/DNABERT-2-117M
+  lingo-pipe model import models/DNABERT-2-117M --out models/dnabert2
+pytorch_model.bin is a pickle: a program, which Python runs when it reads the file. Here nothing of it is run. A pickle that names
+anything but tensors is refused, and what it named is told. Files in shards and those of torch before 1.6 are read, too.")]
+pub struct ImportModel {
+    /// A model folder with pytorch_model.bin, or its shards.
+    pub model: PathBuf,
+    /// Where model.safetensors goes, and config.json and the tokenizer's files with it. Default: into the same folder.
+    #[arg(long, short)]
+    pub out: Option<PathBuf>,
 }
 
 /// `adapt`.

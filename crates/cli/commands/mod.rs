@@ -5,6 +5,7 @@ mod evaluate;
 mod ingest;
 mod ingest_sources;
 mod locate;
+mod model;
 mod pipeline;
 mod predict;
 mod pretrain;
@@ -43,6 +44,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Schema => output::print_json(&lingo_workflow::pipeline::file::schema()),
         Command::Ingest(arguments) => ingest::ingest(&arguments, terminal),
         Command::Locate(arguments) => locate::locate(&arguments, terminal),
+        Command::Model(command) => model::model(&command, terminal),
         Command::Tokenize(arguments) => tokenize::tokenize(arguments, terminal),
         Command::Pretrain(arguments) => pretrain::pretrain(arguments, terminal),
         Command::Adapt(arguments) => adapt::adapt(arguments, terminal),

@@ -54,6 +54,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A file of pickled tensors that cannot be read, or should not.
+    #[error("{}: {problem}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// A tensor is missing, misshapen, of an unusable type, or unknown to the family.
     #[error("{}: tensor `{tensor}` {problem}", path.display())]
     Tensor {

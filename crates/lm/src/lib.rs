@@ -25,6 +25,7 @@ pub mod error;
 mod families;
 mod model;
 mod parts;
+mod pickled;
 mod weights;
 
 pub use adaptation::{Adaptation, DropoutSource, LowRank};
@@ -43,5 +44,6 @@ pub use model::mlm::{self, MlmHead};
 pub use model::save;
 pub use parts::pass::drop_out;
 pub use parts::site::Site;
+pub use pickled::import::{Imported, import};
 pub use weights::parameters::{self, Parameters};
 pub use weights::{checkpoint, initialise, safetensors_file};

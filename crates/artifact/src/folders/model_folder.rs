@@ -25,6 +25,18 @@ impl ModelFolder {
         "merges.txt",
     ];
 
+    /// What stands beside the weights: the shape, the tokenizer, and what a sentence model was trained with.
+    pub const BESIDE_WEIGHTS: [&'static str; 8] = [
+        CONFIG,
+        TOKENIZER,
+        TOKENIZER_CONFIG,
+        "special_tokens_map.json",
+        VOCABULARY,
+        "vocab.json",
+        "merges.txt",
+        POOLING,
+    ];
+
     /// What pretraining writes that a lock names.
     pub const PRETRAINED_FILES: [&'static str; 3] = [CONFIG, WEIGHTS, TOKENIZER];
 

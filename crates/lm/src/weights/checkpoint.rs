@@ -39,7 +39,7 @@ impl Checkpoint {
                 folder: folder.to_owned(),
                 file: WEIGHTS,
                 hint: if pickled {
-                    ", only pytorch_model.bin: convert it (in Python: `AutoModel.from_pretrained(folder).save_pretrained(folder)`)"
+                    ", only pytorch_model.bin: `lingo-pipe model import FOLDER` makes the one of the other, and runs nothing that stands in it"
                 } else {
                     ""
                 },

@@ -1,0 +1,137 @@
+//! `model`.
+
+use lingo_adapt::{ModelShape, ModelSummary};
+use lingo_artifact::atomic;
+use lingo_artifact::model_folder::ModelFolder;
+use lingo_workflow::{Error, Kind};
+
+use crate::arguments::{ImportModel, InspectModel, Model};
+use crate::output::{print, print_json};
+use crate::terminal::Terminal;
+
+/// `model`.
+pub fn model(command: &Model, terminal: &Terminal) -> Result<(), Error> {
+    match command {
+        Model::Inspect(arguments) => inspect(arguments),
+        Model::Import(arguments) => import(arguments, terminal),
+    }
+}
+
+fn inspect(arguments: &InspectModel) -> Result<(), Error> {
+    let summary = ModelShape::read(&arguments.model)?.summary()?;
+    let rank = arguments.rank.get();
+    if arguments.json {
+        let mut all = serde_json::json!(summary);
+        all["schema"] = "lingo-pipe/model/1".into();
+        all["lora"] = serde_json::json!({
+            "rank": rank, "parameters": summary.lora_parameters(rank as usize),
+        });
+        return print_json(&all);
+    }
+    print(&told(&summary, rank as usize))
+}
+
+/// A few lines, and a table of the layers.
+fn told(summary: &ModelSummary, rank: usize) -> String {
+    let lora = summary.lora_parameters(rank);
+    let share = 100.0 * lora as f64 / (summary.parameters + lora) as f64;
+    let pooling = serde_json::json!(summary.pooling);
+    let facts = [
+        ("family", summary.family.to_owned()),
+        ("parameters", grouped(summary.parameters)),
+        (
+            "blocks",
+            format!(
+                "{} of width {}, {} heads, feed-forward {} ({})",
+                summary.blocks,
+                summary.hidden,
+                summary.heads,
+                summary.feed_forward,
+                summary.activation
+            ),
+        ),
+        (
+            "places",
+            format!("{}, up to {} tokens", summary.places, summary.positions),
+        ),
+        ("vocabulary", format!("{} tokens", summary.vocabulary)),
+        (
+            "read by a head",
+            format!(
+                "{} by default; {} pooler",
+                pooling.as_str().unwrap_or_default(),
+                if summary.has_pooler { "has a" } else { "no" }
+            ),
+        ),
+        (
+            "LoRA",
+            format!(
+                "rank {rank} on all targets trains {} values, {share:.2} % beside a head",
+                grouped(lora)
+            ),
+        ),
+    ];
+    let mut text = String::new();
+    for (name, fact) in facts {
+        text.push_str(&format!("{name:<15} {fact}\n"));
+    }
+    let widest = summary.layers.iter().map(|layer| layer.name.len()).max();
+    let widest = widest.unwrap_or(0).max("layer".len());
+    text.push_str(&format!(
+        "\n{:<widest$}  input  output  count  target\n",
+        "layer"
+    ));
+    for layer in &summary.layers {
+        text.push_str(&format!(
+            "{:<widest$}  {:>5}  {:>6}  {:>5}  {}\n",
+            layer.name,
+            layer.input,
+            layer.output,
+            layer.count,
+            if layer.is_target { "yes" } else { "no" }
+        ));
+    }
+    text
+}
+
+/// 22,713,216
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn import(arguments: &ImportModel, terminal: &Terminal) -> Result<(), Error> {
+    let folder = &arguments.model;
+    let out = arguments.out.as_ref().unwrap_or(folder);
+    if !folder.is_dir() {
+        let message = format!("{}: there is no such folder", folder.display());
+        return Err(Error::stage(Kind::Usage, message));
+    }
+    let imported = lingo_lm::import(folder, out).map_err(lingo_adapt::Error::from)?;
+    if out != folder {
+        for name in ModelFolder::BESIDE_WEIGHTS {
+            let from = folder.join(name);
+            if from.is_file() {
+                let bytes =
+                    std::fs::read(&from).map_err(lingo_artifact::Error::io("read", &from))?;
+                atomic::write_bytes(&out.join(name), &bytes)?;
+            }
+        }
+    }
+    terminal.note(&format!(
+        "{}: {} tensors, {:.1} MB, of {} file{}",
+        imported.weights.display(),
+        imported.tensors,
+        imported.bytes as f64 / 1e6,
+        imported.files.len(),
+        if imported.files.len() == 1 { "" } else { "s" }
+    ));
+    Ok(())
+}
