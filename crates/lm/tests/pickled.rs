@@ -165,6 +165,10 @@ fn tensors_lie_inside_their_storage() {
     // Each value many times over: a small file of a large tensor.
     refused(&tensor(0, &[255, 255], &[0, 0]), "storage `0` has 4 values");
     refused(&tensor(0, &[2, 2], &[1]), "another number of strides");
+    refused(
+        &tensor(0, &[1; 100], &[1; 100]),
+        "a tensor has 100 dimensions",
+    );
     let mut elsewhere = tensor(0, &[2, 2], &[2, 1]);
     let at = elsewhere.windows(3).position(|w| w == b"\x000X").unwrap();
     elsewhere[at + 1] = b'7';

@@ -10,7 +10,7 @@ use std::rc::Rc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Storage {
     pub kind: Element,
-    pub key: String,
+    pub key: Rc<str>,
     pub values: usize,
 }
 
@@ -92,6 +92,9 @@ pub(super) enum Function {
     RebuildParameter,
     Storage(Element),
 }
+
+/// Torch has no tensor of more dimensions. Without a bound a small pickle could ask for copies of a long list of sizes without end.
+const DIMENSIONS: usize = 64;
 
 /// Tuples that stand in one another deeper than this are of no tensor.
 const DEEPEST: usize = 16;
@@ -500,7 +503,7 @@ fn storage(place: &Value) -> Result<Storage> {
     {
         return Ok(Storage {
             kind: *kind,
-            key: key.as_ref().to_owned(),
+            key: key.clone(),
             values: size(*values)?,
         });
     }
@@ -515,6 +518,9 @@ fn sizes(value: &Value) -> Result<Vec<usize>> {
     let Value::Tuple(sizes, _) = value else {
         return Err("sizes are no tuple".into());
     };
+    if sizes.len() > DIMENSIONS {
+        return Err(format!("a tensor has {} dimensions", sizes.len()));
+    }
     let each = sizes.iter().map(|value| match value {
         Value::Integer(value) => size(*value),
         _ => Err("a size is no number".into()),

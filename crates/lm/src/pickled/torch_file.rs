@@ -102,7 +102,7 @@ impl TorchFile {
     }
 
     fn storage(&self, tensor: &Tensor) -> Option<&[u8]> {
-        let range = self.storages.get(&tensor.storage.key)?;
+        let range = self.storages.get(&*tensor.storage.key)?;
         self.map.get(range.clone())
     }
 
@@ -203,7 +203,7 @@ fn of_pickles(map: &[u8]) -> Result<Found, String> {
     };
     let kinds: HashMap<&str, Element> = tensors
         .iter()
-        .map(|(_, tensor)| (tensor.storage.key.as_str(), tensor.storage.kind))
+        .map(|(_, tensor)| (&*tensor.storage.key, tensor.storage.kind))
         .collect();
     let mut storages = HashMap::new();
     for key in keys.borrow().iter() {
