@@ -1,7 +1,6 @@
 //! `model`.
 
 use lingo_adapt::{ModelShape, ModelSummary};
-use lingo_artifact::atomic;
 use lingo_artifact::model_folder::ModelFolder;
 use lingo_workflow::{Error, Kind};
 
@@ -116,14 +115,7 @@ fn import(arguments: &ImportModel, terminal: &Terminal) -> Result<(), Error> {
     }
     let imported = lingo_lm::import(folder, out).map_err(lingo_adapt::Error::from)?;
     if out != folder {
-        for name in ModelFolder::BESIDE_WEIGHTS {
-            let from = folder.join(name);
-            if from.is_file() {
-                let bytes =
-                    std::fs::read(&from).map_err(lingo_artifact::Error::io("read", &from))?;
-                atomic::write_bytes(&out.join(name), &bytes)?;
-            }
-        }
+        ModelFolder::new(folder).copy_without_weights(out)?;
     }
     terminal.note(&format!(
         "{}: {} tensors, {:.1} MB, of {} file{}",

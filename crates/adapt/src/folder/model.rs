@@ -25,14 +25,7 @@ pub(crate) fn write_model(
     }
     atomic::write_folder(folder, |inside| {
         base.save(inside).map_err(Error::WriteModel)?;
-        for name in ModelFolder::TOKENIZER_FILES {
-            let file = from.join(name);
-            if file.is_file() {
-                let bytes =
-                    std::fs::read(&file).map_err(lingo_artifact::Error::io("read", &file))?;
-                atomic::write_bytes(&inside.join(name), &bytes)?;
-            }
-        }
+        ModelFolder::new(from).copy_tokenizer(inside)?;
         Ok(())
     })
 }

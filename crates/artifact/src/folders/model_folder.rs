@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
+use crate::files::atomic;
+
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -25,18 +28,6 @@ impl ModelFolder {
         "merges.txt",
     ];
 
-    /// What stands beside the weights: the shape, the tokenizer, and what a sentence model was trained with.
-    pub const BESIDE_WEIGHTS: [&'static str; 8] = [
-        CONFIG,
-        TOKENIZER,
-        TOKENIZER_CONFIG,
-        "special_tokens_map.json",
-        VOCABULARY,
-        "vocab.json",
-        "merges.txt",
-        POOLING,
-    ];
-
     /// What pretraining writes that a lock names.
     pub const PRETRAINED_FILES: [&'static str; 3] = [CONFIG, WEIGHTS, TOKENIZER];
 
@@ -48,6 +39,34 @@ impl ModelFolder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Copies what `transformers` reads a tokenizer from, as far as it is there.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn copy_tokenizer(&self, to: &Path) -> Result<()> {
+        self.copy(&Self::TOKENIZER_FILES, to)
+    }
+
+    /// Copies all that stands beside the weights, as far as it is there: the shape, the tokenizer, what a sentence model was trained with.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn copy_without_weights(&self, to: &Path) -> Result<()> {
+        self.copy(&[CONFIG, POOLING], to)?;
+        self.copy_tokenizer(to)
+    }
+
+    fn copy(&self, names: &[&str], to: &Path) -> Result<()> {
+        for name in names {
+            let file = self.0.join(name);
+            if file.is_file() {
+                let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+                atomic::write_bytes(&to.join(name), &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// The shape of the model.

@@ -1,7 +1,7 @@
 //! `pytorch_model.bin`, one or in shards, becomes `model.safetensors`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use safetensors::{Dtype, View};
 use crate::error::Error;
 use crate::pickled::pickle::{Element, Tensor};
 use crate::pickled::torch_file::TorchFile;
+use crate::weights::checkpoint::shards;
 
 const PICKLED: &str = "pytorch_model.bin";
 const INDEX: &str = "pytorch_model.bin.index.json";
@@ -110,28 +111,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
             hint: "",
         });
     }
-    #[derive(serde::Deserialize)]
-    struct Index {
-        weight_map: BTreeMap<String, String>,
-    }
-    let json = |message: String| Error::Json {
-        path: index.clone(),
-        message,
-    };
-    let text = fs::read_to_string(&index).map_err(|source| Error::Io {
-        path: index.clone(),
-        source,
-    })?;
-    let parsed: Index = serde_json::from_str(&text).map_err(|e| json(e.to_string()))?;
-    let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
-    let each = names.into_iter().map(|name| {
-        // A shard is a neighbour of its index: no path may lead out of the folder.
-        match name.contains(['/', '\\']) || name == ".." {
-            true => Err(json(format!("`{name}` is not a file name"))),
-            false => Ok(folder.join(name)),
-        }
-    });
-    each.collect()
+    shards(folder, &index)
 }
 
 /// A tensor where it lies.

@@ -32,6 +32,9 @@ impl Checkpoint {
             vec![SafetensorsFile::open(&single)?]
         } else if index.is_file() {
             shards(folder, &index)?
+                .iter()
+                .map(|file| SafetensorsFile::open(file))
+                .collect::<Result<_, _>>()?
         } else {
             let pickled = folder.join("pytorch_model.bin").is_file()
                 || folder.join("pytorch_model.bin.index.json").is_file();
@@ -122,8 +125,11 @@ fn bare_name(name: &str, prefix: &str) -> String {
     }
 }
 
-/// Opens every file that the index names.
-fn shards(folder: &Path, index: &Path) -> Result<Vec<SafetensorsFile>, Error> {
+/// Every file that an index of shards names, beside it.
+///
+/// # Errors
+/// The index cannot be read, or names what is no file name.
+pub(crate) fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, Error> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
@@ -145,7 +151,7 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<SafetensorsFile>, Error> {
             if file.contains(['/', '\\']) || file == ".." {
                 return Err(json(format!("`{file}` is not a file name")));
             }
-            SafetensorsFile::open(&folder.join(file))
+            Ok(folder.join(file))
         })
         .collect()
 }
