@@ -69,6 +69,7 @@ fn main() -> Result<(), Failure> {
         out: out.path(),
         states: None,
         models: &Models::default(),
+        checkpoint_every: Default::default(),
         progress: &meter,
         stop: &stop,
     });

@@ -7,22 +7,33 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// The stop flag was raised; the checkpoint brings the run back to this very step.
-    #[error("interrupted after step {step}; the checkpoint is {}; run again to go on", checkpoint.display())]
+    #[error("interrupted after step {step}; the checkpoint is in {}; run again to go on", checkpoint.display())]
     Interrupted {
         /// Optimizer steps done.
         step: u64,
-        /// The training checkpoint.
+        /// The folder of the checkpoints.
         checkpoint: PathBuf,
     },
-    /// The stop flag was raised while pretraining, which keeps no checkpoint.
-    #[error("interrupted after step {step} of pretraining; run again to begin it anew")]
-    Stopped {
+    /// The stop flag was raised where there is no checkpoint.
+    #[error("interrupted")]
+    Stopped,
+    /// A checkpoint that another device or instruction set computed: the same bits would not come of it.
+    #[error("the checkpoint of step {step} in {} was computed by `{was}`, here computes `{now}`: going on would give the bits of neither; \
+        run again where it was begun (`--device` and LINGO_KERNELS say what computes), or remove that folder to begin anew", folder.display())]
+    OtherDevice {
         /// Optimizer steps done.
         step: u64,
+        /// The folder of the checkpoints.
+        folder: PathBuf,
+        /// What computed it.
+        was: String,
+        /// What computes now.
+        now: String,
     },
     /// A loss or a gradient that is infinite or not a number.
-    #[error("the {what} is {value} at step {step} (learning rate {learning_rate:e}): training stopped{}",
-        kept.as_ref().map(|p| format!("; the last good checkpoint is {}", p.display())).unwrap_or_default())]
+    #[error(
+        "the {what} is {value} at step {step} (learning rate {learning_rate:e}): training stopped"
+    )]
     NotFinite {
         /// "loss", "gradient norm" or "dev loss".
         what: &'static str,
@@ -32,8 +43,6 @@ pub enum Error {
         step: u64,
         /// The learning rate of that step.
         learning_rate: f64,
-        /// The last checkpoint written, where there is one.
-        kept: Option<PathBuf>,
     },
     /// A setting that cannot work, with what to change.
     #[error("{0}")]
@@ -77,8 +86,8 @@ impl Error {
     /// What the error means for the run.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Interrupted { .. } | Self::Stopped { .. } => Kind::Interrupted,
-            Self::Config(_) => Kind::Config,
+            Self::Interrupted { .. } | Self::Stopped => Kind::Interrupted,
+            Self::Config(_) | Self::OtherDevice { .. } => Kind::Config,
             Self::Model(lingo_lm::Error::Device { .. }) => Kind::Config,
             Self::NotFinite { .. } | Self::WriteModel(_) => Kind::Failed,
             Self::Artifact(e) if e.is_write_failure() => Kind::Failed,

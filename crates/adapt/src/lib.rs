@@ -9,7 +9,7 @@
 //! | `network` | a model with deltas, new embedding rows and a head; the values that are trained, on the host |
 //! | `reading` | rows as networks read them: tokens or bases, as they are, moved, or from the other strand |
 //! | `batching` | rows to batches |
-//! | `train` | the loop; optimizer, loss, dropout; checkpoint and log; the output of frozen blocks, kept on disk |
+//! | `train` | the loop; optimizer, loss, dropout; checkpoints and log; the output of frozen blocks, kept on disk |
 //! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
 //! | [`predict`](mod@predict) | a trained adapter on new rows |
 //! | `cell` | one cell: check, train, select on dev, predict, write |
@@ -34,6 +34,7 @@ mod train;
 
 pub use cell::adapt::adapt;
 pub use cell::check_targets::{check_targets, check_targets_of_pretrained};
+pub use cell::kept::{forget_checkpoints, last_checkpoint};
 pub use cell::models::Models;
 pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
@@ -48,8 +49,9 @@ pub use plan::model_shape::ModelShape;
 pub use plan::model_summary::{LayerSummary, ModelSummary};
 pub use plan::steps::{Lengths, StepPlan, plan};
 pub use predict::{PredictRequest, base_folder, predict};
-pub use pretrain::{PretrainConfig, PretrainOutcome, pretrain};
+pub use pretrain::{PretrainConfig, PretrainOutcome, PretrainRequest, pretrain};
 pub use settings::average::{Average, Ema};
+pub use settings::checkpoint_every::CheckpointEvery;
 pub use settings::class_weights::ClassWeights;
 pub use settings::head::HeadShape;
 pub use settings::layers::LayerRange;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::prediction::{Prediction, Predictions};
-use lingo_artifact::progress::Progress;
+use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
@@ -16,14 +16,13 @@ use lingo_lm::{DeviceChoice, Model, Packing, open_device};
 use crate::batching::EVALUATION_BATCH;
 use crate::error::Error;
 use crate::folder::adapter::{Description, read_adapter, read_stem, read_store, shape_in_store};
-use crate::folder::trained::{Inference, merge};
+use crate::folder::trained::{Inference, Pass, merge};
 use crate::network::motif_net::MotifNet;
 use crate::network::net::Net;
 use crate::network::stem::Stem;
 use crate::plan::model_shape::model_digest;
 use crate::reading::{Beside, Reader, Rows, View, add_beside};
 use crate::settings::motif_cnn::MotifSettings;
-use crate::train::states::FrozenStates;
 use crate::train::trainer::predict_with;
 
 /// What is predicted, and how.
@@ -102,16 +101,14 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     let inference = Inference::new(Arc::new(model), &trained)?;
     let tokens: usize = request.rows.iter().map(|row| row.input_ids.len()).sum();
     predicted(request, &description, beside, tokens, |rows, reader| {
-        let pad = description.encoding.pad;
-        logits_of(
-            &inference,
-            rows,
-            reader,
-            pad,
-            EVALUATION_BATCH,
-            None,
-            request.progress,
-        )
+        let pass = Pass {
+            pad: description.encoding.pad,
+            batch: EVALUATION_BATCH,
+            states: None,
+            progress: request.progress,
+            stop: &StopFlag::default(),
+        };
+        logits_of(&inference, rows, reader, pass)
     })
 }
 
@@ -130,7 +127,15 @@ fn predict_motifs(
     read_store(request.adapter, &mut store)?;
     let uploaded = network.upload(&store, None, false)?;
     predicted(request, description, None, 0, |rows, reader| {
-        predict_with(&network, &store, &uploaded, rows, reader, EVALUATION_BATCH)
+        predict_with(
+            &network,
+            &store,
+            &uploaded,
+            rows,
+            reader,
+            EVALUATION_BATCH,
+            &StopFlag::default(),
+        )
     })
 }
 
@@ -183,24 +188,21 @@ pub(crate) fn both_strands(
     Ok(given)
 }
 
-/// Logits of rows, one after another; `states` are those of frozen blocks, if they are kept.
+/// Logits of rows, one after another; kept states are those of the rows as they were given.
 pub(crate) fn logits_of(
     inference: &Inference,
     rows: &Rows,
     reader: &Reader,
-    pad: u32,
-    batch: usize,
-    states: Option<&FrozenStates>,
-    progress: &dyn Progress,
+    pass: Pass,
 ) -> Result<Vec<f32>, Error> {
     let which: Vec<usize> = (0..rows.rows.len()).collect();
     let inputs = reader.inputs(rows, &which)?;
     let ids: Vec<&[u32]> = inputs.iter().map(|input| &*input.ids).collect();
-    let states = states
-        .filter(|_| reader.view == View::GIVEN)
-        .map(|states| (states, rows.first_kept));
-    let logits = inference.logits(&ids, pad, batch, states, progress)?;
-    let mut logits = logits.concat();
+    let pass = Pass {
+        states: pass.states.filter(|_| reader.view == View::GIVEN),
+        ..pass
+    };
+    let mut logits = inference.logits(&ids, &pass)?.concat();
     add_beside(&mut logits, &inputs);
     Ok(logits)
 }

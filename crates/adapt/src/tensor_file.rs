@@ -45,6 +45,14 @@ impl TensorFile {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
+        Ok(atomic::write_bytes(path, &self.to_bytes(path)?)?)
+    }
+
+    /// The bytes of the file that `path` is to be.
+    ///
+    /// # Errors
+    /// A shape that is not that of its values.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
         let fail =
             |e: safetensors::SafeTensorError| lingo_artifact::Error::invalid(path, e.to_string());
         let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = self
@@ -64,8 +72,7 @@ impl TensorFile {
             views.push((name.as_str(), view));
         }
         let note = HashMap::from([self.note.clone()]);
-        let file = safetensors::serialize(views, Some(note)).map_err(fail)?;
-        Ok(atomic::write_bytes(path, &file)?)
+        Ok(safetensors::serialize(views, Some(note)).map_err(fail)?)
     }
 
     /// Reads a file of `f32` tensors; of its notes, `key` is kept.
@@ -74,22 +81,29 @@ impl TensorFile {
     /// [`Error::Adapter`] naming the file and what is wrong.
     pub fn read(path: &Path, key: &str) -> Result<Self, Error> {
         let bytes = std::fs::read(path).map_err(lingo_artifact::Error::io("read", path))?;
-        let fail = |problem: String| Error::Adapter {
+        Self::of_bytes(&bytes, key).map_err(|problem| Error::Adapter {
             path: path.to_owned(),
             problem,
-        };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fail(e.to_string()))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| fail(e.to_string()))?;
+        })
+    }
+
+    /// The tensors of a file's bytes; of its notes, `key` is kept.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of_bytes(bytes: &[u8], key: &str) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
         let mut read = Self::default();
         if let Some(value) = header.metadata().as_ref().and_then(|notes| notes.get(key)) {
             read.note = (key.to_owned(), value.clone());
         }
         for (name, view) in file.iter() {
             if view.dtype() != Dtype::F32 {
-                return Err(fail(format!(
+                return Err(format!(
                     "the tensor `{name}` has type {:?}, not F32",
                     view.dtype()
-                )));
+                ));
             }
             let values = view
                 .data()

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
-    AdaptRequest, Error, Kind, Method, Models, PredictRequest, TrainConfig, adapt, predict,
+    AdaptRequest, Error, Kind, Method, Models, PredictRequest, TrainConfig, adapt,
+    forget_checkpoints, last_checkpoint, predict,
 };
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
@@ -68,6 +69,7 @@ impl Cell<'_> {
             out,
             states: None,
             models: &Models::default(),
+            checkpoint_every: Default::default(),
             progress,
             stop,
         })
@@ -444,8 +446,8 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
     let at_once = cell
         .run(whole.path(), &Silent, &StopFlag::default())
         .unwrap();
-    // Once in the middle of an epoch, once at its end.
-    for step in [13, 30] {
+    // Once in the middle of an epoch, once at its end, before the evaluation; at last before the predictions.
+    for step in [13, 30, at_once.steps] {
         let stop = StopFlag::default();
         let error = cell
             .run(
@@ -459,7 +461,10 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
             "{error}"
         );
         assert_eq!(error.kind(), Kind::Interrupted);
-        assert!(broken.path().join("checkpoint.safetensors").is_file());
+        assert_eq!(
+            last_checkpoint(broken.path()),
+            Some((step, broken.path().join("checkpoints")))
+        );
     }
     let in_parts = cell
         .run(broken.path(), &Silent, &StopFlag::default())
@@ -474,7 +479,8 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
     );
     let slow = train.learning_rate.get() < 1e-4;
     assert_eq!(slow, !in_parts.warnings.is_empty(), "{method}");
-    assert!(!broken.path().join("checkpoint.safetensors").exists());
+    forget_checkpoints(broken.path()).unwrap();
+    assert_eq!(last_checkpoint(broken.path()), None);
     for file in [
         "adapter/adapter_model.safetensors",
         "adapter/adapter_config.json",
@@ -900,7 +906,7 @@ fn the_most_steps_end_training_with_the_schedule_and_an_evaluation() {
             .map(|e| e.step)
             .collect();
         assert_eq!(evaluated, [10, 20, 27], "{method}");
-        assert!(!out.path().join("checkpoint.safetensors").exists());
+        assert_eq!(last_checkpoint(out.path()).map(|(step, _)| step), Some(27));
         // Allocations are planned for 27 steps, not for 400.
         assert_eq!(outcome.allocations >= 10, method.contains("sampling"));
     }

@@ -36,6 +36,7 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
         out: out.path(),
         states: None,
         models: &Models::default(),
+        checkpoint_every: Default::default(),
         progress: &Silent,
         stop: &StopFlag::default(),
     })

@@ -107,6 +107,7 @@ impl Cells {
             out: &self.folder.path().join(cell),
             states: Some(&self.states),
             models: &self.models,
+            checkpoint_every: Default::default(),
             progress: &self.heard,
             stop: &self.stop,
         })

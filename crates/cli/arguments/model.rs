@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use lingo_adapt::CheckpointEvery;
 use lingo_ingest::config::GenomeFile;
 
 use crate::arguments::table_format::TableFormat;
@@ -31,6 +32,10 @@ pub struct Pretrain {
     /// auto, cpu or wgpu.
     #[arg(long, default_value = "auto", value_name = "D")]
     pub device: String,
+    /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
+    /// on it.
+    #[arg(long, default_value_t, value_name = "N|TIME")]
+    pub checkpoint_every: CheckpointEvery,
     /// Print the outcome as one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -114,6 +119,10 @@ pub struct Adapt {
     /// auto, cpu or wgpu.
     #[arg(long, default_value = "auto", value_name = "D")]
     pub device: String,
+    /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
+    /// on it.
+    #[arg(long, default_value_t, value_name = "N|TIME")]
+    pub checkpoint_every: CheckpointEvery,
     /// Print the outcome as one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use lingo_adapt::CheckpointEvery;
 
 /// The pipeline and what part of it.
 #[derive(Debug, Args)]
@@ -59,6 +60,10 @@ pub struct Tune {
     /// Cells at a time; they share the threads. Results do not depend on it.
     #[arg(long, default_value = "1", value_name = "N")]
     pub jobs: NonZeroU32,
+    /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
+    /// on it.
+    #[arg(long, default_value_t, value_name = "N|TIME")]
+    pub checkpoint_every: CheckpointEvery,
     /// Leave out tasks whose input files are missing.
     #[arg(long)]
     pub skip_missing: bool,
@@ -76,7 +81,8 @@ Examples:
 A cell is run again when the content of its inputs changed. A folder with a result of other
 settings is refused, with the difference shown: take another --out, or --fresh.
 Ctrl-C, SIGTERM or a closed terminal: the step is finished, a checkpoint written, and the exit
-code is 75; the same command (without --fresh) goes on. Bad data of one task stops that task; the others are run.")]
+code is 75; the same command (without --fresh) goes on, to the same bits, also after a kill or a
+power cut. Bad data of one task stops that task; the others are run.")]
 pub struct Run {
     /// The pipeline file. Without it: the built-in demo.
     pub pipeline: Option<PathBuf>,
@@ -86,6 +92,10 @@ pub struct Run {
     /// Cells at a time; they share the threads. Results do not depend on it.
     #[arg(long, default_value = "1", value_name = "N")]
     pub jobs: NonZeroU32,
+    /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
+    /// on it.
+    #[arg(long, default_value_t, value_name = "N|TIME")]
+    pub checkpoint_every: CheckpointEvery,
     /// Only show the cells: cached or to be run, and why. Nothing is trained or written.
     #[arg(long)]
     pub dry_run: bool,

@@ -62,10 +62,14 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
         out: &arguments.out,
         states: Some(&states),
         models: &models,
+        checkpoint_every: arguments.checkpoint_every,
         progress: progress.as_ref(),
         stop: &stop,
-    })?;
+    });
     drop(progress);
+    let kept = || lingo_adapt::last_checkpoint(&arguments.out);
+    let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
+    lingo_adapt::forget_checkpoints(&arguments.out)?;
     models.remove_states(&states)?;
     if arguments.json {
         let mut value = serde_json::to_value(&outcome)

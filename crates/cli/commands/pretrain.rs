@@ -1,5 +1,6 @@
 //! `pretrain`.
 
+use lingo_adapt::PretrainRequest;
 use lingo_artifact::atomic;
 use lingo_ingest::Genome;
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
@@ -19,15 +20,18 @@ pub fn pretrain(arguments: Pretrain, terminal: &Terminal) -> Result<(), Error> {
     let genome = Genome::open(&arguments.fasta, DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
     let stop = stop_on_signals()?;
     let progress = terminal.part("pretrain");
-    let outcome = lingo_adapt::pretrain(
-        &genome,
-        &config,
-        arguments.seed,
+    let outcome = lingo_adapt::pretrain(&PretrainRequest {
+        source: &genome,
+        config: &config,
+        seed: arguments.seed,
         device,
-        &arguments.out,
-        progress.as_ref(),
-        &stop,
-    )?;
+        out: &arguments.out,
+        checkpoint_every: arguments.checkpoint_every,
+        progress: progress.as_ref(),
+        stop: &stop,
+    });
+    let kept = || lingo_adapt::pretrain::last_checkpoint(&arguments.out);
+    let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
     drop(progress);
     if arguments.json {
         let mut value = serde_json::to_value(&outcome)

@@ -50,6 +50,7 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     let settings = Settings {
         jobs: arguments.jobs.get() as usize,
         skip_missing: arguments.skip_missing,
+        checkpoint_every: arguments.checkpoint_every,
     };
     let stop = stop_on_signals()?;
     let result = lingo_workflow::run::run(&plan, settings, &typed(), terminal, &stop);
@@ -129,7 +130,23 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
             "schema": "lingo-pipe/verify/1",
             "files": found.files,
             "differences": found.differences,
+            "finished_since": found.finished_since,
+            "unfinished": found.unfinished,
         }))?;
+    }
+    if let Some(first) = found.finished_since.first() {
+        say(&format!(
+            "{} cells, such as {first}, were finished after lingo.lock was written: their run was killed; `lingo-pipe \
+             report {}` takes them in",
+            found.finished_since.len(),
+            arguments.run.display()
+        ));
+    }
+    if let Some(first) = found.unfinished.first() {
+        say(&format!(
+            "{} planned cells, such as {first}, are not finished: the same `lingo-pipe run` goes on with them",
+            found.unfinished.len()
+        ));
     }
     match found.differences.as_slice() {
         [] => {

@@ -20,6 +20,7 @@ pub fn tune(arguments: &Tune, terminal: &Terminal) -> Result<(), Error> {
         request: request(&arguments.selection, arguments.skip_missing)?,
         run: RunSettings {
             jobs: arguments.jobs.get() as usize,
+            checkpoint_every: arguments.checkpoint_every,
             skip_missing: arguments.skip_missing,
         },
     };

@@ -94,7 +94,7 @@ fn walk(key: &str, was: Option<&Value>, now: Option<&Value>, found: &mut Vec<Dif
     }
 }
 
-/// Hashes of all files below `folder`, but for the records themselves.
+/// Hashes of all files below the folder of a cell, but for the records themselves, and what is there for the training alone.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -102,7 +102,8 @@ pub fn hash_outputs(folder: &Path) -> Result<BTreeMap<String, FileHash>, Error> 
     let mut outputs = BTreeMap::new();
     for path in files_below(folder)? {
         let name = relative(folder, &path);
-        if !CellFolder::RECORDS.contains(&name.as_str()) {
+        let of_work = |work: &&str| name.split('/').next() == Some(work);
+        if !CellFolder::RECORDS.contains(&name.as_str()) && !CellFolder::WORK.iter().any(of_work) {
             let (sha256, bytes) = Digest::of_file(&path)?;
             outputs.insert(name, FileHash { sha256, bytes });
         }
@@ -159,12 +160,16 @@ mod tests {
     fn outputs_are_all_files_but_the_records() {
         let folder = tempfile::tempdir().unwrap();
         let cell = CellFolder::new(folder.path());
-        std::fs::create_dir(cell.adapter()).unwrap();
+        for folder in [cell.adapter(), cell.checkpoints(), cell.stem()] {
+            std::fs::create_dir(folder).unwrap();
+        }
         for path in [
             cell.adapter().join("lingo.json"),
             cell.train_log(),
             cell.finished(),
             cell.started(),
+            cell.checkpoints().join("step-00000001.json"),
+            cell.stem().join("fold-1"),
         ] {
             std::fs::write(path, "eleven byte").unwrap();
         }

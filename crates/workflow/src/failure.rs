@@ -195,6 +195,24 @@ impl Error {
         }
     }
 
+    /// The failure, with the place of the last good checkpoint where work was lost and there is one.
+    #[must_use]
+    pub fn with_checkpoint(self, kept: impl FnOnce() -> Option<(u64, PathBuf)>) -> Self {
+        match self {
+            Self::Stage {
+                kind: kind @ Kind::Failed,
+                message,
+            } => {
+                let kept = kept().map_or_else(String::new, |(step, folder)| {
+                    let folder = folder.display();
+                    format!("; the last good checkpoint, of step {step}, is kept in {folder}")
+                });
+                Self::stage(kind, message + &kept)
+            }
+            other => other,
+        }
+    }
+
     /// One failure as it is; several as one whose message is all of theirs. An interruption alone is passed on.
     pub fn all_of(mut failures: Vec<Self>) -> Self {
         let interrupted = |e: &Self| matches!(e, Self::Interrupted { .. });
@@ -312,7 +330,7 @@ impl From<lingo_evaluate::Error> for Error {
 impl From<lingo_adapt::Error> for Error {
     fn from(e: lingo_adapt::Error) -> Self {
         use lingo_adapt::error::Kind as Adapt;
-        if matches!(e, lingo_adapt::Error::Stopped { .. }) {
+        if matches!(e, lingo_adapt::Error::Stopped) {
             return Self::Interrupted { checkpoint: false };
         }
         let kind = match e.kind() {

@@ -58,7 +58,10 @@ pub struct Lock {
     pub seeds: Vec<u64>,
     /// Every input file, by its absolute path.
     pub inputs: BTreeMap<PathBuf, FileHash>,
-    /// The finished cells, by `task/method/seed-n`.
+    /// The id of every cell that was planned, by `task/method/seed-n`: a result of this id is good, whenever it was made.
+    #[serde(default)]
+    pub planned: BTreeMap<String, Digest>,
+    /// The cells that were finished when the lock was written, by `task/method/seed-n`.
     pub cells: BTreeMap<String, LockedCell>,
     /// What cells share, and the report, by path below the run's folder.
     pub artifacts: BTreeMap<String, FileHash>,
@@ -110,16 +113,36 @@ impl Lock {
         Ok(atomic::read_json(&path)?)
     }
 
+    /// The lock of a run with the cells that are finished now: a run that was killed wrote none behind them.
+    ///
+    /// # Errors
+    /// As [`Lock::read`].
+    pub fn current(run: &Path) -> Result<Self, Error> {
+        let lock = Self::read(run)?;
+        let cells = finished_cells(&planned(None, Some(&lock)), run);
+        Ok(Self { cells, ..lock })
+    }
+
     fn write(&self, run: &Path) -> Result<(), Error> {
         Ok(atomic::write_json(&RunFolder::new(run).lock(), self)?)
     }
 }
 
-/// Writes the lock of a run as it stands now; cells of earlier runs in the folder stay in it.
+/// What a run has made of that which its cells share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shared {
+    /// What unfinished cells share may be made anew from now on.
+    InWork,
+    /// It is there.
+    Made,
+}
+
+/// Writes the lock of a run as it stands now; cells of earlier runs in the folder stay in it. What changes while cells are
+/// run needs no other lock: [`Lock::current`] finds the cells that are finished.
 ///
 /// # Errors
 /// The lock cannot be written, the published numbers cannot be read.
-pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
+pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
     let before = Lock::read(&plan.run).ok();
     let before = before.as_ref();
     let pipeline = &plan.pipeline;
@@ -165,7 +188,8 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
             .filter(|s| !seeds.contains(s))
             .collect::<Vec<_>>(),
     );
-    let cells = finished_cells(plan, before);
+    let planned = planned(Some(plan), before);
+    let cells = finished_cells(&planned, &plan.run);
     let inputs = inputs(plan, before, &cells);
     let lock = Lock {
         schema: SCHEMA.to_string(),
@@ -184,10 +208,20 @@ pub fn write(plan: &Plan, command: &str) -> Result<(), Error> {
         methods,
         seeds,
         inputs,
+        planned,
         cells,
         artifacts: BTreeMap::new(),
     };
-    refresh(lock, &plan.run)
+    let to_run = |c: &&CellPlan| matches!(c.state, State::Run(_));
+    let in_work: BTreeSet<&str> = match shared {
+        Shared::Made => BTreeSet::new(),
+        Shared::InWork => {
+            let tasks = plan.cells.iter().filter(to_run).map(|c| c.task.as_str());
+            // A model is pretrained only where a cell is run.
+            tasks.chain([RunFolder::MODEL]).collect()
+        }
+    };
+    hashed(lock, &plan.run, &in_work)?.write(&plan.run)
 }
 
 /// The inputs of this plan, and those of earlier runs that only their cells, still in the folder, were made from.
@@ -215,37 +249,46 @@ fn inputs(
     inputs
 }
 
-/// The cells whose result is in its folder: those of this plan, and those of earlier runs. A result that is to be
-/// made anew is none of them.
-fn finished_cells(plan: &Plan, before: Option<&Lock>) -> BTreeMap<String, LockedCell> {
-    let earlier = before.into_iter().flat_map(|b| b.cells.keys().cloned());
-    let planned = plan.cells.iter().map(CellPlan::label);
-    let stale = |label: &String, id: Digest| {
-        let to_run = |c: &CellPlan| matches!(c.state, State::Run(_)) && c.id != id;
-        let mut cells = plan.cells.iter();
-        cells.any(|c| to_run(c) && c.label() == *label)
-    };
+/// The ids of this plan's cells, and of those that earlier runs planned in the folder.
+fn planned(plan: Option<&Plan>, before: Option<&Lock>) -> BTreeMap<String, Digest> {
+    let earlier = before.into_iter().flat_map(|b| {
+        let finished = b.cells.iter().map(|(label, cell)| (label, cell.id));
+        finished.chain(b.planned.iter().map(|(label, id)| (label, *id)))
+    });
+    let earlier = earlier.map(|(label, id)| (label.clone(), id));
+    // Without its input files the id of a cell is not known: that of the result that is there stands.
+    let known = |cell: &&CellPlan| matches!(cell.state, State::Run(_) | State::Cached);
+    let now = plan.into_iter().flat_map(|plan| &plan.cells).filter(known);
     earlier
-        .chain(planned)
-        .filter_map(|label| {
-            let record = CellRecord::read(&CellFolder::new(plan.run.join(&label)).finished())
-                .filter(|record| !stale(&label, record.id))?;
-            let cell = LockedCell {
-                id: record.id,
-                parameters: record.parameters,
-                inputs: record.inputs,
-                outputs: record.outputs,
-            };
-            Some((label, cell))
-        })
+        .chain(now.map(|cell| (cell.label(), cell.id)))
         .collect()
+}
+
+/// The planned cells whose result is in its folder.
+fn finished_cells(planned: &BTreeMap<String, Digest>, run: &Path) -> BTreeMap<String, LockedCell> {
+    let finished = planned.iter().filter_map(|(label, id)| {
+        let record = CellRecord::read(&CellFolder::new(run.join(label)).finished())?;
+        let cell = LockedCell {
+            id: record.id,
+            parameters: record.parameters,
+            inputs: record.inputs,
+            outputs: record.outputs,
+        };
+        (record.id == *id).then(|| (label.clone(), cell))
+    });
+    finished.collect()
 }
 
 /// Hashes what cells share, and the report, anew, and writes the lock.
 ///
 /// # Errors
 /// A file cannot be read, the lock cannot be written.
-pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
+pub fn refresh(lock: Lock, run: &Path) -> Result<(), Error> {
+    hashed(lock, run, &BTreeSet::new())?.write(run)
+}
+
+/// The lock with the hashes of what cells share, and of the report; not of what is in the folders `without`.
+fn hashed(mut lock: Lock, run: &Path, without: &BTreeSet<&str>) -> Result<Lock, Error> {
     let mut names: Vec<String> = RunFolder::REPORT_FILES
         .iter()
         .map(ToString::to_string)
@@ -258,6 +301,11 @@ pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
     for file in ModelFolder::PRETRAINED_FILES {
         names.push(format!("{}/{file}", RunFolder::MODEL));
     }
+    let is_left_out = |name: &String| {
+        let folder = name.split_once('/').map(|(folder, _)| folder);
+        folder.is_some_and(|folder| without.contains(folder))
+    };
+    names.retain(|name| !is_left_out(name));
     lock.artifacts.clear();
     for name in names {
         let path = run.join(&name);
@@ -266,7 +314,7 @@ pub fn refresh(mut lock: Lock, run: &Path) -> Result<(), Error> {
             lock.artifacts.insert(name, FileHash { sha256, bytes });
         }
     }
-    lock.write(run)
+    Ok(lock)
 }
 
 /// What verifying a run found.
@@ -276,6 +324,11 @@ pub struct Verification {
     pub files: usize,
     /// What differs from the lock, in sentences.
     pub differences: Vec<String>,
+    /// Cells that were finished after the lock was written, because their run was killed. Their files are compared with
+    /// their own `cell.json`.
+    pub finished_since: Vec<String>,
+    /// Planned cells that are not finished.
+    pub unfinished: Vec<String>,
 }
 
 /// Hashes everything that the lock of a run names, and compares.
@@ -290,23 +343,41 @@ pub fn verify(run: &Path) -> Result<Verification, Error> {
     }
     for (label, cell) in &lock.cells {
         let folder = CellFolder::new(run.join(label));
+        let begun = CellRecord::read(&folder.started()).is_some();
         match CellRecord::read(&folder.finished()) {
             Some(record) if record.id == cell.id => {}
             Some(_) => found.differences.push(format!(
                 "{label}: its cell.json has another id than the lock says"
             )),
+            None if begun => {
+                let problem = "was begun again and is not finished: run the pipeline again";
+                found.differences.push(format!("{label}: {problem}"));
+                continue;
+            }
             None => found
                 .differences
                 .push(format!("{label}: its cell.json is gone or cannot be read")),
         }
-        for (name, hash) in &cell.outputs {
-            compare(&mut found, "result", &folder.path().join(name), hash);
-        }
+        compare_outputs(&mut found, &folder, cell);
     }
+    let planned = planned(None, Some(&lock));
+    let now = finished_cells(&planned, run);
+    for (label, cell) in now.iter().filter(|(l, _)| !lock.cells.contains_key(*l)) {
+        compare_outputs(&mut found, &CellFolder::new(run.join(label)), cell);
+        found.finished_since.push(label.clone());
+    }
+    let known = |label: &&String| now.contains_key(*label) || lock.cells.contains_key(*label);
+    found.unfinished = planned.into_keys().filter(|l| !known(&l)).collect();
     for (name, hash) in &lock.artifacts {
         compare(&mut found, "artifact", &run.join(name), hash);
     }
     Ok(found)
+}
+
+fn compare_outputs(found: &mut Verification, folder: &CellFolder, cell: &LockedCell) {
+    for (name, hash) in &cell.outputs {
+        compare(found, "result", &folder.path().join(name), hash);
+    }
 }
 
 fn compare(found: &mut Verification, what: &str, path: &Path, want: &FileHash) {

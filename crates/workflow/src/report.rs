@@ -20,7 +20,7 @@ use crate::prepare::task_record::TaskRecord;
 /// # Errors
 /// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
 pub fn build(run: &Path) -> Result<(), Error> {
-    let lock = Lock::read(run)?;
+    let lock = Lock::current(run)?;
     lingo_evaluate::report(&plan(&lock, run))?;
     // The lock names the hashes of the report's files.
     lock::refresh(lock, run)

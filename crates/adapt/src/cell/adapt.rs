@@ -1,5 +1,6 @@
 //! One cell: train, select on dev, predict dev and test, write what is left.
 
+use lingo_artifact::atomic;
 use lingo_artifact::training::Training;
 
 use crate::cell::begun::Begun;
@@ -9,7 +10,8 @@ use crate::cell::request::AdaptRequest;
 use crate::error::Error;
 
 /// Trains one cell and writes `adapter/`, `predictions.parquet` (dev and test), `train.jsonl` and
-/// `training.json` into `out`. A checkpoint of the same run found there is taken up.
+/// `training.json` into `out`. The newest good checkpoint of the same run found there is taken up. Checkpoints stay until
+/// [`forget_checkpoints`](crate::forget_checkpoints) is called, so that what follows can fail or be killed.
 ///
 /// # Errors
 /// See [`crate::Kind`].
@@ -20,6 +22,7 @@ pub fn adapt(request: &AdaptRequest) -> Result<Training, Error> {
         train: &train,
         ..*request
     };
+    atomic::remove_leftovers(request.out)?;
     let known = request.models.known(request.model)?;
     let begun = Begun::open(request, &known.shape)?;
     match request.method.adaptation().motifs() {

@@ -18,12 +18,13 @@ use crate::rank::adaptation::RankAdaptation;
 use crate::reading::{Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
 use crate::train::average::RunningAverage;
-use crate::train::checkpoint::Progressed;
+use crate::train::checkpoints::{Checkpoints, Identity};
 use crate::train::dropout::Dropout;
 use crate::train::memory::peak_memory;
 use crate::train::objective::Objective;
 use crate::train::optimizer::RateSchedule;
 use crate::train::rank_dropout::RankDropout;
+use crate::train::state::Progressed;
 use crate::train::train_log::TrainLog;
 use crate::train::trainer::Trainer;
 use crate::train::watch::Watch;
@@ -133,13 +134,18 @@ impl<'a> Begun<'a> {
             reader: self.reader,
             both_strands: request.both_strands,
             log: TrainLog::create(&self.out.train_log())?,
-            checkpoint: self.out.checkpoint(),
+            checkpoints: Checkpoints::new(
+                self.out.checkpoints(),
+                Identity {
+                    run: identity(request, weights)?,
+                    computed_by: network.computed_by(),
+                },
+                request.checkpoint_every,
+            ),
+            saved_evaluation: None,
             progress: request.progress,
             stop: request.stop,
-            state: Progressed {
-                run: identity(request, weights)?,
-                ..Progressed::default()
-            },
+            state: Progressed::default(),
             average: RunningAverage::new(config.average, ranks.select_from),
             best: None,
             last_gradients: Vec::new(),
@@ -148,16 +154,15 @@ impl<'a> Begun<'a> {
         })
     }
 
-    /// Takes up the checkpoint, where there is one.
+    /// Takes up the newest checkpoint, where there is one.
     pub fn resume<N: Net>(&self, trainer: &mut Trainer<'_, N>) -> Result<(), Error> {
         if trainer.resume()? {
             self.request.progress.say(&format!(
                 "going on from the checkpoint of step {}",
                 trainer.state.step
             ));
-            return Ok(());
         }
-        Ok(trainer.log.clear()?)
+        Ok(())
     }
 
     /// Trains to the end.
@@ -180,18 +185,19 @@ impl<'a> Begun<'a> {
         CellFolder::new(self.out.stem().join(format!("fold-{}", fold + 1)))
     }
 
-    /// Removes the checkpoint of a training whose results are written, and what its stem was trained in.
-    pub fn forget_checkpoint(&self) -> Result<(), Error> {
-        let stem = self.out.stem();
-        if stem.is_dir() {
-            std::fs::remove_dir_all(&stem).map_err(lingo_artifact::Error::io("remove", &stem))?;
+    /// What was predicted behind the training; where that was stopped, the error says where to go on.
+    pub fn or_interrupted<T>(
+        &self,
+        predicted: Result<T, Error>,
+        state: &Progressed,
+    ) -> Result<T, Error> {
+        match predicted {
+            Err(Error::Stopped) => Err(Error::Interrupted {
+                step: state.step,
+                checkpoint: self.out.checkpoints(),
+            }),
+            other => other,
         }
-        let checkpoint = self.out.checkpoint();
-        if checkpoint.is_file() {
-            std::fs::remove_file(&checkpoint)
-                .map_err(lingo_artifact::Error::io("remove", &checkpoint))?;
-        }
-        Ok(())
     }
 
     /// The numbers of the training.

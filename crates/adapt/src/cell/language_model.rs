@@ -16,7 +16,7 @@ use crate::cell::stem::{TrainedStem, train_stem};
 use crate::error::Error;
 use crate::folder::adapter::write_adapter;
 use crate::folder::model::write_model;
-use crate::folder::trained::{Inference, Trained};
+use crate::folder::trained::{Inference, Pass, Trained};
 use crate::method::adaptation::LowRankSettings;
 use crate::network::adapted::{KeptStates, Network, NetworkPlan};
 use crate::plan::pooling::pooling;
@@ -147,23 +147,21 @@ fn adapt_beside<'a>(
 
     let inference = Inference::new(model, &trained)?;
     let rows = begun.predicted();
-    let size = EVALUATION_BATCH.max(request.train.batch.get() as usize);
     let exact = states.as_deref().filter(|states| states.is_exact());
-    let logits = both_strands(request.both_strands, |view| {
-        logits_of(
-            &inference,
-            &rows,
-            &begun.reader.seen(view),
-            metadata.encoding.pad,
-            size,
-            exact,
-            &Silent,
-        )
-    })?;
+    let predicted = both_strands(request.both_strands, |view| {
+        let pass = Pass {
+            pad: metadata.encoding.pad,
+            batch: EVALUATION_BATCH.max(request.train.batch.get() as usize),
+            states: exact.map(|states| (states, rows.first_kept)),
+            progress: &Silent,
+            stop: request.stop,
+        };
+        logits_of(&inference, &rows, &begun.reader.seen(view), pass)
+    });
+    let logits = begun.or_interrupted(predicted, &state)?;
     let predictions = as_predictions(&rows.rows, logits, &metadata.labels);
     predictions.write(&begun.out.predictions())?;
     atomic::write_json(&begun.out.training(), &outcome)?;
-    begun.forget_checkpoint()?;
     Ok(outcome)
 }
 
@@ -188,7 +186,7 @@ fn keep_states(
         kept.extend(&begun.test.rows);
     }
     match frozen_states(begun.request, &trainer.network, &known.digest, &kept) {
-        Err(Error::Stopped { .. }) => Err(trainer.interrupt()),
+        Err(Error::Stopped) => Err(trainer.interrupt()),
         Err(e) => Err(e),
         Ok(states) => {
             trainer.network.states = states.clone().map(|s| s as Arc<dyn KeptStates>);

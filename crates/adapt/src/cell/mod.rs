@@ -7,6 +7,7 @@ mod check;
 pub(crate) mod check_targets;
 mod describe;
 mod identity;
+pub(crate) mod kept;
 mod language_model;
 pub(crate) mod models;
 mod motifs;

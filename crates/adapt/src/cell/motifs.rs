@@ -15,7 +15,7 @@ use crate::network::motif_net::MotifNet;
 use crate::plan::model_shape::ModelShape;
 use crate::predict::{as_predictions, both_strands, logits_of_stem};
 use crate::settings::motif_cnn::MotifCnn;
-use crate::train::checkpoint::Progressed;
+use crate::train::state::Progressed;
 use crate::train::trainer::predict_with;
 
 /// Trains, predicts and writes the cell.
@@ -58,16 +58,16 @@ fn train_one(mut begun: Begun, motifs: &MotifCnn) -> Result<Training, Error> {
     if let Some((values, _)) = trainer.best.take() {
         trainer.store.values = values;
     }
-    let (network, store) = (&mut trainer.network, &trainer.store);
+    let (network, store, state) = (&mut trainer.network, &trainer.store, &trainer.state);
     let trained = store.len() as u64;
-    let outcome = begun.outcome(trained, &trainer.state, "cpu".into(), "f32");
+    let outcome = begun.outcome(trained, state, "cpu".into(), "f32");
     let description = describe(request, None, &outcome);
     write_store(&begun.out.adapter(), store, &description)?;
 
     let rows = begun.predicted();
     let uploaded = crate::network::net::Net::upload(network, store, None, false)?;
     let size = EVALUATION_BATCH.max(request.train.batch.get() as usize);
-    let logits = both_strands(request.both_strands, |view| {
+    let predicted = both_strands(request.both_strands, |view| {
         predict_with(
             network,
             store,
@@ -75,12 +75,13 @@ fn train_one(mut begun: Begun, motifs: &MotifCnn) -> Result<Training, Error> {
             &rows,
             &begun.reader.seen(view),
             size,
+            request.stop,
         )
-    })?;
+    });
+    let logits = begun.or_interrupted(predicted, state)?;
     let predictions = as_predictions(&rows.rows, logits, labels);
     predictions.write(&begun.out.predictions())?;
     atomic::write_json(&begun.out.training(), &outcome)?;
-    begun.forget_checkpoint()?;
     Ok(outcome)
 }
 
@@ -117,6 +118,5 @@ fn train_several(
     // The curve of the first network stands for all.
     let (log, first) = (begun.out.train_log(), begun.fold(0).train_log());
     std::fs::copy(&first, &log).map_err(lingo_artifact::Error::io("copy", &first))?;
-    begun.forget_checkpoint()?;
     Ok(outcome)
 }

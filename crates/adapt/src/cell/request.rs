@@ -9,6 +9,7 @@ use lingo_lm::DeviceChoice;
 
 use crate::cell::models::Models;
 use crate::method::methods::Method;
+use crate::settings::checkpoint_every::CheckpointEvery;
 use crate::settings::train_config::TrainConfig;
 
 /// What one cell is made from.
@@ -38,6 +39,8 @@ pub struct AdaptRequest<'a> {
     pub states: Option<&'a Path>,
     /// Models that other cells of this process may have loaded.
     pub models: &'a Models,
+    /// How often a checkpoint is written; no result depends on it.
+    pub checkpoint_every: CheckpointEvery,
     /// Who hears how far it is.
     pub progress: &'a dyn Progress,
     /// Set when training must stop.

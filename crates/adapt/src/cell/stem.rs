@@ -117,9 +117,8 @@ pub(super) fn train_stem(
         let unseen = Digest::of_bytes(format!("part {fold} of {folds}").as_bytes());
         let mut trainer = of_fold.trainer(network, store, rates, &unseen)?;
         of_fold.resume(&mut trainer)?;
+        // Its last checkpoint is what an interrupted cell goes on with.
         of_fold.run(&mut trainer)?;
-        // The checkpoint of a finished fold is what an interrupted cell goes on with.
-        trainer.save()?;
         if let Some((values, _)) = trainer.best.take() {
             trainer.store.values = values;
         }

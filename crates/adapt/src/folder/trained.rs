@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
-use lingo_artifact::progress::Progress;
+use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_lm::{Adaptation, LowRank, Model};
 
 use crate::batching::{evaluation_batches, pad};
@@ -215,6 +215,18 @@ pub(crate) fn merge(model: &mut Model, trained: &mut Trained) -> Result<(), Erro
     Ok(())
 }
 
+/// How rows are passed through a model.
+pub(crate) struct Pass<'a> {
+    /// The id of padding.
+    pub pad: u32,
+    /// Rows at a time.
+    pub batch: usize,
+    /// The states of frozen blocks, if they are kept, and the place of the first row among them.
+    pub states: Option<(&'a FrozenStates, usize)>,
+    pub progress: &'a dyn Progress,
+    pub stop: &'a StopFlag,
+}
+
 /// A model with a trained adapter on it, for prediction.
 pub(crate) struct Inference {
     model: Arc<Model>,
@@ -289,27 +301,22 @@ impl Inference {
         })
     }
 
-    /// Logits of each row, in their order. `states` are those of frozen blocks, if they are kept,
-    /// and the number there of the first row.
+    /// Logits of each row, in their order.
     ///
     /// # Errors
-    /// An id or a length that the model cannot take; the device failed.
-    pub fn logits(
-        &self,
-        rows: &[&[u32]],
-        pad_id: u32,
-        batch: usize,
-        states: Option<(&FrozenStates, usize)>,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<f32>>, Error> {
+    /// [`Error::Stopped`] once the stop flag is raised; an id or a length that the model cannot take; the device failed.
+    pub fn logits(&self, rows: &[&[u32]], pass: &Pass) -> Result<Vec<Vec<f32>>, Error> {
         let lengths: Vec<usize> = rows.iter().map(|r| r.len()).collect();
         let mut all = vec![Vec::new(); rows.len()];
         let (begin, mut done, mut tokens) = (Instant::now(), 0, 0u64);
-        for indices in evaluation_batches(&lengths, batch) {
-            let batch = pad(indices.iter().map(|&i| rows[i]), pad_id);
+        for indices in evaluation_batches(&lengths, pass.batch) {
+            if pass.stop.is_raised() {
+                return Err(Error::Stopped);
+            }
+            let batch = pad(indices.iter().map(|&i| rows[i]), pass.pad);
             batch.check(self.model.config(), self.new_rows)?;
             let device = self.model.parameters().device();
-            let from = match states {
+            let from = match pass.states {
                 Some((states, first)) => {
                     Some(states.of(indices.iter().map(|i| first + i), &batch, device)?)
                 }
@@ -337,7 +344,7 @@ impl Inference {
             done += indices.len() as u64;
             tokens += indices.iter().map(|&i| lengths[i] as u64).sum::<u64>();
             let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
-            progress.advance(done, &format!("{speed:.0} tokens/s"));
+            pass.progress.advance(done, &format!("{speed:.0} tokens/s"));
         }
         Ok(all)
     }

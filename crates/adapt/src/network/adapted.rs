@@ -427,6 +427,10 @@ impl Net for Network {
         Network::triplets(self, store)
     }
 
+    fn computed_by(&self) -> String {
+        self.model.computed_by()
+    }
+
     fn device_memory(&self) -> Option<u64> {
         lingo_lm::device_memory(self.model.parameters().device())
     }

@@ -291,6 +291,10 @@ impl Pooled {
 impl Net for MotifNet {
     type Uploaded = Filters;
 
+    fn computed_by(&self) -> String {
+        format!("cpu {}", self.level)
+    }
+
     fn outputs(&self) -> usize {
         self.outputs
     }

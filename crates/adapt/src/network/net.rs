@@ -70,6 +70,9 @@ pub(crate) trait Net {
         Vec::new()
     }
 
+    /// What computes: device and instruction set. Others give other last digits.
+    fn computed_by(&self) -> String;
+
     /// What the device's allocator holds, where that is known.
     fn device_memory(&self) -> Option<u64> {
         None

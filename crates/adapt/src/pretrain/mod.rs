@@ -15,10 +15,12 @@ mod masked_model;
 mod masking;
 mod vocabulary;
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lingo_artifact::atomic;
+use lingo_artifact::digest::{Digest, Hasher};
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource;
@@ -31,7 +33,10 @@ pub use config::PretrainConfig;
 pub use vocabulary::{KmerLength, PretrainKmer, PretrainScheme};
 
 use crate::error::Error;
+use crate::settings::checkpoint_every::CheckpointEvery;
 use crate::settings::train_config::RateDecay;
+use crate::tensor_file::TensorFile;
+use crate::train::checkpoints::{self, Checkpoints, Found, Identity, KEY};
 use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::train_log::TrainLog;
 use corpus::{Corpus, ORDER};
@@ -82,42 +87,74 @@ impl PretrainOutcome {
     }
 }
 
-/// Trains a small BERT on `source` and writes a Hugging Face folder to `out`, whole or not at all:
+/// What is pretrained, and how.
+#[derive(Clone, Copy)]
+pub struct PretrainRequest<'a> {
+    /// The genome.
+    pub source: &'a dyn SequenceSource,
+    /// The settings.
+    pub config: &'a PretrainConfig,
+    /// Seeds initial values, windows and masks.
+    pub seed: u64,
+    /// Where.
+    pub device: DeviceChoice,
+    /// The folder of the model.
+    pub out: &'a Path,
+    /// How often a checkpoint is written; no result depends on it.
+    pub checkpoint_every: CheckpointEvery,
+    /// Who hears how far it is.
+    pub progress: &'a dyn Progress,
+    /// Set when it must stop.
+    pub stop: &'a StopFlag,
+}
+
+/// Trains a small BERT on a genome and writes a Hugging Face folder, whole or not at all:
 /// `config.json`, `model.safetensors` (a `BertForMaskedLM`), `tokenizer.json`,
-/// `tokenizer_config.json`, `pretrain.json` and `train.jsonl` (losses per base).
+/// `tokenizer_config.json`, `pretrain.json` and `train.jsonl` (losses per base). A checkpoint of the same pretraining,
+/// in a hidden folder beside it, is taken up, and removed at the end.
 ///
 /// The same seed gives the same model, for any number of threads.
 ///
 /// # Errors
 /// [`Error::Config`] for settings that cannot work; [`Error::Data`] for a source that is too short, cannot be read, or is all N;
-/// [`Error::NotFinite`]; [`Error::Stopped`] when the flag was raised; [`Error::Artifact`] and [`Error::WriteModel`] for the folder.
-pub fn pretrain(
-    source: &dyn SequenceSource,
-    config: &PretrainConfig,
-    seed: u64,
-    device: DeviceChoice,
-    out: &Path,
-    progress: &dyn Progress,
-    stop: &StopFlag,
-) -> Result<PretrainOutcome, Error> {
-    let begin = Instant::now();
+/// [`Error::NotFinite`]; [`Error::Interrupted`] when the flag was raised; [`Error::Artifact`] and [`Error::WriteModel`] for the folders.
+pub fn pretrain(request: &PretrainRequest) -> Result<PretrainOutcome, Error> {
+    let PretrainRequest {
+        source,
+        config,
+        seed,
+        out,
+        progress,
+        ..
+    } = *request;
     config.check()?;
     let vocabulary = Vocabulary::new(config.scheme);
     let corpus = Corpus::new(source, config.window(), config.held_out.get())?;
-    let device = open_device(device)?.autodiff();
+    let device = open_device(request.device)?.autodiff();
     let mut model = MaskedModel::random(model_config(config, &vocabulary), seed, &device)?;
 
+    let identity = Identity {
+        run: identity(request)?,
+        computed_by: model.model.computed_by(),
+    };
+    let checkpoints = checkpoints_of(out);
     let mut run = Run {
-        config,
+        request,
         vocabulary: &vocabulary,
         corpus: &corpus,
-        progress,
-        stop,
-        events: Vec::new(),
-        begin,
+        state: State::default(),
+        checkpoints: Checkpoints::new(checkpoints.clone(), identity, request.checkpoint_every),
+        begin: Instant::now(),
     };
-    run.train(&mut model, seed)?;
-    let (loss_per_base, markov3_loss_per_base, held_out_bases) = run.held_out(&model, seed)?;
+    run.resume(&mut model)?;
+    let held_out = match run.train(&mut model) {
+        Ok(()) => run.held_out(&model),
+        Err(e) => Err(e),
+    };
+    let (loss_per_base, markov3_loss_per_base, held_out_bases) = match held_out {
+        Err(Error::Stopped) => return Err(run.interrupt(&model)),
+        other => other?,
+    };
     let outcome = PretrainOutcome {
         loss_per_base,
         markov3_loss_per_base,
@@ -125,7 +162,7 @@ pub fn pretrain(
         parameters: model.model.parameter_count() as u64,
         steps: config.steps(),
         device: device_name(&device),
-        seconds: begin.elapsed().as_secs_f64(),
+        seconds: run.seconds(),
     };
     progress.say(&outcome.verdict());
     atomic::write_folder::<Error>(out, |folder| {
@@ -141,10 +178,48 @@ pub fn pretrain(
         let record = json!({ "outcome": outcome, "config": config, "seed": seed });
         atomic::write_json(&folder.join("pretrain.json"), &record)?;
         let mut log = TrainLog::create(&folder.join("train.jsonl"))?;
-        run.events.iter().try_for_each(|event| log.append(event))?;
+        let mut events = run.state.events.iter();
+        events.try_for_each(|event| log.append(event))?;
         Ok(())
     })?;
+    checkpoints::forget(&checkpoints)?;
     Ok(outcome)
+}
+
+/// The folder of the checkpoints of the model that is to be in `out`: hidden, beside it.
+fn checkpoints_of(out: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(out.file_name().unwrap_or_default());
+    name.push(".checkpoints");
+    out.with_file_name(name)
+}
+
+/// The newest checkpoint of a pretraining that is to end in `out`: its step, and where it is.
+pub fn last_checkpoint(out: &Path) -> Option<(u64, PathBuf)> {
+    let folder = checkpoints_of(out);
+    Some((checkpoints::newest(&folder)?, folder))
+}
+
+/// A hash of all that shapes a pretraining; the genome is read to its end.
+fn identity(request: &PretrainRequest) -> Result<String, Error> {
+    const PIECE: u64 = 1 << 22;
+    let mut hasher = Hasher::default();
+    for (name, length) in request.source.sequences() {
+        hasher.update(format!("{name} {length}\n").as_bytes());
+        for start in (0..*length).step_by(PIECE as usize) {
+            let end = (start + PIECE).min(*length);
+            let bases = request.source.fetch(name, start, end);
+            hasher.update(&bases.map_err(|e| Error::Data(e.to_string()))?);
+        }
+    }
+    let of = (
+        request.config,
+        request.seed,
+        hasher.digest(),
+        env!("CARGO_PKG_VERSION"),
+    );
+    let text = serde_json::to_string(&of).map_err(|e| Error::Data(e.to_string()))?;
+    Ok(Digest::of_bytes(text.as_bytes()).to_string())
 }
 
 fn model_config(config: &PretrainConfig, vocabulary: &Vocabulary) -> ModelConfig {
@@ -179,6 +254,8 @@ fn tokenizer_config(config: &PretrainConfig) -> serde_json::Value {
     })
 }
 
+/// The tensors of a checkpoint.
+const VECTORS: [&str; 3] = ["values", "first_moments", "second_moments"];
 /// Steps between two lines of train.jsonl.
 const LOG_EVERY: u64 = 10;
 /// The norm that gradients are clipped to.
@@ -186,47 +263,142 @@ const CLIP: f64 = 1.0;
 /// Held-out windows that are looked at, spread over the held-out part.
 const HELD_OUT_WINDOWS: usize = 1024;
 
+/// What a pretraining is at, beside the model's values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct State {
+    /// Optimizer steps done.
+    step: u64,
+    /// Positions of the streams of windows and masks.
+    windows: u64,
+    masks: u64,
+    /// Real tokens seen.
+    tokens: u64,
+    /// Sum of the losses since the last log line, and the bases that they are of.
+    loss_sum: f64,
+    bases: u64,
+    /// Wall seconds spent.
+    seconds: f64,
+    events: Vec<TrainEvent>,
+}
+
 struct Run<'a> {
-    config: &'a PretrainConfig,
+    request: &'a PretrainRequest<'a>,
     vocabulary: &'a Vocabulary,
     corpus: &'a Corpus<'a>,
-    progress: &'a dyn Progress,
-    stop: &'a StopFlag,
-    events: Vec<TrainEvent>,
+    state: State,
+    checkpoints: Checkpoints,
     begin: Instant,
 }
 
 impl Run<'_> {
-    fn train(&mut self, model: &mut MaskedModel, seed: u64) -> Result<(), Error> {
-        let total = self.config.steps();
+    fn seconds(&self) -> f64 {
+        self.state.seconds + self.begin.elapsed().as_secs_f64()
+    }
+
+    fn config(&self) -> &PretrainConfig {
+        self.request.config
+    }
+
+    /// Takes up the newest good checkpoint.
+    fn resume(&mut self, model: &mut MaskedModel) -> Result<(), Error> {
+        let (length, progress) = (model.store.len(), self.request.progress);
+        let take = |found: Found| {
+            let mut file = found.state;
+            let state: State =
+                serde_json::from_str(&file.note.1).map_err(|e| format!("its state: {e}"))?;
+            let vectors = VECTORS.map(|name| file.take(name));
+            let [values, first, second] = vectors.map(|v| v.map(|(_, values)| values));
+            let vectors = [values?, first?, second?];
+            match vectors.iter().all(|v| v.len() == length) && state.step == found.step {
+                true => Ok((state, vectors)),
+                false => Err(format!(
+                    "it is not of step {} and {length} values",
+                    found.step
+                )),
+            }
+        };
+        let found = self.checkpoints.read(&|text| progress.say(text), take)?;
+        let Some((state, [values, first, second])) = found else {
+            return Ok(());
+        };
+        model.store.values = values;
+        model.store.first_moments = first;
+        model.store.second_moments = second;
+        model.store.steps = state.step;
+        self.state = state;
+        progress.say(&format!(
+            "going on from the checkpoint of step {}",
+            self.state.step
+        ));
+        model.take_over_values()
+    }
+
+    fn save(&mut self, model: &MaskedModel) -> Result<(), Error> {
+        if self.checkpoints.has(self.state.step) {
+            return Ok(());
+        }
+        let state = State {
+            seconds: self.seconds(),
+            ..self.state.clone()
+        };
+        let folder = self.checkpoints.folder();
+        let note = serde_json::to_string(&state)
+            .map_err(|e| lingo_artifact::Error::invalid(folder, e.to_string()))?;
+        let mut file = TensorFile {
+            note: (KEY.into(), note),
+            ..TensorFile::default()
+        };
+        let store = &model.store;
+        let vectors = [&store.values, &store.first_moments, &store.second_moments];
+        for (name, values) in VECTORS.into_iter().zip(vectors) {
+            file.add(name, &[values.len()], values.clone());
+        }
+        self.checkpoints
+            .write(state.step, &file, None::<(u64, fn() -> TensorFile)>)
+    }
+
+    /// Stops here; the error says that pretraining can be gone on with.
+    fn interrupt(&mut self, model: &MaskedModel) -> Error {
+        match self.save(model) {
+            Ok(()) => Error::Interrupted {
+                step: self.state.step,
+                checkpoint: self.checkpoints.folder().to_owned(),
+            },
+            Err(e) => e,
+        }
+    }
+
+    fn train(&mut self, model: &mut MaskedModel) -> Result<(), Error> {
+        let (config, seed) = (self.request.config, self.request.seed);
+        let progress = self.request.progress;
+        let total = config.steps();
         let schedule = RateSchedule {
-            peak: self.config.learning_rate.get(),
-            warmup: self
-                .config
-                .warmup_steps
-                .map_or(total.div_ceil(10), u64::from),
+            peak: config.learning_rate.get(),
+            warmup: config.warmup_steps.map_or(total.div_ceil(10), u64::from),
             total,
             decay: RateDecay::Linear,
         };
         let rates = vec![1.0; model.store.entries.len()];
         let optimizer = AdamW {
-            weight_decay: self.config.weight_decay.get(),
+            weight_decay: config.weight_decay.get(),
             rates: &rates,
         };
         let mut windows = Stream::new(seed, "pretraining windows");
         let mut masks = Stream::new(seed, "pretraining masks");
-        let (mut tokens, mut loss_sum, mut bases) = (0u64, 0.0, 0u64);
+        windows.set_position(self.state.windows);
+        masks.set_position(self.state.masks);
+        let (began_at, begin) = (self.state.tokens, Instant::now());
         let mut gradients = vec![0.0f32; model.store.len()];
-        self.progress.begin("pretrain", total);
-        for step in 0..total {
-            if self.stop.is_raised() {
-                return Err(Error::Stopped { step });
+        progress.begin("pretrain", total);
+        while self.state.step < total {
+            if self.request.stop.is_raised() {
+                return Err(Error::Stopped);
             }
+            let step = self.state.step;
             // `rate` is 0 at step 0 of a warm-up; begin with the first real one.
             let rate =
                 schedule.rate(if schedule.warmup > 0 { step + 1 } else { step }.min(total - 1));
             let masked = self.training_batch(&mut windows, &mut masks)?;
-            tokens += masked.tokens();
             gradients.fill(0.0);
             let loss = model.loss_and_gradients(&masked, &mut gradients)?;
             let finite = |what, value: f64| {
@@ -235,42 +407,52 @@ impl Run<'_> {
                     value,
                     step: step + 1,
                     learning_rate: rate,
-                    kept: None,
                 })
             };
-            loss_sum += finite("loss", loss)? * masked.targets.len() as f64;
-            bases += self.vocabulary.bases(&masked.targets);
+            let loss = finite("loss", loss)?;
             finite("gradient norm", clip(&mut gradients, Some(CLIP)))?;
             optimizer.step(&mut model.store, &gradients, rate, None);
             model.take_over_values()?;
-            if (step + 1) % LOG_EVERY == 0 || step + 1 == total {
-                let seconds = self.begin.elapsed().as_secs_f64();
-                let loss = loss_sum / bases.max(1) as f64;
-                let speed = tokens as f64 / seconds.max(1e-9);
-                self.progress.advance(
-                    step + 1,
+            let state = &mut self.state;
+            state.step += 1;
+            state.windows = windows.position();
+            state.masks = masks.position();
+            state.tokens += masked.tokens();
+            state.loss_sum += loss * masked.targets.len() as f64;
+            state.bases += self.vocabulary.bases(&masked.targets);
+            if state.step.is_multiple_of(LOG_EVERY) || state.step == total {
+                let loss = state.loss_sum / state.bases.max(1) as f64;
+                let spent = begin.elapsed().as_secs_f64().max(1e-9);
+                let speed = (state.tokens - began_at) as f64 / spent;
+                progress.advance(
+                    state.step,
                     &format!("loss {loss:.3} nats per base, {speed:.0} tokens/s"),
                 );
-                self.events.push(TrainEvent {
-                    step: step + 1,
-                    epoch: (step + 1) as f64 * self.bases_per_step()
+                (state.loss_sum, state.bases) = (0.0, 0);
+                let event = TrainEvent {
+                    step: state.step,
+                    epoch: state.step as f64 * self.bases_per_step()
                         / self.corpus.training_bases() as f64,
                     loss: Some(loss),
                     learning_rate: Some(rate),
-                    tokens: Some(tokens),
+                    tokens: Some(self.state.tokens),
                     tokens_per_second: Some(speed),
-                    seconds: Some(seconds),
+                    seconds: Some(self.seconds()),
                     ..TrainEvent::default()
-                });
-                (loss_sum, bases) = (0.0, 0);
+                };
+                self.state.events.push(event);
+            }
+            if self.checkpoints.is_due(self.state.step) {
+                self.save(model)?;
             }
         }
-        self.progress.end("");
-        Ok(())
+        progress.end("");
+        // The held-out loss that follows is not to cost the training when it is interrupted.
+        self.save(model)
     }
 
     fn bases_per_step(&self) -> f64 {
-        (self.config.batch() * self.config.window()) as f64
+        (self.config().batch() * self.config().window()) as f64
     }
 
     fn encode(&self, windows: &[Vec<u8>]) -> Vec<Row> {
@@ -283,15 +465,15 @@ impl Run<'_> {
     fn masking(&self) -> Masking<'_> {
         Masking {
             vocabulary: self.vocabulary,
-            probability: self.config.mask_probability.get(),
-            positions: self.config.positions(),
+            probability: self.config().mask_probability.get(),
+            positions: self.config().positions(),
         }
     }
 
     fn training_batch(&self, windows: &mut Stream, masks: &mut Stream) -> Result<Masked, Error> {
         // A batch without one masked token is as good as impossible, but for a genome of N.
         for _ in 0..100 {
-            let bases = (0..self.config.batch())
+            let bases = (0..self.config().batch())
                 .map(|_| self.corpus.training_window(windows))
                 .collect::<Result<Vec<_>, _>>()?;
             let rows = self.encode(&bases);
@@ -306,12 +488,15 @@ impl Run<'_> {
     }
 
     /// The model's loss and the Markov model's per masked base, and how many bases those were.
-    fn held_out(&self, model: &MaskedModel, seed: u64) -> Result<(f64, f64, u64), Error> {
+    fn held_out(&self, model: &MaskedModel) -> Result<(f64, f64, u64), Error> {
         let markov = Markov::count(self.corpus)?;
-        let mut masks = Stream::new(seed, "held-out masks");
+        let mut masks = Stream::new(self.request.seed, "held-out masks");
         let (mut ours, mut theirs, mut bases) = (0.0, 0.0, 0u64);
         let windows = self.corpus.held_out_windows(HELD_OUT_WINDOWS)?;
-        for batch in windows.chunks(self.config.batch()) {
+        for batch in windows.chunks(self.config().batch()) {
+            if self.request.stop.is_raised() {
+                return Err(Error::Stopped);
+            }
             // The bases in front of a window are context for the Markov model alone.
             let inside: Vec<Vec<u8>> = batch.iter().map(|w| w[ORDER..].to_vec()).collect();
             let rows = self.encode(&inside);

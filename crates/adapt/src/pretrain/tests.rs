@@ -52,15 +52,32 @@ fn tiny(extra: &str) -> PretrainConfig {
 }
 
 fn run(source: &Memory, config: &PretrainConfig, folder: &Path) -> Result<PretrainOutcome, Error> {
-    pretrain(
+    pretrain(&request(
         source,
         config,
-        3,
-        DeviceChoice::Cpu,
         folder,
         &Silent,
         &StopFlag::default(),
-    )
+    ))
+}
+
+fn request<'a>(
+    source: &'a Memory,
+    config: &'a PretrainConfig,
+    out: &'a Path,
+    progress: &'a dyn Progress,
+    stop: &'a StopFlag,
+) -> PretrainRequest<'a> {
+    PretrainRequest {
+        source,
+        config,
+        seed: 3,
+        device: DeviceChoice::Cpu,
+        out,
+        checkpoint_every: CheckpointEvery::default(),
+        progress,
+        stop,
+    }
 }
 
 #[test]
@@ -145,22 +162,79 @@ fn what_cannot_work_is_refused_and_leaves_nothing() {
     );
     t(&pairs(200), &tiny(""), "no sequence is long enough");
     t(&Memory::new(vec![b'N'; 3_000]), &tiny(""), "hardly any");
+}
 
+/// Raises the flag when the given step is reported.
+struct StopAt<'a>(u64, &'a StopFlag);
+
+impl Progress for StopAt<'_> {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, done: u64, _: &str) {
+        if done == self.0 {
+            self.1.raise();
+        }
+    }
+    fn end(&self, _: &str) {}
+    fn say(&self, _: &str) {}
+}
+
+#[test]
+fn an_interrupted_pretraining_goes_on_to_the_same_bits() {
+    let source = pairs(6_000);
+    let config = tiny(r#","steps":40"#);
     let folder = tempfile::tempdir().unwrap();
-    let stop = StopFlag::default();
-    stop.raise();
-    let out = folder.path().join("model");
-    let stopped = pretrain(
-        &source,
-        &tiny(""),
-        3,
-        DeviceChoice::Cpu,
-        &out,
-        &Silent,
-        &stop,
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    let at_once = run(&source, &config, &whole).unwrap();
+    // Steps are reported by tens; the last is followed by the held-out loss.
+    for step in [10, 30, 40] {
+        let stop = StopFlag::default();
+        let progress = StopAt(step, &stop);
+        let request = PretrainRequest {
+            checkpoint_every: "7".parse().unwrap(),
+            ..request(&source, &config, &broken, &progress, &stop)
+        };
+        let stopped = pretrain(&request).unwrap_err();
+        assert!(
+            matches!(stopped, Error::Interrupted { step: s, .. } if s == step),
+            "{stopped}"
+        );
+        assert!(!broken.exists());
+        let (at, path) = last_checkpoint(&broken).unwrap();
+        assert_eq!(
+            (at, path),
+            (step, folder.path().join(".broken.checkpoints"))
+        );
+    }
+    let in_parts = run(&source, &config, &broken).unwrap();
+    assert_eq!(
+        PretrainOutcome {
+            seconds: at_once.seconds,
+            ..in_parts
+        },
+        at_once
     );
-    assert!(matches!(stopped, Err(Error::Stopped { step: 0 })));
-    assert!(!out.exists());
+    let names = ["model.safetensors", "pretrain.json", "config.json"];
+    for name in names {
+        let read = |folder: &Path| std::fs::read(folder.join(name)).unwrap();
+        assert!(read(&whole) == read(&broken), "{name}");
+    }
+    let losses = |folder: &Path| {
+        let events = lingo_artifact::train_log::read(&folder.join("train.jsonl")).unwrap();
+        let of = |e: TrainEvent| (e.step, e.loss, e.learning_rate, e.tokens);
+        events.into_iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(losses(&whole), losses(&broken));
+    assert_eq!(last_checkpoint(&broken), None);
+    // Of another genome nothing is taken up.
+    let stop = StopFlag::default();
+    let progress = StopAt(10, &stop);
+    pretrain(&request(&source, &config, &broken, &progress, &stop)).unwrap_err();
+    let longer = pairs(6_002);
+    let other = folder.path().join("other");
+    run(&longer, &config, &other).unwrap();
+    run(&longer, &config, &broken).unwrap();
+    let read = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert!(read(&other) == read(&broken));
 }
 
 #[test]

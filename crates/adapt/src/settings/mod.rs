@@ -1,6 +1,7 @@
 //! What the pipeline file says of training, and which layers a method adapts.
 
 pub mod average;
+pub mod checkpoint_every;
 pub mod class_weights;
 pub mod head;
 pub mod layers;

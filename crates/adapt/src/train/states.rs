@@ -228,7 +228,7 @@ impl FrozenStates {
             let (mut hasher, mut bytes, mut done) = (Hasher::default(), Vec::new(), 0);
             for indices in batches(rows) {
                 if stop.is_raised() {
-                    return Err(Error::Stopped { step: 0 });
+                    return Err(Error::Stopped);
                 }
                 // The id of padding has no influence; 0 is a row of every embedding.
                 let batch = pad(indices.iter().map(|&i| rows[i].input_ids.as_slice()), 0);

@@ -4,13 +4,15 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use lingo_artifact::train_log::{TrainEvent, read};
+use lingo_artifact::train_log::TrainEvent;
 use lingo_artifact::{Error, atomic};
 
 /// An open `train.jsonl`.
 pub(crate) struct TrainLog {
     path: PathBuf,
     file: File,
+    /// Lines that this log knows of.
+    lines: u64,
 }
 
 impl TrainLog {
@@ -27,34 +29,32 @@ impl TrainLog {
         Ok(Self {
             path: path.to_owned(),
             file,
+            lines: 0,
         })
     }
 
-    /// Drops all lines.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn clear(&mut self) -> Result<(), Error> {
-        self.file.set_len(0).map_err(Error::io("write", &self.path))
+    /// Lines that were written, and kept.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
-    /// Drops the lines of steps after `step`: a resumed run writes them again.
+    /// Drops all lines but the first so many: a resumed run writes the others again. Gives how many there are.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn keep_until(&mut self, step: u64) -> Result<(), Error> {
+    pub fn keep(&mut self, lines: u64) -> Result<u64, Error> {
+        let text = std::fs::read(&self.path).map_err(Error::io("read", &self.path))?;
         // A killed run may have left half a line.
-        let events = match read(&self.path) {
-            Ok(events) => events,
-            Err(_) => whole_lines(&self.path)?,
-        };
-        let mut text = String::new();
-        for event in events.into_iter().filter(|e| e.step <= step) {
-            text.push_str(&line(&self.path, &event)?);
+        let whole = text.split_inclusive(|&b| b == b'\n');
+        let whole = whole.filter(|line| line.ends_with(b"\n"));
+        let kept: Vec<&[u8]> = whole.take(lines.try_into().unwrap_or(usize::MAX)).collect();
+        self.lines = kept.len() as u64;
+        let bytes = kept.concat();
+        if bytes.len() < text.len() {
+            atomic::write_bytes(&self.path, &bytes)?;
+            self.file = open(&self.path)?;
         }
-        atomic::write_bytes(&self.path, text.as_bytes())?;
-        self.file = open(&self.path)?;
-        Ok(())
+        Ok(self.lines)
     }
 
     /// Writes one event.
@@ -65,6 +65,18 @@ impl TrainLog {
         let text = line(&self.path, event)?;
         self.file
             .write_all(text.as_bytes())
+            .map_err(Error::io("write", &self.path))?;
+        self.lines += 1;
+        Ok(())
+    }
+
+    /// Brings all lines to the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<(), Error> {
+        self.file
+            .sync_data()
             .map_err(Error::io("write", &self.path))
     }
 }
@@ -83,16 +95,10 @@ fn line(path: &Path, event: &TrainEvent) -> Result<String, Error> {
     Ok(text)
 }
 
-fn whole_lines(path: &Path) -> Result<Vec<TrainEvent>, Error> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-    Ok(text
-        .lines()
-        .map_while(|l| serde_json::from_str(l).ok())
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use lingo_artifact::train_log::read;
+
     use super::*;
 
     #[test]
@@ -107,13 +113,18 @@ mod tests {
         for step in 1..=4 {
             log.append(&event(step)).unwrap();
         }
+        assert_eq!(log.lines(), 4);
         log.file.write_all(b"{\"step\": 5, \"ep").unwrap();
         let mut log = TrainLog::create(&path).unwrap();
-        log.keep_until(2).unwrap();
+        assert_eq!(log.keep(2).unwrap(), 2);
         log.append(&event(3)).unwrap();
+        assert_eq!(log.lines(), 3);
         let steps: Vec<u64> = read(&path).unwrap().iter().map(|e| e.step).collect();
         assert_eq!(steps, [1, 2, 3]);
-        log.clear().unwrap();
+        // More than there are: half a line is none.
+        log.file.write_all(b"{\"step\"").unwrap();
+        assert_eq!(log.keep(9).unwrap(), 3);
+        assert_eq!(log.keep(0).unwrap(), 0);
         log.append(&event(1)).unwrap();
         assert_eq!(read(&path).unwrap(), [event(1)]);
     }

@@ -1,6 +1,5 @@
 //! The training loop.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use lingo_artifact::progress::{Progress, StopFlag};
@@ -18,14 +17,14 @@ use crate::reading::{Input, Reader, Rows, View, add_beside};
 use crate::settings::train_config::SelectBy;
 use crate::settings::train_config::TrainConfig;
 use crate::train::average::RunningAverage;
-use crate::train::checkpoint;
-use crate::train::checkpoint::{Progressed, Vectors};
+use crate::train::checkpoints::Checkpoints;
 use crate::train::dropout::Dropout;
 use crate::train::loss::mean_loss;
 use crate::train::mcc::matthews_corrcoef;
 use crate::train::objective::Objective;
 use crate::train::optimizer::{AdamW, RateSchedule, clip};
 use crate::train::rank_dropout::RankDropout;
+use crate::train::state::{Progressed, Vectors, best_to_file, of_found, to_file};
 use crate::train::train_log::TrainLog;
 use crate::train::watch::Watch;
 
@@ -57,10 +56,12 @@ pub(crate) struct Trainer<'a, N: Net> {
     /// Whether dev is predicted from both strands, and the logits averaged.
     pub both_strands: bool,
     pub log: TrainLog,
-    pub checkpoint: PathBuf,
+    pub checkpoints: Checkpoints,
     pub progress: &'a dyn Progress,
     pub stop: &'a StopFlag,
     pub state: Progressed,
+    /// The step of the last evaluation that the newest checkpoint holds.
+    pub saved_evaluation: Option<u64>,
     /// What is evaluated in place of the values of the step, where the settings say so.
     pub average: RunningAverage,
     /// Values and live triplets of the best evaluation.
@@ -76,19 +77,36 @@ struct Evaluation {
 }
 
 impl<N: Net> Trainer<'_, N> {
-    /// Trains to the end, or until patience runs out.
+    /// Trains to the end, or until patience runs out, and leaves the checkpoint of that.
     ///
     /// # Errors
     /// [`Error::Interrupted`] once the stop flag is raised and the checkpoint written;
     /// [`Error::NotFinite`]; what the device, the log or the checkpoint say.
     pub fn run(&mut self) -> Result<(), Error> {
+        match self.train() {
+            Err(Error::Stopped) => return Err(self.interrupt()),
+            trained => trained?,
+        }
+        // Without a dev split nothing was evaluated; what is exported is the average all the same.
+        if self.best.is_none()
+            && let Some(values) = self.average.values()
+        {
+            self.best = Some((values, self.live()));
+        }
+        // What follows, the predictions, is not to cost the training when it is interrupted.
+        self.save()
+    }
+
+    fn train(&mut self) -> Result<(), Error> {
         let begin = Instant::now();
         let seconds_before = self.state.seconds;
         let lengths = self.train.lengths();
         let batch = self.config.batch.get() as usize;
         let accumulate = self.config.accumulate.get() as usize;
         let mut logged = (Instant::now(), self.state.tokens);
-        while self.state.step < self.schedule.total && !self.state.stopped {
+        // An evaluation may have been interrupted.
+        self.evaluate_if_due()?;
+        while !self.is_finished() {
             let epoch = self.state.step / self.steps_per_epoch;
             let batches = match self.config.batch_tokens {
                 None => epoch_batches(&lengths, batch, self.seed, epoch),
@@ -100,6 +118,9 @@ impl<N: Net> Trainer<'_, N> {
             let views = View::of_epoch(augment, self.seed, epoch, self.train.rows.len());
             let done_of_epoch = (self.state.step % self.steps_per_epoch) as usize;
             for group in batches.chunks(accumulate).skip(done_of_epoch) {
+                if self.stop.is_raised() {
+                    return Err(Error::Stopped);
+                }
                 let learning_rate = self.schedule.rate(self.state.step);
                 let loss = self.step(group, &views, learning_rate)?;
                 self.state.loss_sum += loss;
@@ -116,45 +137,32 @@ impl<N: Net> Trainer<'_, N> {
                 }
                 if self.evaluates_at(step) {
                     self.average.at_evaluation(step, &self.store.values);
-                    if !self.dev.rows.is_empty() {
-                        self.evaluate(learning_rate)?;
-                    }
                 }
-                let is_last = step >= self.schedule.total;
-                if is_last || self.state.stopped || self.stop.is_raised() {
+                if self.checkpoints.is_due(step) {
+                    self.save()?;
+                }
+                self.evaluate_if_due()?;
+                self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
+                if self.is_finished() {
                     break;
                 }
             }
-            self.state.seconds = seconds_before + begin.elapsed().as_secs_f64();
-            let finished = self.state.step >= self.schedule.total || self.state.stopped;
-            if !finished || self.stop.is_raised() {
-                self.save()?;
-            }
-            if self.stop.is_raised() && !finished {
-                return Err(self.interrupted());
-            }
-        }
-        // Without a dev split nothing was evaluated; what is exported is the average all the same.
-        if self.best.is_none()
-            && let Some(values) = self.average.values()
-        {
-            self.best = Some((values, self.live()));
         }
         Ok(())
     }
 
-    /// Stops before a step; the error says that the run can be gone on with.
-    pub fn interrupt(&mut self) -> Error {
-        match self.save() {
-            Ok(()) => self.interrupted(),
-            Err(e) => e,
-        }
+    fn is_finished(&self) -> bool {
+        self.state.step >= self.schedule.total || self.state.stopped
     }
 
-    fn interrupted(&self) -> Error {
-        Error::Interrupted {
-            step: self.state.step,
-            checkpoint: self.checkpoint.clone(),
+    /// Stops here; the error says that the run can be gone on with.
+    pub fn interrupt(&mut self) -> Error {
+        match self.save() {
+            Ok(()) => Error::Interrupted {
+                step: self.state.step,
+                checkpoint: self.checkpoints.folder().to_owned(),
+            },
+            Err(e) => e,
         }
     }
 
@@ -308,7 +316,6 @@ impl<N: Net> Trainer<'_, N> {
             value,
             step,
             learning_rate,
-            kept: self.checkpoint.is_file().then(|| self.checkpoint.clone()),
         })
     }
 
@@ -374,13 +381,22 @@ impl<N: Net> Trainer<'_, N> {
         step.is_multiple_of(every) || step == self.schedule.total
     }
 
-    /// Evaluates on dev, keeps the parameters if they are the best so far, and counts patience.
-    fn evaluate(&mut self, learning_rate: f64) -> Result<(), Error> {
+    /// Evaluates on dev where the last step asks for it and it was not done yet, keeps the parameters if they are the best
+    /// so far, and counts patience.
+    fn evaluate_if_due(&mut self) -> Result<(), Error> {
+        let step = self.state.step;
+        let is_due = step > self.state.evaluated && self.evaluates_at(step);
+        if !is_due || self.dev.rows.is_empty() {
+            return Ok(());
+        }
         let averaged = self.average.values();
         let own = averaged.map(|values| std::mem::replace(&mut self.store.values, values));
-        let evaluation = self.score_dev(own.is_some())?;
+        let evaluation = self.score_dev(own.is_some());
         let averaged = own.map(|own| std::mem::replace(&mut self.store.values, own));
-        self.finite("dev loss", evaluation.loss, self.state.step, learning_rate)?;
+        let evaluation = evaluation?;
+        let learning_rate = self.schedule.rate(step.saturating_sub(1));
+        self.finite("dev loss", evaluation.loss, step, learning_rate)?;
+        self.state.evaluated = step;
         self.log.append(&TrainEvent {
             step: self.state.step,
             epoch: self.epochs_done(),
@@ -460,11 +476,26 @@ impl<N: Net> Trainer<'_, N> {
             &self.dev,
             &self.reader.seen(view),
             size,
+            self.stop,
         )
     }
 
-    /// Writes the training checkpoint.
+    /// Writes the training checkpoint, unless it is there.
+    ///
+    /// # Errors
+    /// A file cannot be written; [`Error::NotFinite`], so that the checkpoints before it stay.
     pub fn save(&mut self) -> Result<(), Error> {
+        let step = self.state.step;
+        // The evaluation behind the step may have come since.
+        if self.checkpoints.has(step) && self.saved_evaluation == Some(self.state.evaluated) {
+            return Ok(());
+        }
+        if let Some(&value) = self.store.values.iter().find(|v| !v.is_finite()) {
+            let learning_rate = self.schedule.rate(step.saturating_sub(1));
+            self.finite("trained value", f64::from(value), step, learning_rate)?;
+        }
+        self.log.sync()?;
+        self.state.logged = self.log.lines();
         self.state.dropout = self.dropout.counter;
         let rank = self.allocator.as_ref().map(|a| a.state());
         self.state.sampling = rank.as_ref().map_or(0, |s| s.position);
@@ -472,17 +503,34 @@ impl<N: Net> Trainer<'_, N> {
             values: self.store.values.clone(),
             first_moments: self.store.first_moments.clone(),
             second_moments: self.store.second_moments.clone(),
-            best: self.best.clone(),
             average: self.average.kept.clone(),
             rank,
+            best: None,
         };
-        checkpoint::write(&self.checkpoint, &self.state, vectors)
+        let state = to_file(&self.state, vectors).map_err(|problem| {
+            lingo_artifact::Error::invalid(self.checkpoints.folder(), problem)
+        })?;
+        // Without an evaluation, the average at the end.
+        let best_step = self.state.best.map_or(step, |(step, _)| step);
+        let best = self.best.as_ref();
+        let best = best.map(|(values, live)| (best_step, || best_to_file(values, live)));
+        self.checkpoints.write(step, &state, best)?;
+        self.saved_evaluation = Some(self.state.evaluated);
+        Ok(())
     }
 
-    /// Takes up a checkpoint of this run, where there is one; whether it did.
+    /// Takes up the newest good checkpoint of this run, where there is one; whether it did.
+    ///
+    /// # Errors
+    /// See [`Checkpoints::read`].
     pub fn resume(&mut self) -> Result<bool, Error> {
-        let found = checkpoint::read(&self.checkpoint, &self.state.run, self.store.len())?;
+        let (length, progress) = (self.store.len(), self.progress);
+        let say = |text: &str| progress.say(text);
+        let found = self
+            .checkpoints
+            .read(&say, |found| of_found(found, length))?;
         let Some((state, vectors)) = found else {
+            self.log.keep(0)?;
             return Ok(false);
         };
         self.store.values = vectors.values;
@@ -494,13 +542,20 @@ impl<N: Net> Trainer<'_, N> {
         self.dropout.counter = state.dropout;
         if let (Some(allocator), Some(state)) = (&mut self.allocator, vectors.rank) {
             let broken = |problem| Error::Adapter {
-                path: self.checkpoint.clone(),
+                path: self.checkpoints.folder().to_owned(),
                 problem,
             };
             allocator.restore(state).map_err(broken)?;
         }
         self.state = state;
-        self.log.keep_until(self.state.step)?;
+        self.saved_evaluation = Some(self.state.evaluated);
+        let there = self.log.keep(self.state.logged)?;
+        if there < self.state.logged {
+            say(&format!(
+                "warning: train.jsonl has lost {} lines of the steps before the checkpoint",
+                self.state.logged - there
+            ));
+        }
         Ok(true)
     }
 }
@@ -508,7 +563,7 @@ impl<N: Net> Trainer<'_, N> {
 /// Logits of rows, one after another.
 ///
 /// # Errors
-/// As [`Net::predict`] and [`Reader::input`].
+/// [`Error::Stopped`] once `stop` is raised; as [`Net::predict`] and [`Reader::input`].
 pub(crate) fn predict_with<N: Net>(
     network: &N,
     store: &ParameterStore,
@@ -516,10 +571,14 @@ pub(crate) fn predict_with<N: Net>(
     rows: &Rows,
     reader: &Reader,
     size: usize,
+    stop: &StopFlag,
 ) -> Result<Vec<f32>, Error> {
     let outputs = network.outputs();
     let mut all = vec![0.0f32; rows.rows.len() * outputs];
     for indices in evaluation_batches(&rows.lengths(), size) {
+        if stop.is_raised() {
+            return Err(Error::Stopped);
+        }
         let inputs = reader.inputs(rows, &indices)?;
         let mut values = network.predict(store, uploaded, &inputs)?;
         add_beside(&mut values, &inputs);

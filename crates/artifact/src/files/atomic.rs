@@ -21,7 +21,7 @@ pub fn write<E: From<Error>>(
     fs::create_dir_all(&folder).map_err(Error::io("create folder", &folder))?;
     let prefix = temporary_prefix(path);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
+    builder.prefix(&prefix).rand_bytes(RANDOM);
     as_any_new_file(&mut builder);
     let mut temporary = builder
         .tempfile_in(&folder)
@@ -91,6 +91,7 @@ pub fn write_folder<E: From<Error>>(
     fs::create_dir_all(&parent_folder).map_err(Error::io("create folder", &parent_folder))?;
     let temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(path))
+        .rand_bytes(RANDOM)
         .tempdir_in(&parent_folder)
         .map_err(|e| Error::io("write", path)(without_name(e)))?;
     fill(temporary.path())?;
@@ -120,6 +121,43 @@ pub fn check_writable(path: &Path) -> Result<()> {
         .tempfile_in(&folder)
         .map(|_| ())
         .map_err(|e| Error::io("write", path)(without_name(e)))
+}
+
+/// Removes what writes that were killed left in `folder`: files and folders with a temporary name. For a folder that
+/// nobody else writes to.
+///
+/// # Errors
+/// [`Error::Io`]; a folder that is not there holds nothing.
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::io("read", folder)(e)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(Error::io("read", folder))?;
+        if !entry.file_name().to_str().is_some_and(is_temporary) {
+            continue;
+        }
+        let path = entry.path();
+        let removed = match path.is_dir() {
+            true => fs::remove_dir_all(&path),
+            false => fs::remove_file(&path),
+        };
+        removed.map_err(Error::io("remove", &path))?;
+    }
+    Ok(())
+}
+
+/// Characters that stand behind [`temporary_prefix`].
+const RANDOM: usize = 6;
+
+fn is_temporary(name: &str) -> bool {
+    let (Some(inner), Some((_, end))) = (name.strip_prefix('.'), name.rsplit_once('.')) else {
+        return false;
+    };
+    let is_random = end.len() == RANDOM && end.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_random && inner.len() > RANDOM + 1
 }
 
 /// What the operating system said, without the name of a temporary file that nobody asked for.
@@ -226,6 +264,41 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_killed_write_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let stay = [
+            ".running",
+            ".digests.json",
+            ".stem",
+            "table.csv",
+            "a.abcdef",
+            ".abcdef",
+        ];
+        for name in stay {
+            fs::write(folder.path().join(name), b"x").unwrap();
+        }
+        // What a write that is killed leaves is what a write has made before it ends.
+        let path = folder.path().join("table.csv");
+        let killed = |_: &mut BufWriter<File>| -> Result<()> {
+            let found = names(folder.path());
+            let temporary = found.iter().find(|name| !stay.contains(&name.as_str()));
+            let kept = folder.path().join(temporary.unwrap());
+            fs::rename(&kept, folder.path().join("kept")).unwrap();
+            fs::write(&kept, b"half").unwrap();
+            fs::rename(folder.path().join("kept"), kept.with_extension("ZZZZZZ")).unwrap();
+            Err(Error::invalid(&path, "stop here"))
+        };
+        write(&path, killed).unwrap_err();
+        fs::create_dir(folder.path().join(".adapter.Ab12cD")).unwrap();
+        assert!(names(folder.path()).len() > stay.len() + 1);
+        remove_leftovers(folder.path()).unwrap();
+        let mut expected = stay.map(ToString::to_string);
+        expected.sort();
+        assert_eq!(names(folder.path()), expected);
+        remove_leftovers(&folder.path().join("not there")).unwrap();
     }
 
     #[test]

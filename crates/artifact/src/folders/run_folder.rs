@@ -11,6 +11,7 @@
 //!   model.json                   what it was pretrained from
 //!   .digests.json                hashes of input files, remembered by size and time
 //!   .running                     locked while a run is at work here
+//!   .model.checkpoints/          where pretraining goes on; removed at its end
 //!   <task>/                      TaskFolder
 //!     examples.parquet           what `ingest` makes
 //!     tokens.parquet             what `tokenize` makes
@@ -24,7 +25,7 @@
 //!       training.json            how the training went
 //!       metrics.json             how good the predictions are
 //!       .stem/                   networks of motifs while they are trained; removed at the end
-//!       checkpoint.safetensors   where a training goes on; removed at its end
+//!       checkpoints/             where a training goes on; removed when the cell is finished
 //!       started.json             which cell is at work; removed when it is finished
 //!       cell.json                which cell is finished; written last
 //! ```
@@ -51,7 +52,7 @@ const PREDICTIONS: &str = "predictions.parquet";
 const TRAIN_LOG: &str = "train.jsonl";
 const TRAINING: &str = "training.json";
 const METRICS: &str = "metrics.json";
-const CHECKPOINT: &str = "checkpoint.safetensors";
+const CHECKPOINTS: &str = "checkpoints";
 const STEM: &str = ".stem";
 const STARTED: &str = "started.json";
 const FINISHED: &str = "cell.json";
@@ -201,6 +202,9 @@ impl CellFolder {
     /// The records that say which cell is in the folder: no part of its result.
     pub const RECORDS: [&'static str; 2] = [FINISHED, STARTED];
 
+    /// The folders that are there while a cell is trained: no part of its result.
+    pub const WORK: [&'static str; 3] = [CHECKPOINTS, STEM, STATES];
+
     /// The folder at `path`; it need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
@@ -252,8 +256,8 @@ impl CellFolder {
     }
 
     /// Where an interrupted training goes on.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.0.join(CHECKPOINT)
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join(CHECKPOINTS)
     }
 
     /// Where the networks of motifs are while they are trained.

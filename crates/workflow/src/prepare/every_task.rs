@@ -10,6 +10,7 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
 use crate::plan::planned::{CellPlan, Plan, TaskPlan};
+use crate::run::Settings;
 
 /// Makes what the unfinished cells share: all examples first, so that bad data is told before a model is pretrained.
 ///
@@ -20,7 +21,7 @@ use crate::plan::planned::{CellPlan, Plan, TaskPlan};
 pub(crate) fn every_task(
     plan: &Plan,
     unfinished: &[&CellPlan],
-    jobs: usize,
+    settings: Settings,
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<Vec<(String, Error)>, Error> {
@@ -33,10 +34,11 @@ pub(crate) fn every_task(
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
+    let jobs = settings.jobs;
     let (tasks, mut bad) = each_task(tasks, jobs, observer, stop, |task| {
         prepare_examples(plan, task, observer)
     })?;
-    prepare_model(plan, &plan.pipeline, observer, stop)?;
+    prepare_model(plan, settings.checkpoint_every, observer, stop)?;
     let (_, more) = each_task(tasks, jobs, observer, stop, |task| {
         prepare_tokens(plan, task, observer)
     })?;

@@ -1,5 +1,6 @@
 //! The model that a run pretrains first.
 
+use lingo_adapt::{CheckpointEvery, PretrainRequest};
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::model_folder::ModelFolder;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
-use crate::pipeline::resolved::{ModelPlan, Pipeline};
+use crate::pipeline::resolved::ModelPlan;
 use crate::plan::planned::Plan;
 
 /// The record of a pretrained model: `model.json` beside its folder.
@@ -30,7 +31,7 @@ pub struct ModelRecord {
 /// What pretraining says.
 pub fn prepare_model(
     plan: &Plan,
-    pipeline: &Pipeline,
+    checkpoint_every: CheckpointEvery,
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<(), Error> {
@@ -41,7 +42,7 @@ pub fn prepare_model(
             seed,
             config,
         },
-    ) = (plan.model.pretrain, &pipeline.model)
+    ) = (plan.model.pretrain, &plan.pipeline.model)
     else {
         return Ok(());
     };
@@ -54,15 +55,18 @@ pub fn prepare_model(
     // The record goes first: killed in between, no record of another model stands beside this one.
     atomic::write_json(&record_path, &ModelRecord::default())?;
     let progress = observer.part("model");
-    let outcome = lingo_adapt::pretrain(
-        &genome,
+    let outcome = lingo_adapt::pretrain(&PretrainRequest {
+        source: &genome,
         config,
-        *seed,
-        plan.choice,
-        &plan.model.folder,
-        progress.as_ref(),
+        seed: *seed,
+        device: plan.choice,
+        out: &plan.model.folder,
+        checkpoint_every,
+        progress: progress.as_ref(),
         stop,
-    )?;
+    });
+    let kept = || lingo_adapt::pretrain::last_checkpoint(&plan.model.folder);
+    let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
     let outcome = serde_json::to_value(&outcome)
         .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;
     let record = ModelRecord {

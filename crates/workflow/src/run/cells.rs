@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 
-use lingo_adapt::{AdaptRequest, Models, TrainConfig};
+use lingo_adapt::{AdaptRequest, CheckpointEvery, Models, TrainConfig};
 use lingo_artifact::atomic;
 use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
@@ -13,6 +13,7 @@ use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 
+use super::run::Settings;
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
 use crate::date;
@@ -22,11 +23,11 @@ use crate::parallel::{guarded, in_parallel};
 use crate::pipeline::resolved::Task;
 use crate::plan::planned::{CellPlan, Plan};
 
-/// Runs cells, `jobs` at a time, in the order of the plan. Gives how many are done, and the failures.
+/// Runs cells, several at a time, in the order of the plan. Gives how many are done, and the failures.
 pub(super) fn run_cells(
     plan: &Plan,
     todo: &[&CellPlan],
-    jobs: usize,
+    settings: Settings,
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> (usize, Vec<(String, Error)>) {
@@ -39,12 +40,16 @@ pub(super) fn run_cells(
     let models = Models::knowing(hashed.collect());
     let done = Mutex::new(0);
     observer.cells(0, todo.len());
-    let results = in_parallel(todo, jobs, |cell| {
+    let results = in_parallel(todo, settings.jobs, |cell| {
         if stop.is_raised() {
             return Ok(false);
         }
         let progress = observer.part(&cell.label());
-        let result = guarded(|| run_cell(plan, cell, &tokens, &models, progress.as_ref(), stop));
+        let every = settings.checkpoint_every;
+        let watched = (progress.as_ref(), stop);
+        let result = guarded(|| run_cell(plan, cell, &tokens, &models, every, watched));
+        let kept = || lingo_adapt::last_checkpoint(cell.folder.path());
+        let result = result.map_err(|e| e.with_checkpoint(kept));
         if tokens.release(&cell.task, result.is_ok()) {
             // States that cannot be removed do no harm: the next run of the task removes them.
             if let Err(e) = models.remove_states(&run.task(&cell.task).states()) {
@@ -75,8 +80,8 @@ fn run_cell(
     cell: &CellPlan,
     tokens: &SharedTokens,
     models: &Models,
-    progress: &dyn Progress,
-    stop: &StopFlag,
+    checkpoint_every: CheckpointEvery,
+    (progress, stop): (&dyn Progress, &StopFlag),
 ) -> Result<(), Error> {
     let (Some(task), Some(method)) = (
         plan.pipeline.task(&cell.task),
@@ -128,6 +133,7 @@ fn run_cell(
         out: folder.path(),
         states: Some(&run.task(&cell.task).states()),
         models,
+        checkpoint_every,
         progress,
         stop,
     })?;
@@ -143,7 +149,8 @@ fn run_cell(
     record.write(&folder.finished())?;
     let started = folder.started();
     fs::remove_file(&started).map_err(lingo_artifact::Error::io("remove", &started))?;
-    Ok(())
+    // Last: until here a killed cell goes on from the end of its training.
+    Ok(lingo_adapt::forget_checkpoints(folder.path())?)
 }
 
 /// The genome around a task's examples, where windows are moved in it.

@@ -2,17 +2,21 @@
 
 use std::fs;
 
+use lingo_adapt::CheckpointEvery;
+use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
+use lingo_artifact::run_folder::RunFolder;
 
 use super::cells::{empty, run_cells};
 use super::only_run::only_run;
 use super::schedules::check_schedules;
 use crate::failure::{Error, Kind};
+use crate::lock::{self, Shared};
 use crate::observer::Observer;
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::state::State;
 use crate::prepare::every_task::every_task;
-use crate::{lock, report};
+use crate::report;
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Whether tasks whose files are missing are left out.
     pub skip_missing: bool,
+    /// How often trainings write a checkpoint; no result depends on it.
+    pub checkpoint_every: CheckpointEvery,
 }
 
 /// Runs every cell of the plan that is not finished.
@@ -49,15 +55,16 @@ pub fn run(
     refuse(plan, settings)?;
     fs::create_dir_all(&plan.run).map_err(lingo_artifact::Error::io("create folder", &plan.run))?;
     let _alone = only_run(&plan.run)?;
+    clear_up(plan)?;
     let skipped = tell_skipped(plan, observer);
     plan.hashes.keep()?;
-    lock::write(plan, command)?;
+    lock::write(plan, command, Shared::InWork)?;
     let unfinished: Vec<&CellPlan> = plan
         .cells
         .iter()
         .filter(|c| matches!(c.state, State::Run(_)))
         .collect();
-    let bad_tasks = every_task(plan, &unfinished, settings.jobs, observer, stop)?;
+    let bad_tasks = every_task(plan, &unfinished, settings, observer, stop)?;
     let (lost, todo): (Vec<&CellPlan>, Vec<&CellPlan>) = unfinished
         .iter()
         .partition(|c| bad_tasks.iter().any(|(task, _)| *task == c.task));
@@ -66,9 +73,11 @@ pub fn run(
         // All at once, so that a run that is interrupted can be continued, without --fresh.
         todo.iter().try_for_each(|cell| empty(&cell.folder))?;
     }
-    let (done, failures) = run_cells(plan, &todo, settings.jobs, observer, stop);
+    // From here on a kill leaves a lock that is true.
+    lock::write(plan, command, Shared::Made)?;
+    let (done, failures) = run_cells(plan, &todo, settings, observer, stop);
 
-    lock::write(plan, command)?;
+    lock::write(plan, command, Shared::Made)?;
     if !plan.hide_test {
         report::build(&plan.run)?;
     }
@@ -93,6 +102,20 @@ pub fn run(
         total: unfinished.len(),
         kind: if all_input { Kind::Input } else { Kind::Failed },
     })
+}
+
+/// Removes what a run that was killed left: half-written files, and checkpoints of cells that it had finished.
+fn clear_up(plan: &Plan) -> Result<(), Error> {
+    let run = RunFolder::new(&plan.run);
+    atomic::remove_leftovers(run.path())?;
+    for task in &plan.tasks {
+        atomic::remove_leftovers(run.task(&task.name).path())?;
+    }
+    let cached = plan.cells.iter().filter(|c| c.state == State::Cached);
+    for cell in cached {
+        lingo_adapt::forget_checkpoints(cell.folder.path())?;
+    }
+    Ok(())
 }
 
 /// What stops a run before anything is written.

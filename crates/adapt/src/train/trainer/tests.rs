@@ -5,7 +5,7 @@ use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::{Label, Split};
 use lingo_lm::{DeviceChoice, Model, open_device};
 
-use crate::folder::trained::{Inference, Trained};
+use crate::folder::trained::{Inference, Pass, Trained};
 use crate::method::adalora::Adalora;
 use crate::method::lora::Lora;
 use crate::method::methods::Method;
@@ -13,6 +13,7 @@ use crate::network::adapted::{Network, NetworkPlan};
 use crate::plan::pooling::pooling;
 use crate::plan::steps::schedule;
 use crate::tensor_file::TensorFile;
+use crate::train::checkpoints::Identity;
 use crate::train::trainer::*;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
@@ -145,7 +146,15 @@ fn equals_peft(family: &str, name: &str) {
         },
         both_strands: false,
         log: TrainLog::create(&folder.path().join("train.jsonl")).unwrap(),
-        checkpoint: folder.path().join("checkpoint"),
+        checkpoints: Checkpoints::new(
+            folder.path().join("checkpoints"),
+            Identity {
+                run: String::new(),
+                computed_by: String::new(),
+            },
+            Default::default(),
+        ),
+        saved_evaluation: None,
         progress: &Silent,
         stop: &StopFlag::default(),
         state: Progressed::default(),
@@ -173,7 +182,16 @@ fn equals_peft(family: &str, name: &str) {
     let rows: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
     let inference = Inference::new(trainer.network.model, &trained).unwrap();
     let found = inference
-        .logits(&rows, pad, 3, None, &Silent)
+        .logits(
+            &rows,
+            &Pass {
+                pad,
+                batch: 3,
+                states: None,
+                progress: &Silent,
+                stop: &StopFlag::default(),
+            },
+        )
         .unwrap()
         .concat();
     for (i, (ours, theirs)) in found.iter().zip(&logits).enumerate() {

@@ -1,28 +1,31 @@
-//! The training checkpoint: all that a killed run needs to go on as if it had not been.
-
-use std::path::Path;
+//! What a training is at: all that a killed run needs to go on as if it had not been.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::rank::adaptation::RankState;
 use crate::tensor_file::TensorFile;
+use crate::train::checkpoints::{Found, KEY};
 use crate::train::watch::Seen;
 
-const KEY: &str = "state";
 /// What the names of rank adaptation's vectors begin with.
 const RANK: &str = "rank.";
 /// What the names of the averaged values' vectors begin with.
 const AVERAGE: &str = "average.";
+const VALUES: &str = "values";
+const FIRST_MOMENTS: &str = "first_moments";
+const SECOND_MOMENTS: &str = "second_moments";
+const LIVE: &str = "live";
 
 /// The numbers of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Progressed {
-    /// A hash of all that shapes the run: a checkpoint of another run is not taken up.
-    pub run: String,
     /// Optimizer steps done.
     pub step: u64,
+    /// The step of the last evaluation: it may have been interrupted after the step itself.
+    pub evaluated: u64,
+    /// Lines of train.jsonl.
+    pub logged: u64,
     /// Real tokens seen.
     pub tokens: u64,
     /// Wall seconds spent.
@@ -55,17 +58,16 @@ pub(crate) struct Vectors {
     pub values: Vec<f32>,
     pub first_moments: Vec<f32>,
     pub second_moments: Vec<f32>,
-    /// Values of the best evaluation, and its live triplets.
-    pub best: Option<(Vec<f32>, Vec<bool>)>,
     /// What an average of the values is made from.
     pub average: Vec<Vec<f32>>,
     pub rank: Option<RankState>,
+    /// Values of the best evaluation, and its live triplets.
+    pub best: Option<(Vec<f32>, Vec<bool>)>,
 }
 
-/// Writes a checkpoint atomically.
-pub(crate) fn write(path: &Path, progressed: &Progressed, vectors: Vectors) -> Result<(), Error> {
-    let text = serde_json::to_string(progressed)
-        .map_err(|e| lingo_artifact::Error::invalid(path, e.to_string()))?;
+/// The tensors of a checkpoint, but for the best evaluation's.
+pub(crate) fn to_file(progressed: &Progressed, vectors: Vectors) -> Result<TensorFile, String> {
+    let text = serde_json::to_string(progressed).map_err(|e| e.to_string())?;
     let mut file = TensorFile {
         note: (KEY.into(), text),
         ..TensorFile::default()
@@ -74,91 +76,84 @@ pub(crate) fn write(path: &Path, progressed: &Progressed, vectors: Vectors) -> R
         let length = values.len();
         file.add(name, &[length], values);
     };
-    add("values", vectors.values);
-    add("first_moments", vectors.first_moments);
-    add("second_moments", vectors.second_moments);
-    if let Some((values, live)) = vectors.best {
-        add("best_values", values);
-        add("best_live", numbers(&live));
-    }
+    add(VALUES, vectors.values);
+    add(FIRST_MOMENTS, vectors.first_moments);
+    add(SECOND_MOMENTS, vectors.second_moments);
     for (i, values) in vectors.average.into_iter().enumerate() {
         add(&format!("{AVERAGE}{i}"), values);
     }
     for (name, values) in vectors.rank.into_iter().flat_map(|state| state.vectors) {
         add(&format!("{RANK}{name}"), values);
     }
-    file.write(path)
+    Ok(file)
 }
 
-/// Reads a checkpoint of the run `run` with `length` values; `None` where there is none of it.
+/// The tensors of the best evaluation.
+pub(crate) fn best_to_file(values: &[f32], live: &[bool]) -> TensorFile {
+    let mut file = TensorFile::for_peft();
+    file.add(VALUES, &[values.len()], values.to_vec());
+    let live = live.iter().map(|&f| f32::from(u8::from(f)));
+    let live: Vec<f32> = live.collect();
+    file.add(LIVE, &[live.len()], live);
+    file
+}
+
+/// The numbers and vectors of a checkpoint of a training with `length` values.
 ///
 /// # Errors
-/// A file that is broken.
-pub(crate) fn read(
-    path: &Path,
-    run: &str,
-    length: usize,
-) -> Result<Option<(Progressed, Vectors)>, Error> {
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut file = TensorFile::read(path, KEY)?;
-    let fail = |problem: String| Error::Adapter {
-        path: path.to_owned(),
-        problem,
-    };
+/// What is missing, or of another size.
+pub(crate) fn of_found(found: Found, length: usize) -> Result<(Progressed, Vectors), String> {
+    let Found {
+        step,
+        state: mut file,
+        best,
+    } = found;
     let progressed: Progressed =
-        serde_json::from_str(&file.note.1).map_err(|e| fail(format!("its state: {e}")))?;
-    if progressed.run != run {
-        return Ok(None);
+        serde_json::from_str(&file.note.1).map_err(|e| format!("its state: {e}"))?;
+    if progressed.step != step {
+        return Err(format!(
+            "its manifest says step {step}, its state {}",
+            progressed.step
+        ));
     }
     let mut take = |name: &str| file.take(name).map(|(_, values)| values);
     let mut vectors = Vectors {
-        values: take("values").map_err(fail)?,
-        first_moments: take("first_moments").map_err(fail)?,
-        second_moments: take("second_moments").map_err(fail)?,
-        best: match (take("best_values"), take("best_live")) {
-            (Ok(values), Ok(live)) => Some((values, flags(&live))),
-            _ => None,
-        },
+        values: take(VALUES)?,
+        first_moments: take(FIRST_MOMENTS)?,
+        second_moments: take(SECOND_MOMENTS)?,
         average: Vec::new(),
         rank: None,
+        best: None,
     };
     while let Ok(values) = take(&format!("{AVERAGE}{}", vectors.average.len())) {
         vectors.average.push(values);
     }
-    let best = vectors.best.as_ref().map(|(values, _)| values);
+    if let Some(mut best) = best {
+        let (_, values) = best.take(VALUES)?;
+        let (_, live) = best.take(LIVE)?;
+        vectors.best = Some((values, live.iter().map(|&n| n != 0.0).collect()));
+    }
     let all = [
         &vectors.values,
         &vectors.first_moments,
         &vectors.second_moments,
     ]
     .into_iter()
-    .chain(best)
+    .chain(vectors.best.as_ref().map(|(values, _)| values))
     .chain(&vectors.average);
     if let Some(other) = all.map(Vec::len).find(|&n| n != length) {
-        return Err(fail(format!(
-            "it holds {other} values, the run has {length}"
-        )));
+        return Err(format!("it holds {other} values, the run has {length}"));
     }
-    let of_rank = file.tensors.iter().filter_map(|(name, (_, values))| {
+    let of_rank = file.tensors.into_iter().filter_map(|(name, (_, values))| {
         let name = name.strip_prefix(RANK)?;
-        Some((name.to_owned(), values.clone()))
+        Some((name.to_owned(), values))
     });
     let state = RankState {
         vectors: of_rank.collect(),
         position: progressed.sampling,
     };
     vectors.rank = (!state.vectors.is_empty()).then_some(state);
-    Ok(Some((progressed, vectors)))
-}
-
-fn numbers(flags: &[bool]) -> Vec<f32> {
-    flags.iter().map(|&f| f32::from(u8::from(f))).collect()
-}
-
-fn flags(numbers: &[f32]) -> Vec<bool> {
-    numbers.iter().map(|&n| n != 0.0).collect()
+    Ok((progressed, vectors))
 }
 
 #[cfg(test)]
@@ -166,11 +161,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checkpoint_reads_back_and_another_runs_is_not_taken_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("checkpoint.safetensors");
+    fn a_state_reads_back() {
         let progressed = Progressed {
-            run: "a".into(),
             step: 7,
             loss_sum: 0.1 + 0.2,
             sampling: 99,
@@ -189,20 +181,21 @@ mod tests {
                     .with_flags("live", &[false, true]),
             ),
         };
-        assert_eq!(read(&path, "a", 2).unwrap(), None);
-        write(&path, &progressed, vectors.clone()).unwrap();
+        let found = |vectors: &Vectors| Found {
+            step: 7,
+            state: to_file(&progressed, vectors.clone()).unwrap(),
+            best: vectors.best.as_ref().map(|(v, l)| best_to_file(v, l)),
+        };
         assert_eq!(
-            read(&path, "a", 2).unwrap(),
-            Some((progressed.clone(), vectors.clone()))
+            of_found(found(&vectors), 2),
+            Ok((progressed.clone(), vectors.clone()))
         );
-        assert_eq!(read(&path, "b", 2).unwrap(), None);
-        assert!(read(&path, "a", 3).is_err());
+        assert!(of_found(found(&vectors), 3).is_err());
         let short = Vectors {
             second_moments: vec![0.3],
             ..vectors
         };
-        write(&path, &progressed, short).unwrap();
-        let message = read(&path, "a", 2).unwrap_err().to_string();
-        assert!(message.contains("holds 1 values"), "{message}");
+        let problem = of_found(found(&short), 2).unwrap_err();
+        assert!(problem.contains("holds 1 values"), "{problem}");
     }
 }
