@@ -349,7 +349,7 @@ fn a_language_model_is_added_to_its_stem() {
         };
         let found = cell.predictions(out.path());
         lingo_adapt::forget_checkpoints(out.path()).unwrap();
-    assert!(!out.path().join(".stem").exists(), "removed at the end");
+        assert!(!out.path().join(".stem").exists(), "removed at the end");
         (out, found)
     };
     let (out, stem) = cell("alone", r#"{"batch": 16, "epochs": 3, "weight_decay": 0}"#);

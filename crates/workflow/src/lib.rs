@@ -9,6 +9,7 @@
 //! | [`prepare`] | what cells share: model, examples, tokens, floor |
 //! | [`mod@cell`] | the record of a finished cell |
 //! | [`mod@run`] | running a plan |
+//! | `run_settings` | what of a run changes how it is done, and no result |
 //! | `parallel` | several things at a time |
 //! | [`scores`] | the scores of a run, for its last lines |
 //! | [`mod@tune`] | settings searched on dev |
@@ -35,6 +36,7 @@ pub mod prepare;
 pub mod published;
 pub mod report;
 pub mod run;
+mod run_settings;
 pub mod scores;
 pub mod settings;
 pub mod tune;

@@ -221,7 +221,11 @@ pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
             tasks.chain([RunFolder::MODEL]).collect()
         }
     };
-    hashed(lock, &plan.run, &in_work)?.write(&plan.run)
+    let is_in_work = |name: &str| {
+        let folder = name.split_once('/').map(|(folder, _)| folder);
+        folder.is_some_and(|folder| in_work.contains(folder))
+    };
+    hashed(lock, &plan.run, &is_in_work)?.write(&plan.run)
 }
 
 /// The inputs of this plan, and those of earlier runs that only their cells, still in the folder, were made from.
@@ -279,16 +283,24 @@ fn finished_cells(planned: &BTreeMap<String, Digest>, run: &Path) -> BTreeMap<St
     finished.collect()
 }
 
-/// Hashes what cells share, and the report, anew, and writes the lock.
+/// Writes a report by `build`, and the lock around it: a kill in between leaves a lock that accuses no file of it.
 ///
 /// # Errors
-/// A file cannot be read, the lock cannot be written.
-pub fn refresh(lock: Lock, run: &Path) -> Result<(), Error> {
-    hashed(lock, run, &BTreeSet::new())?.write(run)
+/// A file cannot be read, the lock cannot be written; what `build` says.
+pub fn around_report(
+    lock: Lock,
+    run: &Path,
+    build: impl FnOnce(&Lock) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let is_of_report = |name: &str| RunFolder::REPORT_FILES.contains(&name);
+    let lock = hashed(lock, run, &is_of_report)?;
+    lock.write(run)?;
+    build(&lock)?;
+    hashed(lock, run, &|_| false)?.write(run)
 }
 
-/// The lock with the hashes of what cells share, and of the report; not of what is in the folders `without`.
-fn hashed(mut lock: Lock, run: &Path, without: &BTreeSet<&str>) -> Result<Lock, Error> {
+/// The lock with the hashes of what cells share, and of the report; of no file that is in work.
+fn hashed(mut lock: Lock, run: &Path, in_work: &dyn Fn(&str) -> bool) -> Result<Lock, Error> {
     let mut names: Vec<String> = RunFolder::REPORT_FILES
         .iter()
         .map(ToString::to_string)
@@ -301,11 +313,7 @@ fn hashed(mut lock: Lock, run: &Path, without: &BTreeSet<&str>) -> Result<Lock, 
     for file in ModelFolder::PRETRAINED_FILES {
         names.push(format!("{}/{file}", RunFolder::MODEL));
     }
-    let is_left_out = |name: &String| {
-        let folder = name.split_once('/').map(|(folder, _)| folder);
-        folder.is_some_and(|folder| without.contains(folder))
-    };
-    names.retain(|name| !is_left_out(name));
+    names.retain(|name| !in_work(name));
     lock.artifacts.clear();
     for name in names {
         let path = run.join(&name);

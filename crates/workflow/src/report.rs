@@ -21,9 +21,10 @@ use crate::prepare::task_record::TaskRecord;
 /// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
 pub fn build(run: &Path) -> Result<(), Error> {
     let lock = Lock::current(run)?;
-    lingo_evaluate::report(&plan(&lock, run))?;
     // The lock names the hashes of the report's files.
-    lock::refresh(lock, run)
+    lock::around_report(lock, run, |lock| {
+        Ok(lingo_evaluate::report(&plan(lock, run))?)
+    })
 }
 
 fn plan(lock: &Lock, run: &Path) -> ReportPlan {

@@ -10,7 +10,7 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
 use crate::plan::planned::{CellPlan, Plan, TaskPlan};
-use crate::run::Settings;
+use crate::run_settings::Settings;
 
 /// Makes what the unfinished cells share: all examples first, so that bad data is told before a model is pretrained.
 ///

@@ -13,7 +13,6 @@ use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 
-use super::run::Settings;
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
 use crate::date;
@@ -22,6 +21,7 @@ use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
 use crate::pipeline::resolved::Task;
 use crate::plan::planned::{CellPlan, Plan};
+use crate::run_settings::Settings;
 
 /// Runs cells, several at a time, in the order of the plan. Gives how many are done, and the failures.
 pub(super) fn run_cells(

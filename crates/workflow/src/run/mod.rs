@@ -15,4 +15,5 @@ mod run;
 mod schedules;
 mod shared_tokens;
 
-pub use run::{Settings, Summary, run};
+pub use crate::run_settings::Settings;
+pub use run::{Summary, run};

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use lingo_adapt::CheckpointEvery;
 use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
@@ -17,6 +16,7 @@ use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::state::State;
 use crate::prepare::every_task::every_task;
 use crate::report;
+use crate::run_settings::Settings;
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,17 +27,6 @@ pub struct Summary {
     pub run: usize,
     /// Tasks that were left out because files are missing.
     pub skipped: Vec<String>,
-}
-
-/// How a plan is run.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Cells at a time.
-    pub jobs: usize,
-    /// Whether tasks whose files are missing are left out.
-    pub skip_missing: bool,
-    /// How often trainings write a checkpoint; no result depends on it.
-    pub checkpoint_every: CheckpointEvery,
 }
 
 /// Runs every cell of the plan that is not finished.

@@ -35,7 +35,12 @@ pub struct Cell {
 impl Cell {
     fn read(run: &RunFolder, task: &str, method: &str, seed: u64) -> Result<Self> {
         let folder = run.cell(task, method, seed);
-        let metrics: Option<CellMetrics> = read_if_there(&folder.metrics())?;
+        // Scored, but killed before its record was written: it is no result yet.
+        let at_work = folder.started().is_file() && !folder.finished().is_file();
+        let metrics: Option<CellMetrics> = match at_work {
+            true => None,
+            false => read_if_there(&folder.metrics())?,
+        };
         let log_path = folder.train_log();
         let log = match train_log::read(&log_path) {
             Ok(log) => log,
