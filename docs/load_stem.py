@@ -3,7 +3,8 @@
 
     load_stem.py ADAPTER SEQUENCE [SEQUENCE ...]        one line of logits each
 
-A stem's logits are added to the language model's, which Hugging Face PEFT computes from the same folder.
+A stem's logits are added to the language model's, which Hugging Face PEFT computes from the same folder. Of a regression
+a logit z stands for the value mean + deviation z, both of which are in lingo.json under targets.
 """
 
 import json

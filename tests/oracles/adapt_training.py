@@ -9,7 +9,7 @@ after the last. Dropout is off.
 import os
 
 import torch
-from peft import AdaLoraConfig, LoraConfig, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import (
     BertForSequenceClassification, OPTForSequenceClassification, get_linear_schedule_with_warmup,
@@ -36,7 +36,7 @@ def initial(model, family):
     for name, p in model.named_parameters():
         if not p.requires_grad:
             continue
-        name = name.replace("base_model.model.", "").replace(".default", "").replace(".modules_to_save", "")
+        name = name.replace("base_model.model.", "").removeprefix("base_model.").replace(".default", "").replace(".modules_to_save", "")
         name = name.removeprefix("bert." if family == "bert" else "model.")
         p = p.data.clone()
         if "lora_A" in name:
@@ -45,11 +45,47 @@ def initial(model, family):
             values[name.split(".lora_")[0] + ".up"] = p.T.contiguous()
         elif "lora_E" in name:
             values[name.split(".lora_")[0] + ".lambda"] = p.reshape(-1)
-        elif name.endswith("bias"):
-            values["head.bias"] = p
+        elif "lora_magnitude_vector" in name:
+            values[name.split(".lora_")[0] + ".magnitude"] = p.reshape(-1)
+        elif "ia3_l" in name:
+            values[name.split(".ia3_l")[0] + ".factors"] = p.reshape(-1)
+        elif "prompt_encoder" in name:
+            values["prompt"] = p
+        elif name.split(".")[0] in ("classifier", "score"):
+            name = name.split(".")[-1]
+            values[f"head.{name}"] = p.T.contiguous() if name == "weight" else p
         else:
-            values["head.weight"] = p.T.contiguous()
+            values[name] = p
     return values
+
+
+def adapted(model, family, method, common):
+    """The model with PEFT's adapter; of BitFit, which PEFT has not, with its biases and its classifier trained."""
+    if method == "bitfit":
+        for name, p in model.named_parameters():
+            p.requires_grad = name.endswith(".bias") or name.split(".")[0] in ("classifier", "score")
+        return model
+    if method == "ia3":
+        # The defaults of BERT; of OPT PEFT takes queries and keys, the paper keys and values.
+        targets = dict(target_modules=["k_proj", "v_proj", "fc2"], feedforward_modules=["fc2"])
+        config = IA3Config(task_type="SEQ_CLS", **({} if family == "bert" else targets))
+    elif method == "prompt_tuning":
+        config = PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=3)
+    elif method == "adalora":
+        config = AdaLoraConfig(init_r=3, target_r=2, tinit=1, tfinal=2, deltaT=1, total_step=STEPS, **common)
+    else:
+        config = LoraConfig(r=2, use_rslora=method == "rslora", use_dora=method == "dora", **common)
+    model = get_peft_model(model, config)
+    if method == "ia3":
+        # All ones would be a bad test of where they stand.
+        for name, p in model.named_parameters():
+            if "ia3_l" in name:
+                p.data.uniform_(0.5, 1.5)
+    if method == "prompt_tuning":
+        for name, p in model.named_parameters():
+            if "prompt_encoder" in name:
+                p.data.normal_(std=0.1)
+    return model
 
 
 def case(family, method, out):
@@ -59,11 +95,7 @@ def case(family, method, out):
         os.path.join(MODELS, family), num_labels=3, attn_implementation="eager", **OFF[family]
     )
     common = dict(lora_alpha=8, lora_dropout=0.0, target_modules=TARGETS[family], task_type="SEQ_CLS")
-    if method == "lora":
-        config = LoraConfig(r=2, **common)
-    else:
-        config = AdaLoraConfig(init_r=3, target_r=2, tinit=1, tfinal=2, deltaT=1, total_step=STEPS, **common)
-    model = get_peft_model(model, config)
+    model = adapted(model, family, method, common)
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.01)
@@ -71,7 +103,8 @@ def case(family, method, out):
     key = f"{family}.{method}"
     for name, value in initial(model, family).items():
         out[f"{key}.initial.{name}"] = value
-    lengths = torch.tensor([9, 4, 7, 9])
+    # OPT's classifier finds the last token by the ids, and is given none behind a prompt.
+    lengths = torch.tensor([9, 9, 9, 9] if method == "prompt_tuning" and family == "opt" else [9, 4, 7, 9])
     ids = torch.randint(3, 30, (4, 9))
     mask = torch.arange(9)[None] < lengths[:, None]
     ids[~mask] = pad
@@ -100,7 +133,7 @@ def case(family, method, out):
 def main():
     out = {}
     for family in ("bert", "opt"):
-        for method in ("lora", "adalora"):
+        for method in ("lora", "adalora", "rslora", "dora", "ia3", "prompt_tuning", "bitfit"):
             case(family, method, out)
     save_file(out, OUT)
     os.chmod(OUT, 0o644)

@@ -92,7 +92,7 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     if request.merge {
         merge(&mut model, &mut trained)?;
     }
-    if !description.method.trains_the_model() {
+    if request.merge || !description.method.needs_plain_operations() {
         model.pack(Packing {
             precision: description.precision.resolve(),
             gradients: false,
@@ -161,9 +161,12 @@ fn predicted(
     let begin = Instant::now();
     let (progress, total) = (request.progress, rows.rows.len() as u64);
     progress.begin("predict", total);
-    let logits = both_strands(description.both_strands, |view| {
+    let mut logits = both_strands(description.both_strands, |view| {
         logits(&rows, &reader.seen(view))
     })?;
+    if let Some(targets) = &description.targets {
+        targets.put_back(&mut logits);
+    }
     let speed = tokens as f64 / begin.elapsed().as_secs_f64().max(1e-9);
     progress.end(&match tokens {
         0 => String::new(),

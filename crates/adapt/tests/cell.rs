@@ -151,6 +151,20 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             r#"{"lora": {"rank": 4, "dropout": 0, "rank_dropout": 0.2}}"#,
         ),
         ("opt", r#"{"lora": {"rank": 4, "dropout": 0}}"#),
+        (
+            "bert",
+            r#"{"lora": {"rank": 4, "dropout": 0, "rank_stabilized": true, "magnitude": true}}"#,
+        ),
+        ("opt", r#"{"ia3": {"learning_rate": 0.1}}"#),
+        ("bert", r#"{"ia3": {"learning_rate": 0.1}}"#),
+        (
+            "bert",
+            r#"{"prompt_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
+        ),
+        (
+            "opt",
+            r#"{"prompt_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
+        ),
     ] {
         let out = tempfile::tempdir().unwrap();
         let cell = Cell {
@@ -162,13 +176,17 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
         };
         let outcome = cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
         let losses: Vec<f64> = events(out.path()).iter().filter_map(|e| e.loss).collect();
+        // One vector, all that these positions leave room for, learns less.
+        let limit = if method.contains("prompt") { 0.5 } else { 0.2 };
         assert!(
-            losses[0] > 0.6 && losses[losses.len() - 1] < 0.2,
+            losses[0] > 0.6 && losses[losses.len() - 1] < limit,
             "{method}: {losses:?}"
         );
         let predictions = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
         assert_eq!(predictions.rows.len(), 80);
-        assert!(accuracy(&predictions, Split::Test) > 0.8, "{method}");
+        let floor = if method.contains("prompt") { 0.6 } else { 0.8 };
+        let found = accuracy(&predictions, Split::Test);
+        assert!(found > floor, "{method}: {found}");
 
         // The folder alone, on the rows in the order of the predictions, gives the same bits.
         let rows: Vec<TokenRow> = [Split::Dev, Split::Test]
@@ -247,6 +265,7 @@ fn heads_new_rows_and_whole_models_learn_too() {
     std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
     for (method, new_rows) in [
         (r#"{"full": {"learning_rate": 0.003}}"#, None),
+        (r#"{"bitfit": {"learning_rate": 0.03}}"#, None),
         (r#"{"lora": {"rank": 2}}"#, Some(extend)),
         (r#"{"lora": {"rank": 2}}"#, Some(compose)),
         (r#"{"head": {}}"#, None),
@@ -270,7 +289,8 @@ fn heads_new_rows_and_whole_models_learn_too() {
             0.3
         };
         assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
-        let own = method.contains("full") || tokens.metadata.encoding.new_rows.is_some();
+        let own = ["full", "bitfit"].iter().any(|m| method.contains(m))
+            || tokens.metadata.encoding.new_rows.is_some();
         assert_eq!(out.path().join("model/config.json").is_file(), own);
         assert_eq!(out.path().join("model/tokenizer.json").is_file(), own);
         assert!(!out.path().join("model/merges.txt").exists());
@@ -410,8 +430,8 @@ impl Progress for StopAt<'_> {
     fn say(&self, _: &str) {}
 }
 
-/// Rank adaptation by every rule, with much happening in few steps.
-const RULES: [&str; 5] = [
+/// Rank adaptation by every rule, with much happening in few steps; and the other methods.
+const RULES: [&str; 9] = [
     r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
     r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "every": 1, "call_every": 2}}"#,
     r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2,
@@ -419,6 +439,10 @@ const RULES: [&str; 5] = [
     r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2,
         "probability": 0.5, "return": "value", "budget_in": "parameters", "lambda": "fixed"}}"#,
     r#"{"adalora": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
+    r#"{"lora": {"rank": 2, "magnitude": true}}"#,
+    r#"{"ia3": {}}"#,
+    r#"{"prompt_tuning": {"tokens": 1}}"#,
+    r#"{"bitfit": {}}"#,
 ];
 
 #[test]
@@ -487,11 +511,12 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
         "adapter/lingo.json",
         "predictions.parquet",
     ] {
-        let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
-        assert!(
-            read(whole.path()) == read(broken.path()),
-            "{method}: {file}"
-        );
+        // PEFT has no BitFit.
+        let read = |folder: &Path| std::fs::read(folder.join(file)).ok();
+        let found = read(broken.path());
+        assert!(read(whole.path()) == found, "{method}: {file}");
+        let of_peft = file.ends_with("config.json") && method.contains("bitfit");
+        assert_eq!(found.is_none(), of_peft, "{method}: {file}");
     }
     let strip = |out: &Path| -> Vec<TrainEvent> {
         events(out)
@@ -955,7 +980,9 @@ fn a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_checkpoint() {
     for row in &mut tokens.rows {
         row.label = Label::Value(3e38);
     }
-    let train = config(r#"{"epochs": 4, "batch": 8, "learning_rate": 1e30, "warmup_steps": 0}"#);
+    let train = config(
+        r#"{"epochs": 4, "batch": 8, "learning_rate": 1e30, "warmup_steps": 0, "standardize_targets": false}"#,
+    );
     let out = tempfile::tempdir().unwrap();
     let cell = Cell {
         tokens: &tokens,

@@ -66,6 +66,7 @@ fn gradients(
                 down: tensor("down"),
                 up: tensor("up"),
                 dropout: 0.0,
+                magnitude: None,
             })
         })
         .collect();

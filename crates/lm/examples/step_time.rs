@@ -39,6 +39,7 @@ fn main() {
                 down: tracked(values(site.input, 8, &device)),
                 up: tracked(values(8, site.output, &device)),
                 dropout: 0.0,
+                magnitude: None,
             })
         })
         .collect();

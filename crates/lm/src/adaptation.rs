@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 use lingo_kernels::Kept;
 
-/// A low-rank addition to one site: `y += (dropout(x) @ down) @ up`.
+/// A low-rank addition to one site: `y += (dropout(x) @ down) @ up`; with a magnitude, the weights with the addition in
+/// them have the norms that it says, output by output (Liu et al. 2024, DoRA).
 #[derive(Clone, Debug)]
 pub struct LowRank {
     /// `[input, rank]`.
@@ -12,6 +13,26 @@ pub struct LowRank {
     pub up: Tensor<2>,
     /// The probability of dropping an element of `x`; only in training.
     pub dropout: f64,
+    /// `[1, output]`; only where the model is not packed.
+    pub magnitude: Option<Tensor<2>>,
+}
+
+/// What multiplies the values of one site; only where the model is not packed.
+#[derive(Clone, Debug)]
+pub enum SiteScale {
+    /// Its input, `[1, input]`.
+    Input(Tensor<2>),
+    /// Its output with the bias, `[1, output]`.
+    Output(Tensor<2>),
+}
+
+impl SiteScale {
+    /// The factors.
+    pub fn factors(&self) -> &Tensor<2> {
+        match self {
+            Self::Input(factors) | Self::Output(factors) => factors,
+        }
+    }
 }
 
 /// Dropout masks, made on the host so that every device and thread count sees the same ones.
@@ -34,6 +55,8 @@ pub trait DropoutSource {
 pub struct Adaptation<'a> {
     /// One entry for each of [`crate::Model::sites`], or empty.
     pub low_rank: &'a [Option<LowRank>],
+    /// One entry for each of [`crate::Model::sites`], or empty; only where the model is not packed.
+    pub scales: &'a [Option<SiteScale>],
     /// New rows behind the word embedding, `[new, embedding width]`.
     pub extra_rows: Option<&'a Tensor<2>>,
     /// `Some` in training mode: the masks of all dropouts that are on.

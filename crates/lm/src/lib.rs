@@ -28,7 +28,7 @@ mod parts;
 mod pickled;
 mod weights;
 
-pub use adaptation::{Adaptation, DropoutSource, LowRank};
+pub use adaptation::{Adaptation, DropoutSource, LowRank, SiteScale};
 pub use batch::Batch;
 pub use config::activation::Activation;
 pub use config::family::Family;

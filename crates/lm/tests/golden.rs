@@ -120,6 +120,7 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
                 down: matrix(floats(&delta["down"]), 2, device).require_grad(),
                 up: matrix(floats(&delta["up"]), site.output, device).require_grad(),
                 dropout,
+                magnitude: None,
             })
         })
         .collect();
@@ -132,6 +133,7 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
         &batch,
         Adaptation {
             low_rank: &low_rank,
+            scales: &[],
             extra_rows: Some(&rows),
             dropout: (dropout > 0.0).then_some(&mut pattern),
             base_dropout: true,

@@ -38,6 +38,7 @@ fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
                     down: matrix(wave(site.input * 8), 8, &device).require_grad(),
                     up: matrix(wave(8 * site.output), site.output, &device).require_grad(),
                     dropout: 0.1,
+                    magnitude: None,
                 })
             })
             .collect();
@@ -53,6 +54,7 @@ fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
             &batch,
             Adaptation {
                 low_rank: &deltas,
+                scales: &[],
                 extra_rows: None,
                 dropout: Some(&mut pattern),
                 base_dropout: true,

@@ -20,13 +20,13 @@ pub(super) fn load_model(
     device: &Device,
 ) -> Result<(Arc<Model>, PrecisionChoice), Error> {
     let new_rows = request.tokens.metadata.encoding.new_rows.is_some();
-    if request.method.trains_the_model() {
+    if request.method.needs_plain_operations() {
         let model = Model::load(request.model, device)?;
         return Ok((Arc::new(model), PrecisionChoice::F32));
     }
     let packing = Packing {
         precision: request.train.precision.resolve(),
-        gradients: new_rows || request.method.low_rank().is_some(),
+        gradients: new_rows || request.method.reaches_below_the_head(),
     };
     let model = request.models.get(request.model, digest, device, packing)?;
     let precision = match model.packing() {

@@ -1,6 +1,7 @@
 //! What every cell has, whatever network it trains: its rows, its plan, its folder, the trainer.
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::prediction::Predictions;
 use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::training::Training;
@@ -14,6 +15,7 @@ use crate::network::net::Net;
 use crate::network::store::ParameterStore;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{StepPlan, schedule};
+use crate::predict::as_predictions;
 use crate::rank::adaptation::RankAdaptation;
 use crate::reading::{Reader, Rows, View};
 use crate::settings::train_config::SelectBy;
@@ -25,6 +27,7 @@ use crate::train::objective::Objective;
 use crate::train::optimizer::RateSchedule;
 use crate::train::rank_dropout::RankDropout;
 use crate::train::state::Progressed;
+use crate::train::target_scale::TargetScale;
 use crate::train::train_log::TrainLog;
 use crate::train::trainer::Trainer;
 use crate::train::watch::Watch;
@@ -38,6 +41,8 @@ pub(super) struct Begun<'a> {
     pub planned: StepPlan,
     pub out: CellFolder,
     pub reader: Reader<'a>,
+    /// What targets that are numbers are standardised with.
+    pub targets: TargetScale,
     /// What is trained, for those who watch.
     pub phase: String,
 }
@@ -60,10 +65,14 @@ impl<'a> Begun<'a> {
         let planned = check(request, &train.rows, &dev.rows, shape)?;
         Ok(Self {
             request,
-            train,
             dev,
             test,
             planned,
+            targets: match request.train.standardize_targets {
+                true => TargetScale::of(train.rows.iter().map(|row| &row.label)),
+                false => TargetScale::NONE,
+            },
+            train,
             out: CellFolder::new(request.out),
             reader: Reader {
                 readings: request.readings,
@@ -100,7 +109,12 @@ impl<'a> Begun<'a> {
         let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
         let warmup = warmup.map_or(steps.div_ceil(10).min(50), u64::from);
-        let objective = Objective::of(config, &request.tokens.metadata.labels, &self.train.rows)?;
+        let objective = Objective::of(
+            config,
+            &request.tokens.metadata.labels,
+            &self.train.rows,
+            self.targets,
+        )?;
         let labels: Vec<&Label> = self.train.rows.iter().map(|r| &r.label).collect();
         let has_stem = self.reader.beside.is_some();
         let untrained = match has_stem {
@@ -183,6 +197,12 @@ impl<'a> Begun<'a> {
     /// The folder of one of a stem's networks while it is trained, counted from 0.
     pub fn fold(&self, fold: usize) -> CellFolder {
         CellFolder::new(self.out.stem().join(format!("fold-{}", fold + 1)))
+    }
+
+    /// Outputs as predictions of rows.
+    pub fn predictions(&self, rows: &Rows, mut outputs: Vec<f32>) -> Predictions {
+        self.targets.put_back(&mut outputs);
+        as_predictions(&rows.rows, outputs, &self.request.tokens.metadata.labels)
     }
 
     /// What was predicted behind the training; where that was stopped, the error says where to go on.

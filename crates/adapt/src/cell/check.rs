@@ -89,12 +89,17 @@ pub(super) fn check(
 /// it lacks late, after hours perhaps.
 fn check_tokens(request: &AdaptRequest, config: &ModelConfig) -> Result<(), Error> {
     let new = request.tokens.metadata.encoding.new_rows.as_ref();
+    let prompt = request.method.adaptation().prompt();
     let rows = config.vocab_size + new.map_or(0, |n| n.composition.len());
     for row in &request.tokens.rows {
         let length = row.input_ids.len();
-        if length > config.max_positions {
+        if length + prompt > config.max_positions {
+            let behind = match prompt {
+                0 => String::new(),
+                n => format!(" behind a prompt of {n}"),
+            };
             return Err(Error::Data(format!(
-                "the row `{}` has {length} tokens, but the model has {} positions",
+                "the row `{}` has {length} tokens{behind}, but the model has {} positions",
                 row.id, config.max_positions
             )));
         }

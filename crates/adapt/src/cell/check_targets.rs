@@ -5,6 +5,7 @@ use lingo_lm::{Family, Site};
 use crate::error::Error;
 use crate::method::methods::Method;
 use crate::plan::model_shape::ModelShape;
+use crate::plan::scales::scaled_sites;
 use crate::plan::steps::chosen_sites;
 use crate::pretrain::PretrainConfig;
 
@@ -13,10 +14,7 @@ use crate::pretrain::PretrainConfig;
 /// # Errors
 /// [`Error::Config`]: a target that matches nothing.
 pub fn check_targets(shape: &ModelShape, method: &Method) -> Result<(), Error> {
-    let Some(settings) = method.low_rank() else {
-        return Ok(());
-    };
-    chosen_sites(&shape.sites, shape.config.family, &settings).map(drop)
+    targets_of(&shape.sites, shape.config.family, method)
 }
 
 /// As [`check_targets`], for a model that is to be pretrained.
@@ -24,10 +22,17 @@ pub fn check_targets(shape: &ModelShape, method: &Method) -> Result<(), Error> {
 /// # Errors
 /// As [`check_targets`].
 pub fn check_targets_of_pretrained(config: &PretrainConfig, method: &Method) -> Result<(), Error> {
-    let Some(settings) = method.low_rank() else {
-        return Ok(());
-    };
-    chosen_sites(&pretrained_sites(config), Family::Bert, &settings).map(drop)
+    targets_of(&pretrained_sites(config), Family::Bert, method)
+}
+
+fn targets_of(sites: &[Site], family: Family, method: &Method) -> Result<(), Error> {
+    if let Some(settings) = method.low_rank() {
+        chosen_sites(sites, family, &settings)?;
+    }
+    if let Some(settings) = method.adaptation().scales() {
+        scaled_sites(sites, &settings)?;
+    }
+    Ok(())
 }
 
 /// The linear layers of the BERT that pretraining makes.

@@ -4,9 +4,10 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::training::Training;
 use lingo_lm::Family;
 
-use crate::cell::request::AdaptRequest;
+use crate::cell::begun::Begun;
 use crate::folder::adapter::{BaseModel, Description, SCHEMA};
 use crate::settings::train_config::{Pooling, PrecisionChoice};
+use crate::train::target_scale::TargetScale;
 
 /// The language model that was adapted, and how it was read.
 pub(super) struct Base {
@@ -18,11 +19,8 @@ pub(super) struct Base {
 }
 
 /// What PEFT's files do not say of the cell's adapter.
-pub(super) fn describe(
-    request: &AdaptRequest,
-    base: Option<&Base>,
-    outcome: &Training,
-) -> Description {
+pub(super) fn describe(begun: &Begun, base: Option<&Base>, outcome: &Training) -> Description {
+    let request = begun.request;
     // The name as it was given (a link may point anywhere); `.` and `..` have none of their own.
     let folder = match request.model.file_name() {
         Some(_) => request.model.to_owned(),
@@ -39,6 +37,7 @@ pub(super) fn describe(
         encoding: request.tokens.metadata.encoding.clone(),
         labels: request.tokens.metadata.labels.clone(),
         both_strands: request.both_strands,
+        targets: (begun.targets != TargetScale::NONE).then_some(begun.targets),
         pooling: base.map(|b| b.pooling),
         method: request.method.clone(),
         stem: None,

@@ -20,7 +20,7 @@ use crate::folder::trained::{Inference, Pass, Trained};
 use crate::method::adaptation::LowRankSettings;
 use crate::network::adapted::{KeptStates, Network, NetworkPlan};
 use crate::plan::pooling::pooling;
-use crate::predict::{as_predictions, both_strands, logits_of};
+use crate::predict::{both_strands, logits_of};
 use crate::reading::Beside;
 use crate::settings::train_config::PrecisionChoice;
 use crate::train::rates::rates;
@@ -134,7 +134,7 @@ fn adapt_beside<'a>(
     outcome
         .warnings
         .extend(stem.iter().flat_map(|found| found.warnings.clone()));
-    let mut description = describe(request, Some(&base), &outcome);
+    let mut description = describe(&begun, Some(&base), &outcome);
     description.stem = stem.map(|found| found.stem.scale);
     let beside = stem.map(|found| &found.stem);
     write_adapter(
@@ -159,7 +159,7 @@ fn adapt_beside<'a>(
         logits_of(&inference, &rows, &begun.reader.seen(view), pass)
     });
     let logits = begun.or_interrupted(predicted, &state)?;
-    let predictions = as_predictions(&rows.rows, logits, &metadata.labels);
+    let predictions = begun.predictions(&rows, logits);
     predictions.write(&begun.out.predictions())?;
     atomic::write_json(&begun.out.training(), &outcome)?;
     Ok(outcome)

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::folder::adapter::{write_stem, write_store};
 use crate::network::motif_net::MotifNet;
 use crate::plan::model_shape::ModelShape;
-use crate::predict::{as_predictions, both_strands, logits_of_stem};
+use crate::predict::{both_strands, logits_of_stem};
 use crate::settings::motif_cnn::MotifCnn;
 use crate::train::state::Progressed;
 use crate::train::trainer::predict_with;
@@ -61,7 +61,7 @@ fn train_one(mut begun: Begun, motifs: &MotifCnn) -> Result<Training, Error> {
     let (network, store, state) = (&mut trainer.network, &trainer.store, &trainer.state);
     let trained = store.len() as u64;
     let outcome = begun.outcome(trained, state, "cpu".into(), "f32");
-    let description = describe(request, None, &outcome);
+    let description = describe(&begun, None, &outcome);
     write_store(&begun.out.adapter(), store, &description)?;
 
     let rows = begun.predicted();
@@ -79,7 +79,7 @@ fn train_one(mut begun: Begun, motifs: &MotifCnn) -> Result<Training, Error> {
         )
     });
     let logits = begun.or_interrupted(predicted, state)?;
-    let predictions = as_predictions(&rows.rows, logits, labels);
+    let predictions = begun.predictions(&rows, logits);
     predictions.write(&begun.out.predictions())?;
     atomic::write_json(&begun.out.training(), &outcome)?;
     Ok(outcome)
@@ -94,7 +94,6 @@ fn train_several(
     let found = train_stem(&begun, shape, motifs)?;
     let stem = found.stem;
     let request = begun.request;
-    let labels = &request.tokens.metadata.labels;
     let trained = stem.parameters();
     begun.planned.trainable_parameters = trained;
     begun.planned.total_parameters = trained;
@@ -105,14 +104,14 @@ fn train_several(
     };
     let mut outcome = begun.outcome(trained, &state, "cpu".into(), "f32");
     outcome.warnings.extend(found.warnings);
-    let mut description = describe(request, None, &outcome);
+    let mut description = describe(&begun, None, &outcome);
     description.stem = Some(stem.scale);
     write_stem(&begun.out.adapter(), &stem, &description)?;
     let rows = begun.predicted();
     let logits = both_strands(request.both_strands, |view| {
         logits_of_stem(&stem, &rows, &begun.reader.seen(view))
     })?;
-    let predictions = as_predictions(&rows.rows, logits, labels);
+    let predictions = begun.predictions(&rows, logits);
     predictions.write(&begun.out.predictions())?;
     atomic::write_json(&begun.out.training(), &outcome)?;
     // The curve of the first network stands for all.

@@ -103,6 +103,7 @@ pub(super) fn train_stem(
                 beside: None,
                 ..begun.reader
             },
+            targets: begun.targets,
             phase: format!("motifs {} of {folds}", fold + 1),
         };
         let (network, store) = MotifNet::build(
@@ -163,7 +164,7 @@ fn scale(begun: &Begun, stem: &Stem) -> Result<f64, Error> {
     let loss = |log: f64| {
         let factor = log.exp() as f32;
         let scaled: Vec<f32> = logits.iter().map(|l| l * factor).collect();
-        mean_loss(&scaled, outputs, &labels)
+        mean_loss(&scaled, outputs, &labels, &begun.targets)
     };
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = ((1.0f64 / 20.0).ln(), 3f64.ln());

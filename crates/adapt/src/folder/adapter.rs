@@ -11,17 +11,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::folder::trained::{Trained, TrainedDelta, TrainedHead, TrainedHidden};
+use crate::folder::trained::{Trained, TrainedDelta, TrainedHead, TrainedHidden, TrainedScale};
 use crate::method::adaptation::LowRankSettings;
 use crate::method::methods::Method;
 use crate::method::rank_budget::PeftRun;
 use crate::network::motif_net::MotifNet;
 use crate::network::stem::Stem;
 use crate::network::store::ParameterStore;
+use crate::plan::scales::ScaledSide;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
 use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::{Pooling, PrecisionChoice};
 use crate::tensor_file::{TensorFile, transposed};
+use crate::train::target_scale::TargetScale;
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -30,6 +32,10 @@ const STEM: &str = "stem.safetensors";
 /// A head with a hidden layer is named as `torch.nn.Sequential(Linear, ReLU, Linear)` names its layers.
 const HIDDEN: &str = "0";
 const LAST: &str = "2";
+/// What PEFT calls the norms of DoRA, the factors of IA3 and the vectors of a prompt.
+const MAGNITUDE: &str = "lora_magnitude_vector";
+const FACTORS: &str = "ia3_l";
+const PROMPT: &str = "prompt_embeddings";
 const DESCRIPTION: &str = "lingo.json";
 /// The version of `lingo.json`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -45,6 +51,9 @@ pub struct Description {
     pub encoding: Encoding,
     /// What the labels are.
     pub labels: LabelKind,
+    /// What the outputs of a regression are of: the value is `mean + deviation x output`. Without it the output itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<TargetScale>,
     /// Whether logits are the mean of both strands'.
     #[serde(default)]
     pub both_strands: bool,
@@ -136,8 +145,7 @@ pub(crate) fn write_adapter(
             file_of_stem(stem).write(&inside.join(STEM))?;
         }
         weights(trained, description)?.write(&inside.join(WEIGHTS))?;
-        if let Some(settings) = description.method.low_rank() {
-            let config = peft_config(trained, description, &settings, plan)?;
+        if let Some(config) = peft_config(trained, description, plan)? {
             atomic::write_json(&inside.join(CONFIG), &config)?;
         }
         Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
@@ -157,6 +165,10 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
             None => {
                 file.add(format!("{module}.lora_A.weight"), &[d.rank, d.input], down);
                 file.add(format!("{module}.lora_B.weight"), &[d.output, d.rank], up);
+                if let Some(norms) = &d.magnitude {
+                    let name = format!("{module}.{MAGNITUDE}");
+                    file.add(name, &[d.output], norms.clone());
+                }
             }
             // PEFT keeps these three in ParameterDicts: no `.weight`.
             Some(lambda) => {
@@ -165,6 +177,18 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
                 file.add(format!("{module}.lora_E"), &[d.rank, 1], lambda.clone());
             }
         }
+    }
+    for scale in &trained.scales {
+        let name = format!("base_model.model.{base}.{}.{FACTORS}", scale.module);
+        let shape = match scale.side {
+            ScaledSide::Input => [1, scale.factors.len()],
+            ScaledSide::Output => [scale.factors.len(), 1],
+        };
+        file.add(name, &shape, scale.factors.clone());
+    }
+    if let Some(prompt) = &trained.prompt {
+        let count = description.method.adaptation().prompt().max(1);
+        file.add(PROMPT, &[count, prompt.len() / count], prompt.clone());
     }
     let h = &trained.head;
     if let Some(hidden) = &h.hidden {
@@ -191,8 +215,82 @@ fn last_layer(head: &str, has_hidden: bool) -> String {
     }
 }
 
-/// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there.
+/// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there. Nothing for a method that
+/// PEFT has not.
 fn peft_config(
+    trained: &Trained,
+    description: &Description,
+    plan: &StepPlan,
+) -> Result<Option<Value>, Error> {
+    let method = description.method.adaptation();
+    if let Some(settings) = method.low_rank() {
+        return low_rank_config(trained, description, &settings, plan).map(Some);
+    }
+    let common = || {
+        let (base, head) = of_classifier(description)?;
+        Ok::<_, Error>((
+            base,
+            json!({
+                "base_model_name_or_path": description.base()?.name,
+                "inference_mode": true,
+                "modules_to_save": [head],
+                "task_type": task_type(trained, description)?,
+            }),
+        ))
+    };
+    let (own, mut config) = if method.scales().is_some() {
+        let (base, config) = common()?;
+        let of = |side: Option<ScaledSide>| -> Vec<String> {
+            let scales = trained.scales.iter();
+            let scales = scales.filter(|s| side.is_none_or(|side| s.side == side));
+            scales.map(|s| format!("{base}.{}", s.module)).collect()
+        };
+        let own = json!({
+            "peft_type": "IA3",
+            "fan_in_fan_out": false,
+            "init_ia3_weights": true,
+            "target_modules": of(None),
+            "feedforward_modules": of(Some(ScaledSide::Input)),
+        });
+        (own, config)
+    } else if let Some(prompt) = &trained.prompt {
+        let count = method.prompt().max(1);
+        let own = json!({
+            "peft_type": "PROMPT_TUNING",
+            "num_virtual_tokens": count,
+            "token_dim": prompt.len() / count,
+            "num_transformer_submodules": 1,
+            "prompt_tuning_init": "RANDOM",
+        });
+        (own, common()?.1)
+    } else {
+        return Ok(None);
+    };
+    if let (Value::Object(config), Value::Object(own)) = (&mut config, own) {
+        config.extend(own);
+    }
+    Ok(Some(config))
+}
+
+/// The names of the bare model and of the head within `transformers`' classifier.
+fn of_classifier(description: &Description) -> Result<(&'static str, &'static str), Error> {
+    let Classifier { model, head, .. } = description.family()?.classifier();
+    Ok((model, head))
+}
+
+/// `SEQ_CLS` where `transformers` has a classifier with this head.
+fn task_type(trained: &Trained, description: &Description) -> Result<Value, Error> {
+    let is_known = description.pooling.is_some()
+        && description.pooling == classifier_pooling(description.family()?)
+        && trained.head.hidden.is_none();
+    Ok(if is_known {
+        json!("SEQ_CLS")
+    } else {
+        Value::Null
+    })
+}
+
+fn low_rank_config(
     trained: &Trained,
     description: &Description,
     settings: &LowRankSettings,
@@ -202,10 +300,6 @@ fn peft_config(
     let Classifier {
         model: base, head, ..
     } = family.classifier();
-    // Whether `transformers` has a classifier with this head.
-    let is_known = description.pooling.is_some()
-        && description.pooling == classifier_pooling(family)
-        && trained.head.hidden.is_none();
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
         (_, Some(_)) => trained
@@ -231,7 +325,7 @@ fn peft_config(
         "modules_to_save": [head],
         "rank_pattern": {},
         "target_modules": targets,
-        "task_type": if is_known { json!("SEQ_CLS") } else { Value::Null },
+        "task_type": task_type(trained, description)?,
     });
     let live = |d: &TrainedDelta| (format!("{base}.{}.lora_E", d.module), json!(d.live));
     let own = settings.peft(&PeftRun {
@@ -397,6 +491,14 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             return Err(fail(format!("it holds no low-rank delta under `{prefix}`")));
         }
     }
+    let scales = read_scales(&mut file, &prefix);
+    if scales.is_empty() && description.method.adaptation().scales().is_some() {
+        return Err(fail(format!("it holds no `{FACTORS}` under `{prefix}`")));
+    }
+    let prompt = match description.method.adaptation().prompt() {
+        0 => None,
+        count => Some(read_prompt(&mut file, count).map_err(fail)?),
+    };
     let hidden = read_hidden(&mut file, head).map_err(fail)?;
     let last = last_layer(head, hidden.is_some());
     let (shape, weight) = file.take(&format!("{last}.weight")).map_err(fail)?;
@@ -441,9 +543,41 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
             bias,
         },
         rows: None,
+        scales,
+        prompt,
         of_model: Vec::new(),
     };
     Ok((description, trained))
+}
+
+/// All factors of a file, taken out of it; PEFT writes those of outputs as a column and those of inputs as a row.
+fn read_scales(file: &mut TensorFile, prefix: &str) -> Vec<TrainedScale> {
+    let names: Vec<String> = file.tensors.keys().cloned().collect();
+    let taken = names.into_iter().filter_map(|name| {
+        let module = name.strip_prefix(prefix)?.strip_suffix(FACTORS)?;
+        let module = module.strip_suffix('.')?.to_owned();
+        let (shape, factors) = file.take(&name).ok()?;
+        let side = match shape.last() {
+            Some(1) => ScaledSide::Output,
+            _ => ScaledSide::Input,
+        };
+        Some(TrainedScale {
+            module,
+            side,
+            factors,
+        })
+    });
+    taken.collect()
+}
+
+fn read_prompt(file: &mut TensorFile, count: usize) -> Result<Vec<f32>, String> {
+    let (shape, prompt) = file.take(PROMPT)?;
+    match shape.first() {
+        Some(&found) if found == count => Ok(prompt),
+        _ => Err(format!(
+            "`{PROMPT}` has shape {shape:?}, lingo.json says {count} tokens"
+        )),
+    }
 }
 
 /// The head's hidden layer with the number of values that it reads, where the file has one.
@@ -487,6 +621,19 @@ fn read_delta(
     } else {
         None
     };
+    let magnitude = match settings.has_magnitude {
+        true => Some(file.take(&format!("{prefix}{module}.{MAGNITUDE}"))?.1),
+        false => None,
+    };
+    if let Some(norms) = magnitude
+        .as_ref()
+        .filter(|m| Some(&m.len()) != b_shape.first())
+    {
+        return Err(format!(
+            "`{module}`: {} norms, lora_B has shape {b_shape:?}",
+            norms.len()
+        ));
+    }
     let ([rank, input], [output, b_rank]) = (&a_shape[..], &b_shape[..]) else {
         return Err(format!("`{module}` has shapes {a_shape:?} and {b_shape:?}"));
     };
@@ -504,6 +651,7 @@ fn read_delta(
         up: transposed(&b, *output, *rank),
         scale: settings.scale,
         live: vec![true; *rank],
+        magnitude,
         module,
     })
 }

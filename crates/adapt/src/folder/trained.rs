@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
 use lingo_artifact::progress::{Progress, StopFlag};
-use lingo_lm::{Adaptation, LowRank, Model};
+use lingo_lm::{Adaptation, LowRank, Model, Site, SiteScale};
 
 use crate::batching::{evaluation_batches, pad};
 use crate::error::Error;
-use crate::network::adapted::{Network, hidden_layer, pool};
+use crate::network::adapted::{Network, column_norms, hidden_layer, pool, with_prompt};
 use crate::network::store::{ParameterStore, download};
+use crate::plan::scales::ScaledSide;
 use crate::settings::train_config::Pooling;
 use crate::train::states::FrozenStates;
 
@@ -21,7 +22,10 @@ pub(crate) struct Trained {
     pub head: TrainedHead,
     /// New embedding rows, `[new, embedding width]`.
     pub rows: Option<Vec<f32>>,
-    /// The model's own tensors that were trained (`full`), in the model's layout.
+    pub scales: Vec<TrainedScale>,
+    /// Vectors before the tokens, `[count, embedding width]`.
+    pub prompt: Option<Vec<f32>>,
+    /// The model's own tensors that were trained (`full`, `bitfit`), in the model's layout.
     pub of_model: Vec<(String, Vec<f32>)>,
 }
 
@@ -43,6 +47,17 @@ pub(crate) struct TrainedDelta {
     pub scale: f64,
     /// Which of the initial triplets are left.
     pub live: Vec<bool>,
+    /// The norms of the adapted weights, `[output]`, where they were trained by themselves.
+    pub magnitude: Option<Vec<f32>>,
+}
+
+/// Factors of one linear layer's values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedScale {
+    /// The module's name in the bare model.
+    pub module: String,
+    pub side: ScaledSide,
+    pub factors: Vec<f32>,
 }
 
 impl TrainedDelta {
@@ -56,18 +71,38 @@ impl TrainedDelta {
             .collect()
     }
 
-    /// Whether a model has the module, with its sizes.
+    /// The module in a model, if it has the same sizes there.
     fn site(&self, model: &Model) -> Result<usize, Error> {
-        let found = model.sites().iter().position(|s| {
-            s.name == self.module && (s.input, s.output) == (self.input, self.output)
-        });
-        found.ok_or_else(|| {
-            Error::Config(format!(
-                "the adapter changes `{}` [{} -> {}], which the model does not have: it was trained on another model",
-                self.module, self.input, self.output
-            ))
-        })
+        let sizes = (self.input, self.output);
+        let text = || format!("{} -> {}", self.input, self.output);
+        site_of(model, &self.module, |s| (s.input, s.output) == sizes, text)
     }
+}
+
+impl TrainedScale {
+    /// The module in a model, if it has the same size there.
+    fn site(&self, model: &Model) -> Result<usize, Error> {
+        let size = self.factors.len();
+        let text = || format!("{size} factors");
+        site_of(model, &self.module, |s| self.side.width(s) == size, text)
+    }
+}
+
+/// The place of a module among the sites of a model that fits.
+fn site_of(
+    model: &Model,
+    module: &str,
+    fits: impl Fn(&Site) -> bool,
+    sizes: impl Fn() -> String,
+) -> Result<usize, Error> {
+    let mut sites = model.sites().iter();
+    let found = sites.position(|s| s.name == module && fits(s));
+    found.ok_or_else(|| {
+        Error::Config(format!(
+            "the adapter changes `{module}` [{}], which the model does not have: it was trained on another model",
+            sizes()
+        ))
+    })
 }
 
 /// The linear layer behind the pooling, or two.
@@ -139,6 +174,7 @@ impl Trained {
                         .collect(),
                     scale: delta.scale,
                     live: alive,
+                    magnitude: delta.magnitude.map(|entry| store.slice(entry).to_vec()),
                 }
             })
             .collect();
@@ -166,6 +202,18 @@ impl Trained {
                 let width = network.model.config().embedding_size();
                 rows.composed(store.slice(rows.entry), width)
             }),
+            scales: network
+                .scales
+                .iter()
+                .map(|scaling| TrainedScale {
+                    module: network.model.sites()[scaling.site].name.clone(),
+                    side: scaling.side,
+                    factors: store.slice(scaling.entry).to_vec(),
+                })
+                .collect(),
+            prompt: network
+                .prompt
+                .map(|prompt| store.slice(prompt.entry).to_vec()),
             of_model: network
                 .of_model
                 .iter()
@@ -186,11 +234,16 @@ impl Trained {
         let deltas: usize = self
             .deltas
             .iter()
-            .map(|d| d.down.len() + lambdas(d) + d.up.len())
+            .map(|d| {
+                let magnitude = d.magnitude.as_ref().map_or(0, Vec::len);
+                d.down.len() + lambdas(d) + d.up.len() + magnitude
+            })
             .sum();
+        let scales: usize = self.scales.iter().map(|s| s.factors.len()).sum();
+        let prompt = self.prompt.as_ref().map_or(0, Vec::len);
         let head = self.head.parameters();
         let of_model: usize = self.of_model.iter().map(|(_, values)| values.len()).sum();
-        (deltas + head + rows + of_model) as u64
+        (deltas + scales + prompt + head + rows + of_model) as u64
     }
 }
 
@@ -210,9 +263,42 @@ pub(crate) fn merge(model: &mut Model, trained: &mut Trained) -> Result<(), Erro
                 row.iter_mut().zip(up).for_each(|(w, u)| *w += factor * u);
             }
         }
+        if let Some(magnitude) = &delta.magnitude {
+            let norms = column_norms(&weight, delta.output);
+            let gains: Vec<f32> = magnitude
+                .iter()
+                .zip(norms)
+                .map(|(m, norm)| m / norm)
+                .collect();
+            let rows = weight.chunks_exact_mut(delta.output);
+            rows.for_each(|row| multiply(row, &gains));
+        }
         model.set_tensor(&name, weight)?;
     }
+    for scale in trained.scales.drain(..) {
+        let output = model.sites()[scale.site(model)?].output;
+        let name = format!("{}.weight", scale.module);
+        let mut weight = model.tensor(&name)?;
+        for (row, input) in weight.chunks_exact_mut(output).zip(0..) {
+            match scale.side {
+                ScaledSide::Input => row.iter_mut().for_each(|w| *w *= scale.factors[input]),
+                ScaledSide::Output => multiply(row, &scale.factors),
+            }
+        }
+        model.set_tensor(&name, weight)?;
+        let name = format!("{}.bias", scale.module);
+        let has_bias = model.tensors().iter().any(|(tensor, _)| *tensor == name);
+        if scale.side == ScaledSide::Output && has_bias {
+            let mut bias = model.tensor(&name)?;
+            multiply(&mut bias, &scale.factors);
+            model.set_tensor(&name, bias)?;
+        }
+    }
     Ok(())
+}
+
+fn multiply(values: &mut [f32], factors: &[f32]) {
+    values.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
 }
 
 /// How rows are passed through a model.
@@ -231,8 +317,11 @@ pub(crate) struct Pass<'a> {
 pub(crate) struct Inference {
     model: Arc<Model>,
     low_rank: Vec<Option<LowRank>>,
+    scales: Vec<Option<SiteScale>>,
+    /// New rows, and behind them the prompt's.
     rows: Option<Tensor<2>>,
     new_rows: usize,
+    prompt: usize,
     hidden: Option<(Tensor<2>, Tensor<2>)>,
     weight: Tensor<2>,
     bias: Option<Tensor<2>>,
@@ -265,7 +354,16 @@ impl Inference {
                 down: matrix(delta.down.clone(), [delta.input, delta.rank]),
                 up: matrix(delta.scaled_up(), [delta.rank, delta.output]),
                 dropout: 0.0,
+                magnitude: delta
+                    .magnitude
+                    .as_ref()
+                    .map(|norms| matrix(norms.clone(), [1, delta.output])),
             });
+        }
+        let mut scales = vec![None; model.sites().len()];
+        for scale in &trained.scales {
+            let factors = matrix(scale.factors.clone(), [1, scale.factors.len()]);
+            scales[scale.site(&model)?] = Some(scale.side.of(factors));
         }
         let width = model.config().embedding_size();
         let head = &trained.head;
@@ -276,14 +374,20 @@ impl Inference {
                 head.width, read
             )));
         }
-        let new_rows = trained.rows.as_ref().map_or(0, |rows| rows.len() / width);
+        let count = |rows: &Option<Vec<f32>>| rows.as_ref().map_or(0, |rows| rows.len() / width);
+        let (new_rows, prompt) = (count(&trained.rows), count(&trained.prompt));
+        let rows: Vec<f32> = [&trained.rows, &trained.prompt]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .copied()
+            .collect();
         Ok(Self {
             low_rank,
-            rows: trained
-                .rows
-                .as_ref()
-                .map(|rows| matrix(rows.clone(), [new_rows, width])),
+            scales,
+            rows: (!rows.is_empty()).then(|| matrix(rows, [new_rows + prompt, width])),
             new_rows,
+            prompt,
             hidden: head.hidden.as_ref().map(|hidden| {
                 (
                     matrix(hidden.weight.clone(), [head.width, hidden.size]),
@@ -306,6 +410,13 @@ impl Inference {
     /// # Errors
     /// [`Error::Stopped`] once the stop flag is raised; an id or a length that the model cannot take; the device failed.
     pub fn logits(&self, rows: &[&[u32]], pass: &Pass) -> Result<Vec<Vec<f32>>, Error> {
+        let first = self.model.config().vocab_size + self.new_rows;
+        let prompted = match self.prompt {
+            0 => Vec::new(),
+            count => with_prompt(rows.iter().copied(), first, count),
+        };
+        let prompted: Vec<&[u32]> = prompted.iter().map(Vec::as_slice).collect();
+        let rows = if self.prompt > 0 { &prompted } else { rows };
         let lengths: Vec<usize> = rows.iter().map(|r| r.len()).collect();
         let mut all = vec![Vec::new(); rows.len()];
         let (begin, mut done, mut tokens) = (Instant::now(), 0, 0u64);
@@ -314,7 +425,7 @@ impl Inference {
                 return Err(Error::Stopped);
             }
             let batch = pad(indices.iter().map(|&i| rows[i]), pass.pad);
-            batch.check(self.model.config(), self.new_rows)?;
+            batch.check(self.model.config(), self.new_rows + self.prompt)?;
             let device = self.model.parameters().device();
             let from = match pass.states {
                 Some((states, first)) => {
@@ -324,6 +435,7 @@ impl Inference {
             };
             let adaptation = Adaptation {
                 low_rank: &self.low_rank,
+                scales: &self.scales,
                 extra_rows: self.rows.as_ref(),
                 from,
                 ..Adaptation::none()

@@ -85,6 +85,8 @@ impl AdaptationMethod for Adalora {
             rank,
             peft_alpha: self.alpha.get(),
             scale: self.alpha.get() / divisor(rank),
+            is_rank_stabilized: false,
+            has_magnitude: false,
             dropout: self.dropout.get(),
             rank_dropout: 0.0,
             targets: self.targets.as_deref(),

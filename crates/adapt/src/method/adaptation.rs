@@ -22,9 +22,24 @@ pub(crate) trait AdaptationMethod {
         None
     }
 
-    /// Whether every weight of the model is trained.
+    /// Whether a tensor of the model itself is trained, by its Hugging Face name.
+    fn trains(&self, _tensor: &str) -> bool {
+        false
+    }
+
+    /// Whether tensors of the model itself are trained, so that it can be shared with nobody, and is exported whole.
     fn trains_the_model(&self) -> bool {
         false
+    }
+
+    /// Learned factors of the values of linear layers, where the method has any.
+    fn scales(&self) -> Option<ScaleSettings<'_>> {
+        None
+    }
+
+    /// Learned vectors that stand before the embedded tokens of every sequence; none for most methods.
+    fn prompt(&self) -> usize {
+        0
     }
 
     /// Passes over the training split that override those of `train`.
@@ -52,6 +67,10 @@ pub(crate) struct LowRankSettings<'a> {
     pub peft_alpha: f64,
     /// What the delta is multiplied with.
     pub scale: f64,
+    /// Whether that is alpha over the root of the rank.
+    pub is_rank_stabilized: bool,
+    /// Whether the norms of the adapted weights are trained by themselves (DoRA).
+    pub has_magnitude: bool,
     /// Dropout of the delta's input.
     pub dropout: f64,
     /// Dropout of whole triplets.
@@ -78,16 +97,33 @@ impl LowRankSettings<'_> {
 
     /// Trained values of a delta from `input` to `output` values.
     pub fn parameters(&self, input: usize, output: usize) -> usize {
-        self.rank * (input + output + usize::from(self.has_lambda() && self.trains_lambda))
+        let magnitude = if self.has_magnitude { output } else { 0 };
+        magnitude
+            + self.rank * (input + output + usize::from(self.has_lambda() && self.trains_lambda))
     }
 
     /// What `adapter_config.json` has of the method itself.
     pub fn peft(&self, run: &PeftRun) -> Value {
         match &self.budget {
-            None => serde_json::json!({"peft_type": "LORA", "r": self.rank}),
+            None => serde_json::json!({
+                "peft_type": "LORA",
+                "r": self.rank,
+                "use_dora": self.has_magnitude,
+                "use_rslora": self.is_rank_stabilized,
+            }),
             Some(budget) => budget.peft(self.rank, run),
         }
     }
+}
+
+/// Factors of the values of chosen linear layers, all of which begin at 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScaleSettings<'a> {
+    /// Modules to adapt, by name or the end of one; `None`: keys, values and the layer behind the activation.
+    pub targets: Option<&'a [String]>,
+    /// Those of them whose input is multiplied, in place of the output.
+    pub inputs: Option<&'a [String]>,
+    pub layers: Option<&'a LayerRange>,
 }
 
 /// The first values of a delta, drawn in this order.

@@ -192,6 +192,8 @@ impl AdaptationMethod for AdaptiveRankSampling {
         Some(LowRankSettings {
             rank,
             peft_alpha: if gated { scale * divisor } else { alpha },
+            is_rank_stabilized: false,
+            has_magnitude: false,
             scale,
             dropout: self.dropout.get(),
             rank_dropout: self.rank_dropout.get(),

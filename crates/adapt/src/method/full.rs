@@ -23,6 +23,10 @@ impl AdaptationMethod for Full {
         Some(self.learning_rate.map_or(3e-5, Positive::get))
     }
 
+    fn trains(&self, _tensor: &str) -> bool {
+        true
+    }
+
     fn trains_the_model(&self) -> bool {
         true
     }

@@ -19,6 +19,14 @@ pub struct Lora {
     pub rank: NonZeroU32,
     /// The delta is scaled by alpha / rank.
     pub alpha: Positive,
+    /// Scale the delta by alpha / sqrt(rank) instead, so that a larger rank does not learn more slowly (Kalajdzievski
+    /// 2023, rsLoRA).
+    #[serde(skip_serializing_if = "is_off")]
+    pub rank_stabilized: bool,
+    /// Train the norms of the adapted weights, output by output, apart from their direction (Liu et al. 2024, DoRA).
+    /// The model is then not packed: a step takes several times as long.
+    #[serde(skip_serializing_if = "is_off")]
+    pub magnitude: bool,
     /// Dropout of the delta's input.
     pub dropout: Rate,
     /// The probability that a rank of a delta is left out of a step, but for the last three tenths of the steps.
@@ -33,11 +41,17 @@ pub struct Lora {
     pub up_rate: Positive,
 }
 
+fn is_off(flag: &bool) -> bool {
+    !flag
+}
+
 impl Default for Lora {
     fn default() -> Self {
         Self {
             rank: count(8),
             alpha: positive(16.0),
+            rank_stabilized: false,
+            magnitude: false,
             dropout: rate(0.05),
             rank_dropout: rate(0.0),
             targets: None,
@@ -62,7 +76,12 @@ impl AdaptationMethod for Lora {
         Some(LowRankSettings {
             rank,
             peft_alpha: self.alpha.get(),
-            scale: self.alpha.get() / rank as f64,
+            scale: match self.rank_stabilized {
+                true => self.alpha.get() / (rank as f64).sqrt(),
+                false => self.alpha.get() / rank as f64,
+            },
+            is_rank_stabilized: self.rank_stabilized,
+            has_magnitude: self.magnitude,
             dropout: self.dropout.get(),
             rank_dropout: self.rank_dropout.get(),
             targets: self.targets.as_deref(),

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::method::adalora::Adalora;
 use crate::method::adaptation::{AdaptationMethod, LowRankSettings};
 use crate::method::adaptive_rank_sampling::AdaptiveRankSampling;
+use crate::method::bitfit::Bitfit;
 use crate::method::full::Full;
 use crate::method::head::HeadMethod;
+use crate::method::ia3::Ia3;
 use crate::method::lora::Lora;
+use crate::method::prompt_tuning::PromptTuning;
 use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::TrainConfig;
 
@@ -27,6 +30,12 @@ pub enum Method {
     Adalora(Adalora),
     /// Low-rank adapters with stochastic reintroduction of pruned triplets (Zhan, Wu and Zhang 2024).
     AdaptiveRankSampling(AdaptiveRankSampling),
+    /// Learned factors of keys, values and what the activation gives (Liu et al. 2022).
+    Ia3(Ia3),
+    /// Learned vectors before the embedded tokens (Lester et al. 2021).
+    PromptTuning(PromptTuning),
+    /// The model's biases and nothing else of it (Ben Zaken et al. 2022).
+    Bitfit(Bitfit),
     /// Every parameter of the model.
     Full(Full),
     /// No language model: a convolution over the bases, trained from nothing. The floor that a language model has to beat.
@@ -40,18 +49,24 @@ impl Method {
             Self::Lora(m) => m,
             Self::Adalora(m) => m,
             Self::AdaptiveRankSampling(m) => m,
+            Self::Ia3(m) => m,
+            Self::PromptTuning(m) => m,
+            Self::Bitfit(m) => m,
             Self::Full(m) => m,
             Self::MotifCnn(m) => m,
         }
     }
 
     /// Every method with its default settings.
-    pub fn all() -> [Self; 6] {
+    pub fn all() -> [Self; 9] {
         [
             Self::Head(HeadMethod::default()),
             Self::Lora(Lora::default()),
             Self::Adalora(Adalora::default()),
             Self::AdaptiveRankSampling(AdaptiveRankSampling::default()),
+            Self::Ia3(Ia3::default()),
+            Self::PromptTuning(PromptTuning::default()),
+            Self::Bitfit(Bitfit::default()),
             Self::Full(Full::default()),
             Self::MotifCnn(MotifCnn::default()),
         ]
@@ -92,6 +107,19 @@ impl Method {
         self.adaptation().trains_the_model()
     }
 
+    /// Whether the model is run by its plain operations, because the kernels lack what the method adds to a block.
+    pub(crate) fn needs_plain_operations(&self) -> bool {
+        let has_magnitude = |settings: LowRankSettings| settings.has_magnitude;
+        self.trains_the_model()
+            || self.adaptation().scales().is_some()
+            || self.low_rank().is_some_and(has_magnitude)
+    }
+
+    /// Whether gradients are asked for below the head.
+    pub(crate) fn reaches_below_the_head(&self) -> bool {
+        self.low_rank().is_some() || self.adaptation().prompt() > 0
+    }
+
     pub(crate) fn low_rank(&self) -> Option<LowRankSettings<'_>> {
         self.adaptation().low_rank()
     }
@@ -109,7 +137,10 @@ impl FromStr for Method {
         };
         let found = Self::all().into_iter().find(|m| m.name() == full);
         found.ok_or_else(|| {
-            format!("`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), full or motif_cnn")
+            format!(
+                "`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, bitfit, \
+                 full or motif_cnn"
+            )
         })
     }
 }
@@ -145,6 +176,9 @@ mod tests {
             "lora",
             "adalora",
             "adaptive_rank_sampling",
+            "ia3",
+            "prompt_tuning",
+            "bitfit",
             "full",
             "motif_cnn",
         ] {

@@ -7,9 +7,12 @@
 pub(crate) mod adalora;
 pub(crate) mod adaptation;
 pub(crate) mod adaptive_rank_sampling;
+pub(crate) mod bitfit;
 pub(crate) mod full;
 pub(crate) mod head;
+pub(crate) mod ia3;
 pub(crate) mod lora;
 pub(crate) mod methods;
 pub(crate) mod motif_cnn;
+pub(crate) mod prompt_tuning;
 pub(crate) mod rank_budget;

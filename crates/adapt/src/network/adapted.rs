@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, Transaction};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, drop_out};
+use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, SiteScale, drop_out};
 
 use crate::batching::pad;
 use crate::error::Error;
@@ -14,7 +14,8 @@ use crate::method::methods::Method;
 use crate::network::net::{Net, SlopeOf};
 use crate::network::new_rows::{self, Rows};
 use crate::network::store::{Leaf, ParameterStore, PartialLeaf, download, downloaded};
-use crate::plan::steps::{chosen_sites, head_has_bias};
+use crate::plan::scales::{ScaledSide, scaled_sites};
+use crate::plan::steps::{chosen_sites, head_has_bias, trains};
 use crate::rank::triplets::Triplets;
 use crate::reading::Input;
 use crate::settings::train_config::Pooling;
@@ -43,7 +44,11 @@ pub(crate) struct Network {
     pub deltas: Vec<Delta>,
     pub head: Head,
     pub rows: Option<Rows>,
-    /// Store entries that are the model's own tensors, by their names (`full`).
+    /// Factors of the values of linear layers.
+    pub scales: Vec<Scaling>,
+    /// Vectors before the tokens.
+    pub prompt: Option<Prompt>,
+    /// Store entries that are the model's own tensors, by their names (`full`, `bitfit`).
     pub of_model: Vec<(usize, String)>,
     /// The states of frozen blocks, if they are kept.
     pub states: Option<Arc<dyn KeptStates>>,
@@ -76,6 +81,26 @@ pub(crate) struct Delta {
     pub up: usize,
     pub scale: f64,
     pub dropout: f64,
+    /// Store entry of the norms of the adapted weights, `[output]`, where they are trained by themselves.
+    pub magnitude: Option<usize>,
+}
+
+/// Learned factors of one linear layer's values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scaling {
+    /// Index into `Model::sites`.
+    pub site: usize,
+    pub side: ScaledSide,
+    /// Store entry, `[input]` or `[output]`.
+    pub entry: usize,
+}
+
+/// Learned vectors that stand before the embedded tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prompt {
+    pub count: usize,
+    /// Store entry, `[count, embedding width]`.
+    pub entry: usize,
 }
 
 /// The linear layer behind the pooling, or two with a ReLU between them.
@@ -120,7 +145,7 @@ impl Network {
         let mut deltas = Vec::new();
         if let Some(settings) = plan.method.low_rank() {
             for site in chosen_sites(model.sites(), family, &settings)? {
-                deltas.push(add_delta(&mut store, &model, site, &settings, plan.seed));
+                deltas.push(add_delta(&mut store, &model, site, &settings, plan.seed)?);
             }
         }
         let device = model.parameters().device().clone();
@@ -128,17 +153,27 @@ impl Network {
             .new_rows
             .map(|new| new_rows::add(&mut store, &model, new, plan.seed, &device))
             .transpose()?;
+        let mut scales = Vec::new();
+        if let Some(settings) = plan.method.adaptation().scales() {
+            for (site, side) in scaled_sites(model.sites(), &settings)? {
+                let place = &model.sites()[site];
+                let width = side.width(place);
+                let name = format!("{}.factors", place.name);
+                let entry = store.add(name, &[width], vec![1.0; width]);
+                scales.push(Scaling { site, side, entry });
+            }
+        }
+        let prompt = match plan.method.adaptation().prompt() {
+            0 => None,
+            count => Some(Prompt {
+                count,
+                entry: new_rows::add_prompt(&mut store, &model, count, plan.seed)?,
+            }),
+        };
         let head = add_head(&mut store, &model, plan);
         let mut of_model = Vec::new();
-        if plan.method.trains_the_model() {
-            let names: Vec<String> = model
-                .tensors()
-                .into_iter()
-                .map(|(name, _)| name)
-                // A pooler that nothing reads has no gradient; decay alone must not change it.
-                .filter(|name| plan.pooling == Pooling::Pooler || !name.starts_with("pooler."))
-                .collect();
-            for name in names {
+        for (name, _) in model.tensors() {
+            if trains(plan.method, &name, plan.pooling) {
                 let values = model.tensor(&name)?;
                 let entry = store.add(name.clone(), &[values.len()], values);
                 of_model.push((entry, name));
@@ -149,6 +184,8 @@ impl Network {
             deltas,
             head,
             rows,
+            scales,
+            prompt,
             of_model,
             states: None,
             base_dropout: plan.base_dropout,
@@ -243,7 +280,8 @@ impl Network {
     pub fn frozen_blocks(&self) -> usize {
         let config = self.model.config();
         let drops = config.hidden_dropout > 0.0 || config.attention_dropout > 0.0;
-        if self.rows.is_some() || !self.of_model.is_empty() || self.base_dropout && drops {
+        let is_changed = self.rows.is_some() || self.prompt.is_some() || !self.of_model.is_empty();
+        if is_changed || self.base_dropout && drops {
             return 0;
         }
         // A site outside the blocks stands in the model's order too: OPT's `project_in` before
@@ -259,8 +297,9 @@ impl Network {
                     .map_or(0, |l| l + 1),
             }
         };
-        let lowest = self.deltas.iter().map(|delta| before(delta.site)).min();
-        lowest.unwrap_or(config.layers)
+        let sites = self.deltas.iter().map(|delta| delta.site);
+        let sites = sites.chain(self.scales.iter().map(|scaling| scaling.site));
+        sites.map(before).min().unwrap_or(config.layers)
     }
 
     /// Logits `[batch, outputs]`; `from` is where the pass begins ([`Adaptation::from`]).
@@ -271,17 +310,20 @@ impl Network {
         from: Option<(usize, Tensor<2>)>,
         mut dropout: Option<&mut dyn DropoutSource>,
     ) -> Result<Tensor<2>, Error> {
-        let extra = self
-            .rows
-            .as_ref()
-            .map(|rows| rows.compose(uploaded.matrix(rows.entry)));
+        let rows = self.rows.as_ref();
+        let rows = rows.map(|rows| rows.compose(uploaded.matrix(rows.entry)));
+        let prompt = self.prompt.map(|prompt| uploaded.matrix(prompt.entry));
+        let extra: Vec<Tensor<2>> = rows.into_iter().chain(prompt).collect();
+        let extra = (!extra.is_empty()).then(|| Tensor::cat(extra, 0));
         batch.check(
             self.model.config(),
-            self.rows.as_ref().map_or(0, |r| r.composition.len()),
+            self.new_rows() + self.prompt.map_or(0, |p| p.count),
         )?;
         let low_rank = self.low_rank(uploaded);
+        let scales = self.site_scales(uploaded);
         let adaptation = Adaptation {
             low_rank: &low_rank,
+            scales: &scales,
             extra_rows: extra.as_ref(),
             dropout: match &mut dropout {
                 Some(source) => Some(&mut **source),
@@ -324,9 +366,26 @@ impl Network {
                 down,
                 up,
                 dropout: delta.dropout,
+                magnitude: delta.magnitude.map(|entry| uploaded.matrix(entry)),
             });
         }
         low_rank
+    }
+
+    fn site_scales(&self, uploaded: &Uploaded) -> Vec<Option<SiteScale>> {
+        if self.scales.is_empty() {
+            return Vec::new();
+        }
+        let mut scales = vec![None; self.model.sites().len()];
+        for scaling in &self.scales {
+            scales[scaling.site] = Some(scaling.side.of(uploaded.matrix(scaling.entry)));
+        }
+        scales
+    }
+
+    /// Rows behind the word embedding, without those of the prompt.
+    fn new_rows(&self) -> usize {
+        self.rows.as_ref().map_or(0, |rows| rows.composition.len())
     }
 
     /// Adds the gradients of one backward pass to `into`, a vector as long as the store.
@@ -439,7 +498,15 @@ impl Net for Network {
 impl Network {
     /// Rows as a padded batch, and where the pass over it begins if the states of all of them are kept.
     fn batch(&self, inputs: &[Input]) -> Result<(Batch, Option<(usize, Tensor<2>)>), Error> {
-        let batch = pad(inputs.iter().map(|input| &*input.ids), self.pad);
+        let first = self.model.config().vocab_size + self.new_rows();
+        let batch = match self.prompt {
+            None => pad(inputs.iter().map(|input| &*input.ids), self.pad),
+            Some(prompt) => {
+                let ids = inputs.iter().map(|input| &*input.ids);
+                let rows = with_prompt(ids, first, prompt.count);
+                pad(rows.iter().map(Vec::as_slice), self.pad)
+            }
+        };
         let kept: Option<Vec<usize>> = inputs.iter().map(|input| input.kept).collect();
         let from = match (&self.states, kept) {
             (Some(states), Some(rows)) => Some(states.begin_of(&rows, &batch, &self.device)?),
@@ -447,6 +514,17 @@ impl Network {
         };
         Ok((batch, from))
     }
+}
+
+/// Rows of ids behind those of a prompt's vectors, the first of which is `first`.
+pub(crate) fn with_prompt<'a>(
+    rows: impl Iterator<Item = &'a [u32]>,
+    first: usize,
+    count: usize,
+) -> Vec<Vec<u32>> {
+    let prompt = (first..first + count).map(|id| id as u32);
+    rows.map(|ids| prompt.clone().chain(ids.iter().copied()).collect())
+        .collect()
 }
 
 impl Uploaded {
@@ -537,7 +615,7 @@ fn add_delta(
     site: usize,
     settings: &LowRankSettings,
     seed: u64,
-) -> Delta {
+) -> Result<Delta, Error> {
     let place = &model.sites()[site];
     let (rank, input, output) = (settings.rank, place.input, place.output);
     // A stream for each module: its initial values do not depend on which others are adapted.
@@ -556,12 +634,19 @@ fn add_delta(
             }
         }
     };
+    let magnitude = match settings.has_magnitude {
+        true => Some(column_norms(
+            &model.tensor(&format!("{}.weight", place.name))?,
+            output,
+        )),
+        false => None,
+    };
     let begin = settings.begin;
     let down = values(begin.down, input * rank);
     let up = values(begin.up, rank * output);
     let lambda = begin.lambda.map(|draw| values(draw, rank));
     let name = |part: &str| format!("{}.{part}", place.name);
-    Delta {
+    Ok(Delta {
         site,
         rank,
         down: store.add(name("down"), &[input, rank], down),
@@ -569,7 +654,18 @@ fn add_delta(
         up: store.add(name("up"), &[rank, output], up),
         scale: settings.scale,
         dropout: settings.dropout,
+        magnitude: magnitude.map(|norms| store.add(name("magnitude"), &[output], norms)),
+    })
+}
+
+/// The norms of a layer's weights `[input, output]`, output by output.
+pub(crate) fn column_norms(weight: &[f32], output: usize) -> Vec<f32> {
+    let mut squares = vec![0.0f64; output];
+    for row in weight.chunks_exact(output) {
+        let values = squares.iter_mut().zip(row);
+        values.for_each(|(sum, &w)| *sum += f64::from(w) * f64::from(w));
     }
+    squares.iter().map(|sum| sum.sqrt() as f32).collect()
 }
 
 fn add_head(store: &mut ParameterStore, model: &Model, plan: &NetworkPlan) -> Head {

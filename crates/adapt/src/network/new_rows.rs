@@ -77,6 +77,25 @@ pub(crate) fn add(
     Ok(Rows::new(entry, composition, fixed, shape, device))
 }
 
+/// Adds the vectors of a prompt to the store, with normal draws that have in every column the mean and the standard
+/// deviation of the model's own embedding.
+pub(crate) fn add_prompt(
+    store: &mut ParameterStore,
+    model: &Model,
+    count: usize,
+    seed: u64,
+) -> Result<usize, Error> {
+    let width = model.config().embedding_size();
+    let embedding = model.tensor(model.config().family.word_embedding())?;
+    let (means, deviations) = column_moments(&embedding, width);
+    let mut stream = Stream::new(seed, "initial values of the prompt");
+    let values = (0..count)
+        .flat_map(|_| means.iter().zip(&deviations))
+        .map(|(mean, deviation)| (mean + stream.normal() * deviation) as f32)
+        .collect();
+    Ok(store.add("prompt", &[count, width], values))
+}
+
 fn column_moments(values: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
     let n = (values.len() / width).max(1) as f64;
     let (mut means, mut squares) = (vec![0.0; width], vec![0.0; width]);

@@ -3,5 +3,6 @@
 pub(crate) mod model_shape;
 pub(crate) mod model_summary;
 pub(crate) mod pooling;
+pub(crate) mod scales;
 pub(crate) mod steps;
 pub(crate) mod targets;

@@ -13,6 +13,9 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::settings::train_config::Pooling;
 
+/// What the names of a pooler's tensors begin with.
+pub(crate) const POOLER: &str = "pooler.";
+
 /// The shape of a model folder: read once, it serves every check and every cell.
 #[derive(Clone, Debug)]
 pub struct ModelShape {
@@ -21,10 +24,11 @@ pub struct ModelShape {
     pub(crate) sites: Vec<Site>,
     /// Values in all tensors of the bare model.
     pub(crate) parameters: u64,
+    /// Each of its tensors with the number of its values.
+    pub(crate) tensors: Vec<(String, u64)>,
     pub(crate) has_pooler: bool,
     /// What a sentence model was trained with, where the folder says so.
     pub(crate) sentence_pooling: Option<Pooling>,
-    pub(crate) pooler_parameters: u64,
 }
 
 impl ModelShape {
@@ -39,9 +43,9 @@ impl ModelShape {
             config,
             sites: Vec::new(),
             parameters: 0,
+            tensors: Vec::new(),
             has_pooler: false,
             sentence_pooling: sentence_pooling(folder)?,
-            pooler_parameters: 0,
         };
         for (name, dimensions) in checkpoint.shapes() {
             if !is_unused(name) {
@@ -54,10 +58,8 @@ impl ModelShape {
     fn add(&mut self, name: &str, dimensions: &[usize]) {
         let values = dimensions.iter().product::<usize>() as u64;
         self.parameters += values;
-        if name.starts_with("pooler.") {
-            self.has_pooler = true;
-            self.pooler_parameters += values;
-        }
+        self.has_pooler |= name.starts_with(POOLER);
+        self.tensors.push((name.to_owned(), values));
         let (Some(module), [output, input]) = (name.strip_suffix(".weight"), dimensions) else {
             return;
         };

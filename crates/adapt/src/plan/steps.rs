@@ -12,8 +12,9 @@ use crate::error::Error;
 use crate::method::adaptation::LowRankSettings;
 use crate::method::methods::Method;
 use crate::method::rank_budget::RankBudget;
-use crate::plan::model_shape::ModelShape;
+use crate::plan::model_shape::{ModelShape, POOLER};
 use crate::plan::pooling::pooling;
+use crate::plan::scales::scaled_sites;
 use crate::plan::targets::matching;
 use crate::rank::allocator::Rule;
 use crate::rank::schedule::Schedule;
@@ -127,12 +128,20 @@ pub fn plan(
             warning = warn_of(&schedule, budget.selection, steps);
         }
     }
-    if method.trains_the_model() {
-        of_model = shape.parameters;
-        if pooling != Pooling::Pooler {
-            of_model -= shape.pooler_parameters;
+    for (name, values) in &shape.tensors {
+        if trains(method, name, pooling) {
+            of_model += values;
         }
     }
+    if let Some(settings) = method.adaptation().scales() {
+        let chosen = scaled_sites(&shape.sites, &settings)?;
+        modules = chosen.len();
+        for (site, side) in chosen {
+            let site = &shape.sites[site];
+            added += side.width(site) as u64;
+        }
+    }
+    added += (method.adaptation().prompt() * shape.config.embedding_size()) as u64;
     Ok(StepPlan {
         steps_per_epoch,
         steps,
@@ -181,6 +190,13 @@ pub(crate) fn classifier_pooling(family: Family) -> Option<Pooling> {
         Reads::Pooler => Some(Pooling::Pooler),
         Reads::ThroughMoreLayers => None,
     }
+}
+
+/// Whether a method trains this tensor of the model. A pooler that nothing reads has no gradient; decay alone must not
+/// change it.
+pub(crate) fn trains(method: &Method, tensor: &str, pooling: Pooling) -> bool {
+    let is_read = pooling == Pooling::Pooler || !tensor.starts_with(POOLER);
+    is_read && method.adaptation().trains(tensor)
 }
 
 /// The sites that a low-rank method adapts, as indices.

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::network::store::{ParameterStore, add, download};
 use crate::pretrain::masking::Masked;
 use crate::train::loss::summed_loss;
+use crate::train::target_scale::TargetScale;
 
 /// The model, its head, and the values of both on the host.
 pub(super) struct MaskedModel {
@@ -130,7 +131,14 @@ impl MaskedModel {
         let labels: Vec<&Label> = labels.iter().collect();
         let mut slope = vec![0.0; values.len()];
         let outputs = self.model.config().vocab_size;
-        let loss = summed_loss(&values, outputs, &labels, scale, &mut slope);
+        let loss = summed_loss(
+            &values,
+            outputs,
+            &labels,
+            &TargetScale::NONE,
+            scale,
+            &mut slope,
+        );
         Ok((loss, slope))
     }
 }

@@ -55,6 +55,11 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "none"))]
     pub class_weights: ClassWeights,
+    /// Whether the targets of a regression are trained on with mean 0 and standard deviation 1, as the training rows have
+    /// them; predictions are put back. A loss of 1 is then what the mean alone gives.
+    #[serde(skip_serializing_if = "is_on")]
+    #[schemars(extend("default" = true))]
+    pub standardize_targets: bool,
     /// Steps between evaluations on dev; default: at the end of each epoch.
     pub evaluate_every: Option<NonZeroU32>,
     /// Which evaluation's parameters are kept.
@@ -251,6 +256,10 @@ fn is_zero(rate: &Rate) -> bool {
     rate.get() == 0.0
 }
 
+fn is_on(flag: &bool) -> bool {
+    *flag
+}
+
 fn is_one(count: &NonZeroU32) -> bool {
     count.get() == 1
 }
@@ -274,6 +283,7 @@ impl Default for TrainConfig {
             clip: positive(1.0),
             label_smoothing: Rate::try_from(0.0).unwrap_or_else(|_| unreachable!()),
             class_weights: ClassWeights::None,
+            standardize_targets: true,
             evaluate_every: None,
             select_by: SelectBy::Mcc,
             select_window: count(1),

@@ -2,14 +2,17 @@
 
 use lingo_artifact::Label;
 
+use crate::train::target_scale::TargetScale;
+
 /// The summed loss of a batch; writes `scale x` its gradient into `gradient`, `[batch, outputs]` like `logits`.
 ///
 /// Classes: cross entropy. Several labels at once: binary cross entropy, the mean over the labels.
-/// Values: squared error. Divided by the number of examples, this is what `transformers` computes.
+/// Values: squared error of the standardised value. Divided by the number of examples, this is what `transformers` computes.
 pub(crate) fn summed_loss(
     logits: &[f32],
     outputs: usize,
     labels: &[&Label],
+    targets: &TargetScale,
     scale: f64,
     gradient: &mut [f32],
 ) -> f64 {
@@ -21,7 +24,7 @@ pub(crate) fn summed_loss(
         Label::Class(class) => cross_entropy(row, *class as usize, scale, out),
         Label::Multi(flags) => binary_cross_entropy(row, flags, scale, out),
         Label::Value(value) => {
-            let error = f64::from(row[0]) - f64::from(*value);
+            let error = f64::from(row[0]) - targets.standardized(*value);
             out[0] = (scale * 2.0 * error) as f32;
             error * error
         }
@@ -56,9 +59,14 @@ fn binary_cross_entropy(row: &[f32], flags: &[u8], scale: f64, out: &mut [f32]) 
 }
 
 /// The mean loss of logits.
-pub(crate) fn mean_loss(logits: &[f32], outputs: usize, labels: &[&Label]) -> f64 {
+pub(crate) fn mean_loss(
+    logits: &[f32],
+    outputs: usize,
+    labels: &[&Label],
+    targets: &TargetScale,
+) -> f64 {
     let mut unused = vec![0.0; logits.len()];
-    summed_loss(logits, outputs, labels, 0.0, &mut unused) / labels.len().max(1) as f64
+    summed_loss(logits, outputs, labels, targets, 0.0, &mut unused) / labels.len().max(1) as f64
 }
 
 #[cfg(test)]
@@ -69,7 +77,14 @@ mod tests {
     fn values_are_the_formulas() {
         fn t(logits: &[f32], label: Label, expected: f64) {
             let mut gradient = vec![0.0; logits.len()];
-            let loss = summed_loss(logits, logits.len(), &[&label], 1.0, &mut gradient);
+            let loss = summed_loss(
+                logits,
+                logits.len(),
+                &[&label],
+                &TargetScale::NONE,
+                1.0,
+                &mut gradient,
+            );
             assert!((loss - expected).abs() < 1e-6, "{label:?}: {loss}");
             // The gradient is the slope.
             for k in 0..logits.len() {
@@ -80,6 +95,7 @@ mod tests {
                         &moved,
                         moved.len(),
                         &[&label],
+                        &TargetScale::NONE,
                         1.0,
                         &mut vec![0.0; moved.len()],
                     )
@@ -101,12 +117,26 @@ mod tests {
     fn large_logits_stay_finite() {
         let mut gradient = [0.0; 2];
         assert_eq!(
-            summed_loss(&[1e30, -1e30], 2, &[&Label::Class(0)], 1.0, &mut gradient),
+            summed_loss(
+                &[1e30, -1e30],
+                2,
+                &[&Label::Class(0)],
+                &TargetScale::NONE,
+                1.0,
+                &mut gradient
+            ),
             0.0
         );
         let multi = Label::Multi(vec![1, 0]);
         assert_eq!(
-            summed_loss(&[1e3, -1e3], 2, &[&multi], 1.0, &mut gradient),
+            summed_loss(
+                &[1e3, -1e3],
+                2,
+                &[&multi],
+                &TargetScale::NONE,
+                1.0,
+                &mut gradient
+            ),
             0.0
         );
     }

@@ -12,6 +12,7 @@ pub(crate) mod rank_dropout;
 pub(crate) mod rates;
 pub(crate) mod state;
 pub(crate) mod states;
+pub(crate) mod target_scale;
 pub(crate) mod train_log;
 pub(crate) mod trainer;
 pub(crate) mod watch;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::settings::class_weights::ClassWeights;
 use crate::settings::train_config::TrainConfig;
 use crate::train::loss::summed_loss;
+use crate::train::target_scale::TargetScale;
 
 /// The loss of training. Its mean over a step is the sum over the examples divided by the sum of what they count.
 ///
@@ -18,13 +19,17 @@ pub(crate) struct Objective {
     smoothing: f64,
     /// One for each class or label.
     weights: Option<Vec<f64>>,
+    /// What targets that are numbers are standardised with.
+    pub targets: TargetScale,
 }
 
 impl Objective {
     /// The plain loss: that of evaluation.
+    #[cfg(test)]
     pub const PLAIN: Self = Self {
         smoothing: 0.0,
         weights: None,
+        targets: TargetScale::NONE,
     };
 
     /// What the settings ask for, on these training rows.
@@ -35,6 +40,7 @@ impl Objective {
         config: &TrainConfig,
         labels: &LabelKind,
         train: &[&TokenRow],
+        targets: TargetScale,
     ) -> Result<Self, Error> {
         let weights = match &config.class_weights {
             ClassWeights::None => None,
@@ -44,6 +50,7 @@ impl Objective {
         Ok(Self {
             smoothing: config.label_smoothing.get(),
             weights,
+            targets,
         })
     }
 
@@ -65,7 +72,7 @@ impl Objective {
                 let (one, zero) = match label {
                     Label::Class(class) => (self.share(k, *class as usize, outputs), 0.0),
                     Label::Multi(flags) => self.shares(k, flags[k]),
-                    Label::Value(value) => (f64::from(*value), 1.0),
+                    Label::Value(value) => (self.targets.standardized(*value), 1.0),
                 };
                 yes += one;
                 no += zero;
@@ -88,8 +95,8 @@ impl Objective {
         scale: f64,
         gradient: &mut [f32],
     ) -> f64 {
-        if *self == Self::PLAIN {
-            return summed_loss(logits, outputs, labels, scale, gradient);
+        if self.weights.is_none() && self.smoothing == 0.0 {
+            return summed_loss(logits, outputs, labels, &self.targets, scale, gradient);
         }
         let rows = logits
             .chunks(outputs)
@@ -98,7 +105,7 @@ impl Objective {
         rows.map(|((row, out), label)| match label {
             Label::Class(class) => self.cross_entropy(row, *class as usize, scale, out),
             Label::Multi(flags) => self.binary_cross_entropy(row, flags, scale, out),
-            Label::Value(_) => summed_loss(row, outputs, &[label], scale, out),
+            Label::Value(_) => summed_loss(row, outputs, &[label], &self.targets, scale, out),
         })
         .sum()
     }
@@ -249,7 +256,12 @@ mod tests {
             let rows = rows(labels.collect());
             let kind = kind(&case.kind, case.outputs);
             let config = config(case.label_smoothing, case.class_weights);
-            let objective = Objective::of(&config, &kind, &rows.iter().collect::<Vec<_>>());
+            let objective = Objective::of(
+                &config,
+                &kind,
+                &rows.iter().collect::<Vec<_>>(),
+                TargetScale::NONE,
+            );
             let objective = objective.unwrap();
             assert_eq!(objective.weights.is_some(), case.weights.is_some());
             for (ours, theirs) in objective
@@ -289,7 +301,11 @@ mod tests {
         for (labels, outputs) in [(&classes[..], 3), (&several, 2), (&values, 1)] {
             let labels: Vec<&Label> = labels.iter().collect();
             for (smoothing, weights) in [(0.0, None), (0.2, Some(vec![0.5, 3.0, 1.5]))] {
-                let objective = Objective { smoothing, weights };
+                let objective = Objective {
+                    smoothing,
+                    weights,
+                    targets: TargetScale::NONE,
+                };
                 let loss = |logits: &[f32]| -> f64 {
                     let all = logits.repeat(labels.len());
                     objective.summed(&all, outputs, &labels, 0.0, &mut vec![0.0; all.len()])
@@ -314,7 +330,12 @@ mod tests {
         fn t(kind: LabelKind, labels: Vec<Label>, part: &str) {
             let rows = rows(labels);
             let config = config(0.0, ClassWeights::Balanced);
-            let error = Objective::of(&config, &kind, &rows.iter().collect::<Vec<_>>());
+            let error = Objective::of(
+                &config,
+                &kind,
+                &rows.iter().collect::<Vec<_>>(),
+                TargetScale::NONE,
+            );
             let message = error.unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
@@ -333,6 +354,7 @@ mod tests {
     #[test]
     fn large_logits_stay_finite() {
         let objective = Objective {
+            targets: TargetScale::NONE,
             smoothing: 0.1,
             weights: Some(vec![2.0, 0.5]),
         };

@@ -462,7 +462,7 @@ impl<N: Net> Trainer<'_, N> {
         let labels: Vec<_> = self.dev.rows.iter().map(|r| &r.label).collect();
         let outputs = self.network.outputs();
         Ok(Evaluation {
-            loss: mean_loss(&predicted, outputs, &labels),
+            loss: mean_loss(&predicted, outputs, &labels, &self.objective.targets),
             mcc: matthews_corrcoef(&predicted, outputs, &labels),
         })
     }

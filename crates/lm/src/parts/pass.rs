@@ -7,7 +7,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
 use lingo_kernels::Kept;
 
-use crate::adaptation::{Adaptation, DropoutSource, LowRank};
+use crate::adaptation::{Adaptation, DropoutSource, LowRank, SiteScale};
 use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::model_config::ModelConfig;
@@ -203,6 +203,7 @@ pub(crate) struct Pass<'a> {
     parameters: &'a Parameters,
     config: &'a ModelConfig,
     low_rank: &'a [Option<LowRank>],
+    scales: &'a [Option<SiteScale>],
     dropout: Option<&'a mut dyn DropoutSource>,
     base_dropout: bool,
     /// Whether a gradient will be asked for. Where none will, everything runs on the plain
@@ -231,7 +232,12 @@ impl<'a> Pass<'a> {
                 .low_rank
                 .iter()
                 .flatten()
-                .any(|delta| delta.down.is_tracked() || delta.up.is_tracked());
+                .any(|delta| delta.down.is_tracked() || delta.up.is_tracked())
+            || adaptation
+                .scales
+                .iter()
+                .flatten()
+                .any(|scale| scale.factors().is_tracked());
         let device = if autodiff {
             parameters.device().clone()
         } else {
@@ -241,6 +247,7 @@ impl<'a> Pass<'a> {
             parameters,
             config,
             low_rank: adaptation.low_rank,
+            scales: adaptation.scales,
             dropout: adaptation.dropout,
             base_dropout: adaptation.base_dropout,
             autodiff,
@@ -280,18 +287,45 @@ impl<'a> Pass<'a> {
         self.parameters.vector(id, self.autodiff)
     }
 
-    /// `x W + b`, and the site's low-rank delta.
+    /// `x W + b`, and the site's low-rank delta or its scale.
     pub fn linear(&mut self, linear: &Linear, x: Tensor<2>) -> Tensor<2> {
         let delta = self.delta(linear.site);
-        let mut y = x.clone().matmul(self.matrix(linear.weight));
+        let scale = self.scales.get(linear.site).and_then(Option::as_ref);
+        let factors = scale.map(|scale| on(scale.factors().clone(), self.autodiff));
+        let (before, behind) = match scale {
+            Some(SiteScale::Input(_)) => (factors, None),
+            _ => (None, factors),
+        };
+        let x = match before {
+            Some(factors) => x * factors,
+            None => x,
+        };
+        let weight = self.matrix(linear.weight);
+        let mut y = x.clone().matmul(weight.clone());
         if let Some(bias) = linear.bias {
             y = y + self.vector(bias).unsqueeze();
         }
-        let Some(delta) = delta else {
-            return y;
-        };
-        let x = self.drop(x, delta.dropout);
-        y + x.matmul(delta.down).matmul(delta.up)
+        if let Some(delta) = delta {
+            let x = self.drop(x, delta.dropout);
+            let added = x
+                .clone()
+                .matmul(delta.down.clone())
+                .matmul(delta.up.clone());
+            y = y + match delta.magnitude {
+                None => added,
+                Some(magnitude) => {
+                    // As in PEFT the norms are constants of the step, and what dropout leaves out is left out of both.
+                    let whole = weight.clone() + delta.down.matmul(delta.up);
+                    let norms = whole.detach().powi_scalar(2).sum_dim(0).sqrt();
+                    let gain = magnitude / norms;
+                    x.matmul(weight) * (gain.clone() - 1.0) + added * gain
+                }
+            };
+        }
+        match behind {
+            Some(factors) => y * factors,
+            None => y,
+        }
     }
 
     /// A site's low-rank delta in this pass's context.
@@ -301,6 +335,7 @@ impl<'a> Pass<'a> {
             down: on(delta.down.clone(), self.autodiff),
             up: on(delta.up.clone(), self.autodiff),
             dropout: delta.dropout,
+            magnitude: delta.magnitude.clone().map(|m| on(m, self.autodiff)),
         })
     }
 

@@ -5,9 +5,7 @@ use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::{Label, Split};
 use lingo_lm::{DeviceChoice, Model, open_device};
 
-use crate::folder::trained::{Inference, Pass, Trained};
-use crate::method::adalora::Adalora;
-use crate::method::lora::Lora;
+use crate::folder::trained::{Inference, Pass, Trained, merge};
 use crate::method::methods::Method;
 use crate::network::adapted::{Network, NetworkPlan};
 use crate::plan::pooling::pooling;
@@ -23,16 +21,18 @@ const STEPS: u64 = 6;
 /// The settings of tests/oracles/adapt_training.py.
 fn method(name: &str) -> Method {
     let text = match name {
-        "lora" => r#"{"rank": 2, "alpha": 8, "dropout": 0}"#,
+        "lora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0}}"#,
+        "rslora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0, "rank_stabilized": true}}"#,
+        "dora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0, "magnitude": true}}"#,
+        "ia3" => r#"{"ia3": {}}"#,
+        "prompt_tuning" => r#"{"prompt_tuning": {"tokens": 3}}"#,
+        "bitfit" => r#"{"bitfit": {}}"#,
         _ => {
-            r#"{"initial_rank": 3, "target_rank": 2, "alpha": 8, "dropout": 0, "warmup_steps": 1,
-                "final_steps": 2, "every": 1}"#
+            r#"{"adalora": {"initial_rank": 3, "target_rank": 2, "alpha": 8, "dropout": 0, "warmup_steps": 1,
+                "final_steps": 2, "every": 1}}"#
         }
     };
-    match name {
-        "lora" => Method::Lora(serde_json::from_str::<Lora>(text).unwrap()),
-        _ => Method::Adalora(serde_json::from_str::<Adalora>(text).unwrap()),
-    }
+    serde_json::from_str(text).unwrap()
 }
 
 fn equals_peft(family: &str, name: &str) {
@@ -77,9 +77,9 @@ fn equals_peft(family: &str, name: &str) {
         .collect();
     assert!(left.is_empty(), "the store lacks {left:?}");
 
-    let settings = method.low_rank().unwrap();
+    let budget = method.low_rank().and_then(|settings| settings.budget);
     // The schedule is too short for `plan`, which is what it is for.
-    let allocator = settings.budget.as_ref().map(|_| {
+    let allocator = budget.as_ref().map(|budget| {
         let modules = network.triplets(&store);
         let n = modules.len() as u64;
         let schedule = crate::rank::schedule::Schedule {
@@ -91,14 +91,11 @@ fn equals_peft(family: &str, name: &str) {
             every: 1,
             total: STEPS,
         };
-        let selection = settings.budget.as_ref().unwrap().selection;
-        selection.start(schedule, [0.85, 0.85], modules, store.len(), 0)
+        budget
+            .selection
+            .start(schedule, [0.85, 0.85], modules, store.len(), 0)
     });
-    assert!(
-        settings
-            .budget
-            .is_none_or(|a| schedule(&a, 3, 12, STEPS).is_err())
-    );
+    assert!(budget.is_none_or(|a| schedule(&a, 3, 12, STEPS).is_err()));
     let rows: Vec<TokenRow> = lengths
         .iter()
         .zip(&labels)
@@ -180,22 +177,40 @@ fn equals_peft(family: &str, name: &str) {
     let pad = if family == "bert" { 0 } else { 1 };
     let trained = Trained::of(&trainer.network, &trainer.store, live.as_deref());
     let rows: Vec<&[u32]> = rows.iter().map(|r| r.input_ids.as_slice()).collect();
-    let inference = Inference::new(trainer.network.model, &trained).unwrap();
-    let found = inference
-        .logits(
-            &rows,
-            &Pass {
-                pad,
-                batch: 3,
-                states: None,
-                progress: &Silent,
-                stop: &StopFlag::default(),
-            },
-        )
-        .unwrap()
-        .concat();
-    for (i, (ours, theirs)) in found.iter().zip(&logits).enumerate() {
-        assert!((ours - theirs).abs() < 1e-4, "logit {i}: {ours} {theirs}");
+    let mut trained = trained;
+    let mut inference = Inference::new(trainer.network.model, &trained).unwrap();
+    let check = |inference: &Inference, tolerance: f32, what: &str| {
+        let pass = Pass {
+            pad,
+            batch: 3,
+            states: None,
+            progress: &Silent,
+            stop: &StopFlag::default(),
+        };
+        let found = inference.logits(&rows, &pass).unwrap().concat();
+        for (i, (ours, theirs)) in found.iter().zip(&logits).enumerate() {
+            let difference = (ours - theirs).abs();
+            assert!(difference < tolerance, "{what} logit {i}: {ours} {theirs}");
+        }
+    };
+    check(&inference, 1e-4, "adapted");
+    // The same where what was trained is multiplied into the weights.
+    if trained.of_model.is_empty() {
+        let mut merged = Model::load(&Path::new(MODELS).join(family), &device).unwrap();
+        merge(&mut merged, &mut trained).unwrap();
+        assert!(trained.deltas.is_empty() && trained.scales.is_empty());
+        inference = Inference::new(merged.into(), &trained).unwrap();
+        check(&inference, 1e-4, "merged");
+    }
+}
+
+#[test]
+fn every_method_trains_as_in_peft() {
+    for family in ["bert", "opt"] {
+        for name in ["rslora", "dora", "ia3", "prompt_tuning", "bitfit"] {
+            println!("{name} on {family}");
+            equals_peft(family, name);
+        }
     }
 }
 
