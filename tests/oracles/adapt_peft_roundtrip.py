@@ -83,14 +83,15 @@ def main():
     model, lingo = load(os.path.join(a.cell, "adapter"), own if os.path.isdir(own) else a.model)
     if a.tokens:
         t = pq.read_table(a.tokens).to_pydict()
-        ids = dict(zip(t["id"], t["input_ids"]))
+        # Names need not be unique, but within a split.
+        ids = dict(zip(zip(t["split"], t["id"]), t["input_ids"]))
     else:
         ids = json.load(open(a.ids))
     found = pq.read_table(os.path.join(a.cell, "predictions.parquet")).to_pydict()
     step = max(1, len(found["id"]) // a.rows)
     worst = 0.0
-    for key, expected in list(zip(found["id"], found["logits"]))[::step]:
-        x = torch.tensor([ids[key]])
+    for split, key, expected in list(zip(found["split"], found["id"], found["logits"]))[::step]:
+        x = torch.tensor([ids[(split, key)] if a.tokens else ids[key]])
         with torch.no_grad():
             logits = model(input_ids=x, attention_mask=torch.ones_like(x)).logits[0].numpy()
         if targets := lingo.get("targets"):

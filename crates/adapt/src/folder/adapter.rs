@@ -191,8 +191,9 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
         file.add(PROMPT, &[count, prompt.len() / count], prompt.clone());
     }
     let h = &trained.head;
+    let head = &head_name(head, &description.method);
     if let Some(hidden) = &h.hidden {
-        let name = format!("base_model.model.{head}.{HIDDEN}");
+        let name = format!("{head}.{HIDDEN}");
         let weight = transposed(&hidden.weight, h.width, hidden.size);
         file.add(format!("{name}.weight"), &[hidden.size, h.width], weight);
         file.add(format!("{name}.bias"), &[hidden.size], hidden.bias.clone());
@@ -207,11 +208,19 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
     Ok(file)
 }
 
+/// The name of the head: PEFT has it one level higher where it wraps no module of the model.
+fn head_name(head: &str, method: &Method) -> String {
+    match method.adaptation().prompt() {
+        0 => format!("base_model.model.{head}"),
+        _ => format!("base_model.{head}"),
+    }
+}
+
 /// The name of the head's last layer.
 fn last_layer(head: &str, has_hidden: bool) -> String {
     match has_hidden {
-        true => format!("base_model.model.{head}.{LAST}"),
-        false => format!("base_model.model.{head}"),
+        true => format!("{head}.{LAST}"),
+        false => head.to_owned(),
     }
 }
 
@@ -499,6 +508,7 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
         0 => None,
         count => Some(read_prompt(&mut file, count).map_err(fail)?),
     };
+    let head = &head_name(head, &description.method);
     let hidden = read_hidden(&mut file, head).map_err(fail)?;
     let last = last_layer(head, hidden.is_some());
     let (shape, weight) = file.take(&format!("{last}.weight")).map_err(fail)?;
@@ -585,7 +595,7 @@ fn read_hidden(
     file: &mut TensorFile,
     head: &str,
 ) -> Result<Option<(usize, TrainedHidden)>, String> {
-    let name = format!("base_model.model.{head}.{HIDDEN}");
+    let name = format!("{head}.{HIDDEN}");
     let Ok((shape, weight)) = file.take(&format!("{name}.weight")) else {
         return Ok(None);
     };

@@ -22,10 +22,12 @@ pub struct Lora {
     /// Scale the delta by alpha / sqrt(rank) instead, so that a larger rank does not learn more slowly (Kalajdzievski
     /// 2023, rsLoRA).
     #[serde(skip_serializing_if = "is_off")]
+    #[schemars(extend("default" = false))]
     pub rank_stabilized: bool,
     /// Train the norms of the adapted weights, output by output, apart from their direction (Liu et al. 2024, DoRA).
     /// The model is then not packed: a step takes several times as long.
     #[serde(skip_serializing_if = "is_off")]
+    #[schemars(extend("default" = false))]
     pub magnitude: bool,
     /// Dropout of the delta's input.
     pub dropout: Rate,
