@@ -215,7 +215,7 @@ fn peft_config(
             .collect(),
         (Some(targets), None) => targets.to_vec(),
         (None, None) => family
-            .linear_layers()
+            .default_targets()
             .iter()
             .map(|t| (*t).to_owned())
             .collect(),
@@ -223,7 +223,7 @@ fn peft_config(
     let mut config = json!({
         "base_model_name_or_path": description.base()?.name,
         "bias": "none",
-        "fan_in_fan_out": false,
+        "fan_in_fan_out": family.is_turned(),
         "inference_mode": true,
         "init_lora_weights": true,
         "lora_alpha": settings.peft_alpha,
