@@ -424,6 +424,24 @@ def llamas():
     )
 
 
+def gpts():
+    decoder(
+        "gpt2", 18, (GPT2Config, GPT2Model), ["wte.weight", "wpe.weight", "h.1.attn.c_attn.weight", "h.0.mlp.c_proj.bias"],
+        vocab_size=30, n_embd=16, n_layer=2, n_head=4, n_inner=24, n_positions=12, attn_pdrop=0.2, embd_pdrop=0.3,
+        bos_token_id=1, eos_token_id=2,
+    )
+    base = ["embed_in.weight", "layers.0.attention.query_key_value.weight", "layers.1.attention.query_key_value.bias"]
+    sizes = {**SIZES, "max_position_embeddings": 12, "hidden_dropout": 0.1, "attention_dropout": 0.2}
+    decoder(
+        "gpt_neox", 19, (GPTNeoXConfig, GPTNeoXModel), [*base, "layers.1.post_attention_layernorm.weight"], **sizes,
+        rope_parameters={"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.5},
+    )
+    decoder(
+        "gpt_neox_sequential", 20, (GPTNeoXConfig, GPTNeoXModel), base[:2], **sizes, attention_bias=False,
+        use_parallel_residual=False, rope_parameters={"rope_type": "default", "rope_theta": 10.0, "partial_rotary_factor": 1.0},
+    )
+
+
 def pickled():
     """Files of torch.save in both of its formats, and the same tensors in safetensors."""
     from safetensors.torch import save_file
@@ -487,6 +505,7 @@ if __name__ == "__main__":
     esm("esm_rotary", 9, position_embedding_type="rotary")
     esm("nucleotide_transformer_v2", 10, position_embedding_type="rotary", add_bias_fnn=False)
     llamas()
+    gpts()
     if arguments.mosaic:
         dnabert2(arguments.mosaic)
     if arguments.minilm:

@@ -12,12 +12,15 @@ use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 17] = [
     "bert",
     "distilbert",
     "dnabert2",
     "esm",
     "esm_rotary",
+    "gpt2",
+    "gpt_neox",
+    "gpt_neox_sequential",
     "llama",
     "llama_scaled",
     "mistral",

@@ -355,7 +355,7 @@ fn configurations_are_checked() {
         (
             "model_type",
             json!("t5"),
-            "`model_type` is `t5`; this program knows bert, distilbert, esm, llama, mistral, opt, qwen2, qwen3, roberta",
+            "`model_type` is `t5`; this program knows bert, distilbert, esm, gpt2, gpt_neox, llama, mistral, opt, qwen2, qwen3, roberta",
         ),
         ("model_type", json!(null), "`model_type` is missing"),
         ("model_type", json!(3), "`model_type` is 3, not a string"),
@@ -421,7 +421,7 @@ fn configurations_are_checked() {
 }
 
 #[test]
-fn configurations_of_llama_and_its_kin_are_checked() {
+fn configurations_of_decoders_are_checked() {
     for (model, key, value, expected) in [
         (
             "llama",
@@ -486,6 +486,18 @@ fn configurations_of_llama_and_its_kin_are_checked() {
             "`rope_parameters.rope_theta` is 0",
         ),
         (
+            "gpt2",
+            "scale_attn_by_inverse_layer_idx",
+            json!(true),
+            "`scale_attn_by_inverse_layer_idx` is true; only false is known",
+        ),
+        (
+            "gpt_neox",
+            "rope_parameters",
+            json!({"partial_rotary_factor": 0.3}),
+            "`rope_parameters.partial_rotary_factor` is 0.3: 1 of the 4 values of a head",
+        ),
+        (
             "qwen2",
             "layer_types",
             json!(["full_attention"]),
@@ -529,7 +541,7 @@ fn rotary_positions_are_read_from_both_places() {
     };
     assert_eq!(read(&[]), rotary(10_000.0, RotaryScaling::None));
     let theta = ("rope_theta", json!(500.0));
-    assert_eq!(read(&[theta.clone()]), rotary(500.0, RotaryScaling::None));
+    assert_eq!(read(std::slice::from_ref(&theta)), rotary(500.0, RotaryScaling::None));
     let within = json!({"rope_theta": 700.0, "rope_type": "linear", "factor": 2.0});
     let linear = RotaryScaling::Linear { factor: 2.0 };
     assert_eq!(read(&[("rope_parameters", within)]), rotary(700.0, linear));

@@ -154,6 +154,8 @@ mod tests {
             "distilbert",
             "dnabert2",
             "esm",
+            "gpt2",
+            "gpt_neox",
             "llama",
             "llama_scaled",
             "mistral",

@@ -11,6 +11,10 @@ pub enum Family {
     DnaBert2,
     /// ESM: an encoder of proteins (Lin et al. 2023), and the Nucleotide Transformer, of DNA (Dalla-Torre et al. 2024).
     Esm,
+    /// GPT-2: causal decoder (Radford et al. 2019).
+    Gpt2,
+    /// GPT-NeoX: causal decoder (Black et al. 2022), and Pythia (Biderman et al. 2023).
+    GptNeox,
     /// Llama: causal decoder (Touvron et al. 2023).
     Llama,
     /// Mistral: a Llama whose tokens see a window (Jiang et al. 2023).

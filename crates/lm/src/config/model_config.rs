@@ -31,6 +31,22 @@ pub struct EsmConfig {
     pub gate: Option<bool>,
 }
 
+/// What only GPT-2's configuration says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gpt2Config {
+    /// `embd_pdrop`: dropout of embeddings, in training.
+    pub embedding_dropout: f64,
+}
+
+/// What only GPT-NeoX's configuration says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GptNeoxConfig {
+    /// Whether the linear layers of attention have biases.
+    pub attention_bias: bool,
+    /// `use_parallel_residual`: both sublayers read the block's input.
+    pub parallel_residual: bool,
+}
+
 /// What only the configurations of Llama and its kin say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LlamaConfig {
@@ -51,6 +67,10 @@ pub enum OfFamily {
     Opt(OptConfig),
     /// ESM.
     Esm(EsmConfig),
+    /// GPT-2.
+    Gpt2(Gpt2Config),
+    /// GPT-NeoX.
+    GptNeox(GptNeoxConfig),
     /// Llama and its kin.
     Llama(LlamaConfig),
 }
@@ -143,6 +163,20 @@ impl ModelConfig {
         match &self.of_family {
             OfFamily::Opt(opt) => opt.clone(),
             _ => OptConfig::default(),
+        }
+    }
+
+    pub(crate) fn gpt2(&self) -> Gpt2Config {
+        match &self.of_family {
+            OfFamily::Gpt2(gpt2) => gpt2.clone(),
+            _ => Gpt2Config::default(),
+        }
+    }
+
+    pub(crate) fn gpt_neox(&self) -> GptNeoxConfig {
+        match &self.of_family {
+            OfFamily::GptNeox(gpt_neox) => gpt_neox.clone(),
+            _ => GptNeoxConfig::default(),
         }
     }
 

@@ -22,8 +22,8 @@ pub(super) struct DecoderPlan<'a> {
     pub words: &'a str,
     /// The rows of places, where there are any.
     pub positions: Option<&'a str>,
-    /// Whether embeddings are dropped out in training.
-    pub drops_out: bool,
+    /// The dropout of embeddings, in training.
+    pub dropout: f64,
     /// The norm behind the last block.
     pub final_norm: &'a str,
 }
@@ -32,7 +32,7 @@ pub(super) struct DecoderPlan<'a> {
 pub(super) struct Decoder {
     word: Id,
     position: Option<Id>,
-    drops_out: bool,
+    dropout: f64,
     blocks: Vec<Block>,
     final_norm: Norm,
 }
@@ -54,7 +54,7 @@ impl Decoder {
                 }
                 None => None,
             },
-            drops_out: plan.drops_out,
+            dropout: plan.dropout,
             blocks: (0..config.layers)
                 .map(|number| Block::build(&block(number), builder))
                 .collect::<Result<_, _>>()?,
@@ -80,10 +80,7 @@ impl Layers for Decoder {
             let places = pass.matrix(position).narrow(0, 0, batch.length);
             x = pass.add_to_each(x, places);
         }
-        match self.drops_out {
-            true => pass.hidden_dropout(x),
-            false => x,
-        }
+        pass.own_dropout(x, self.dropout)
     }
 
     fn through(

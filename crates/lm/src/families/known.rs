@@ -7,17 +7,21 @@ use crate::families::distilbert::DistilBertFamily;
 use crate::families::dnabert2::DnaBert2Family;
 use crate::families::esm::EsmFamily;
 use crate::families::family::{Classifier, ModelFamily};
+use crate::families::gpt_neox::GptNeoxFamily;
+use crate::families::gpt2::Gpt2Family;
 use crate::families::llama;
 use crate::families::opt::OptFamily;
 use crate::families::roberta::RobertaFamily;
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Bert,
         Self::DistilBert,
         Self::DnaBert2,
         Self::Esm,
+        Self::Gpt2,
+        Self::GptNeox,
         Self::Llama,
         Self::Mistral,
         Self::Opt,
@@ -32,6 +36,8 @@ impl Family {
             Self::DistilBert => &DistilBertFamily,
             Self::DnaBert2 => &DnaBert2Family,
             Self::Esm => &EsmFamily,
+            Self::Gpt2 => &Gpt2Family,
+            Self::GptNeox => &GptNeoxFamily,
             Self::Llama => &llama::LLAMA,
             Self::Mistral => &llama::MISTRAL,
             Self::Opt => &OptFamily,

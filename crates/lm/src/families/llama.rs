@@ -242,7 +242,7 @@ impl ModelFamily for LlamaFamily {
         let plan = DecoderPlan {
             words: "embed_tokens",
             positions: None,
-            drops_out: false,
+            dropout: 0.0,
             final_norm: "norm",
         };
         let own = config.llama();

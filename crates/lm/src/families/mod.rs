@@ -9,6 +9,8 @@ pub(crate) mod dnabert2;
 pub(crate) mod encoder;
 pub(crate) mod esm;
 pub(crate) mod family;
+pub(crate) mod gpt2;
+pub(crate) mod gpt_neox;
 pub(crate) mod known;
 pub(crate) mod llama;
 pub(crate) mod opt;

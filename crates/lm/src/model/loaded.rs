@@ -311,19 +311,28 @@ impl Model {
 /// Tensors that checkpoints carry and the bare model does not use: buffers, and heads of
 /// pretraining and of tasks.
 pub fn is_unused(name: &str) -> bool {
-    const BEGINNINGS: [&str; 8] = [
+    const ENDS: [&str; 6] = [
+        "rotary_embeddings.inv_freq",
+        "rotary_emb.inv_freq",
+        // Masks.
+        ".attn.bias",
+        ".attn.masked_bias",
+        ".attention.bias",
+        ".attention.masked_bias",
+    ];
+    const BEGINNINGS: [&str; 9] = [
         "cls.",
         "classifier.",
         "score.",
         "lm_head.",
+        "embed_out.",
         "contact_head.",
         "pre_classifier.",
         "qa_outputs.",
         "vocab_",
     ];
     name == "embeddings.position_ids"
-        || name.ends_with("rotary_embeddings.inv_freq")
-        || name.ends_with("rotary_emb.inv_freq")
+        || ENDS.iter().any(|end| name.ends_with(end))
         || BEGINNINGS
             .iter()
             .any(|beginning| name.starts_with(beginning))

@@ -420,6 +420,11 @@ impl<'a> Pass<'a> {
     /// The model's own dropout of hidden states.
     pub fn hidden_dropout(&mut self, x: Tensor<2>) -> Tensor<2> {
         let p = self.config.hidden_dropout;
+        self.own_dropout(x, p)
+    }
+
+    /// A dropout of the model's own, which is on where these are.
+    pub fn own_dropout(&mut self, x: Tensor<2>, p: f64) -> Tensor<2> {
         if self.base_dropout {
             self.drop(x, p)
         } else {
@@ -539,11 +544,6 @@ impl<'a> Pass<'a> {
     /// `[1, 1, length, length]`.
     pub fn causal_mask(&self, window: Option<usize>) -> Tensor<4> {
         self.mask(|query, key| key <= query && window.is_none_or(|far| query - key <= far))
-    }
-
-    /// As [`Pass::causal_mask`], of what is out of a window on both sides.
-    pub fn window_mask(&self, window: usize) -> Tensor<4> {
-        self.mask(|query, key| query.abs_diff(key) <= window)
     }
 
     fn mask(&self, sees: impl Fn(usize, usize) -> bool) -> Tensor<4> {
