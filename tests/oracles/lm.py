@@ -18,6 +18,10 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, BertModel, OPTConfig, OPTModel
 from transformers import DistilBertConfig, DistilBertModel, EsmConfig, EsmModel
 from transformers import RobertaConfig, RobertaModel
+from transformers import GPT2Config, GPT2Model, GPTNeoXConfig, GPTNeoXModel
+from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
+from transformers import Qwen2Config, Qwen2Model, Qwen3Config, Qwen3Model
+from transformers.pytorch_utils import Conv1D
 
 FIXTURES = Path(__file__).parents[2] / "crates" / "lm" / "tests" / "fixtures"
 RANK = 2
@@ -80,8 +84,12 @@ class Deltas:
         self.dropout = dropout
         for name in linears:
             linear = model.get_submodule(name)
-            self.down[name] = (torch.randn(linear.in_features, RANK) * 0.3).requires_grad_()
-            self.up[name] = (torch.randn(RANK, linear.out_features) * 0.3).requires_grad_()
+            if isinstance(linear, Conv1D):
+                inputs, outputs = linear.weight.shape
+            else:
+                outputs, inputs = linear.weight.shape
+            self.down[name] = (torch.randn(inputs, RANK) * 0.3).requires_grad_()
+            self.up[name] = (torch.randn(RANK, outputs) * 0.3).requires_grad_()
             linear.register_forward_hook(self.hook(name, model))
 
     def hook(self, name, model):
@@ -161,7 +169,9 @@ def adapted_case(model, linears, vocab, dropout, base, lengths=(5, 3), by_ids=Fa
         # Weights of linears as [input, output], the layout of crates/lm.
         "base_gradients": {
             name: floats(
-                named[name].grad.T if name.removesuffix(".weight") in linears else named[name].grad
+                named[name].grad.T
+                if isinstance(model.get_submodule(name.rpartition(".")[0]), torch.nn.Linear) and name.endswith(".weight")
+                else named[name].grad
             )
             for name in base
         },
@@ -170,7 +180,7 @@ def adapted_case(model, linears, vocab, dropout, base, lengths=(5, 3), by_ids=Fa
 
 def linears_of(model, order):
     """Names of all linears in the order of crates/lm: query before key and value."""
-    names = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)]
+    names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, Conv1D))]
     return sorted(names, key=order)
 
 
@@ -366,6 +376,72 @@ def dnabert2(folder):
     )
 
 
+def decoder(name, seed, kind, base, dropouts=(0.1,), **changes):
+    """A tiny decoder whose modules stand in the order of crates/lm."""
+    torch.manual_seed(seed)
+    config, model = kind
+    model = model(config(**changes)).eval()
+    model.set_attn_implementation("eager")
+    shake(model)
+    # A norm of small states has slopes so large that rounding shows in the gradients.
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(4)
+    save(model, name)
+    linears = linears_of(model, lambda n: 0)
+    write(name, {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "cases": plain_cases(model, 30),
+        "adapted": [adapted_case(model, linears, 30, p, base) for p in dropouts],
+    })
+
+
+LLAMA = {
+    **SIZES, "num_key_value_heads": 2, "max_position_embeddings": 12, "attention_dropout": 0.2, "pad_token_id": None,
+    "bos_token_id": 1, "eos_token_id": 2,
+}
+LLAMA_BASE = ["embed_tokens.weight", "layers.0.input_layernorm.weight", "layers.1.self_attn.k_proj.weight"]
+
+
+def llamas():
+    # Pairs of all three kinds: left as they are, changed in part, and wholly.
+    scaled = {
+        "rope_type": "llama3", "rope_theta": 50.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 40,
+    }
+    decoder("llama", 13, (LlamaConfig, LlamaModel), LLAMA_BASE, dropouts=(0.0, 0.1), **LLAMA)
+    decoder(
+        "llama_scaled", 14, (LlamaConfig, LlamaModel), [*LLAMA_BASE, "layers.0.self_attn.o_proj.bias"],
+        **{**LLAMA, "max_position_embeddings": 48}, head_dim=6, rope_parameters=scaled, attention_bias=True, mlp_bias=True,
+    )
+    decoder("mistral", 15, (MistralConfig, MistralModel), LLAMA_BASE, **LLAMA, sliding_window=3)
+    decoder(
+        "qwen2", 16, (Qwen2Config, Qwen2Model), [*LLAMA_BASE, "layers.0.self_attn.v_proj.bias"],
+        **LLAMA, use_sliding_window=True, sliding_window=2, max_window_layers=1,
+    )
+    decoder(
+        "qwen3", 17, (Qwen3Config, Qwen3Model), [*LLAMA_BASE, "layers.0.self_attn.k_norm.weight"], **LLAMA, head_dim=8,
+        rope_parameters={"rope_type": "linear", "rope_theta": 1000.0, "factor": 2.0},
+    )
+
+
+def gpts():
+    decoder(
+        "gpt2", 18, (GPT2Config, GPT2Model), ["wte.weight", "wpe.weight", "h.1.attn.c_attn.weight", "h.0.mlp.c_proj.bias"],
+        vocab_size=30, n_embd=16, n_layer=2, n_head=4, n_inner=24, n_positions=12, attn_pdrop=0.2, embd_pdrop=0.3,
+        bos_token_id=1, eos_token_id=2,
+    )
+    base = ["embed_in.weight", "layers.0.attention.query_key_value.weight", "layers.1.attention.query_key_value.bias"]
+    sizes = {**SIZES, "max_position_embeddings": 12, "hidden_dropout": 0.1, "attention_dropout": 0.2}
+    decoder(
+        "gpt_neox", 19, (GPTNeoXConfig, GPTNeoXModel), [*base, "layers.1.post_attention_layernorm.weight"], **sizes,
+        rope_parameters={"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.5},
+    )
+    decoder(
+        "gpt_neox_sequential", 20, (GPTNeoXConfig, GPTNeoXModel), base[:2], **sizes, attention_bias=False,
+        use_parallel_residual=False, rope_parameters={"rope_type": "default", "rope_theta": 10.0, "partial_rotary_factor": 1.0},
+    )
+
+
 def pickled():
     """Files of torch.save in both of its formats, and the same tensors in safetensors."""
     from safetensors.torch import save_file
@@ -428,6 +504,8 @@ if __name__ == "__main__":
     esm("esm", 8, token_dropout=True, emb_layer_norm_before=True)
     esm("esm_rotary", 9, position_embedding_type="rotary")
     esm("nucleotide_transformer_v2", 10, position_embedding_type="rotary", add_bias_fnn=False)
+    llamas()
+    gpts()
     if arguments.mosaic:
         dnabert2(arguments.mosaic)
     if arguments.minilm:

@@ -31,10 +31,13 @@ fn bert() -> Spec {
         norm: NormKind::Layer,
         heads: Heads {
             heads: 2,
+            key_value_heads: 2,
             size: 16,
             causal: false,
+            window: None,
             positions: Positions::None,
         },
+        head_norms: false,
         activation: Activation::Gelu,
         gated: false,
         biases: true,
@@ -50,16 +53,19 @@ fn bert() -> Spec {
 fn heads(heads: usize, size: usize, causal: bool, positions: Positions) -> Heads {
     Heads {
         heads,
+        key_value_heads: heads,
         size,
         causal,
+        window: None,
         positions,
     }
 }
 
-fn rotary() -> Positions {
+/// So many values of each head are rotated.
+fn rotary(size: usize) -> Positions {
+    let rate = |pair: usize| 10_000f64.powf(-2.0 * pair as f64 / size as f64);
     Positions::Rotary {
-        base: 10_000.0,
-        longest: 80,
+        rates: (0..size / 2).map(rate).collect(),
     }
 }
 
@@ -86,13 +92,47 @@ fn specs() -> Vec<(&'static str, Spec)> {
     };
     let llama = Spec {
         norm: NormKind::Rms,
-        heads: heads(3, 12, true, rotary()),
+        heads: heads(3, 12, true, rotary(12)),
         activation: Activation::Silu,
         gated: true,
         biases: false,
         hidden: 40,
         inner: 72,
         ..opt.clone()
+    };
+    let grouped = Spec {
+        heads: Heads {
+            key_value_heads: 2,
+            ..heads(6, 10, true, rotary(10))
+        },
+        ..llama.clone()
+    };
+    let mistral = Spec {
+        heads: Heads {
+            window: Some(2),
+            key_value_heads: 1,
+            ..heads(3, 8, true, rotary(8))
+        },
+        ..llama.clone()
+    };
+    let qwen_3 = Spec {
+        head_norms: true,
+        ..grouped.clone()
+    };
+    let neox = Spec {
+        place: NormPlace::Beside,
+        heads: heads(2, 16, true, rotary(4)),
+        activation: Activation::Gelu,
+        ..bert()
+    };
+    let modern_bert = Spec {
+        heads: Heads {
+            window: Some(3),
+            ..heads(2, 16, false, rotary(16))
+        },
+        norm: NormKind::Layer,
+        activation: Activation::Gelu,
+        ..llama.clone()
     };
     let dnabert_2 = Spec {
         heads: heads(3, 20, false, alibi(3)),
@@ -119,7 +159,7 @@ fn specs() -> Vec<(&'static str, Spec)> {
             "esm",
             Spec {
                 place: NormPlace::Before,
-                heads: heads(4, 6, false, rotary()),
+                heads: heads(4, 6, false, rotary(6)),
                 activation: Activation::GeluTanh,
                 hidden: 24,
                 ..bert()
@@ -142,6 +182,56 @@ fn specs() -> Vec<(&'static str, Spec)> {
                 gated: true,
                 ..bert()
             },
+        ),
+        ("grouped heads", grouped.clone()),
+        (
+            "grouped heads, not causal",
+            Spec {
+                heads: Heads {
+                    causal: false,
+                    ..grouped.heads.clone()
+                },
+                place: NormPlace::After,
+                ..dropped(&grouped)
+            },
+        ),
+        ("mistral", mistral.clone()),
+        ("mistral, dropout", dropped(&mistral)),
+        ("qwen 3", qwen_3.clone()),
+        ("qwen 3, dropout", dropped(&qwen_3)),
+        (
+            "layer norms of heads",
+            Spec {
+                head_norms: true,
+                ..dropped(&bert())
+            },
+        ),
+        ("gpt-neox", neox.clone()),
+        ("gpt-neox, dropout", dropped(&neox)),
+        (
+            "gpt-neox, some sites",
+            ranks([0, 3, 0, 0, 0, 0, 2], &dropped(&neox)),
+        ),
+        ("modern bert", modern_bert.clone()),
+        ("modern bert, dropout", dropped(&modern_bert)),
+        (
+            "a narrow window",
+            Spec {
+                heads: Heads {
+                    window: Some(1),
+                    ..heads(2, 8, false, alibi(2))
+                },
+                ..dropped(&bert())
+            },
+        ),
+        ("grouped, long", lengths(&[3, 70], 75, &dropped(&qwen_3))),
+        (
+            "windows, long",
+            lengths(&[33, 70], 70, &dropped(&modern_bert)),
+        ),
+        (
+            "windows, causal, long",
+            lengths(&[33, 70], 70, &dropped(&mistral)),
         ),
         ("bert, dropout", dropped(&bert())),
         ("opt, dropout", dropped(&opt)),
@@ -335,24 +425,47 @@ fn root_mean_square(values: &[f64]) -> f64 {
 
 /// Blocks of any shape.
 fn any_spec() -> impl Strategy<Value = Spec> {
-    let kinds = (any::<[bool; 6]>(), 0..3, 0..4usize);
-    let sizes = (1..=4usize, 1..=20usize, 8..=70usize, 1..=100usize);
+    let window = prop_oneof![Just(None), (0..=9usize).prop_map(Some)];
+    let kinds = (any::<[bool; 6]>(), 0..3, 0..4usize, 0..3usize, window);
+    let sizes = (
+        1..=4usize,
+        1..=2usize,
+        1..=20usize,
+        8..=70usize,
+        1..=100usize,
+    );
     let lengths = prop::collection::vec(0..=24u32, 1..=6);
     let rank = prop_oneof![Just(0), 1..=17usize];
     let ranks = prop::array::uniform7(rank);
     (kinds, sizes, lengths, 0..3usize, ranks).prop_map(|(kinds, sizes, lengths, more, ranks)| {
-        let ([after, layer, causal, gated, biases, dropout], positions, activation) = kinds;
-        let (number, size, hidden, inner) = sizes;
+        let (
+            [head_norms, layer, causal, gated, biases, dropout],
+            positions,
+            activation,
+            place,
+            window,
+        ) = kinds;
+        let (shared, group, size, hidden, inner) = sizes;
+        let number = shared * group;
         let padded = *lengths.iter().max().unwrap() as usize + more;
         let (size, positions) = match positions {
             0 => (size, Positions::None),
-            1 => (size.next_multiple_of(2), rotary()),
+            1 => {
+                let size = size.next_multiple_of(2);
+                (size, rotary(size - size / 4 / 2 * 2))
+            }
             _ => (size, alibi(number)),
         };
         Spec {
-            place: [NormPlace::Before, NormPlace::After][usize::from(after)],
+            place: [NormPlace::Before, NormPlace::After, NormPlace::Beside][place],
             norm: [NormKind::Rms, NormKind::Layer][usize::from(layer)],
-            heads: heads(number, size, causal, positions),
+            heads: Heads {
+                key_value_heads: shared,
+                window,
+                ..heads(number, size, causal, positions)
+            },
+            // A norm of two values gives little but their signs.
+            head_norms: head_norms && size >= 8,
             activation: [
                 Activation::Gelu,
                 Activation::GeluTanh,
@@ -376,7 +489,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: 32,
         failure_persistence: None,
-        rng_seed: RngSeed::Fixed(17),
+        rng_seed: RngSeed::Fixed(18),
         ..ProptestConfig::default()
     })]
 
@@ -391,13 +504,13 @@ proptest! {
     }
 }
 
-/// One with all that can go wrong between rows, and one with several chunks.
-fn mixed() -> [Spec; 2] {
+/// One with all that can go wrong between rows, one with several chunks, and one whose tokens see few.
+fn mixed() -> [Spec; 3] {
     let find = |wanted: &str| {
         let mut specs = specs().into_iter();
         specs.find(|(name, _)| *name == wanted).unwrap().1
     };
-    ["ranks", "chunks"].map(find)
+    ["ranks", "chunks", "windows, causal, long"].map(find)
 }
 
 #[test]
@@ -592,7 +705,7 @@ fn a_block_without_gradients_is_half_as_large() {
 #[test]
 fn unfit_values_of_a_block_panic() {
     type Change = fn(&mut BlockValues);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 15] = [
         ("nothing", |_| ()),
         ("a short weight", |v| v.first.weight = &v.first.weight[1..]),
         ("a short bias", |v| v.first.bias = Some(&[1.0])),
@@ -605,6 +718,15 @@ fn unfit_values_of_a_block_panic() {
             v.feed_forward_norm.shift = Some(&[1.0])
         }),
         ("another number of heads", |v| v.heads.heads = 3),
+        ("no head of keys", |v| v.heads.key_value_heads = 0),
+        ("fewer heads of keys", |v| v.heads.key_value_heads = 1),
+        ("a rotation of more than there is", |v| {
+            v.heads.positions = rotary(18);
+        }),
+        ("few slopes", |v| v.heads.positions = alibi(1)),
+        ("short norms of heads", |v| {
+            v.head_norms = Some([v.attention_norm, v.attention_norm]);
+        }),
     ];
     let case = Case::new(&bert(), 11);
     for (number, (what, change)) in changes.into_iter().enumerate() {

@@ -12,15 +12,23 @@ use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 17] = [
     "bert",
     "distilbert",
     "dnabert2",
     "esm",
     "esm_rotary",
+    "gpt2",
+    "gpt_neox",
+    "gpt_neox_sequential",
+    "llama",
+    "llama_scaled",
+    "mistral",
     "nucleotide_transformer_v2",
     "opt",
     "opt_post_norm",
+    "qwen2",
+    "qwen3",
     "roberta",
 ];
 
@@ -212,6 +220,23 @@ fn the_real_minilm_equals_transformers() {
             &floats(&golden["pooled"]),
             tolerance,
         );
+    }
+}
+
+/// A folder that is written says the same as the one it was read from.
+#[test]
+fn what_is_written_is_read_again() {
+    for folder in FOLDERS {
+        let model = Model::load(&fixture(folder), &Device::flex()).unwrap();
+        let written = tempfile::tempdir().unwrap();
+        model.save(written.path()).unwrap();
+        let again = Model::load(written.path(), &Device::flex()).unwrap();
+        assert_eq!(again.config(), model.config(), "{folder}");
+        assert_eq!(again.tensors(), model.tensors(), "{folder}");
+        for (name, _) in model.tensors() {
+            let [expected, got] = [&model, &again].map(|model| model.tensor(&name).unwrap());
+            assert_eq!(got, expected, "{folder}: {name}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use burn::tensor::Device;
-use lingo_lm::Model;
+use lingo_lm::{Model, OfFamily, Positions, Rotary, RotaryScaling};
 use serde_json::{Value, json};
 use support::fixture;
 
@@ -15,9 +15,14 @@ const WEIGHTS: &str = "model.safetensors";
 
 /// A copy of the tiny BERT, changed by `change`, loaded.
 fn load_changed(change: impl FnOnce(&Path)) -> Result<Model, String> {
+    load_changed_of("bert", change)
+}
+
+/// A copy of another tiny model, changed, loaded.
+fn load_changed_of(model: &str, change: impl FnOnce(&Path)) -> Result<Model, String> {
     let folder = tempfile::tempdir().unwrap();
     for file in ["config.json", WEIGHTS] {
-        std::fs::copy(fixture("bert").join(file), folder.path().join(file)).unwrap();
+        std::fs::copy(fixture(model).join(file), folder.path().join(file)).unwrap();
     }
     change(folder.path());
     // Paths differ from run to run; the table below does not.
@@ -31,7 +36,12 @@ fn load_changed(change: impl FnOnce(&Path)) -> Result<Model, String> {
 
 #[track_caller]
 fn refused(change: impl FnOnce(&Path), expected: &str) {
-    match load_changed(change) {
+    refused_of("bert", change, expected);
+}
+
+#[track_caller]
+fn refused_of(model: &str, change: impl FnOnce(&Path), expected: &str) {
+    match load_changed_of(model, change) {
         Ok(_) => panic!("loaded, but should say: {expected}"),
         Err(message) => assert!(message.contains(expected), "{message}\nnot: {expected}"),
     }
@@ -344,8 +354,8 @@ fn configurations_are_checked() {
     for (key, value, expected) in [
         (
             "model_type",
-            json!("gpt2"),
-            "`model_type` is `gpt2`; this program knows bert, distilbert, esm, opt, roberta",
+            json!("t5"),
+            "`model_type` is `t5`; this program knows bert, distilbert, esm, gpt2, gpt_neox, llama, mistral, opt, qwen2, qwen3, roberta",
         ),
         ("model_type", json!(null), "`model_type` is missing"),
         ("model_type", json!(3), "`model_type` is 3, not a string"),
@@ -408,4 +418,177 @@ fn configurations_are_checked() {
     refused(broken, "config.json: not valid JSON: EOF while parsing");
     let list = |folder: &Path| std::fs::write(folder.join("config.json"), "[]").unwrap();
     refused(list, "config.json: not valid JSON: not an object");
+}
+
+#[test]
+fn configurations_of_decoders_are_checked() {
+    for (model, key, value, expected) in [
+        (
+            "llama",
+            "num_key_value_heads",
+            json!(3),
+            "`num_key_value_heads` is 3, which does not divide num_attention_heads 4",
+        ),
+        (
+            "llama",
+            "head_dim",
+            json!(5),
+            "`rope_parameters.partial_rotary_factor` is 1: 5 of the 5 values of a head cannot be rotated in pairs",
+        ),
+        (
+            "llama",
+            "head_dim",
+            json!(6),
+            "tensor `layers.0.self_attn.q_proj.weight` has shape [16, 16], but config.json asks for [24, 16]",
+        ),
+        (
+            "llama",
+            "rope_scaling",
+            json!({"type": "yarn", "factor": 4.0}),
+            "`rope_scaling.rope_type` is `yarn`; known are default, linear and llama3",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "dynamic", "factor": 4.0}),
+            "`rope_parameters.rope_type` is `dynamic`",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "linear"}),
+            "`rope_parameters.factor` is missing",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_type": "linear", "factor": 0}),
+            "`rope_parameters.factor` is 0, not above 0",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({
+                "rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4
+            }),
+            "`rope_parameters.high_freq_factor` is 4, not above low_freq_factor, 4",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!(3),
+            "`rope_parameters` is 3, not an object",
+        ),
+        (
+            "llama",
+            "rope_parameters",
+            json!({"rope_theta": 0}),
+            "`rope_parameters.rope_theta` is 0",
+        ),
+        (
+            "gpt2",
+            "scale_attn_by_inverse_layer_idx",
+            json!(true),
+            "`scale_attn_by_inverse_layer_idx` is true; only false is known",
+        ),
+        (
+            "gpt_neox",
+            "rope_parameters",
+            json!({"partial_rotary_factor": 0.3}),
+            "`rope_parameters.partial_rotary_factor` is 0.3: 1 of the 4 values of a head",
+        ),
+        (
+            "qwen2",
+            "layer_types",
+            json!(["full_attention"]),
+            "`layer_types` has 1 kinds for 2 blocks",
+        ),
+        (
+            "qwen2",
+            "layer_types",
+            json!(["full_attention", "chunked_attention"]),
+            "`layer_types` has `chunked_attention`; known are full_attention and sliding_attention",
+        ),
+        (
+            "qwen2",
+            "layer_types",
+            json!("all"),
+            "`layer_types` is \"all\", not a list of strings",
+        ),
+    ] {
+        refused_of(model, config(key, value), expected);
+    }
+}
+
+/// The shape by the keys of `transformers` before its version 5 and by those since.
+#[test]
+fn rotary_positions_are_read_from_both_places() {
+    let read = |keys: &[(&'static str, Value)]| {
+        let change = |folder: &Path| {
+            config("rope_parameters", json!(null))(folder);
+            for (key, value) in keys {
+                config(key, value.clone())(folder);
+            }
+        };
+        load_changed_of("llama", change).unwrap().config().positions
+    };
+    let rotary = |base, scaling| {
+        Positions::Rotary(Rotary {
+            base,
+            size: 4,
+            scaling,
+        })
+    };
+    assert_eq!(read(&[]), rotary(10_000.0, RotaryScaling::None));
+    let theta = ("rope_theta", json!(500.0));
+    assert_eq!(read(std::slice::from_ref(&theta)), rotary(500.0, RotaryScaling::None));
+    let within = json!({"rope_theta": 700.0, "rope_type": "linear", "factor": 2.0});
+    let linear = RotaryScaling::Linear { factor: 2.0 };
+    assert_eq!(read(&[("rope_parameters", within)]), rotary(700.0, linear));
+    let old = ("rope_scaling", json!({"type": "linear", "factor": 2.0}));
+    assert_eq!(read(&[theta.clone(), old]), rotary(500.0, linear));
+    let llama3 = json!({
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0
+    });
+    let expected = RotaryScaling::Llama3 {
+        factor: 8.0,
+        low: 1.0,
+        high: 4.0,
+        original: 12.0,
+    };
+    assert_eq!(
+        read(&[theta, ("rope_scaling", llama3)]),
+        rotary(500.0, expected)
+    );
+}
+
+/// Which blocks have windows, and where a null means that none has.
+#[test]
+fn windows_are_those_of_transformers() {
+    let read = |model: &str, keys: &[(&'static str, Value)]| {
+        let change = |folder: &Path| {
+            for (key, value) in keys {
+                config(key, value.clone())(folder);
+            }
+        };
+        let model = load_changed_of(model, change).unwrap();
+        match &model.config().of_family {
+            OfFamily::Llama(own) => own.windows.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read("llama", &[("sliding_window", json!(4))]), [None; 2]);
+    assert_eq!(read("mistral", &[]), [Some(3); 2]);
+    assert_eq!(
+        read("mistral", &[("sliding_window", json!(null))]),
+        [None; 2]
+    );
+    assert_eq!(read("qwen2", &[]), [None, Some(2)]);
+    let asked = ("use_sliding_window", json!(false));
+    assert_eq!(read("qwen2", &[asked]), [None; 2]);
+    let kinds = ("layer_types", json!(null));
+    assert_eq!(
+        read("qwen2", &[kinds, ("max_window_layers", json!(0))]),
+        [Some(2); 2]
+    );
 }

@@ -318,7 +318,7 @@ fn low_rank_config(
             .collect(),
         (Some(targets), None) => targets.to_vec(),
         (None, None) => family
-            .linear_layers()
+            .default_targets()
             .iter()
             .map(|t| (*t).to_owned())
             .collect(),
@@ -326,7 +326,7 @@ fn low_rank_config(
     let mut config = json!({
         "base_model_name_or_path": description.base()?.name,
         "bias": "none",
-        "fan_in_fan_out": false,
+        "fan_in_fan_out": family.is_turned(),
         "inference_mode": true,
         "init_lora_weights": true,
         "lora_alpha": settings.peft_alpha,

@@ -63,11 +63,16 @@ impl ModelShape {
         let (Some(module), [output, input]) = (name.strip_suffix(".weight"), dimensions) else {
             return;
         };
-        if !module.contains("embed") {
+        let family = self.config.family;
+        let (input, output) = match family.is_turned() {
+            true => (*output, *input),
+            false => (*input, *output),
+        };
+        if !family.is_embedding(module) {
             self.sites.push(Site {
                 name: module.to_owned(),
-                input: *input,
-                output: *output,
+                input,
+                output,
                 layer: module.split('.').find_map(|part| part.parse().ok()),
             });
         }
@@ -151,9 +156,16 @@ mod tests {
             "distilbert",
             "dnabert2",
             "esm",
+            "gpt2",
+            "gpt_neox",
+            "llama",
+            "llama_scaled",
+            "mistral",
             "nucleotide_transformer_v2",
             "opt",
             "opt_post_norm",
+            "qwen2",
+            "qwen3",
             "roberta",
         ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -74,7 +74,7 @@ impl ModelShape {
     pub fn summary(&self) -> Result<ModelSummary, Error> {
         let config = &self.config;
         let family = config.family;
-        let targets = matching(&self.sites, family.linear_layers(), None)?;
+        let targets = matching(&self.sites, family.default_targets(), None)?;
         let mut layers: Vec<LayerSummary> = Vec::new();
         for (number, site) in self.sites.iter().enumerate() {
             let mut layer = LayerSummary {
@@ -100,7 +100,7 @@ impl ModelShape {
             positions: config.max_positions,
             places: match config.positions {
                 Positions::Embedded => "learnt",
-                Positions::Rotary { .. } => "rotary",
+                Positions::Rotary(_) => "rotary",
                 Positions::Alibi => "alibi",
             },
             hidden: config.hidden_size,

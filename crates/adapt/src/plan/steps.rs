@@ -207,7 +207,7 @@ pub(crate) fn chosen_sites(
 ) -> Result<Vec<usize>, Error> {
     match settings.targets {
         Some(targets) => matching(sites, targets, settings.layers),
-        None => matching(sites, family.linear_layers(), settings.layers),
+        None => matching(sites, family.default_targets(), settings.layers),
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn matching(
         .collect();
     if found.is_empty() {
         return Err(Error::Config(
-            "no target modules are given; leave `targets` out to adapt all linear layers".into(),
+            "no target modules are given; leave `targets` out to adapt those of the family's default".into(),
         ));
     }
     Ok(found)
@@ -136,7 +136,7 @@ mod tests {
         t(&["dense"], None, &[3, 4, 5, 9, 10, 11, 12]);
         t(&["encoder.layer.0.output.dense"], None, &[5]);
         t(
-            lingo_lm::Family::Bert.linear_layers(),
+            lingo_lm::Family::Bert.default_targets(),
             None,
             &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
         );

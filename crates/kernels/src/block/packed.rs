@@ -104,8 +104,14 @@ impl<E: Element> Parts<E> {
     fn new(values: &BlockValues, lanes: usize, gradients: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let hidden = values.qkv[0].input;
-        let width = count(&[values.heads.heads, values.heads.size]);
-        for linear in &values.qkv {
+        let heads = &values.heads;
+        let width = count(&[heads.heads, heads.size]);
+        let shared = count(&[heads.key_value_heads, heads.size]);
+        assert!(
+            heads.key_value_heads > 0 && heads.heads.is_multiple_of(heads.key_value_heads),
+            "heads of queries share those of keys and values evenly"
+        );
+        for (linear, width) in values.qkv.iter().zip([width, shared, shared]) {
             assert_eq!(
                 (linear.input, linear.output),
                 (hidden, width),
@@ -126,7 +132,13 @@ impl<E: Element> Parts<E> {
         let [q, k, v] = &values.qkv;
         Self {
             place: values.place,
-            attention: Attention::new(values.heads.clone()),
+            attention: Attention::new(
+                values.heads.clone(),
+                values.head_norms.as_ref().map(|norms| {
+                    let [query, key] = norms;
+                    [query, key].map(|values| norm(values, heads.size))
+                }),
+            ),
             sites: [
                 linear(q),
                 linear(k),
@@ -153,6 +165,11 @@ impl<E: Element> Parts<E> {
     /// Width of attention: all heads.
     pub fn width(&self) -> usize {
         self.attention.heads.heads * self.attention.heads.size
+    }
+
+    /// Width of keys and of values.
+    pub fn key_value_width(&self) -> usize {
+        self.attention.heads.key_value_heads * self.attention.heads.size
     }
 
     /// Values in a vector of the instruction set it was packed for.

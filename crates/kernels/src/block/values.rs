@@ -12,6 +12,8 @@ pub enum NormPlace {
     Before,
     /// `norm(x + f(x))`.
     After,
+    /// `x + f(norm(x)) + g(other norm(x))`: both sublayers read the block's input, as GPT-NeoX has it.
+    Beside,
 }
 
 /// How frozen weights are held and multiplied. Sums, norms and everything trained are `f32` always.
@@ -58,6 +60,8 @@ pub struct BlockValues<'a> {
     pub heads: Heads,
     /// Query, key and value layers.
     pub qkv: [LinearValues<'a>; 3],
+    /// Of each head's query and key, `[size]`, before their places enter, as Qwen3 has it.
+    pub head_norms: Option<[NormValues<'a>; 2]>,
     /// Attention's output layer.
     pub attention_output: LinearValues<'a>,
     /// Of the attention sublayer.

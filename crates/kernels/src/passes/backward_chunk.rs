@@ -77,14 +77,24 @@ impl<E: Element> Back<'_, E> {
             into = self.linear::<S>(Site::Gate, gate, input.as_ref(), Some(into), &mut sums);
         }
         std::mem::drop(input);
-        let states = self.enter::<S>(norm, into, residual);
+        let (states, beside) = match parts.place {
+            // What is behind attention is read by the sum alone.
+            NormPlace::Beside => {
+                let behind = copy(&residual);
+                (behind, Some(self.enter::<S>(norm, into, residual)))
+            }
+            NormPlace::Before | NormPlace::After => (self.enter::<S>(norm, into, residual), None),
+        };
 
         // Attention.
         let norm = (&parts.attention_norm, &saved.attention_norm);
         let (residual, y) = self.leave::<S>(norm, states, mask(&dropouts.attention, &places));
+        let residual = beside.unwrap_or(residual);
         let attended = Some(&saved.attended);
         let attended = self.linear::<S>(Site::AttentionOutput, y, attended, None, &mut sums);
-        let mut qkv = [(); 3].map(|()| Matrix::<f32>::for_values(rows, parts.width()));
+        let shared = parts.key_value_width();
+        let mut qkv =
+            [parts.width(), shared, shared].map(|width| Matrix::<f32>::for_values(rows, width));
         let [q, k, v] = &mut qkv;
         call::<S, _>(AttendGradient {
             attention: &parts.attention,
@@ -140,10 +150,7 @@ impl<E: Element> Back<'_, E> {
     /// What the gradient of a sublayer's input is added to: the residual's, where no norm stands
     /// between the two.
     fn start(&self, residual: &Matrix<f32>) -> Option<Matrix<f32>> {
-        (self.pass.parts.place == NormPlace::After).then(|| Matrix {
-            values: residual.values.clone(),
-            ..*residual
-        })
+        (self.pass.parts.place == NormPlace::After).then(|| copy(residual))
     }
 
     /// The gradient before a sublayer, from that of its input.
@@ -155,7 +162,7 @@ impl<E: Element> Back<'_, E> {
     ) -> Matrix<f32> {
         match self.pass.parts.place {
             NormPlace::After => input,
-            NormPlace::Before => {
+            NormPlace::Before | NormPlace::Beside => {
                 call::<S, _>(NormGradient {
                     norm,
                     kept,
@@ -179,7 +186,7 @@ impl<E: Element> Back<'_, E> {
         before: Option<&Normed<E>>,
     ) -> Option<Matrix<E>> {
         let (norm, kept) = match self.pass.parts.place {
-            NormPlace::Before => (own, own_kept),
+            NormPlace::Before | NormPlace::Beside => (own, own_kept),
             NormPlace::After => (&self.pass.parts.attention_norm, before?),
         };
         let mut y = Matrix::<E>::of_any(kept.rows.rows, kept.rows.width);
@@ -269,5 +276,12 @@ impl<E: Element> Back<'_, E> {
         });
         sums[number] = Some(Sum { down, up });
         Some(v)
+    }
+}
+
+fn copy(matrix: &Matrix<f32>) -> Matrix<f32> {
+    Matrix {
+        values: matrix.values.clone(),
+        ..*matrix
     }
 }

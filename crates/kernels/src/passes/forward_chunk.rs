@@ -34,11 +34,11 @@ impl<E: Element> Pass<'_, E> {
     pub fn forward<S: Simd>(&self, chunk: &Chunk, x: &[f32], out: &mut [f32]) -> Option<Saved<E>> {
         let parts = self.parts;
         let rows = chunk.rows.len();
-        let states = gather(x, &chunk.rows, parts.hidden);
+        let before = gather(x, &chunk.rows, parts.hidden);
         let mut projected: [Option<Matrix<f32>>; SITES] = Default::default();
 
         // Attention.
-        let (input, normed) = self.enter::<S>(&parts.attention_norm, &states);
+        let (input, normed) = self.enter::<S>(&parts.attention_norm, &before);
         let qkv: [Matrix<E>; 3] = [Site::Query, Site::Key, Site::Value].map(|site| {
             let y = self.linear::<S>(site, &input, chunk, &mut projected);
             E::from_matrix::<S>(y)
@@ -56,14 +56,18 @@ impl<E: Element> Pass<'_, E> {
         let places = places(&chunk.rows, parts.hidden);
         let dropped = mask(&self.dropouts.attention, &places);
         let (states, attention_norm) =
-            self.leave::<S>(&parts.attention_norm, y, dropped, &states, normed);
+            self.leave::<S>(&parts.attention_norm, y, dropped, &before, normed);
         let input = self
             .keep
             .then_some(input)
             .filter(|_| parts.place == NormPlace::After);
 
         // Feed-forward.
-        let (ffn_input, normed) = self.enter::<S>(&parts.feed_forward_norm, &states);
+        let read = match parts.place {
+            NormPlace::Beside => &before,
+            NormPlace::Before | NormPlace::After => &states,
+        };
+        let (ffn_input, normed) = self.enter::<S>(&parts.feed_forward_norm, read);
         let first = self.linear::<S>(Site::First, &ffn_input, chunk, &mut projected);
         let first = E::from_matrix::<S>(first);
         let gate = parts.sites[Site::Gate as usize].is_some().then(|| {
@@ -101,7 +105,7 @@ impl<E: Element> Pass<'_, E> {
     /// A sublayer's input: the states, or their norm.
     fn enter<S: Simd>(&self, norm: &Norm, states: &Matrix<f32>) -> (Matrix<E>, Option<Normed<E>>) {
         match self.parts.place {
-            NormPlace::Before => {
+            NormPlace::Before | NormPlace::Beside => {
                 let mut y = Matrix::<f32>::of_any(states.rows, states.width);
                 let kept = self.normalise::<S>(norm, states, &mut y);
                 (E::from_matrix::<S>(y), kept)
@@ -125,7 +129,7 @@ impl<E: Element> Pass<'_, E> {
             residual,
         });
         match self.parts.place {
-            NormPlace::Before => (y, normed),
+            NormPlace::Before | NormPlace::Beside => (y, normed),
             NormPlace::After => {
                 let mut out = Matrix::<f32>::of_any(y.rows, y.width);
                 let kept = self.normalise::<S>(norm, &y, &mut out);

@@ -45,6 +45,8 @@ pub struct Spec {
     pub place: NormPlace,
     pub norm: NormKind,
     pub heads: Heads,
+    /// Norms of each head's query and key.
+    pub head_norms: bool,
     pub activation: Activation,
     pub gated: bool,
     /// Biases of the layers, and shifts of the norms.
@@ -72,6 +74,8 @@ pub struct Case {
     pub layers: [Option<Layer>; SITES],
     /// Scale and shift of each sublayer's norm.
     pub norms: [(Vec<f32>, Option<Vec<f32>>); 2],
+    /// Scale and shift of queries' norm and of keys'.
+    pub head_norms: Option<[(Vec<f32>, Option<Vec<f32>>); 2]>,
     /// `down` and `up` of each site.
     pub adapters: [Option<(Vec<f32>, Vec<f32>)>; SITES],
     pub dropouts: Dropouts,
@@ -99,11 +103,12 @@ impl Case {
         let Spec { hidden, inner, .. } = *spec;
         let mut random = Random(seed);
         let width = spec.heads.heads * spec.heads.size;
+        let shared = spec.heads.key_value_heads * spec.heads.size;
         let rows = spec.lengths.len() * spec.padded;
         let sizes = [
             Some((hidden, width)),
-            Some((hidden, width)),
-            Some((hidden, width)),
+            Some((hidden, shared)),
+            Some((hidden, shared)),
             Some((width, hidden)),
             Some((hidden, inner)),
             spec.gated.then_some((hidden, inner)),
@@ -121,6 +126,13 @@ impl Case {
         let norms = [(); 2].map(|()| {
             let scale = random.values(hidden, 1.0, 0.5);
             (scale, spec.biases.then(|| random.values(hidden, 0.0, 0.5)))
+        });
+        let head_norms = spec.head_norms.then(|| {
+            [(); 2].map(|()| {
+                let scale = random.values(spec.heads.size, 1.0, 0.5);
+                let shift = || random.values(spec.heads.size, 0.0, 0.5);
+                (scale, spec.biases.then(shift))
+            })
         });
         let adapters = std::array::from_fn(|site| {
             let rank = spec.ranks[site];
@@ -143,6 +155,7 @@ impl Case {
         Self {
             layers,
             norms,
+            head_norms,
             adapters,
             dropouts,
             x: random.values(rows * hidden, 0.2, 1.5),
@@ -161,25 +174,33 @@ impl Case {
         })
     }
 
+    fn norm_values<'a>(&self, (scale, shift): &'a (Vec<f32>, Option<Vec<f32>>)) -> NormValues<'a> {
+        NormValues {
+            kind: self.spec.norm,
+            scale,
+            shift: shift.as_deref(),
+            epsilon: EPSILON,
+        }
+    }
+
     pub fn values(&self) -> BlockValues<'_> {
         let linear = |site| self.linear_values(site).unwrap();
-        let norm = |number: usize| NormValues {
-            kind: self.spec.norm,
-            scale: &self.norms[number].0,
-            shift: self.norms[number].1.as_deref(),
-            epsilon: EPSILON,
-        };
+        let [attention_norm, feed_forward_norm] =
+            self.norms.each_ref().map(|norm| self.norm_values(norm));
+        let head_norms = self.head_norms.as_ref();
+        let head_norms = head_norms.map(|two| two.each_ref().map(|norm| self.norm_values(norm)));
         BlockValues {
             place: self.spec.place,
             heads: self.spec.heads.clone(),
             qkv: [Site::Query, Site::Key, Site::Value].map(linear),
             attention_output: linear(Site::AttentionOutput),
-            attention_norm: norm(0),
+            head_norms,
+            attention_norm,
             first: linear(Site::First),
             gate: self.linear_values(Site::Gate),
             activation: self.spec.activation,
             second: linear(Site::Second),
-            feed_forward_norm: norm(1),
+            feed_forward_norm,
         }
     }
 
@@ -278,12 +299,21 @@ impl Case {
                 number,
                 rows: &rows,
             };
-            let x = rows
+            let x: Rows = rows
                 .iter()
                 .map(|row| tensors[0][row * hidden..][..hidden].to_vec())
                 .collect();
-            let x = at.sublayer(0, &self.dropouts.attention, x, |x| at.attention(x));
-            let x = at.sublayer(1, &self.dropouts.feed_forward, x, |x| at.feed_forward(x));
+            let before: Rows = x;
+            let x = at.sublayer(0, &self.dropouts.attention, before.clone(), |x| {
+                at.attention(x)
+            });
+            let x = match self.spec.place {
+                NormPlace::Beside => {
+                    let y = at.feed_forward(at.norm(1, before));
+                    add(&x, at.drop(&self.dropouts.feed_forward, y))
+                }
+                _ => at.sublayer(1, &self.dropouts.feed_forward, x, |x| at.feed_forward(x)),
+            };
             for (row, x) in rows.iter().zip(x) {
                 out[row * hidden..][..hidden].copy_from_slice(&x);
             }
@@ -308,14 +338,9 @@ impl Sequence<'_> {
         x: Rows,
         f: impl Fn(Rows) -> Rows,
     ) -> Rows {
-        let sum = |x: &Rows, y: Rows| -> Rows {
-            let pairs = x.iter().zip(self.drop(dropout, y));
-            pairs
-                .map(|(x, y)| x.iter().zip(y).map(|(x, y)| x + y).collect())
-                .collect()
-        };
+        let sum = |x: &Rows, y: Rows| add(x, self.drop(dropout, y));
         match self.case.spec.place {
-            NormPlace::Before => {
+            NormPlace::Before | NormPlace::Beside => {
                 let y = f(self.norm(number, x.clone()));
                 sum(&x, y)
             }
@@ -327,22 +352,25 @@ impl Sequence<'_> {
     }
 
     fn norm(&self, number: usize, x: Rows) -> Rows {
-        let (scale, shift) = &self.case.norms[number];
-        let normalise = |row: Vec<f64>| {
-            let n = row.len() as f64;
-            let mean = match self.case.spec.norm {
-                NormKind::Layer => row.iter().sum::<f64>() / n,
-                NormKind::Rms => 0.0,
-            };
-            let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-            let deviation = (variance + EPSILON).sqrt();
-            let of = |(k, x): (usize, f64)| {
-                let shift = shift.as_ref().map_or(0.0, |shift| shift[k]);
-                (x - mean) / deviation * f64::from(scale[k]) + f64::from(shift)
-            };
-            row.into_iter().enumerate().map(of).collect()
+        let norm = &self.case.norms[number];
+        x.into_iter()
+            .map(|row| self.normalised(norm, &row))
+            .collect()
+    }
+
+    fn normalised(&self, (scale, shift): &(Vec<f32>, Option<Vec<f32>>), row: &[f64]) -> Vec<f64> {
+        let n = row.len() as f64;
+        let mean = match self.case.spec.norm {
+            NormKind::Layer => row.iter().sum::<f64>() / n,
+            NormKind::Rms => 0.0,
         };
-        x.into_iter().map(normalise).collect()
+        let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        let deviation = (variance + EPSILON).sqrt();
+        let of = |(k, x): (usize, &f64)| {
+            let shift = shift.as_ref().map_or(0.0, |shift| shift[k]);
+            (x - mean) / deviation * f64::from(scale[k]) + f64::from(shift)
+        };
+        row.iter().enumerate().map(of).collect()
     }
 
     /// Decisions are counted over `[rows of the batch, width]`.
@@ -392,11 +420,17 @@ impl Sequence<'_> {
         let mut out = vec![vec![0.0; heads.heads * heads.size]; n];
         for head in 0..heads.heads {
             let own = head * heads.size..(head + 1) * heads.size;
+            // Heads of queries in as many groups as there are of keys and values.
+            let group = head * heads.key_value_heads / heads.heads;
+            let shared = group * heads.size..(group + 1) * heads.size;
             for i in 0..n {
-                let query = self.placed(&q[i][own.clone()], i);
-                let seen = if heads.causal { i + 1 } else { n };
+                let query = self.placed(0, &q[i][own.clone()], i);
+                let sees = |j: usize| {
+                    let near = heads.window.is_none_or(|window| i.abs_diff(j) <= window);
+                    near && (j <= i || !heads.causal)
+                };
                 let score = |j: usize| {
-                    let key = self.placed(&k[j][own.clone()], j);
+                    let key = self.placed(1, &k[j][shared.clone()], j);
                     let dot: f64 = query.iter().zip(&key).map(|(q, k)| q * k).sum();
                     let penalty = match &heads.positions {
                         Positions::Alibi { slopes } => f64::from(slopes[head]),
@@ -404,14 +438,20 @@ impl Sequence<'_> {
                     };
                     dot / (heads.size as f64).sqrt() - penalty * i.abs_diff(j) as f64
                 };
-                let scores: Vec<f64> = (0..seen).map(score).collect();
+                let scores: Vec<f64> = (0..n)
+                    .map(|j| match sees(j) {
+                        true => score(j),
+                        false => f64::NEG_INFINITY,
+                    })
+                    .collect();
                 let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let sum: f64 = scores.iter().map(|s| (s - top).exp()).sum();
                 for (j, score) in scores.into_iter().enumerate() {
                     let place = ((self.number * heads.heads + head) * padded + i) * padded + j;
                     let kept = factor(&self.case.dropouts.probabilities, place);
-                    for c in own.clone() {
-                        out[i][c] += (score - top).exp() / sum * kept * v[j][c];
+                    let weight = (score - top).exp() / sum * kept;
+                    for (c, value) in own.clone().zip(&v[j][shared.clone()]) {
+                        out[i][c] += weight * value;
                     }
                 }
             }
@@ -419,13 +459,17 @@ impl Sequence<'_> {
         self.linear(Site::AttentionOutput, &out)
     }
 
-    /// A head's query or key, rotated where places enter so.
-    fn placed(&self, x: &[f64], place: usize) -> Vec<f64> {
-        let mut y = x.to_vec();
-        if let Positions::Rotary { base, .. } = self.case.spec.heads.positions {
-            let half = x.len() / 2;
+    /// A head's query or key, normalised, and rotated where places enter so.
+    fn placed(&self, number: usize, x: &[f64], place: usize) -> Vec<f64> {
+        let x = match &self.case.head_norms {
+            Some(norms) => self.normalised(&norms[number], x),
+            None => x.to_vec(),
+        };
+        let mut y = x.clone();
+        if let Positions::Rotary { rates } = &self.case.spec.heads.positions {
+            let half = rates.len();
             for pair in 0..half {
-                let angle = place as f64 * base.powf(-(pair as f64) / half as f64);
+                let angle = place as f64 * rates[pair];
                 let (sine, cosine) = angle.sin_cos();
                 y[pair] = x[pair] * cosine - x[half + pair] * sine;
                 y[half + pair] = x[half + pair] * cosine + x[pair] * sine;
@@ -446,6 +490,13 @@ impl Sequence<'_> {
         }
         self.linear(Site::Second, &inner)
     }
+}
+
+fn add(x: &Rows, y: Rows) -> Rows {
+    let pairs = x.iter().zip(y);
+    pairs
+        .map(|(x, y)| x.iter().zip(y).map(|(x, y)| x + y).collect())
+        .collect()
 }
 
 fn factor(kept: &Option<Kept>, place: usize) -> f64 {

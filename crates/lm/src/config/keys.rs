@@ -10,6 +10,8 @@ use crate::error::Error;
 /// The keys of one `config.json`. A key set to null counts as absent.
 pub(crate) struct Keys<'a> {
     map: Map<String, Value>,
+    /// The object's key, where it is not the whole file.
+    within: Option<String>,
     path: &'a Path,
 }
 
@@ -19,13 +21,17 @@ const LARGEST_SIZE: u64 = 1 << 20;
 impl<'a> Keys<'a> {
     /// `path` is for messages only.
     pub fn new(map: Map<String, Value>, path: &'a Path) -> Self {
-        Self { map, path }
+        Self {
+            map,
+            within: None,
+            path,
+        }
     }
 
     pub fn bad(&self, key: &str, problem: String) -> Error {
         Error::Config {
             path: self.path.to_owned(),
-            key: key.to_owned(),
+            key: self.named(key),
             problem,
         }
     }
@@ -37,6 +43,41 @@ impl<'a> Keys<'a> {
     /// Whether a key is there, and not null.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
+    }
+
+    /// Whether a key is there, and null.
+    pub fn is_null(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(Value::is_null)
+    }
+
+    /// The keys of an object.
+    pub fn object(&self, key: &str) -> Result<Option<Keys<'a>>, Error> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(Keys {
+                map: map.clone(),
+                within: Some(self.named(key)),
+                path: self.path,
+            })),
+            Some(other) => Err(self.bad(key, format!("is {other}, not an object"))),
+        }
+    }
+
+    /// The keys of an object that says nothing.
+    pub fn empty(&self, key: &str) -> Keys<'a> {
+        Keys {
+            map: Map::new(),
+            within: Some(self.named(key)),
+            path: self.path,
+        }
+    }
+
+    /// A key with what it stands in.
+    fn named(&self, key: &str) -> String {
+        match &self.within {
+            Some(within) => format!("{within}.{key}"),
+            None => key.to_owned(),
+        }
     }
 
     fn need(&self, key: &str) -> Result<&Value, Error> {
@@ -83,6 +124,33 @@ impl<'a> Keys<'a> {
             .as_u64()
             .and_then(|id| u32::try_from(id).ok())
             .ok_or_else(|| self.bad(key, format!("is {value}, not a token id")))
+    }
+
+    pub fn number(&self, key: &str) -> Result<f64, Error> {
+        self.need(key)?;
+        self.number_or(key, 0.0)
+    }
+
+    /// A list of strings.
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<&str>>, Error> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let texts = value
+            .as_array()
+            .and_then(|list| list.iter().map(Value::as_str).collect());
+        match texts {
+            Some(texts) => Ok(Some(texts)),
+            None => Err(self.bad(key, format!("is {value}, not a list of strings"))),
+        }
+    }
+
+    /// A whole number from 0 on.
+    pub fn count_or(&self, key: &str, default: usize) -> Result<usize, Error> {
+        match self.get(key).and_then(Value::as_u64) {
+            Some(0) => Ok(0),
+            _ => self.size_or(key, default),
+        }
     }
 
     pub fn number_or(&self, key: &str, default: f64) -> Result<f64, Error> {

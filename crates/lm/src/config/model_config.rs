@@ -31,6 +31,33 @@ pub struct EsmConfig {
     pub gate: Option<bool>,
 }
 
+/// What only GPT-2's configuration says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gpt2Config {
+    /// `embd_pdrop`: dropout of embeddings, in training.
+    pub embedding_dropout: f64,
+}
+
+/// What only GPT-NeoX's configuration says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GptNeoxConfig {
+    /// Whether the linear layers of attention have biases.
+    pub attention_bias: bool,
+    /// `use_parallel_residual`: both sublayers read the block's input.
+    pub parallel_residual: bool,
+}
+
+/// What only the configurations of Llama and its kin say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LlamaConfig {
+    /// Whether all linear layers of attention have biases.
+    pub attention_bias: bool,
+    /// Whether those of the feed-forward layer have.
+    pub feed_forward_bias: bool,
+    /// How many tokens each block's tokens see, themselves among them, where not all before them.
+    pub windows: Vec<Option<usize>>,
+}
+
 /// What only one family's configuration says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OfFamily {
@@ -40,6 +67,12 @@ pub enum OfFamily {
     Opt(OptConfig),
     /// ESM.
     Esm(EsmConfig),
+    /// GPT-2.
+    Gpt2(Gpt2Config),
+    /// GPT-NeoX.
+    GptNeox(GptNeoxConfig),
+    /// Llama and its kin.
+    Llama(LlamaConfig),
 }
 
 /// The shape of a model, as its `config.json` gives it.
@@ -55,6 +88,10 @@ pub struct ModelConfig {
     pub layers: usize,
     /// Attention heads of a block.
     pub heads: usize,
+    /// Heads of keys and of values, each shared by as many heads of queries.
+    pub key_value_heads: usize,
+    /// Width of one attention head.
+    pub head_size: usize,
     /// Width between the two feed-forward linears.
     pub ffn_size: usize,
     /// Longest sequence, in tokens.
@@ -69,6 +106,8 @@ pub struct ModelConfig {
     pub attention_dropout: f64,
     /// The id that padding takes.
     pub pad_token_id: u32,
+    /// The same, where `config.json` has one: decoders need none.
+    pub padding: Option<u32>,
     /// Rows of the token type embedding, as BERT has it; 0 without one.
     pub type_vocab_size: usize,
     /// Standard deviation of random weights.
@@ -95,6 +134,8 @@ impl ModelConfig {
             hidden_size,
             layers,
             heads,
+            key_value_heads: heads,
+            head_size: hidden_size / heads,
             ffn_size,
             max_positions,
             layer_norm_eps: 1e-12,
@@ -102,16 +143,12 @@ impl ModelConfig {
             hidden_dropout: 0.1,
             attention_dropout: 0.1,
             pad_token_id: 0,
+            padding: Some(0),
             type_vocab_size: 2,
             initializer_range: 0.02,
             positions: Positions::Embedded,
             of_family: OfFamily::Nothing,
         }
-    }
-
-    /// Width of one attention head.
-    pub fn head_size(&self) -> usize {
-        self.hidden_size / self.heads
     }
 
     /// Width of a row of the word embedding.
@@ -126,6 +163,27 @@ impl ModelConfig {
         match &self.of_family {
             OfFamily::Opt(opt) => opt.clone(),
             _ => OptConfig::default(),
+        }
+    }
+
+    pub(crate) fn gpt2(&self) -> Gpt2Config {
+        match &self.of_family {
+            OfFamily::Gpt2(gpt2) => gpt2.clone(),
+            _ => Gpt2Config::default(),
+        }
+    }
+
+    pub(crate) fn gpt_neox(&self) -> GptNeoxConfig {
+        match &self.of_family {
+            OfFamily::GptNeox(gpt_neox) => gpt_neox.clone(),
+            _ => GptNeoxConfig::default(),
+        }
+    }
+
+    pub(crate) fn llama(&self) -> LlamaConfig {
+        match &self.of_family {
+            OfFamily::Llama(llama) => llama.clone(),
+            _ => LlamaConfig::default(),
         }
     }
 

@@ -6,12 +6,80 @@ pub enum Positions {
     /// Not at all.
     Embedded,
     /// Queries and keys are rotated by it (Su et al. 2021), in halves.
-    Rotary {
-        /// The base of the wavelengths.
-        base: f64,
-    },
+    Rotary(Rotary),
     /// A score falls with the distance (Press, Smith and Lewis 2022), in each head by another slope.
     Alibi,
+}
+
+/// A rotary embedding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rotary {
+    /// The base of the wavelengths.
+    pub base: f64,
+    /// How many values of each head are rotated, from the first on.
+    pub size: usize,
+    /// How the wavelengths are changed for longer sequences.
+    pub scaling: RotaryScaling,
+}
+
+/// How a model's wavelengths were changed for sequences longer than those it was pretrained on first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RotaryScaling {
+    /// Not at all.
+    None,
+    /// All are longer by a factor.
+    Linear {
+        /// The factor.
+        factor: f64,
+    },
+    /// Those that are long, measured by the first length, are longer by a factor; with a smooth way between, as Llama 3.1 has it.
+    Llama3 {
+        /// The factor.
+        factor: f64,
+        /// Wavelengths longer than `original / low` are changed wholly.
+        low: f64,
+        /// Those shorter than `original / high` are not.
+        high: f64,
+        /// The length that the model was pretrained on first.
+        original: f64,
+    },
+}
+
+impl Rotary {
+    /// One that is not changed for longer sequences.
+    pub fn plain(base: f64, size: usize) -> Self {
+        Self {
+            base,
+            size,
+            scaling: RotaryScaling::None,
+        }
+    }
+
+    /// By how much each pair's angle grows with the place.
+    pub(crate) fn rates(&self) -> Vec<f64> {
+        let half = self.size / 2;
+        let rate = |pair: usize| self.base.powf(-(pair as f64) / half as f64);
+        (0..half).map(|pair| self.scaling.of(rate(pair))).collect()
+    }
+}
+
+impl RotaryScaling {
+    fn of(self, rate: f64) -> f64 {
+        match self {
+            Self::None => rate,
+            Self::Linear { factor } => rate / factor,
+            Self::Llama3 {
+                factor,
+                low,
+                high,
+                original,
+            } => {
+                let turns = original * rate / std::f64::consts::TAU;
+                let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+                rate * (kept + (1.0 - kept) / factor)
+            }
+        }
+    }
 }
 
 /// ALiBi's slopes: a geometric series for a power of two of heads, filled up from the one of twice as many for any other number.
@@ -31,6 +99,45 @@ pub(crate) fn alibi_slopes(heads: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RATES: [f64; 4] = [
+        1.0,
+        0.2114742398262024,
+        0.04472136124968529,
+        0.009457415901124477,
+    ];
+    const LLAMA3_RATES: [f64; 4] = [
+        1.0,
+        0.09761662781238556,
+        0.005590170156210661,
+        0.0011821769876405597,
+    ];
+
+    /// Against `transformers`' `ROPE_INIT_FUNCTIONS`, torch in `f32`.
+    #[test]
+    fn rates_are_those_of_transformers() {
+        let close = |scaling, expected: [f64; 4]| {
+            let rotary = Rotary {
+                scaling,
+                ..Rotary::plain(500.0, 8)
+            };
+            for (rate, expected) in rotary.rates().into_iter().zip(expected) {
+                assert!((rate / expected - 1.0).abs() < 1e-6, "{rate} {expected}");
+            }
+        };
+        close(RotaryScaling::None, RATES);
+        close(
+            RotaryScaling::Linear { factor: 4.0 },
+            RATES.map(|rate| rate / 4.0),
+        );
+        let scaling = RotaryScaling::Llama3 {
+            factor: 8.0,
+            low: 1.0,
+            high: 4.0,
+            original: 64.0,
+        };
+        close(scaling, LLAMA3_RATES);
+    }
 
     /// By the code that was published with the paper.
     #[test]

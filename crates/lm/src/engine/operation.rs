@@ -4,7 +4,6 @@
 //! one vector. The plain blocks remain the reference; a test holds these against them.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn::{
@@ -26,12 +25,13 @@ use lingo_kernels::{
 
 use crate::batch::Batch;
 use crate::config::activation::Activation;
+use crate::config::attention::AttentionShape;
 use crate::config::model_config::ModelConfig;
 use crate::config::positions::{Positions as OwnPositions, alibi_slopes};
 use crate::engine::packing::Packing;
 use crate::error::Error;
-use crate::parts::host::HostLinear;
-use crate::parts::pass::{Columns, Linear, Norm, PackedBlocks, Pass};
+use crate::parts::host::{HostLinear, HostNorm};
+use crate::parts::pass::{Columns, Linear, Norm, PackedBlocks, Pass, Places};
 use crate::weights::parameters::{Id, Parameters};
 
 /// The variable that forces an instruction set, or `off`: the plain operations.
@@ -40,8 +40,10 @@ pub const KERNELS: &str = "LINGO_KERNELS";
 /// Where the parts of one block stand.
 pub(crate) struct BlockParts<'a> {
     pub place: NormPlace,
-    pub causal: bool,
+    pub attention: AttentionShape,
     pub qkv: [Columns<'a>; 3],
+    /// Of each head's query and key.
+    pub head_norms: Option<&'a [Norm; 2]>,
     pub attention_output: Columns<'a>,
     pub attention_norm: &'a Norm,
     /// Whether what attention puts out is dropped out in training.
@@ -69,7 +71,7 @@ struct Packed {
 #[derive(Clone)]
 struct Place {
     site: usize,
-    columns: Option<Range<usize>>,
+    columns: Option<Places>,
 }
 
 /// The instruction set to use; `None` for the plain operations.
@@ -156,7 +158,12 @@ impl<'a> BlockParts<'a> {
         self.linears()
             .map(|(_, columns)| columns.linear())
             .flat_map(Linear::ids)
-            .chain(norms.into_iter().flat_map(Norm::ids))
+            .chain(
+                norms
+                    .into_iter()
+                    .chain(self.head_norms.into_iter().flatten())
+                    .flat_map(Norm::ids),
+            )
     }
 }
 
@@ -176,23 +183,32 @@ impl Packed {
         let gate = parts.gate.map(host).transpose()?;
         let attention_norm = parts.attention_norm.host(parameters)?;
         let feed_forward_norm = parts.feed_forward_norm.host(parameters)?;
+        let head_norms = match parts.head_norms {
+            Some([query, key]) => Some([query.host(parameters)?, key.host(parameters)?]),
+            None => None,
+        };
+        let shape = &parts.attention;
         let values = BlockValues {
             place: parts.place,
             heads: Heads {
-                heads: config.heads,
-                size: config.head_size(),
-                causal: parts.causal,
-                positions: match config.positions {
+                heads: shape.heads,
+                key_value_heads: shape.key_value_heads,
+                size: shape.size,
+                causal: shape.causal,
+                window: shape.window,
+                positions: match shape.positions {
                     OwnPositions::Embedded => Positions::None,
-                    OwnPositions::Rotary { base } => Positions::Rotary {
-                        base,
-                        longest: config.max_positions,
+                    OwnPositions::Rotary(rotary) => Positions::Rotary {
+                        rates: rotary.rates(),
                     },
                     OwnPositions::Alibi => Positions::Alibi {
-                        slopes: alibi_slopes(config.heads),
+                        slopes: alibi_slopes(shape.heads),
                     },
                 },
             },
+            head_norms: head_norms
+                .as_ref()
+                .map(|norms| norms.each_ref().map(HostNorm::values)),
             qkv: [q.values(), k.values(), v.values()],
             attention_output: attention_output.values(),
             attention_norm: attention_norm.values(),
@@ -211,7 +227,7 @@ impl Packed {
         for (site, columns) in parts.linears() {
             sites[site as usize] = Some(Place {
                 site: columns.linear().site(),
-                columns: columns.range(),
+                columns: columns.places(),
             });
         }
         Ok(Self {
@@ -290,7 +306,7 @@ impl PackedBlocks for Engine {
             if let Some(delta) = pass.delta(place.site) {
                 *rank = Some(delta.down.dims()[1]);
                 let up = match &place.columns {
-                    Some(columns) => delta.up.narrow(1, columns.start, columns.len()),
+                    Some(columns) => columns.narrow(delta.up),
                     None => delta.up,
                 };
                 tensors.push(delta.down.flatten::<1>(0, 1));

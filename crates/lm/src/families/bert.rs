@@ -8,7 +8,7 @@ use crate::config::family::Family;
 use crate::config::keys::Keys;
 use crate::config::model_config::ModelConfig;
 use crate::error::Error;
-use crate::families::block::{Biases, BlockPlan, Projections};
+use crate::families::block::{Biases, BlockPlan, Gate, Projections};
 use crate::families::encoder::{self, Encoder, EncoderPlan};
 use crate::families::family::{Classifier, Layers, ModelFamily, Reads};
 use crate::parts::pass::Builder;
@@ -55,7 +55,7 @@ impl ModelFamily for BertFamily {
         false
     }
 
-    fn linear_layers(&self) -> &'static [&'static str] {
+    fn default_targets(&self) -> &'static [&'static str] {
         LINEAR_LAYERS
     }
 
@@ -103,17 +103,18 @@ pub(super) fn block(number: usize, config: &ModelConfig) -> BlockPlan<'static> {
         hidden: config.hidden_size,
         ffn: config.ffn_size,
         place: NormPlace::After,
-        causal: false,
+        attention: config.attention(),
         projections: Projections::Apart([
             "attention.self.query",
             "attention.self.key",
             "attention.self.value",
         ]),
+        head_norms: None,
         attention_output: "attention.output.dense",
         attention_norm: "attention.output.LayerNorm",
         drops_attention: true,
         first: "intermediate.dense",
-        is_gated: false,
+        gate: Gate::None,
         second: "output.dense",
         feed_forward_norm: "output.LayerNorm",
         biases: Biases::every(true),

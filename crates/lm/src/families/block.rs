@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 use lingo_kernels::NormPlace;
 
+use crate::config::attention::AttentionShape;
 #[cfg(feature = "cpu")]
 use crate::engine::operation::BlockParts;
 use crate::error::Error;
@@ -17,15 +18,16 @@ pub(crate) struct BlockPlan<'a> {
     pub hidden: usize,
     pub ffn: usize,
     pub place: NormPlace,
-    pub causal: bool,
+    pub attention: AttentionShape,
     pub projections: Projections<&'a str>,
+    /// Norms of each head's query and key.
+    pub head_norms: Option<[&'a str; 2]>,
     pub attention_output: &'a str,
     pub attention_norm: &'a str,
     /// Whether what attention puts out is dropped out in training, as what the feed-forward layer puts out always is.
     pub drops_attention: bool,
     pub first: &'a str,
-    /// The first feed-forward layer has twice the width: what is activated, and behind it what that is multiplied with.
-    pub is_gated: bool,
+    pub gate: Gate<&'a str>,
     pub second: &'a str,
     pub feed_forward_norm: &'a str,
     pub biases: Biases,
@@ -34,7 +36,10 @@ pub(crate) struct BlockPlan<'a> {
 /// Which linear layers have biases.
 #[derive(Clone, Copy)]
 pub(crate) struct Biases {
+    /// Of query, key and value.
     pub attention: bool,
+    pub attention_output: bool,
+    /// Of the gate as well, where there is one.
     pub first: bool,
     pub second: bool,
 }
@@ -43,6 +48,7 @@ impl Biases {
     pub const fn every(bias: bool) -> Self {
         Self {
             attention: bias,
+            attention_output: bias,
             first: bias,
             second: bias,
         }
@@ -54,21 +60,33 @@ pub(crate) enum Projections<T> {
     Apart([T; 3]),
     /// One behind the other, in this order.
     Together(T),
+    /// One behind the other within each head.
+    InHeads(T),
+}
+
+/// What the activation of the first feed-forward layer is multiplied with.
+#[derive(Clone, Copy)]
+pub(crate) enum Gate<T> {
+    /// Nothing.
+    None,
+    /// The second half of that layer's output, whose first half alone is activated.
+    Within,
+    /// Another layer's output.
+    Apart(T),
 }
 
 /// A block of a model.
 pub(crate) struct Block {
     place: NormPlace,
-    #[cfg(feature = "cpu")]
-    causal: bool,
-    hidden: usize,
+    attention: AttentionShape,
     ffn: usize,
     projections: Projections<Linear>,
+    head_norms: Option<[Norm; 2]>,
     attention_output: Linear,
     attention_norm: Norm,
     drops_attention: bool,
     first: Linear,
-    is_gated: bool,
+    gate: Gate<Linear>,
     second: Linear,
     feed_forward_norm: Norm,
 }
@@ -86,36 +104,57 @@ impl Block {
         };
         let norm = |b: &mut Builder, name: &str| b.norm(&format!("{}.{name}", plan.name), hidden);
         let bias = plan.biases;
-        let widths = if plan.is_gated { 2 } else { 1 };
+        let widths = match plan.gate {
+            Gate::Within => 2,
+            Gate::None | Gate::Apart(_) => 1,
+        };
+        let [width, shared] = [plan.attention.width(), plan.attention.key_value_width()];
         Ok(Self {
             place: plan.place,
-            #[cfg(feature = "cpu")]
-            causal: plan.causal,
-            hidden,
+            attention: plan.attention,
             ffn,
             projections: match plan.projections {
                 Projections::Apart([q, k, v]) => Projections::Apart([
-                    linear(builder, q, [hidden, hidden], bias.attention)?,
-                    linear(builder, k, [hidden, hidden], bias.attention)?,
-                    linear(builder, v, [hidden, hidden], bias.attention)?,
+                    linear(builder, q, [hidden, width], bias.attention)?,
+                    linear(builder, k, [hidden, shared], bias.attention)?,
+                    linear(builder, v, [hidden, shared], bias.attention)?,
                 ]),
                 Projections::Together(name) => Projections::Together(linear(
                     builder,
                     name,
-                    [hidden, 3 * hidden],
+                    [hidden, width + 2 * shared],
                     bias.attention,
                 )?),
+                Projections::InHeads(name) => Projections::InHeads(linear(
+                    builder,
+                    name,
+                    [hidden, 3 * width],
+                    bias.attention,
+                )?),
+            },
+            head_norms: match plan.head_norms {
+                Some([query, key]) => {
+                    let norm = |b: &mut Builder, name: &str| {
+                        b.norm(&format!("{}.{name}", plan.name), plan.attention.size)
+                    };
+                    Some([norm(builder, query)?, norm(builder, key)?])
+                }
+                None => None,
             },
             attention_output: linear(
                 builder,
                 plan.attention_output,
-                [hidden, hidden],
-                bias.attention,
+                [width, hidden],
+                bias.attention_output,
             )?,
             attention_norm: norm(builder, plan.attention_norm)?,
             drops_attention: plan.drops_attention,
             first: linear(builder, plan.first, [hidden, widths * ffn], bias.first)?,
-            is_gated: plan.is_gated,
+            gate: match plan.gate {
+                Gate::None => Gate::None,
+                Gate::Within => Gate::Within,
+                Gate::Apart(name) => Gate::Apart(linear(builder, name, [hidden, ffn], bias.first)?),
+            },
             second: linear(builder, plan.second, [ffn, hidden], bias.second)?,
             feed_forward_norm: norm(builder, plan.feed_forward_norm)?,
         })
@@ -123,8 +162,10 @@ impl Block {
 
     /// `[batch * length, hidden]` to the same; `mask` is added to the scores.
     pub fn forward(&self, x: Tensor<2>, mask: Option<&Tensor<4>>, pass: &mut Pass) -> Tensor<2> {
+        let before = (self.place == NormPlace::Beside).then(|| x.clone());
+        let shape = self.attention;
         let drops = self.drops_attention;
-        let x = self.sublayer(x, &self.attention_norm, drops, pass, |x, pass| {
+        let x = self.sublayer(x, None, &self.attention_norm, drops, pass, |x, pass| {
             let [query, key, value] = match &self.projections {
                 Projections::Apart([query, key, value]) => {
                     let query = pass.linear(query, x.clone());
@@ -133,28 +174,48 @@ impl Block {
                 }
                 Projections::Together(all) => {
                     let all = pass.linear(all, x);
-                    [0, 1, 2].map(|i| all.clone().narrow(1, i * self.hidden, self.hidden))
+                    together(&shape).map(|(first, count)| all.clone().narrow(1, first, count))
+                }
+                Projections::InHeads(all) => {
+                    let all = pass.linear(all, x);
+                    let [n, width] = all.dims();
+                    let all = all.reshape([n, shape.heads, 3 * shape.size]);
+                    [0, 1, 2].map(|i| {
+                        let own = all.clone().narrow(2, i * shape.size, shape.size);
+                        own.reshape([n, width / 3])
+                    })
                 }
             };
-            let attended = pass.attention(query, key, value, mask);
+            let norms = self.head_norms.as_ref();
+            let attended = pass.attention(&shape, norms, [query, key, value], mask);
             pass.linear(&self.attention_output, attended)
         });
-        self.sublayer(x, &self.feed_forward_norm, true, pass, |x, pass| {
-            let wide = pass.linear(&self.first, x);
-            let wide = if self.is_gated {
-                let gate = wide.clone().narrow(1, self.ffn, self.ffn);
-                pass.activation(wide.narrow(1, 0, self.ffn)) * gate
-            } else {
-                pass.activation(wide)
+        self.sublayer(x, before, &self.feed_forward_norm, true, pass, |x, pass| {
+            let wide = match &self.gate {
+                Gate::None => {
+                    let wide = pass.linear(&self.first, x);
+                    pass.activation(wide)
+                }
+                Gate::Within => {
+                    let wide = pass.linear(&self.first, x);
+                    let gate = wide.clone().narrow(1, self.ffn, self.ffn);
+                    pass.activation(wide.narrow(1, 0, self.ffn)) * gate
+                }
+                Gate::Apart(gate) => {
+                    let wide = pass.linear(&self.first, x.clone());
+                    let gate = pass.linear(gate, x);
+                    pass.activation(wide) * gate
+                }
             };
             pass.linear(&self.second, wide)
         })
     }
 
-    /// `x + f(norm(x))`, or `norm(x + f(x))`.
+    /// `x + f(norm(x))`, or `norm(x + f(x))`; or `x + f(norm(read))`, where something else is read.
     fn sublayer(
         &self,
         x: Tensor<2>,
+        read: Option<Tensor<2>>,
         norm: &Norm,
         drops_out: bool,
         pass: &mut Pass,
@@ -165,8 +226,9 @@ impl Block {
             false => y,
         };
         match self.place {
-            NormPlace::Before => {
-                let y = f(pass.norm(norm, x.clone()), pass);
+            NormPlace::Before | NormPlace::Beside => {
+                let read = read.unwrap_or_else(|| x.clone());
+                let y = f(pass.norm(norm, read), pass);
                 x + dropped(y, pass)
             }
             NormPlace::After => {
@@ -177,28 +239,45 @@ impl Block {
         }
     }
 
+    pub fn attention(&self) -> &AttentionShape {
+        &self.attention
+    }
+
     /// For the packed kernels.
     #[cfg(feature = "cpu")]
     pub fn parts(&self) -> BlockParts<'_> {
         let all = |linear| Linear::columns(linear, 0, linear.output());
         BlockParts {
             place: self.place,
-            causal: self.causal,
+            attention: self.attention,
+            head_norms: self.head_norms.as_ref(),
             qkv: match &self.projections {
                 Projections::Apart([query, key, value]) => [all(query), all(key), all(value)],
                 Projections::Together(fused) => {
-                    [0, 1, 2].map(|i| fused.columns(i * self.hidden, self.hidden))
+                    together(&self.attention).map(|(first, count)| fused.columns(first, count))
+                }
+                Projections::InHeads(fused) => {
+                    let size = self.attention.size;
+                    [0, 1, 2].map(|i| fused.repeated(i * size, size, 3 * size))
                 }
             },
             attention_output: all(&self.attention_output),
             attention_norm: &self.attention_norm,
             drops_attention: self.drops_attention,
             first: self.first.columns(0, self.ffn),
-            gate: self
-                .is_gated
-                .then(|| self.first.columns(self.ffn, self.ffn)),
+            gate: match &self.gate {
+                Gate::None => None,
+                Gate::Within => Some(self.first.columns(self.ffn, self.ffn)),
+                Gate::Apart(gate) => Some(all(gate)),
+            },
             second: all(&self.second),
             feed_forward_norm: &self.feed_forward_norm,
         }
     }
+}
+
+/// Where query, key and value stand in a layer that has them one behind the other: the first column, and how many.
+fn together(shape: &AttentionShape) -> [(usize, usize); 3] {
+    let [width, shared] = [shape.width(), shape.key_value_width()];
+    [(0, width), (width, shared), (width + shared, shared)]
 }

@@ -65,7 +65,7 @@ impl ModelConfig {
             ));
         };
         let config = family.model().read(&keys)?;
-        if config.hidden_size % config.heads != 0 {
+        if config.hidden_size % config.heads != 0 && !keys.has("head_dim") {
             return Err(keys.bad(
                 "num_attention_heads",
                 format!(

@@ -8,7 +8,7 @@ use crate::config::keys::Keys;
 use crate::config::model_config::{ModelConfig, OfFamily};
 use crate::config::positions::Positions;
 use crate::error::Error;
-use crate::families::block::{Biases, BlockPlan, Projections};
+use crate::families::block::{Biases, BlockPlan, Gate, Projections};
 use crate::families::encoder::{Encoder, EncoderPlan};
 use crate::families::family::{Classifier, Layers, ModelFamily, Reads};
 use crate::parts::pass::Builder;
@@ -40,7 +40,7 @@ impl ModelFamily for DistilBertFamily {
         false
     }
 
-    fn linear_layers(&self) -> &'static [&'static str] {
+    fn default_targets(&self) -> &'static [&'static str] {
         &["q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"]
     }
 
@@ -50,19 +50,25 @@ impl ModelFamily for DistilBertFamily {
 
     /// Keys that may be absent take the defaults of `transformers`' `DistilBertConfig`.
     fn read(&self, keys: &Keys) -> Result<ModelConfig, Error> {
+        let hidden_size = keys.size("dim")?;
+        let pad_token_id = keys.id_or("pad_token_id", 0)?;
+        let heads = keys.size("n_heads")?;
         Ok(ModelConfig {
             family: Family::DistilBert,
             vocab_size: keys.size("vocab_size")?,
-            hidden_size: keys.size("dim")?,
+            hidden_size,
             layers: keys.size("n_layers")?,
-            heads: keys.size("n_heads")?,
+            heads,
+            key_value_heads: heads,
+            head_size: hidden_size / heads,
             ffn_size: keys.size("hidden_dim")?,
             max_positions: keys.size("max_position_embeddings")?,
             layer_norm_eps: 1e-12,
             activation: keys.activation("activation", "gelu")?,
             hidden_dropout: keys.probability_or("dropout", 0.1)?,
             attention_dropout: keys.probability_or("attention_dropout", 0.1)?,
-            pad_token_id: keys.id_or("pad_token_id", 0)?,
+            pad_token_id,
+            padding: Some(pad_token_id),
             type_vocab_size: 0,
             initializer_range: keys.number_or("initializer_range", 0.02)?,
             positions: Positions::Embedded,
@@ -102,17 +108,18 @@ impl ModelFamily for DistilBertFamily {
             hidden: config.hidden_size,
             ffn: config.ffn_size,
             place: NormPlace::After,
-            causal: false,
+            attention: config.attention(),
             projections: Projections::Apart([
                 "attention.q_lin",
                 "attention.k_lin",
                 "attention.v_lin",
             ]),
+            head_norms: None,
             attention_output: "attention.out_lin",
             attention_norm: "sa_layer_norm",
             drops_attention: false,
             first: "ffn.lin1",
-            is_gated: false,
+            gate: Gate::None,
             second: "ffn.lin2",
             feed_forward_norm: "output_layer_norm",
             biases: Biases::every(true),

@@ -11,7 +11,7 @@ use crate::config::keys::Keys;
 use crate::config::model_config::ModelConfig;
 use crate::config::positions::Positions;
 use crate::error::Error;
-use crate::families::block::{Biases, BlockPlan, Projections};
+use crate::families::block::{Biases, BlockPlan, Gate, Projections};
 use crate::families::encoder::{self, Encoder, EncoderPlan};
 use crate::families::family::{Classifier, Layers, ModelFamily, Reads};
 use crate::parts::pass::Builder;
@@ -54,7 +54,7 @@ impl ModelFamily for DnaBert2Family {
         false
     }
 
-    fn linear_layers(&self) -> &'static [&'static str] {
+    fn default_targets(&self) -> &'static [&'static str] {
         &["Wqkv", "attention.output.dense", "gated_layers", "wo"]
     }
 
@@ -92,13 +92,14 @@ impl ModelFamily for DnaBert2Family {
             hidden: config.hidden_size,
             ffn: config.ffn_size,
             place: NormPlace::After,
-            causal: false,
+            attention: config.attention(),
             projections: Projections::Together("attention.self.Wqkv"),
+            head_norms: None,
             attention_output: "attention.output.dense",
             attention_norm: "attention.output.LayerNorm",
             drops_attention: true,
             first: "mlp.gated_layers",
-            is_gated: true,
+            gate: Gate::Within,
             second: "mlp.wo",
             feed_forward_norm: "mlp.layernorm",
             biases: Biases {

@@ -215,12 +215,16 @@ pub(super) fn read(
     let pad_token_id = keys.id_or("pad_token_id", default_padding)?;
     let first = first_position(pad_token_id);
     let rows = keys.size("max_position_embeddings")?;
+    let hidden_size = keys.size("hidden_size")?;
+    let heads = keys.size("num_attention_heads")?;
     Ok(ModelConfig {
         family,
         vocab_size: keys.size("vocab_size")?,
-        hidden_size: keys.size("hidden_size")?,
+        hidden_size,
         layers: keys.size("num_hidden_layers")?,
-        heads: keys.size("num_attention_heads")?,
+        heads,
+        key_value_heads: heads,
+        head_size: hidden_size / heads,
         ffn_size: keys.size("intermediate_size")?,
         max_positions: match rows.checked_sub(first) {
             Some(positions @ 1..) => positions,
@@ -234,6 +238,7 @@ pub(super) fn read(
         hidden_dropout: keys.probability_or("hidden_dropout_prob", 0.1)?,
         attention_dropout: keys.probability_or("attention_probs_dropout_prob", 0.1)?,
         pad_token_id,
+        padding: Some(pad_token_id),
         type_vocab_size: keys.size_or("type_vocab_size", 2)?,
         initializer_range: keys.number_or("initializer_range", 0.02)?,
         positions: Positions::Embedded,

@@ -9,10 +9,10 @@ use crate::config::activation::Activation;
 use crate::config::family::Family;
 use crate::config::keys::Keys;
 use crate::config::model_config::{EsmConfig, ModelConfig, OfFamily};
-use crate::config::positions::Positions;
+use crate::config::positions::{Positions, Rotary};
 use crate::error::Error;
 use crate::families::bert;
-use crate::families::block::{Biases, BlockPlan};
+use crate::families::block::{Biases, BlockPlan, Gate};
 use crate::families::encoder::{self, Encoder, EncoderPlan, TokenDropout};
 use crate::families::family::{Classifier, Layers, ModelFamily, Reads};
 use crate::families::roberta::first_position;
@@ -51,7 +51,7 @@ impl ModelFamily for EsmFamily {
         false
     }
 
-    fn linear_layers(&self) -> &'static [&'static str] {
+    fn default_targets(&self) -> &'static [&'static str] {
         bert::LINEAR_LAYERS
     }
 
@@ -69,9 +69,8 @@ impl ModelFamily for EsmFamily {
         }
         let positions = match keys.text_or("position_embedding_type", "absolute")? {
             "absolute" => Positions::Embedded,
-            "rotary" => Positions::Rotary {
-                base: keys.number_or("rope_theta", BASE)?,
-            },
+            // The size of a head is not known yet.
+            "rotary" => Positions::Rotary(Rotary::plain(keys.number_or("rope_theta", BASE)?, 0)),
             other => {
                 return Err(keys.bad(
                     "position_embedding_type",
@@ -89,6 +88,13 @@ impl ModelFamily for EsmFamily {
             false => None,
         };
         let token_dropout = keys.flag_or("token_dropout", false)?;
+        let positions = match positions {
+            Positions::Rotary(rotary) => Positions::Rotary(Rotary {
+                size: config.head_size / 2 * 2,
+                ..rotary
+            }),
+            other => other,
+        };
         Ok(ModelConfig {
             positions,
             type_vocab_size: 0,
@@ -117,8 +123,8 @@ impl ModelFamily for EsmFamily {
         };
         let mut all = encoder::write(config, first);
         all["position_embedding_type"] = json!(kind);
-        if let Positions::Rotary { base } = config.positions {
-            all["rope_theta"] = json!(base);
+        if let Positions::Rotary(rotary) = config.positions {
+            all["rope_theta"] = json!(rotary.base);
         }
         all["emb_layer_norm_before"] = json!(own.norm_before);
         all["token_dropout"] = json!(own.token_dropout);
@@ -154,12 +160,15 @@ impl ModelFamily for EsmFamily {
             BlockPlan {
                 place: NormPlace::Before,
                 attention_norm: "attention.LayerNorm",
-                is_gated: own.gate.is_some(),
+                gate: match own.gate {
+                    Some(_) => Gate::Within,
+                    None => Gate::None,
+                },
                 feed_forward_norm: "LayerNorm",
                 biases: Biases {
-                    attention: true,
                     first: with_bias,
                     second: with_bias,
+                    ..Biases::every(true)
                 },
                 ..bert::block(number, config)
             }

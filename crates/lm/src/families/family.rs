@@ -41,9 +41,18 @@ pub(crate) trait ModelFamily: Sync {
     /// Whether a token sees only those before it.
     fn is_decoder(&self) -> bool;
 
-    /// The linear layers of a block, by the ends of their names: what an adapter changes unless
-    /// it is told otherwise.
-    fn linear_layers(&self) -> &'static [&'static str];
+    /// Linear layers, by the ends of their names: what an adapter changes unless it is told otherwise.
+    fn default_targets(&self) -> &'static [&'static str];
+
+    /// Whether files hold the weights of linear layers as `[input, output]`.
+    fn is_turned(&self) -> bool {
+        false
+    }
+
+    /// Whether a module of the bare model is an embedding, by its name.
+    fn is_embedding(&self, module: &str) -> bool {
+        module.contains("embed")
+    }
 
     /// The name of the word embedding's tensor.
     fn word_embedding(&self) -> &'static str;

@@ -7,17 +7,26 @@ use crate::families::distilbert::DistilBertFamily;
 use crate::families::dnabert2::DnaBert2Family;
 use crate::families::esm::EsmFamily;
 use crate::families::family::{Classifier, ModelFamily};
+use crate::families::gpt_neox::GptNeoxFamily;
+use crate::families::gpt2::Gpt2Family;
+use crate::families::llama;
 use crate::families::opt::OptFamily;
 use crate::families::roberta::RobertaFamily;
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Bert,
         Self::DistilBert,
         Self::DnaBert2,
         Self::Esm,
+        Self::Gpt2,
+        Self::GptNeox,
+        Self::Llama,
+        Self::Mistral,
         Self::Opt,
+        Self::Qwen2,
+        Self::Qwen3,
         Self::Roberta,
     ];
 
@@ -27,7 +36,13 @@ impl Family {
             Self::DistilBert => &DistilBertFamily,
             Self::DnaBert2 => &DnaBert2Family,
             Self::Esm => &EsmFamily,
+            Self::Gpt2 => &Gpt2Family,
+            Self::GptNeox => &GptNeoxFamily,
+            Self::Llama => &llama::LLAMA,
+            Self::Mistral => &llama::MISTRAL,
             Self::Opt => &OptFamily,
+            Self::Qwen2 => &llama::QWEN2,
+            Self::Qwen3 => &llama::QWEN3,
             Self::Roberta => &RobertaFamily,
         }
     }
@@ -57,9 +72,20 @@ impl Family {
         self.model().is_decoder()
     }
 
-    /// The linear layers of a block, by the ends of their names, as PEFT users name them.
-    pub fn linear_layers(self) -> &'static [&'static str] {
-        self.model().linear_layers()
+    /// The linear layers that an adapter changes unless it is told otherwise, by the ends of their names, as PEFT users
+    /// name them.
+    pub fn default_targets(self) -> &'static [&'static str] {
+        self.model().default_targets()
+    }
+
+    /// Whether files hold the weights of linear layers as `[input, output]`; PEFT asks for it as `fan_in_fan_out`.
+    pub fn is_turned(self) -> bool {
+        self.model().is_turned()
+    }
+
+    /// Whether a module of the bare model is an embedding, by its name.
+    pub fn is_embedding(self, module: &str) -> bool {
+        self.model().is_embedding(module)
     }
 
     /// The name of the word embedding's tensor.

@@ -8,6 +8,7 @@ use lingo_kernels::NormPlace;
 use serde_json::{Value, json};
 
 use crate::batch::Batch;
+use crate::config::attention::AttentionShape;
 use crate::config::family::Family;
 use crate::config::keys::Keys;
 use crate::config::model_config::{ModelConfig, OfFamily, OptConfig};
@@ -15,7 +16,7 @@ use crate::config::positions::Positions;
 #[cfg(feature = "cpu")]
 use crate::engine::operation::BlockParts;
 use crate::error::Error;
-use crate::families::block::{Biases, Block, BlockPlan, Projections};
+use crate::families::block::{Biases, Block, BlockPlan, Gate, Projections};
 use crate::families::family::{Classifier, Layers, ModelFamily, Reads};
 use crate::parts::pass::{Builder, Linear, Norm, Pass};
 use crate::weights::parameters::Id;
@@ -51,7 +52,7 @@ impl ModelFamily for OptFamily {
         true
     }
 
-    fn linear_layers(&self) -> &'static [&'static str] {
+    fn default_targets(&self) -> &'static [&'static str] {
         &["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
     }
 
@@ -68,12 +69,16 @@ impl ModelFamily for OptFamily {
             ));
         }
         let hidden_size = keys.size("hidden_size")?;
+        let pad_token_id = keys.id_or("pad_token_id", 1)?;
+        let heads = keys.size("num_attention_heads")?;
         Ok(ModelConfig {
             family: Family::Opt,
             vocab_size: keys.size("vocab_size")?,
             hidden_size,
             layers: keys.size("num_hidden_layers")?,
-            heads: keys.size("num_attention_heads")?,
+            heads,
+            key_value_heads: heads,
+            head_size: hidden_size / heads,
             ffn_size: keys.size("ffn_dim")?,
             max_positions: keys.size("max_position_embeddings")?,
             // OPTDecoderLayer builds torch.nn.LayerNorm with torch's default.
@@ -81,7 +86,8 @@ impl ModelFamily for OptFamily {
             activation: keys.activation("activation_function", "relu")?,
             hidden_dropout: keys.probability_or("dropout", 0.1)?,
             attention_dropout: keys.probability_or("attention_dropout", 0.0)?,
-            pad_token_id: keys.id_or("pad_token_id", 1)?,
+            pad_token_id,
+            padding: Some(pad_token_id),
             type_vocab_size: 0,
             initializer_range: keys.number_or("init_std", 0.02)?,
             positions: Positions::Embedded,
@@ -195,7 +201,7 @@ impl Layers for Opt {
         batch: &Batch,
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let mask = pass.causal_mask();
+        let mask = pass.causal_mask(None);
         for number in blocks {
             x = pass.block(number, x, batch, |x, pass| {
                 self.blocks[number].forward(x, Some(&mask), pass)
@@ -231,17 +237,21 @@ fn block(number: usize, config: &ModelConfig, opt: &OptConfig) -> BlockPlan<'sta
             true => NormPlace::Before,
             false => NormPlace::After,
         },
-        causal: true,
+        attention: AttentionShape {
+            causal: true,
+            ..config.attention()
+        },
         projections: Projections::Apart([
             "self_attn.q_proj",
             "self_attn.k_proj",
             "self_attn.v_proj",
         ]),
+        head_norms: None,
         attention_output: "self_attn.out_proj",
         attention_norm: "self_attn_layer_norm",
         drops_attention: true,
         first: "fc1",
-        is_gated: false,
+        gate: Gate::None,
         second: "fc2",
         feed_forward_norm: "final_layer_norm",
         biases: Biases::every(opt.enable_bias),

@@ -43,7 +43,7 @@ impl ModelFamily for RobertaFamily {
         false
     }
 
-    fn linear_layers(&self) -> &'static [&'static str] {
+    fn default_targets(&self) -> &'static [&'static str] {
         bert::LINEAR_LAYERS
     }
 

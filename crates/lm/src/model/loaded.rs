@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Gradients, Tensor};
+use lingo_kernels::NormKind;
 
 use crate::adaptation::Adaptation;
 use crate::batch::Batch;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::families::family::Layers;
 #[cfg(feature = "cpu")]
 use crate::parts::pass::PackedBlocks;
-use crate::parts::pass::{Builder, Pass};
+use crate::parts::pass::{Builder, NormStyle, Pass};
 use crate::parts::site::Site;
 use crate::weights::checkpoint::Checkpoint;
 use crate::weights::initialise::{RandomWeights, sinusoidal_positions};
@@ -75,6 +76,11 @@ impl Model {
             parameters: Parameters::new(device),
             sites: Vec::new(),
             epsilon: config.layer_norm_eps,
+            norms: NormStyle {
+                kind: NormKind::Layer,
+                bias: true,
+            },
+            linears: Kind::Linear,
         };
         let layers = config.family.model().build(&config, &mut builder)?;
         let Builder {
@@ -305,18 +311,28 @@ impl Model {
 /// Tensors that checkpoints carry and the bare model does not use: buffers, and heads of
 /// pretraining and of tasks.
 pub fn is_unused(name: &str) -> bool {
-    const BEGINNINGS: [&str; 8] = [
+    const ENDS: [&str; 6] = [
+        "rotary_embeddings.inv_freq",
+        "rotary_emb.inv_freq",
+        // Masks.
+        ".attn.bias",
+        ".attn.masked_bias",
+        ".attention.bias",
+        ".attention.masked_bias",
+    ];
+    const BEGINNINGS: [&str; 9] = [
         "cls.",
         "classifier.",
         "score.",
         "lm_head.",
+        "embed_out.",
         "contact_head.",
         "pre_classifier.",
         "qa_outputs.",
         "vocab_",
     ];
     name == "embeddings.position_ids"
-        || name.ends_with("rotary_embeddings.inv_freq")
+        || ENDS.iter().any(|end| name.ends_with(end))
         || BEGINNINGS
             .iter()
             .any(|beginning| name.starts_with(beginning))

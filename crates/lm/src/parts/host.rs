@@ -20,19 +20,20 @@ impl HostLinear {
     }
 }
 
-/// A layer norm's values on the host.
+/// A norm's values on the host.
 pub(crate) struct HostNorm {
     pub scale: Vec<f32>,
-    pub shift: Vec<f32>,
+    pub shift: Option<Vec<f32>>,
+    pub kind: NormKind,
     pub epsilon: f64,
 }
 
 impl HostNorm {
     pub fn values(&self) -> NormValues<'_> {
         NormValues {
-            kind: NormKind::Layer,
+            kind: self.kind,
             scale: &self.scale,
-            shift: Some(&self.shift),
+            shift: self.shift.as_deref(),
             epsilon: self.epsilon,
         }
     }

@@ -5,13 +5,14 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
-use lingo_kernels::Kept;
+use lingo_kernels::{Kept, NormKind};
 
 use crate::adaptation::{Adaptation, DropoutSource, LowRank, SiteScale};
 use crate::batch::Batch;
 use crate::config::activation::Activation;
+use crate::config::attention::AttentionShape;
 use crate::config::model_config::ModelConfig;
-use crate::config::positions::{Positions, alibi_slopes};
+use crate::config::positions::{Positions, Rotary, alibi_slopes};
 use crate::device::has_own_memory;
 use crate::error::Error;
 #[cfg(feature = "cpu")]
@@ -35,15 +36,31 @@ pub(crate) struct Linear {
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<'a> {
     linear: &'a Linear,
-    first: usize,
-    count: usize,
+    places: Places,
 }
 
-/// A layer norm.
+/// Which columns of a layer: `count` from `first` on in every `period` of them.
+#[cfg(feature = "cpu")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    pub first: usize,
+    pub count: usize,
+    pub period: usize,
+}
+
+/// A layer norm, or another.
 pub(crate) struct Norm {
+    kind: NormKind,
     weight: Id,
-    bias: Id,
+    bias: Option<Id>,
     epsilon: f64,
+}
+
+/// What the norms of a model are.
+#[derive(Clone, Copy)]
+pub(crate) struct NormStyle {
+    pub kind: NormKind,
+    pub bias: bool,
 }
 
 #[cfg(feature = "cpu")]
@@ -65,10 +82,18 @@ impl Linear {
 
     /// So many of its outputs, from one on.
     pub fn columns(&self, first: usize, count: usize) -> Columns<'_> {
+        self.repeated(first, count, self.output)
+    }
+
+    /// So many of its outputs, from one on, in every `period` of them.
+    pub fn repeated(&self, first: usize, count: usize, period: usize) -> Columns<'_> {
         Columns {
             linear: self,
-            first,
-            count,
+            places: Places {
+                first,
+                count,
+                period,
+            },
         }
     }
 }
@@ -81,9 +106,9 @@ impl<'a> Columns<'a> {
     }
 
     /// Which of the layer's outputs they are; `None`: all.
-    pub fn range(self) -> Option<Range<usize>> {
-        let is_all = self.count == self.linear.output;
-        (!is_all).then(|| self.first..self.first + self.count)
+    pub fn places(self) -> Option<Places> {
+        let is_all = self.places.count == self.linear.output;
+        (!is_all).then_some(self.places)
     }
 
     /// Their values.
@@ -93,19 +118,47 @@ impl<'a> Columns<'a> {
             Some(bias) => Some(parameters.host(bias)?.0),
             None => None,
         };
-        let Some(range) = self.range() else {
+        let Some(places) = self.places() else {
             return Ok(HostLinear {
                 weight,
                 bias,
                 sizes: [sizes[0], sizes[1]],
             });
         };
-        let rows = weight.chunks_exact(sizes[1]);
         Ok(HostLinear {
-            weight: rows.flat_map(|row| &row[range.clone()]).copied().collect(),
-            bias: bias.map(|bias| bias[range.clone()].to_vec()),
-            sizes: [sizes[0], range.len()],
+            weight: places.of(&weight),
+            bias: bias.map(|bias| places.of(&bias)),
+            sizes: [sizes[0], sizes[1] / places.period * places.count],
         })
+    }
+}
+
+#[cfg(feature = "cpu")]
+impl Places {
+    /// The range within each period.
+    fn range(self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    /// These columns of rows of whole periods.
+    fn of(self, values: &[f32]) -> Vec<f32> {
+        let periods = values.chunks_exact(self.period);
+        periods
+            .flat_map(|period| &period[self.range()])
+            .copied()
+            .collect()
+    }
+
+    /// These columns of a matrix.
+    pub fn narrow(self, matrix: Tensor<2>) -> Tensor<2> {
+        let [rows, columns] = matrix.dims();
+        let periods = columns / self.period;
+        if periods == 1 {
+            return matrix.narrow(1, self.first, self.count);
+        }
+        let all = matrix.reshape([rows, periods, self.period]);
+        let own = all.narrow(2, self.first, self.count);
+        own.reshape([rows, periods * self.count])
     }
 }
 
@@ -113,14 +166,18 @@ impl<'a> Columns<'a> {
 impl Norm {
     /// The places of its tensors.
     pub fn ids(&self) -> impl Iterator<Item = Id> {
-        [self.weight, self.bias].into_iter()
+        std::iter::once(self.weight).chain(self.bias)
     }
 
     /// Its values.
     pub fn host(&self, parameters: &Parameters) -> Result<HostNorm, Error> {
         Ok(HostNorm {
             scale: parameters.host(self.weight)?.0,
-            shift: parameters.host(self.bias)?.0,
+            shift: match self.bias {
+                Some(bias) => Some(parameters.host(bias)?.0),
+                None => None,
+            },
+            kind: self.kind,
             epsilon: self.epsilon,
         })
     }
@@ -132,10 +189,13 @@ pub(crate) struct Builder<'a> {
     pub parameters: Parameters,
     pub sites: Vec<Site>,
     pub epsilon: f64,
+    pub norms: NormStyle,
+    /// How files hold the weights of linear layers.
+    pub linears: Kind,
 }
 
 impl Builder<'_> {
-    /// `name.weight` `[output, input]`, and `name.bias` `[output]`; `layer` is the block.
+    /// `name.weight`, `[output, input]` unless [`Builder::linears`] says otherwise, and `name.bias` `[output]`; `layer` is the block.
     pub fn linear(
         &mut self,
         name: &str,
@@ -150,8 +210,11 @@ impl Builder<'_> {
             output,
             layer,
         });
-        let shape = [output, input];
-        let weight = self.add(format!("{name}.weight"), &shape, Kind::Linear)?;
+        let shape = match self.linears {
+            Kind::Turned => [input, output],
+            _ => [output, input],
+        };
+        let weight = self.add(format!("{name}.weight"), &shape, self.linears)?;
         let bias = if bias {
             Some(self.add(format!("{name}.bias"), &[output], Kind::Bias)?)
         } else {
@@ -166,11 +229,15 @@ impl Builder<'_> {
         })
     }
 
-    /// `name.weight` and `name.bias`, `[size]` each.
+    /// `name.weight` and, where norms have one, `name.bias`, `[size]` each.
     pub fn norm(&mut self, name: &str, size: usize) -> Result<Norm, Error> {
         Ok(Norm {
+            kind: self.norms.kind,
             weight: self.add(format!("{name}.weight"), &[size], Kind::Scale)?,
-            bias: self.add(format!("{name}.bias"), &[size], Kind::Bias)?,
+            bias: match self.norms.bias {
+                true => Some(self.add(format!("{name}.bias"), &[size], Kind::Bias)?),
+                false => None,
+            },
             epsilon: self.epsilon,
         })
     }
@@ -358,15 +425,41 @@ impl<'a> Pass<'a> {
         Some(source.kept(n, p))
     }
 
-    /// Layer norm over the last axis.
+    /// A norm over the last axis.
     pub fn norm(&self, norm: &Norm, x: Tensor<2>) -> Tensor<2> {
-        let [gamma, beta] = [norm.weight, norm.bias].map(|id| self.vector(id));
-        layer_norm(x, gamma, beta, norm.epsilon)
+        let gamma = self.vector(norm.weight);
+        let beta = norm.bias.map(|id| self.vector(id));
+        match norm.kind {
+            NormKind::Layer => {
+                let beta = beta.unwrap_or_else(|| gamma.zeros_like());
+                layer_norm(x, gamma, beta, norm.epsilon)
+            }
+            NormKind::Rms => {
+                let mean = x.clone().powi_scalar(2).mean_dim(1);
+                let y = x / (mean + norm.epsilon).sqrt() * gamma.unsqueeze();
+                match beta {
+                    Some(beta) => y + beta.unsqueeze(),
+                    None => y,
+                }
+            }
+        }
+    }
+
+    /// A norm of each head.
+    fn norm_heads(&self, norm: &Norm, x: Tensor<2>, size: usize) -> Tensor<2> {
+        let [n, width] = x.dims();
+        let x = x.reshape([n * (width / size), size]);
+        self.norm(norm, x).reshape([n, width])
     }
 
     /// The model's own dropout of hidden states.
     pub fn hidden_dropout(&mut self, x: Tensor<2>) -> Tensor<2> {
         let p = self.config.hidden_dropout;
+        self.own_dropout(x, p)
+    }
+
+    /// A dropout of the model's own, which is on where these are.
+    pub fn own_dropout(&mut self, x: Tensor<2>, p: f64) -> Tensor<2> {
         if self.base_dropout {
             self.drop(x, p)
         } else {
@@ -391,24 +484,41 @@ impl<'a> Pass<'a> {
     /// the scores `[batch, heads, length, length]`.
     pub fn attention(
         &mut self,
-        q: Tensor<2>,
-        k: Tensor<2>,
-        v: Tensor<2>,
+        shape: &AttentionShape,
+        norms: Option<&[Norm; 2]>,
+        [mut q, mut k, v]: [Tensor<2>; 3],
         mask: Option<&Tensor<4>>,
     ) -> Tensor<2> {
         let [batch, length] = [self.batch, self.length];
-        let [heads, size] = [self.config.heads, self.config.head_size()];
-        let split = |x: Tensor<2>| x.reshape([batch, length, heads, size]).swap_dims(1, 2);
+        let AttentionShape { heads, size, .. } = *shape;
+        let split = |x: Tensor<2>, heads: usize| {
+            let x = x.reshape([batch, length, heads, size]);
+            x.swap_dims(1, 2)
+        };
+        // Heads of keys and values as often as there are heads of queries that share them.
+        let shared = |x: Tensor<4>| {
+            let times = heads / shape.key_value_heads;
+            if times == 1 {
+                return x;
+            }
+            let x: Tensor<5> = x.unsqueeze_dim(2);
+            let x = x.repeat_dim(2, times);
+            x.reshape([batch, heads, length, size])
+        };
+        if let Some([query, key]) = norms {
+            q = self.norm_heads(query, q, size);
+            k = self.norm_heads(key, k, size);
+        }
         // Scaling the queries touches fewer values than scaling the scores.
-        let mut q = split(q * (size as f64).powf(-0.5));
-        let mut k = split(k);
-        if let Positions::Rotary { base } = self.config.positions {
-            let angles = self.rotary_angles(base);
+        let mut q = split(q * (size as f64).powf(-0.5), heads);
+        let mut k = split(k, shape.key_value_heads);
+        if let Positions::Rotary(rotary) = &shape.positions {
+            let angles = self.rotary_angles(rotary);
             q = rotated(q, &angles);
             k = rotated(k, &angles);
         }
-        let mut scores = q.matmul(k.swap_dims(2, 3));
-        if self.config.positions == Positions::Alibi {
+        let mut scores = q.matmul(shared(k).swap_dims(2, 3));
+        if shape.positions == Positions::Alibi {
             scores = scores + self.alibi_bias();
         }
         if let Some(mask) = mask {
@@ -420,7 +530,7 @@ impl<'a> Pass<'a> {
             probabilities = self.drop(probabilities, p);
         }
         probabilities
-            .matmul(split(v))
+            .matmul(shared(split(v, shape.key_value_heads)))
             .swap_dims(1, 2)
             .reshape([batch * length, heads * size])
     }
@@ -465,23 +575,25 @@ impl<'a> Pass<'a> {
         ))
     }
 
-    /// Added to attention scores: a large negative number at keys after the query.
+    /// Added to attention scores: a large negative number at keys after the query, and at those out of a window.
     /// `[1, 1, length, length]`.
-    pub fn causal_mask(&self) -> Tensor<4> {
+    pub fn causal_mask(&self, window: Option<usize>) -> Tensor<4> {
+        self.mask(|query, key| key <= query && window.is_none_or(|far| query - key <= far))
+    }
+
+    fn mask(&self, sees: impl Fn(usize, usize) -> bool) -> Tensor<4> {
         let n = self.length;
         let mask: Vec<f32> = (0..n * n)
-            .map(|i| if i % n > i / n { MASKED } else { 0.0 })
+            .map(|i| if sees(i / n, i % n) { 0.0 } else { MASKED })
             .collect();
         Tensor::from_data(TensorData::new(mask, [1, 1, n, n]), &self.device)
     }
 
-    /// Cosines and sines of a rotary embedding, `[1, 1, length, head size / 2]` each.
-    fn rotary_angles(&self, base: f64) -> [Tensor<4>; 2] {
-        let (length, half) = (self.length, self.config.head_size() / 2);
-        let angle = |i: usize| {
-            let (place, pair) = ((i / half) as f64, (i % half) as f64);
-            place * base.powf(-pair / half as f64)
-        };
+    /// Cosines and sines of a rotary embedding, `[1, 1, length, pairs]` each.
+    fn rotary_angles(&self, rotary: &Rotary) -> [Tensor<4>; 2] {
+        let rates = rotary.rates();
+        let (length, half) = (self.length, rates.len());
+        let angle = |i: usize| (i / half) as f64 * rates[i % half];
         [f64::cos, f64::sin].map(|f| {
             let values: Vec<f32> = (0..length * half).map(|i| f(angle(i)) as f32).collect();
             let shape = [1, 1, length, half];
@@ -553,14 +665,17 @@ fn unpack(kept: &Kept, n: usize, device: &Device) -> Tensor<1> {
     }
 }
 
-/// Rotates pairs of a value of the first half and one of the second by the angles of their place.
+/// Rotates pairs of a value of the first half and one of the second by the angles of their place; what is behind
+/// both stays.
 fn rotated(x: Tensor<4>, [cosines, sines]: &[Tensor<4>; 2]) -> Tensor<4> {
     let [_, _, _, size] = x.dims();
-    let half = size / 2;
+    let [_, _, _, half] = cosines.dims();
+    let rest = (size > 2 * half).then(|| x.clone().narrow(3, 2 * half, size - 2 * half));
     let (low, high) = (x.clone().narrow(3, 0, half), x.narrow(3, half, half));
     let new_low = low.clone() * cosines.clone() - high.clone() * sines.clone();
     let new_high = high * cosines.clone() + low * sines.clone();
-    Tensor::cat(vec![new_low, new_high], 3)
+    let parts = [new_low, new_high].into_iter().chain(rest);
+    Tensor::cat(parts.collect(), 3)
 }
 
 /// Layer norm over the last axis.

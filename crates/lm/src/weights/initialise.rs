@@ -20,7 +20,7 @@ impl Source for RandomWeights {
         Ok(match kind {
             Kind::Bias => vec![0.0; n],
             Kind::Scale => vec![1.0; n],
-            Kind::Linear => self.normal(name, n),
+            Kind::Linear | Kind::Turned => self.normal(name, n),
             Kind::Embedding { padding } => {
                 let mut values = self.normal(name, n);
                 let width = shape[1];

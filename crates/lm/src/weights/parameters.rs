@@ -15,6 +15,8 @@ use crate::error::Error;
 pub enum Kind {
     /// A linear layer's weight: `[output, input]` in files, `[input, output]` here.
     Linear,
+    /// One that stands in files as it does here.
+    Turned,
     /// An embedding, `[rows, width]`.
     Embedding {
         /// The row that random initialisation leaves zero.

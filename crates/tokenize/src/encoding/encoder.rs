@@ -16,8 +16,10 @@ use crate::scheme::Scheme;
 use crate::vocabulary::embedding_rows::EmbeddingRows;
 use crate::vocabulary::model_vocabulary::ModelVocabulary;
 
-/// The family whose pairs are one text under a language prefix: nothing stands between the sequences.
-const CAUSAL_FAMILY: &str = "opt";
+/// The families whose pairs are one text under a language prefix: nothing stands between the sequences.
+const CAUSAL_FAMILIES: [&str; 7] = [
+    "gpt2", "gpt_neox", "llama", "mistral", "opt", "qwen2", "qwen3",
+];
 
 /// One encoded example.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Encoder {
             }
             before.extend(model.encode(&prefix.before)?);
             after.splice(0..0, model.encode(&prefix.after)?);
-            if model.family == CAUSAL_FAMILY {
+            if CAUSAL_FAMILIES.contains(&model.family.as_str()) {
                 between.clear();
             }
             template = Some(prefix.text());

@@ -25,7 +25,7 @@ pub struct ModelVocabulary {
     pub family: String,
     /// Rows of the model's embedding: `vocab_size` of config.json, which may be more than the tokenizer has.
     pub vocab_size: u32,
-    /// The longest sequence of tokens, where the model has a limit: `max_position_embeddings`.
+    /// The longest sequence of tokens, where the model has a limit: `max_position_embeddings`, or GPT-2's `n_positions`.
     pub positions: Option<u32>,
     /// The padding id.
     pub pad: u32,
@@ -89,7 +89,10 @@ impl ModelVocabulary {
             path: config_path.clone(),
             message: "`vocab_size` is missing".to_string(),
         })?;
-        model.positions = number("max_position_embeddings")?;
+        model.positions = match number("max_position_embeddings")? {
+            Some(positions) => Some(positions),
+            None => number("n_positions")?,
+        };
         let pad = number("pad_token_id")?;
         if let Some(pad) = pad {
             model.pad = pad;

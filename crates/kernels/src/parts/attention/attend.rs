@@ -27,17 +27,27 @@ impl<T: Element> Kernel for Attend<'_, T> {
     unsafe fn run<S: Simd>(self) {
         let Heads { heads, size, .. } = self.attention.heads;
         let longest = self.sequences.iter().map(|s| s.length).max().unwrap_or(0);
+        let angles = self.attention.angles(longest);
+        let angles = angles.as_deref();
         let mut local = Local::new(longest, size);
         let mut out = Buffer::<f32>::zeros(count(&[longest, local.narrow]));
         for &sequence in self.sequences {
             for head in 0..heads {
                 unsafe {
-                    probabilities::<S, T>(self.attention, self.qkv, sequence, head, &mut local);
+                    probabilities::<S, T>(
+                        self.attention,
+                        self.qkv,
+                        sequence,
+                        head,
+                        angles,
+                        &mut local,
+                    );
                     let Local { narrow, wide, .. } = local;
                     if let Some(mask) = self.mask {
                         drop::<S>(mask, heads, sequence, head, &mut local.scores, wide);
                     }
-                    take::<S, T>(self.qkv[2], sequence, head, size, &mut local.v, narrow);
+                    let shared = self.attention.shared(head);
+                    take::<S, T>(self.qkv[2], sequence, shared, size, &mut local.v, narrow);
                     Strided {
                         a: local.scores.as_ptr(),
                         a_row: wide,

@@ -6,9 +6,9 @@ use crate::memory::size::{aligned, count};
 use crate::numbers::element::Element;
 use crate::numbers::matrix::Matrix;
 use crate::parts::attention::head::{
-    Local, ProbabilityMask, drop, probabilities, put, take, transpose,
+    Local, ProbabilityMask, add, drop, probabilities, put, take, transpose,
 };
-use crate::parts::attention::heads::{Attention, Heads};
+use crate::parts::attention::heads::{Attention, Heads, Of};
 use crate::product::packed::Strided;
 use crate::simd::vector::{Kernel, Simd};
 
@@ -31,6 +31,8 @@ impl<T: Element> Kernel for AttendGradient<'_, T> {
     unsafe fn run<S: Simd>(self) {
         let Heads { heads, size, .. } = self.attention.heads;
         let longest = self.sequences.iter().map(|s| s.length).max().unwrap_or(0);
+        let angles = self.attention.angles(longest);
+        let angles = angles.as_deref();
         let mut local = Local::new(longest, size);
         let Local { narrow, wide, .. } = local;
         let mut gradient = Buffer::<f32>::zeros(count(&[longest, narrow]));
@@ -41,9 +43,23 @@ impl<T: Element> Kernel for AttendGradient<'_, T> {
         for &sequence in self.sequences {
             let n = sequence.length;
             for head in 0..heads {
+                // Heads that share one of keys and values add up.
+                let give = if self.attention.is_first(head) {
+                    put
+                } else {
+                    add
+                };
                 unsafe {
-                    probabilities::<S, T>(self.attention, self.qkv, sequence, head, &mut local);
-                    take::<S, T>(self.qkv[2], sequence, head, size, &mut local.v, narrow);
+                    probabilities::<S, T>(
+                        self.attention,
+                        self.qkv,
+                        sequence,
+                        head,
+                        angles,
+                        &mut local,
+                    );
+                    let shared = self.attention.shared(head);
+                    take::<S, T>(self.qkv[2], sequence, shared, size, &mut local.v, narrow);
                     take::<S, f32>(self.gradient, sequence, head, size, &mut gradient, narrow);
                     transpose(&local.v, narrow, n, size, &mut local.across, wide);
                     // The gradient of the probabilities that the values saw.
@@ -70,7 +86,7 @@ impl<T: Element> Kernel for AttendGradient<'_, T> {
                         None => &local.scores,
                     };
                     over_tokens::<S>(seen, true, wide, &gradient, &mut out, narrow, n, size);
-                    put(&out, narrow, sequence, head, size, dv);
+                    give(&out, narrow, sequence, shared, size, dv);
                     score_gradient::<S>(
                         &local.scores,
                         &mut slopes,
@@ -79,11 +95,27 @@ impl<T: Element> Kernel for AttendGradient<'_, T> {
                         self.attention.scale(),
                     );
                     over_tokens::<S>(&slopes, false, wide, &local.k, &mut out, narrow, n, size);
-                    self.attention.rotate(&mut out[..n * narrow], narrow, true);
+                    if let Some(angles) = angles {
+                        angles.rotate(&mut out[..n * narrow], narrow, true);
+                    }
+                    if self.attention.has_norms() {
+                        take::<S, T>(self.qkv[0], sequence, head, size, &mut gradient, narrow);
+                        let out = &mut out[..n * narrow];
+                        self.attention
+                            .normalise_back(Of::Query, &gradient, out, narrow);
+                    }
                     put(&out, narrow, sequence, head, size, dq);
                     over_tokens::<S>(&slopes, true, wide, &local.q, &mut out, narrow, n, size);
-                    self.attention.rotate(&mut out[..n * narrow], narrow, true);
-                    put(&out, narrow, sequence, head, size, dk);
+                    if let Some(angles) = angles {
+                        angles.rotate(&mut out[..n * narrow], narrow, true);
+                    }
+                    if self.attention.has_norms() {
+                        take::<S, T>(self.qkv[1], sequence, shared, size, &mut gradient, narrow);
+                        let out = &mut out[..n * narrow];
+                        self.attention
+                            .normalise_back(Of::Key, &gradient, out, narrow);
+                    }
+                    give(&out, narrow, sequence, shared, size, dk);
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::memory::buffer::Buffer;
 use crate::memory::size::{aligned, count};
 use crate::numbers::element::Element;
 use crate::numbers::matrix::Matrix;
-use crate::parts::attention::heads::{Attention, Positions};
+use crate::parts::attention::heads::{Angles, Attention, Of, Positions};
 use crate::product::packed::Strided;
 use crate::simd::vector::{Simd, exp};
 
@@ -76,6 +76,24 @@ pub(super) unsafe fn take<S: Simd, T: Element>(
     }
 }
 
+/// Adds one head's rows to those that are there.
+pub(super) fn add(
+    from: &[f32],
+    stride: usize,
+    sequence: Sequence,
+    head: usize,
+    size: usize,
+    to: &mut Matrix<f32>,
+) {
+    for t in 0..sequence.length {
+        let place = (sequence.row + t) * to.stride + head * size;
+        let to = &mut to.values[place..place + size];
+        for (to, from) in to.iter_mut().zip(&from[t * stride..][..size]) {
+            *to += from;
+        }
+    }
+}
+
 /// Copies one head's rows back.
 pub(super) fn put(
     from: &[f32],
@@ -125,18 +143,22 @@ unsafe fn softmax<S: Simd>(
     let scale = unsafe { S::splat(attention.scale()) };
     let full = aligned(length);
     for (t, row) in scores.chunks_exact_mut(wide).take(length).enumerate() {
+        let reach = attention.heads.window.unwrap_or(length);
         let seen = if attention.heads.causal {
             t + 1
         } else {
-            length
+            length.min(t.saturating_add(reach).saturating_add(1))
         };
+        let first = t.saturating_sub(reach);
+        row[..first].fill(f32::MIN);
         if let Positions::Alibi { slopes } = &attention.heads.positions {
             let slope = slopes[head] / attention.scale();
-            for (j, score) in row[..seen].iter_mut().enumerate() {
+            for (j, score) in row[..seen].iter_mut().enumerate().skip(first) {
                 *score -= slope * t.abs_diff(j) as f32;
             }
         }
-        let row = row.as_mut_ptr();
+        let all = row;
+        let row = all.as_mut_ptr();
         unsafe {
             let mut largest = S::splat(f32::NEG_INFINITY);
             let mut j = 0;
@@ -164,6 +186,8 @@ unsafe fn softmax<S: Simd>(
                 S::store(row.add(j), S::mul(S::load(row.add(j)), inverse));
             }
         }
+        // Exactly zero: what it is multiplied with may be no number.
+        all[..first].fill(0.0);
     }
 }
 
@@ -203,6 +227,7 @@ pub(super) unsafe fn probabilities<S: Simd, T: Element>(
     [q, k, _]: [&Matrix<T>; 3],
     sequence: Sequence,
     head: usize,
+    angles: Option<&Angles>,
     local: &mut Local,
 ) {
     let size = attention.heads.size;
@@ -210,9 +235,14 @@ pub(super) unsafe fn probabilities<S: Simd, T: Element>(
     let n = sequence.length;
     unsafe {
         take::<S, T>(q, sequence, head, size, &mut local.q, narrow);
-        take::<S, T>(k, sequence, head, size, &mut local.k, narrow);
-        attention.rotate(&mut local.q[..n * narrow], narrow, false);
-        attention.rotate(&mut local.k[..n * narrow], narrow, false);
+        let shared = attention.shared(head);
+        take::<S, T>(k, sequence, shared, size, &mut local.k, narrow);
+        attention.normalise(Of::Query, &mut local.q[..n * narrow], narrow);
+        attention.normalise(Of::Key, &mut local.k[..n * narrow], narrow);
+        if let Some(angles) = angles {
+            angles.rotate(&mut local.q[..n * narrow], narrow, false);
+            angles.rotate(&mut local.k[..n * narrow], narrow, false);
+        }
         transpose(&local.k, narrow, n, size, &mut local.across, wide);
         Strided {
             a: local.q.as_ptr(),
