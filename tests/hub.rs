@@ -261,7 +261,11 @@ fn mistakes_are_told_with_their_exit_codes() {
             3,
             "shows no model `org/none`",
         ),
-        (["model", "fetch", "org/tiny@v3"], 3, "it has `v1.1`, `v2.0`, `main`"),
+        (
+            ["model", "fetch", "org/tiny@v3"],
+            3,
+            "it has `v1.1`, `v2.0`, `main`",
+        ),
     ] {
         let ran = bench.with(&arguments, &[]);
         assert_eq!(ran.code, code, "{}", ran.stderr);

@@ -145,8 +145,9 @@ impl Connection {
 
     /// The hub's host.
     pub fn host(&self) -> String {
-        let host = self.origin.split("//").nth(1);
-        host.unwrap_or(&self.origin).to_string()
+        let host = self.endpoint.split("//").nth(1);
+        let host = host.and_then(|host| host.split('/').next());
+        host.unwrap_or(&self.endpoint).to_string()
     }
 
     /// Asks, and follows redirects until an answer is no redirect or is `enough`, which also hears whether the hub itself
@@ -209,6 +210,7 @@ impl Connection {
                 kept: 0,
             }),
             // The address may hold what a storage signed: only what went wrong is told.
+            ureq::Error::Io(e) => Fault::Passing(e.to_string(), None),
             e => Fault::Passing(e.to_string(), None),
         }
     }

@@ -104,10 +104,10 @@ impl Hub {
             return cached(&cache, commit, None);
         }
         let usable = known.filter(|commit| cache.lacks(commit).is_none());
-        let tries = if usable.is_some() {
-            1
-        } else {
-            self.connection.tries
+        // Where there is no network at all that is to be told soon, and at once where the cache will do.
+        let tries = match usable {
+            Some(_) => 1,
+            None => self.connection.tries.min(3),
         };
         let listing = match (list(&self.connection, model, tries), usable) {
             (Ok(listing), _) => listing,
