@@ -197,11 +197,17 @@ impl Connection {
 
     fn fault(&self, uri: &Uri, e: ureq::Error) -> Fault {
         let host = uri.host().unwrap_or_default();
+        // What is wrong with a certificate comes as invalid data.
+        let is_tls = match &e {
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+            ureq::Error::Io(e) => e.kind() == std::io::ErrorKind::InvalidData,
+            _ => false,
+        };
         match e {
             ureq::Error::HostNotFound => {
                 Fault::Passing(format!("no address of {host} is known"), None)
             }
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Fault::Final(Error::Connection {
+            e if is_tls => Fault::Final(Error::Connection {
                 what: "anything".into(),
                 host: host.to_string(),
                 problem: format!(
