@@ -8,6 +8,8 @@
 )]
 
 mod pages;
+#[path = "../crates/hub/tests/server/mod.rs"]
+mod server;
 mod toy;
 
 use std::fs;

@@ -16,7 +16,30 @@ pub fn of_plan(plan: &Plan) -> String {
     } else {
         by_task(plan)
     };
-    format!("{}\n{}", columns(&rows), totals(plan))
+    format!("{}\n{}{}", columns(&rows), totals(plan), of_model(plan))
+}
+
+/// Which commit a model of a hub is at, and what of it is yet to be fetched.
+fn of_model(plan: &Plan) -> String {
+    let Some(hub) = plan.model.parameters.get("hub") else {
+        return String::new();
+    };
+    let word = |key: &str| hub.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+    let left: u64 = plan.model.left.iter().map(|file| file.bytes).sum();
+    let weights = match left {
+        0 => "its weights are in the cache".to_string(),
+        left => format!("{:.1} MB of weights are to be fetched", left as f64 / 1e6),
+    };
+    let unasked = plan.model.unasked.as_ref();
+    let unasked = unasked.map_or_else(String::new, |why| {
+        format!("({why}; taken from the cache)\n")
+    });
+    format!(
+        "\n{} ({}) is at commit {}; {weights}\n{unasked}",
+        word("name"),
+        word("revision"),
+        word("commit"),
+    )
 }
 
 fn each_cell(plan: &Plan) -> Vec<[String; 5]> {

@@ -23,13 +23,16 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "workflow", "ingest", "tokenize", "adapt", "evaluate", "lm", "artifact",
+            "workflow", "hub", "ingest", "tokenize", "adapt", "evaluate", "lm", "artifact",
         ],
     ),
     (
         "workflow",
-        &["ingest", "tokenize", "adapt", "evaluate", "lm", "artifact"],
+        &[
+            "hub", "ingest", "tokenize", "adapt", "evaluate", "lm", "artifact",
+        ],
     ),
+    ("hub", &["artifact"]),
     ("ingest", &["artifact"]),
     ("tokenize", &["artifact"]),
     ("evaluate", &["artifact"]),

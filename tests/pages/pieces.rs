@@ -6,8 +6,8 @@ use std::path::Path;
 use lingo_workflow::pipeline::file::schema;
 use serde_json::{Value, json};
 
+use crate::pages::shelf::run;
 use crate::pages::{blocks, spans, written};
-use crate::toy::{Ran, lingo};
 
 /// The name of a pipeline's run; nothing where the block is only a piece of a pipeline.
 pub fn name_of(block: &str) -> Option<String> {
@@ -20,9 +20,8 @@ pub fn name_of(block: &str) -> Option<String> {
 
 /// The program reads the file, and nothing is wrong with it but that its files are elsewhere.
 fn is_read(folder: &Path, place: &Path, text: &str) {
-    let file = folder.join("page.yaml");
-    fs::write(&file, text).unwrap();
-    let ran = Ran::of(lingo().arg("validate").arg(&file).output().unwrap());
+    fs::write(folder.join("page.yaml"), text).unwrap();
+    let ran = run(folder, &["validate", "page.yaml"]);
     let place = place.display();
     assert_eq!(ran.code, 3, "{place}: {text}\n{}", ran.stderr);
     assert!(ran.stderr.contains("missing"), "{place}: {}", ran.stderr);

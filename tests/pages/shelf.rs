@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use lingo_artifact::random::Stream;
 
 use crate::pages::{files, model, root};
+use crate::server::{COMMIT, Content, Server};
 use crate::toy::{Ran, lingo};
 
 /// A folder with every file that an example reads.
@@ -268,13 +270,37 @@ impl Shelf {
     }
 }
 
-/// Runs the program in a folder, on the CPU, with a cache folder there.
+/// The address of a hub on this machine, which has the stand-in model under the name that the pages use.
+fn hub() -> &'static str {
+    static HUB: OnceLock<Server> = OnceLock::new();
+    let server = HUB.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        model::write(folder.path());
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let paths = files(folder.path());
+        Server::new(Content {
+            name: "sentence-transformers/all-MiniLM-L6-v2".into(),
+            commit: COMMIT.into(),
+            files: paths
+                .iter()
+                .map(|path| (name(path), fs::read(path).unwrap()))
+                .collect(),
+            large: vec!["model.safetensors".into()],
+            ..Content::default()
+        })
+    });
+    &server.endpoint
+}
+
+/// Runs the program in a folder, on the CPU, with cache folders there and a hub of this machine.
 pub fn run(folder: &Path, words: &[impl AsRef<std::ffi::OsStr>]) -> Ran {
     let mut command = lingo();
     command
         .args(words)
         .current_dir(folder)
-        .env("XDG_CACHE_HOME", folder.join("cache"));
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .env("HF_ENDPOINT", hub())
+        .env("HF_HOME", folder.join("hf"));
     Ran::of(command.output().unwrap())
 }
 

@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 
 use clap::{Parser, Subcommand};
 
-pub use model::{Adapt, Evaluate, ImportModel, InspectModel, Model, Predict, Pretrain};
+pub use model::{Adapt, Evaluate, FetchModel, ImportModel, InspectModel, Model, Predict, Pretrain};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };
@@ -103,7 +103,7 @@ pub enum Command {
     Ingest(Box<Ingest>),
     /// Find where sequences lie in a genome, so that a data set without coordinates can be split by chromosome.
     Locate(Locate),
-    /// Look into the folder of a language model, or make one readable.
+    /// Fetch a language model, look into its folder, make one readable.
     #[command(subcommand)]
     Model(Model),
     /// Turn sequences into tokens.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use lingo_adapt::CheckpointEvery;
+use lingo_hub::HubModel;
 use lingo_ingest::config::GenomeFile;
 
 use crate::arguments::table_format::TableFormat;
@@ -46,6 +47,8 @@ pub struct Pretrain {
 pub enum Model {
     /// Tell what a model is: family, shape, linear layers, and what LoRA would train of it.
     Inspect(InspectModel),
+    /// Fetch a model from a Hugging Face hub into the cache that Python's huggingface_hub keeps.
+    Fetch(FetchModel),
     /// Write model.safetensors of pytorch_model.bin.
     Import(ImportModel),
 }
@@ -64,6 +67,32 @@ pub struct InspectModel {
     #[arg(long, value_name = "N", default_value = "8")]
     pub rank: NonZeroU32,
     /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `model fetch`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe model fetch sentence-transformers/all-MiniLM-L6-v2
+  lingo-pipe model fetch sentence-transformers/all-MiniLM-L6-v2@main --json
+Fetched is what is read: config.json, the tokenizer, the pooling of a sentence model, and the weights: model.safetensors or
+its shards; pytorch_model.bin only where there are no others. What is in the cache is not fetched again, what broke off is
+gone on with, and nothing is kept whose checksum is not the hub's. A pipeline does the same for
+`model: { hub: { name: ORG/NAME, revision: main } }`.
+Environment, as in Python:
+  HF_ENDPOINT     the hub; https://huggingface.co where it is not set
+  HF_HOME         holds hub/, the cache, and token; ~/.cache/huggingface where it is not set
+  HF_HUB_CACHE    the cache, if it is elsewhere
+  HF_TOKEN        a token for private and gated models; it is sent to the hub's own host only, and never shown
+  HF_HUB_OFFLINE  1: take what is in the cache, or fail
+  SSL_CERT_FILE   root certificates, where a proxy (HTTPS_PROXY) signs what passes it")]
+pub struct FetchModel {
+    /// org/name, or org/name@revision: a branch, a tag or a commit.
+    #[arg(value_name = "NAME[@REVISION]")]
+    pub model: HubModel,
+    /// Print one JSON object instead of the folder.
     #[arg(long)]
     pub json: bool,
 }

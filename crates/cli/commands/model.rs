@@ -2,16 +2,19 @@
 
 use lingo_adapt::{ModelShape, ModelSummary};
 use lingo_artifact::model_folder::ModelFolder;
-use lingo_workflow::{Error, Kind};
+use lingo_hub::{Depth, Hub, Weights};
+use lingo_workflow::{Error, Kind, Observer as _};
 
-use crate::arguments::{ImportModel, InspectModel, Model};
+use crate::arguments::{FetchModel, ImportModel, InspectModel, Model};
 use crate::output::{print, print_json};
+use crate::signals::stop_on_signals;
 use crate::terminal::Terminal;
 
 /// `model`.
 pub fn model(command: &Model, terminal: &Terminal) -> Result<(), Error> {
     match command {
         Model::Inspect(arguments) => inspect(arguments),
+        Model::Fetch(arguments) => fetch(arguments, terminal),
         Model::Import(arguments) => import(arguments, terminal),
     }
 }
@@ -104,6 +107,47 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+fn fetch(arguments: &FetchModel, terminal: &Terminal) -> Result<(), Error> {
+    let model = &arguments.model;
+    let (hub, stop) = (Hub::from_environment()?, stop_on_signals()?);
+    let progress = terminal.part(model.name());
+    let found = hub.fetch(model, Depth::Whole, progress.as_ref(), &stop)?;
+    drop(progress);
+    terminal.finish();
+    if let Some(why) = &found.unasked {
+        terminal.say(&format!("{why}; taken from the cache"));
+    }
+    let folder = found.folder.display();
+    terminal.note(&format!(
+        "{} at commit {}: {} files, {:.1} MB fetched",
+        model.name(),
+        found.commit,
+        found.files.len(),
+        found.bytes as f64 / 1e6
+    ));
+    if found.weights == Weights::Pickled {
+        terminal.note(&format!(
+            "its weights are a pickle, which is not read as it is; next: lingo-pipe model import {folder} --out FOLDER"
+        ));
+    }
+    if !arguments.json {
+        return print(&format!("{folder}\n"));
+    }
+    print_json(&serde_json::json!({
+        "schema": "lingo-pipe/fetch/1",
+        "name": model.name(),
+        "revision": model.revision(),
+        "commit": found.commit,
+        "folder": found.folder,
+        "weights": match found.weights {
+            Weights::Safetensors => "safetensors",
+            Weights::Pickled => "pickle",
+        },
+        "files": found.files,
+        "fetched_bytes": found.bytes,
+    }))
 }
 
 fn import(arguments: &ImportModel, terminal: &Terminal) -> Result<(), Error> {

@@ -13,6 +13,11 @@ pub fn validate(arguments: &Validate) -> Result<(), Error> {
     let plan = Plan::new(pipeline, &Request::default())?;
     plan.check_missing(false)?;
     plan.preflight()?;
+    if !plan.model.left.is_empty() {
+        say(
+            "the model's weights are not fetched yet: the adapters' targets are checked when they are",
+        );
+    }
     say(&format!(
         "{} is valid: {} tasks x {} methods x {} seeds = {} cells",
         arguments.pipeline.display(),

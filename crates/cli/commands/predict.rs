@@ -15,6 +15,7 @@ use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::{ByteSize, Label, LabelKind, Split, Strand, atomic};
 use lingo_evaluate::probability::{sigmoid, softmax};
+use lingo_hub::{Hub, HubModel};
 use lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES;
 use lingo_ingest::{BedOptions, Genome, places, read_bed};
 use lingo_tokenize::nucleotide::letters;
@@ -166,6 +167,13 @@ impl Readings for BasesOfRows<'_> {
     }
 }
 
+/// The folder of the model of a hub that a lock names, in the cache.
+fn cached_model(hub: &serde_json::Value) -> Option<PathBuf> {
+    let word = |key: &str| hub.get(key)?.as_str();
+    let model = HubModel::new(word("name")?, word("commit")?).ok()?;
+    Hub::from_environment().ok()?.cached(&model)
+}
+
 /// The base model of an adapter that lies in the folder of its run: the model that the run pretrained, or the folder
 /// that its lock names. Whether the weights are the right ones is found out by their hash when they are loaded.
 fn model_of_run(adapter: &Path, name: &str) -> Option<PathBuf> {
@@ -177,8 +185,11 @@ fn model_of_run(adapter: &Path, name: &str) -> Option<PathBuf> {
     let pretrained = Some(run.join(name)).filter(is_model);
     pretrained.or_else(|| {
         let lock = Lock::read(run).ok()?;
-        let named = lock.model.get("path")?.as_str()?;
-        Some(PathBuf::from(named)).filter(is_model)
+        let named = match lock.model.get("hub") {
+            Some(hub) => cached_model(hub)?,
+            None => PathBuf::from(lock.model.get("path")?.as_str()?),
+        };
+        Some(named).filter(is_model)
     })
 }
 

@@ -47,6 +47,9 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     if arguments.dry_run {
         return print(&tables::of_plan(&plan));
     }
+    if let Some(why) = &plan.model.unasked {
+        say(&format!("{why}; taken from the cache"));
+    }
     let settings = Settings {
         jobs: arguments.jobs.get() as usize,
         skip_missing: arguments.skip_missing,

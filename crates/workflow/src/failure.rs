@@ -316,6 +316,19 @@ impl From<lingo_lm::Error> for Error {
     }
 }
 
+impl From<lingo_hub::Error> for Error {
+    fn from(e: lingo_hub::Error) -> Self {
+        let kind = match e {
+            // What came is kept.
+            lingo_hub::Error::Stopped => return Self::Interrupted { checkpoint: true },
+            _ if e.is_usage() => Kind::Usage,
+            _ if e.is_failure() => Kind::Failed,
+            _ => Kind::Input,
+        };
+        Self::stage(kind, e.to_string())
+    }
+}
+
 impl From<lingo_evaluate::Error> for Error {
     fn from(e: lingo_evaluate::Error) -> Self {
         let kind = if e.is_write_failure() {

@@ -7,6 +7,7 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
     let mut lines = vec!["graph LR".to_string()];
     match &pipeline.model {
         ModelPlan::Folder(folder) => lines.push(format!("  model[{}]", quoted(&folder.display()))),
+        ModelPlan::Hub { model, .. } => lines.push(format!("  model[{}]", quoted(model))),
         ModelPlan::Pretrain { fasta, .. } => {
             lines.push(format!(
                 "  genome[({})] -->|pretrain| model[model]",

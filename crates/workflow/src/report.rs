@@ -7,6 +7,7 @@ use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::{ReportPlan, TaskInfo};
+use serde_json::Value;
 
 use crate::cell::CellRecord;
 use crate::failure::Error;
@@ -113,7 +114,12 @@ fn stale(lock: &Lock, run: &Path) -> Vec<String> {
 
 fn model_fact(lock: &Lock) -> String {
     let of = |key: &str| lock.model.get(key);
-    if let Some(path) = of("path").and_then(|p| p.as_str()) {
+    let hub = of("hub").map(|hub| {
+        let word = |key: &str| hub.get(key).and_then(Value::as_str).unwrap_or_default();
+        format!("{} at commit {}", word("name"), word("commit"))
+    });
+    let path = of("path").and_then(Value::as_str).map(String::from);
+    if let Some(path) = hub.or(path) {
         let hash = lock.model_hashes.get("model/model.safetensors");
         let hash = hash.map_or_else(String::new, |h| {
             format!(" (model.safetensors sha256 {})", h.short())

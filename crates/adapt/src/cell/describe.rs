@@ -1,6 +1,7 @@
 //! `lingo.json` of a finished cell.
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::training::Training;
 use lingo_lm::Family;
 
@@ -21,16 +22,7 @@ pub(super) struct Base {
 /// What PEFT's files do not say of the cell's adapter.
 pub(super) fn describe(begun: &Begun, base: Option<&Base>, outcome: &Training) -> Description {
     let request = begun.request;
-    // The name as it was given (a link may point anywhere); `.` and `..` have none of their own.
-    let folder = match request.model.file_name() {
-        Some(_) => request.model.to_owned(),
-        None => std::fs::canonicalize(request.model).unwrap_or_default(),
-    };
-    let name = folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = ModelFolder::new(request.model).name();
     Description {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").into(),

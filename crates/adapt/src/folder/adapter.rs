@@ -85,7 +85,7 @@ pub struct Description {
 /// Which model an adapter belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaseModel {
-    /// The folder's name.
+    /// The folder's name, or that on a hub.
     pub name: String,
     /// `bert` or `opt`.
     pub family: String,

@@ -41,6 +41,30 @@ impl ModelFolder {
         &self.0
     }
 
+    /// The model's name: that of its folder as it was given (a link may point anywhere); where that has none (`.`), the
+    /// name of the place. In the cache of a hub a folder is named after a commit, and the name is that on the hub.
+    pub fn name(&self) -> String {
+        let folder = match self.0.file_name() {
+            Some(_) => self.0.clone(),
+            None => std::fs::canonicalize(&self.0).unwrap_or_default(),
+        };
+        let of = |path: &Path| {
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let snapshots = folder.parent().filter(|above| of(above) == "snapshots");
+        let model = snapshots.and_then(Path::parent).map(of);
+        match model
+            .as_deref()
+            .and_then(|name| name.strip_prefix("models--"))
+        {
+            Some(name) => name.replacen("--", "/", 1),
+            None => of(&folder),
+        }
+    }
+
     /// Copies what `transformers` reads a tokenizer from, as far as it is there.
     ///
     /// # Errors
@@ -154,6 +178,18 @@ mod tests {
     fn names(files: Vec<PathBuf>) -> Vec<String> {
         let name = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().into_owned();
         files.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_name_is_the_folders_or_that_on_a_hub() {
+        for (folder, name) in [
+            ("models/MiniLM", "MiniLM"),
+            ("hub/models--org--MiniLM/snapshots/0123", "org/MiniLM"),
+            ("hub/models--gpt2/snapshots/0123", "gpt2"),
+            ("snapshots/0123", "0123"),
+        ] {
+            assert_eq!(ModelFolder::new(folder).name(), name);
+        }
     }
 
     #[test]

@@ -65,8 +65,25 @@ fn one_seed() -> Vec<u64> {
 pub enum ModelSection {
     /// A folder in the layout of Hugging Face: config.json, model.safetensors, tokenizer.json.
     Path(PathBuf),
+    /// A model on a Hugging Face hub, fetched into the cache that Python's huggingface_hub keeps.
+    Hub(HubSection),
     /// A small BERT, trained from nothing on a FASTA before anything else.
     Pretrain(PretrainSection),
+}
+
+/// A model on a Hugging Face hub.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HubSection {
+    /// Its name, `org/name`.
+    pub name: String,
+    /// A branch, a tag or a commit. A plan finds out the commit; only a commit names the same model for ever. Default: main.
+    #[serde(default = "main_revision")]
+    pub revision: String,
+}
+
+fn main_revision() -> String {
+    lingo_hub::MAIN.to_string()
 }
 
 /// What is to be predicted from what.

@@ -5,11 +5,12 @@ use std::path::Path as FilePath;
 
 use lingo_adapt::{Method, PretrainConfig, TrainConfig};
 use lingo_evaluate::EvaluateConfig;
+use lingo_hub::{HubModel, MAIN};
 use lingo_ingest::config::{FoldSplit, SplitPlan};
 use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::de::DeserializeOwned;
 
-use super::file::{ModelSection, PipelineFile, PretrainSection, TaskSection};
+use super::file::{HubSection, ModelSection, PipelineFile, PretrainSection, TaskSection};
 use super::method_section::MethodSection;
 use super::resolved::{ModelPlan, Pipeline, Task};
 use crate::yaml::deserialize::from_node;
@@ -79,12 +80,24 @@ fn stem(name: &str) -> String {
 fn model(section: &ModelSection, document: &Document) -> Result<ModelPlan, Fault> {
     match section {
         ModelSection::Path(path) => Ok(ModelPlan::Folder(document.resolve(path))),
+        ModelSection::Hub(section) => hub(section),
         ModelSection::Pretrain(section) => pretrain(section, document).map_err(|fault| {
             fault
                 .below(Step::Key("pretrain".into()))
                 .below(Step::Key("model".into()))
         }),
     }
+}
+
+fn hub(section: &HubSection) -> Result<ModelPlan, Fault> {
+    let fault =
+        |key: &str, e: lingo_hub::Error| Fault::new(keys(&["model", "hub", key]), e.to_string());
+    HubModel::new(&section.name, MAIN).map_err(|e| fault("name", e))?;
+    let model = HubModel::new(&section.name, &section.revision);
+    Ok(ModelPlan::Hub {
+        model: model.map_err(|e| fault("revision", e))?,
+        commit: None,
+    })
 }
 
 fn pretrain(section: &PretrainSection, document: &Document) -> Result<ModelPlan, Fault> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use lingo_adapt::{Method, PretrainConfig, TrainConfig};
 use lingo_evaluate::EvaluateConfig;
+use lingo_hub::HubModel;
 use lingo_ingest::IngestConfig;
 use lingo_tokenize::{Scheme, TokenizeConfig};
 
@@ -42,6 +43,13 @@ pub struct Pipeline {
 pub enum ModelPlan {
     /// A model folder.
     Folder(PathBuf),
+    /// Fetched from a hub.
+    Hub {
+        /// Its name and revision.
+        model: HubModel,
+        /// The commit that the revision is; nothing where it is yet to be found out.
+        commit: Option<String>,
+    },
     /// Trained first.
     Pretrain {
         /// The genome.

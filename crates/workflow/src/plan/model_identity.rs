@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
 use lingo_artifact::model_folder::ModelFolder;
+use lingo_artifact::progress::{Silent, StopFlag};
 use lingo_artifact::run_folder::RunFolder;
+use lingo_hub::{Depth, Hub, HubModel, LeftFile, Weights};
 use serde_json::{Value, json};
 
 use super::cell_id::{VERSION, to_json};
-use crate::failure::{Error, MissingFile};
+use crate::failure::{Error, Kind, MissingFile};
 use crate::inputs::{FileHash, Hashes, id_of};
 use crate::pipeline::resolved::{ModelPlan, Pipeline};
 
@@ -24,11 +26,93 @@ pub struct ModelIdentity {
     pub pretrain: Option<Digest>,
     /// What identifies it for a reader.
     pub parameters: Value,
+    /// The weights that are yet to be fetched from a hub.
+    pub left: Vec<LeftFile>,
+    /// Why the cache was taken although the hub was to be asked.
+    pub unasked: Option<String>,
 }
 
-/// Hashes the model's files, or what it will be pretrained from; what is missing goes into `missing`.
+/// A model of a hub as it is planned: its config and tokenizer are fetched, of its weights only what the hub tells.
+///
+/// # Errors
+/// What the hub says; weights that are yet to be imported.
+fn of_hub(
+    model: &HubModel,
+    commit: Option<&str>,
+    hashes: &Hashes,
+    inputs: &mut BTreeMap<PathBuf, FileHash>,
+) -> Result<(ModelIdentity, String), Error> {
+    let pinned = commit.map(|commit| HubModel::new(model.name(), commit));
+    let asked = pinned.transpose()?;
+    let hub = Hub::from_environment()?;
+    let found = hub.fetch(
+        asked.as_ref().unwrap_or(model),
+        Depth::WithoutWeights,
+        &Silent,
+        &StopFlag::default(),
+    )?;
+    if found.weights == Weights::Pickled {
+        let message = format!(
+            "`{model}` has its weights in pytorch_model.bin only: run `lingo-pipe model fetch {model}`, then `lingo-pipe model \
+             import` as it says, and name the folder by `model: {{ path: FOLDER }}`"
+        );
+        return Err(Error::stage(Kind::Input, message));
+    }
+    let mut identity = of_folder(&found.folder, hashes, inputs)?;
+    for file in &found.left {
+        let hash = FileHash {
+            sha256: file.sha256,
+            bytes: file.bytes,
+        };
+        identity.add(&found.folder, &file.path, hash, inputs);
+    }
+    identity.parameters = json!({
+        "hub": { "name": model.name(), "revision": model.revision(), "commit": found.commit },
+    });
+    identity.left = found.left;
+    identity.unasked = found.unasked;
+    Ok((identity, found.commit))
+}
+
+/// A folder with the hashes of its files.
+fn of_folder(
+    folder: &Path,
+    hashes: &Hashes,
+    inputs: &mut BTreeMap<PathBuf, FileHash>,
+) -> Result<ModelIdentity, Error> {
+    let mut identity = ModelIdentity {
+        folder: folder.to_path_buf(),
+        hashes: BTreeMap::new(),
+        pretrain: None,
+        parameters: json!({ "path": folder }),
+        left: Vec::new(),
+        unasked: None,
+    };
+    for path in ModelFolder::new(folder).read_files() {
+        let hash = hashes.of_file(&path)?;
+        identity.add(folder, &path, hash, inputs);
+    }
+    Ok(identity)
+}
+
+impl ModelIdentity {
+    fn add(
+        &mut self,
+        folder: &Path,
+        path: &Path,
+        hash: FileHash,
+        inputs: &mut BTreeMap<PathBuf, FileHash>,
+    ) {
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
+        self.hashes.insert(format!("model/{name}"), hash.sha256);
+        inputs.insert(path.to_path_buf(), hash);
+    }
+}
+
+/// Hashes the model's files, or what it will be pretrained from; what is missing goes into `missing`. The commit of a model
+/// of a hub is written into the pipeline.
 pub(super) fn model_identity(
-    pipeline: &Pipeline,
+    pipeline: &mut Pipeline,
     run: &Path,
     device: &str,
     hashes: &Hashes,
@@ -41,23 +125,19 @@ pub(super) fn model_identity(
             path: path.to_path_buf(),
         });
     };
-    match &pipeline.model {
+    match &mut pipeline.model {
         ModelPlan::Folder(folder) => {
-            let mut found = BTreeMap::new();
-            let model = ModelFolder::new(folder);
-            for path in model.read_files() {
-                let hash = hashes.of_file(&path)?;
-                let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy();
-                found.insert(format!("model/{name}"), hash.sha256);
-                inputs.insert(path.clone(), hash);
-            }
-            model.missing().iter().for_each(|path| miss(path));
-            Ok(ModelIdentity {
-                folder: folder.clone(),
-                hashes: found,
-                pretrain: None,
-                parameters: json!({ "path": folder }),
-            })
+            let missing = ModelFolder::new(&*folder).missing();
+            missing.iter().for_each(|path| miss(path));
+            of_folder(folder, hashes, inputs)
+        }
+        ModelPlan::Hub { model, commit } => {
+            let (identity, found) = of_hub(model, commit.as_deref(), hashes, inputs)?;
+            *commit = Some(found);
+            let missing = ModelFolder::new(&identity.folder).missing();
+            let is_left = |path: &&PathBuf| identity.left.iter().any(|file| file.path == **path);
+            (missing.iter().filter(|path| !is_left(path))).for_each(|path| miss(path));
+            Ok(identity)
         }
         ModelPlan::Pretrain {
             fasta,
@@ -82,6 +162,8 @@ pub(super) fn model_identity(
                 hashes: found,
                 pretrain: Some(id),
                 parameters: json!({ "pretrain": { "fasta": fasta, "seed": seed, "config": config } }),
+                left: Vec::new(),
+                unasked: None,
             })
         }
     }

@@ -15,11 +15,12 @@ use crate::inputs::Hashes;
 use crate::pipeline::resolved::Pipeline;
 
 impl Plan {
-    /// Plans a run; nothing is written.
+    /// Plans a run; nothing is written but config and tokenizer of a model from a hub, into the cache for such models.
     ///
     /// # Errors
-    /// A selected name that the pipeline has not; a device that this machine has not; an input file that cannot be read.
-    pub fn new(pipeline: Pipeline, request: &Request) -> Result<Self, Error> {
+    /// A selected name that the pipeline has not; a device that this machine has not; an input file that cannot be read; a
+    /// model that a hub does not give.
+    pub fn new(mut pipeline: Pipeline, request: &Request) -> Result<Self, Error> {
         // The name of a cross-validated task stands for all of its folds.
         let wanted = request.only.as_ref().map(|only| -> Vec<String> {
             let folds = pipeline
@@ -62,7 +63,14 @@ impl Plan {
         let hashes = Hashes::of_run(&run);
         let mut inputs = BTreeMap::new();
         let mut missing = Vec::new();
-        let model = model_identity(&pipeline, &run, &device, &hashes, &mut inputs, &mut missing)?;
+        let model = model_identity(
+            &mut pipeline,
+            &run,
+            &device,
+            &hashes,
+            &mut inputs,
+            &mut missing,
+        )?;
         if let Some(path) = pipeline.published.iter().find(|p| !p.exists()) {
             missing.push(MissingFile {
                 task: String::new(),

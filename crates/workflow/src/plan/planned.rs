@@ -164,6 +164,9 @@ impl Plan {
             "run": self.run,
             "device": self.device,
             "model": self.model.parameters,
+            "to_fetch": self.model.left.iter()
+                .map(|file| json!({ "path": file.path, "sha256": file.sha256, "bytes": file.bytes }))
+                .collect::<Vec<_>>(),
             "missing": self.missing.iter().map(|m| json!({ "task": m.task, "path": m.path })).collect::<Vec<_>>(),
             "cells": cells,
         })

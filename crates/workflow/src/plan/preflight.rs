@@ -1,6 +1,7 @@
 //! What a run would refuse after hours, found in seconds: nothing is written, and at most the head of a file is read.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use lingo_adapt::ModelShape;
 use lingo_artifact::model_folder::ModelFolder;
@@ -12,7 +13,7 @@ use crate::pipeline::resolved::{ModelPlan, Task};
 
 impl Plan {
     /// Everything that the heads of the input files and the model's folder show to be wrong: chromosomes that the genome
-    /// lacks, a label column beyond the last, adapter targets that match no module, a `max_length` without room for DNA.
+    /// lacks, a label column beyond the last, adapter targets that match no module, a `max_length` without room for DNA. Adapter targets are passed over where the weights are yet to be fetched.
     /// Tasks whose files are missing are passed over.
     ///
     /// # Errors
@@ -41,12 +42,22 @@ impl Plan {
         whole.filter_map(|planned| self.pipeline.task(&planned.name))
     }
 
+    /// The folder of a model that is not made by the run, where it holds one.
+    fn model_that_is_there(&self) -> Option<&Path> {
+        let folder = match &self.pipeline.model {
+            ModelPlan::Folder(folder) => folder,
+            ModelPlan::Hub { .. } => &self.model.folder,
+            ModelPlan::Pretrain { .. } => return None,
+        };
+        ModelFolder::new(folder).is_there().then_some(folder)
+    }
+
     /// Whether sequences can be encoded for the model. A tokenizer that is yet to be learnt, or the model, must be there.
     fn encoder_of(&self, task: &Task) -> Result<(), Error> {
-        let ModelPlan::Folder(folder) = &self.pipeline.model else {
+        let Some(folder) = self.model_that_is_there() else {
             return Ok(());
         };
-        if matches!(task.tokenize.scheme, Scheme::Bpe(_)) || !ModelFolder::new(folder).is_there() {
+        if matches!(task.tokenize.scheme, Scheme::Bpe(_)) {
             return Ok(());
         }
         let model = ModelVocabulary::load(folder)?;
@@ -56,14 +67,14 @@ impl Plan {
 
     /// Methods that target what the model has not.
     fn targets(&self) -> Vec<Error> {
-        let shape = match &self.pipeline.model {
-            ModelPlan::Folder(folder) if ModelFolder::new(folder).is_there() => {
-                match ModelShape::read(folder) {
-                    Ok(shape) => Some(shape),
-                    Err(e) => return vec![e.into()],
-                }
-            }
-            _ => None,
+        // The modules stand in the head of the weights: before these are fetched nothing is known of them.
+        let folder = self.model_that_is_there();
+        let shape = match folder.filter(|_| self.model.left.is_empty()) {
+            Some(folder) => match ModelShape::read(folder) {
+                Ok(shape) => Some(shape),
+                Err(e) => return vec![e.into()],
+            },
+            None => None,
         };
         let methods = self.methods.iter();
         let settings = methods.filter_map(|name| Some((name, self.pipeline.method(name)?)));
@@ -72,8 +83,8 @@ impl Plan {
                 (ModelPlan::Pretrain { config, .. }, _) => {
                     lingo_adapt::check_targets_of_pretrained(config, method)
                 }
-                (ModelPlan::Folder(_), Some(shape)) => lingo_adapt::check_targets(shape, method),
-                (ModelPlan::Folder(_), None) => Ok(()),
+                (_, Some(shape)) => lingo_adapt::check_targets(shape, method),
+                (_, None) => Ok(()),
             };
             Some(Error::from(result.err()?).during(&format!("method {name}")))
         });

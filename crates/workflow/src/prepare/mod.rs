@@ -4,7 +4,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `every_task` | all tasks of a run, in order |
-//! | `model` | the pretrained model and its record |
+//! | `model` | the weights from a hub; the pretrained model and its record |
 //! | `task` | examples, tokens and floor of one task |
 //! | `task_record` | `task.json` |
 
@@ -13,6 +13,6 @@ pub(crate) mod model;
 pub(crate) mod task;
 pub(crate) mod task_record;
 
-pub use model::{ModelRecord, prepare_model};
+pub use model::{ModelRecord, fetch_model, prepare_model};
 pub use task::{prepare_examples, prepare_tokens};
 pub use task_record::TaskRecord;

@@ -1,4 +1,4 @@
-//! The model that a run pretrains first.
+//! The model that a run fetches or pretrains first.
 
 use lingo_adapt::{CheckpointEvery, PretrainRequest};
 use lingo_artifact::atomic;
@@ -6,6 +6,7 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
+use lingo_hub::{Depth, Hub, HubModel};
 use lingo_ingest::Genome;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +24,24 @@ pub struct ModelRecord {
     pub id: Option<Digest>,
     /// Its outcome.
     pub outcome: Value,
+}
+
+/// Fetches the weights of a run's model, where they are yet to be fetched.
+///
+/// # Errors
+/// What the hub says.
+pub fn fetch_model(plan: &Plan, observer: &dyn Observer, stop: &StopFlag) -> Result<(), Error> {
+    let ModelPlan::Hub { model, commit } = &plan.pipeline.model else {
+        return Ok(());
+    };
+    if plan.model.left.iter().all(|file| file.path.is_file()) {
+        return Ok(());
+    }
+    let revision = commit.as_deref().unwrap_or(model.revision());
+    let model = HubModel::new(model.name(), revision)?;
+    let progress = observer.part(model.name());
+    Hub::from_environment()?.fetch(&model, Depth::Whole, progress.as_ref(), stop)?;
+    Ok(())
 }
 
 /// Pretrains the model of a run, if it is to be pretrained and is not there.

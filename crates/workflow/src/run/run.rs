@@ -15,6 +15,7 @@ use crate::observer::Observer;
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::state::State;
 use crate::prepare::every_task::every_task;
+use crate::prepare::model::fetch_model;
 use crate::report;
 use crate::run_settings::Settings;
 
@@ -41,7 +42,7 @@ pub fn run(
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<Summary, Error> {
-    refuse(plan, settings)?;
+    refuse(plan, settings, observer, stop)?;
     fs::create_dir_all(&plan.run).map_err(lingo_artifact::Error::io("create folder", &plan.run))?;
     let _alone = only_run(&plan.run)?;
     clear_up(plan)?;
@@ -107,8 +108,13 @@ fn clear_up(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// What stops a run before anything is written.
-fn refuse(plan: &Plan, settings: Settings) -> Result<(), Error> {
+/// What stops a run before anything is written, but into the cache for models from a hub.
+fn refuse(
+    plan: &Plan,
+    settings: Settings,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<(), Error> {
     plan.check_missing(settings.skip_missing)?;
     let refused = plan.refusals();
     if !refused.is_empty() {
@@ -116,6 +122,7 @@ fn refuse(plan: &Plan, settings: Settings) -> Result<(), Error> {
     }
     let to_run = |cell: &CellPlan| matches!(cell.state, State::Run(_));
     if plan.cells.iter().any(to_run) {
+        fetch_model(plan, observer, stop)?;
         plan.preflight()?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Successive halving: all trials for a share of the epochs, the better ones for more.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use super::trial::{Trial, trials};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::Pipeline;
+use crate::pipeline::resolved::ModelPlan;
 use crate::pipeline::tune_section::TuneSection;
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::selection::Request;
@@ -97,6 +99,7 @@ pub fn search(
         left.push((trial, pipeline));
     }
     let mut shared: Option<PathBuf> = None;
+    let mut commits = BTreeMap::new();
     let table = out.join("tune.tsv");
     let mut rows: Vec<Row> = Vec::new();
     for (rung, share) in section.rungs.iter().enumerate() {
@@ -112,13 +115,24 @@ pub fn search(
             ));
             let name = trial.name(section);
             let folder = out.join(&name).join(format!("rung-{}", rung + 1));
-            let shortened = of_trial.clone().shortened(share.get());
+            let mut shortened = of_trial.clone().shortened(share.get());
+            // A branch that moves on meanwhile is another model: all trials take the commit that the first one found.
+            if let ModelPlan::Hub { model, commit } = &mut shortened.model {
+                *commit = commits.get(&model.to_string()).cloned();
+            }
             let request = Request {
                 out: Some(folder),
                 hide_test: true,
                 ..settings.request.clone()
             };
             let plan = Plan::new(shortened, &request)?;
+            if let ModelPlan::Hub {
+                model,
+                commit: Some(commit),
+            } = &plan.pipeline.model
+            {
+                commits.insert(model.to_string(), commit.clone());
+            }
             if let Some(from) = shared.replace(plan.run.clone()) {
                 lend(&from, &plan)?;
             }
