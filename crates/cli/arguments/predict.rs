@@ -17,7 +17,7 @@ Examples:
   lingo-pipe predict --adapter runs/demo/binding/lora/seed-1/adapter --fasta windows.fa --out - --format csv
   lingo-pipe predict --adapter out/adapter --model MiniLM --fasta g.fa --width 2000 --stride 1000 --out p.bw --out p.parquet
   lingo-pipe predict --adapter out/adapter --model MiniLM --fasta g.fa --vcf clinvar.vcf.gz --width 60 --out v.tsv
-  lingo-pipe predict --adapter out/adapter --model MiniLM --fasta windows.fa --width 12 --mutagenesis --out m.parquet --logo m.svg
+  lingo-pipe predict --adapter out/adapter --model MiniLM --fasta g.fa --bed sites.bed --mutagenesis --out m.parquet --logo m.svg
 Without --bed each sequence of the FASTA is one row; with --width it is cut into windows.
 
 Rows are read, predicted and written piece by piece: memory does not grow with the genome. What is predicted is kept in
