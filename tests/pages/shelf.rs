@@ -138,6 +138,10 @@ impl Shelf {
         let bed: String = yeast.iter().map(labelled).collect();
         self.write("r.bed", &bed);
         self.write("sorted.bed", &bed);
+        self.write(
+            "sites.bed",
+            &yeast[..2].iter().map(labelled).collect::<String>(),
+        );
         let human = on(&[("chr1", 220, 260), ("chr8", 25, 260), ("chr9", 25, 260)]);
         let part = |class: usize| -> String {
             let rows = human.iter().filter(|row| row.2 == class).map(labelled);

@@ -11,7 +11,8 @@
 //! | `batching` | rows to batches |
 //! | `train` | the loop; optimizer, loss, dropout; checkpoints and log; the output of frozen blocks, kept on disk |
 //! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
-//! | [`predict`](mod@predict) | a trained adapter on new rows |
+//! | `predict` | what predicting is made of |
+//! | [`predictor`] | a trained adapter on new rows, loaded once |
 //! | `cell` | one cell: check, train, select on dev, predict, write |
 //! | [`pretrain`](mod@pretrain) | a base model from nothing, by masked-language modelling |
 //! | `tensor_file` | tensors in a safetensors file |
@@ -24,7 +25,8 @@ mod folder;
 mod method;
 mod network;
 mod plan;
-pub mod predict;
+mod predict;
+pub mod predictor;
 pub mod pretrain;
 pub mod rank;
 mod reading;
@@ -51,7 +53,8 @@ pub use method::prompt_tuning::PromptTuning;
 pub use plan::model_shape::ModelShape;
 pub use plan::model_summary::{LayerSummary, ModelSummary};
 pub use plan::steps::{Lengths, StepPlan, plan};
-pub use predict::{PredictRequest, base_folder, predict};
+pub use predict::base_folder;
+pub use predictor::{LoadRequest, PredictRequest, Predictor, predict};
 pub use pretrain::{PretrainConfig, PretrainOutcome, PretrainRequest, pretrain};
 pub use settings::average::{Average, Ema};
 pub use settings::checkpoint_every::CheckpointEvery;

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
 //! | `sequences`, `sources` | `ingest`, `locate`, `tokenize`; the sources of `ingest` beside BED and CSV |
-//! | `model` | `model`, `pretrain`, `adapt`, `evaluate`, `predict` |
+//! | `model` | `model`, `pretrain`, `adapt`, `evaluate` |
+//! | `predict` | `predict` |
 
 mod model;
 mod pipeline;
+mod predict;
 mod sequences;
 mod sources;
 mod table_format;
@@ -16,10 +18,11 @@ use std::num::NonZeroU32;
 
 use clap::{Parser, Subcommand};
 
-pub use model::{Adapt, Evaluate, FetchModel, ImportModel, InspectModel, Model, Predict, Pretrain};
+pub use model::{Adapt, Evaluate, FetchModel, ImportModel, InspectModel, Model, Pretrain};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };
+pub use predict::{Overlaps, Predict, ValueChoice};
 pub use sequences::{
     Decode, Encode, Ingest, Inspect, LabelKindChoice, LeakageChoice, Locate, NegativesChoice,
     OnLeakChoice, SchemeArguments, StatisticChoice, Tokenize, TrainBpe,
@@ -115,8 +118,8 @@ pub enum Command {
     Adapt(Adapt),
     /// Score predictions.
     Evaluate(Evaluate),
-    /// Predict with an adapter, on sequences of a genome.
-    Predict(Predict),
+    /// Predict with an adapter: on a genome, intervals, examples, variants, or every change of a base.
+    Predict(Box<Predict>),
     /// Rebuild the report of a run from the cells that are finished, and show which are not.
     #[command(after_help = "Example:\n  lingo-pipe report runs/demo")]
     Report(RunFolder),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lingo_adapt::CheckpointEvery;
 use lingo_hub::HubModel;
-use lingo_ingest::config::GenomeFile;
 
 use crate::arguments::table_format::TableFormat;
 
@@ -180,50 +179,4 @@ pub struct Evaluate {
     /// One JSON object, as metrics.json of a cell.
     #[arg(long)]
     pub json: bool,
-}
-
-/// `predict`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  lingo-pipe predict --adapter out/adapter --model MiniLM --fasta g.fa --bed r.bed --out p.bed
-  lingo-pipe predict --adapter out/adapter --model MiniLM --input e.parquet --out p.parquet
-  lingo-pipe predict --adapter runs/demo/binding/lora/seed-1/adapter --fasta windows.fa --out - --format csv
-Without --bed each sequence of the FASTA is one row; with --width it is cut into windows.")]
-pub struct Predict {
-    /// The adapter folder.
-    #[arg(long, value_name = "DIR")]
-    pub adapter: PathBuf,
-    /// The folder of the language model. Default: `model` beside the adapter, or the model of the run in whose folder
-    /// the adapter lies.
-    #[arg(long, value_name = "DIR")]
-    pub model: Option<PathBuf>,
-    /// The genome: FASTA, plain, gzip or bgzf; or several with a name each, hg38=hg38.fa.
-    #[arg(long, value_name = "FILE|NAME=FILE", required_unless_present = "input")]
-    pub fasta: Vec<GenomeFile>,
-    /// Intervals of it, or of one of several genomes (hg38=peaks.bed). May be given several times.
-    #[arg(long, requires = "fasta")]
-    pub bed: Vec<GenomeFile>,
-    /// Labelled examples instead: .parquet, .csv, .tsv, or - for stdin.
-    #[arg(long, conflicts_with = "fasta")]
-    pub input: Option<PathBuf>,
-    /// Resize each interval to this many bases around its centre; without --bed: cut into windows.
-    #[arg(long, value_name = "N", requires = "fasta")]
-    pub width: Option<NonZeroU32>,
-    /// Read every interval on the forward strand.
-    #[arg(long)]
-    pub unstranded: bool,
-    /// Where the predictions go: .parquet, .csv, .tsv, .bed, or - for stdout.
-    #[arg(long, short, default_value = "-")]
-    pub out: PathBuf,
-    /// The format of stdin and stdout.
-    #[arg(long, value_enum, default_value = "tsv")]
-    pub format: TableFormat,
-    /// Add the adapter to the model's weights first: faster on many sequences. The logits then differ from those
-    /// of the run by rounding.
-    #[arg(long)]
-    pub merge: bool,
-    /// auto, cpu or wgpu.
-    #[arg(long, default_value = "auto", value_name = "D")]
-    pub device: String,
 }

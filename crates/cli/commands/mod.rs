@@ -49,7 +49,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Pretrain(arguments) => pretrain::pretrain(arguments, terminal),
         Command::Adapt(arguments) => adapt::adapt(arguments, terminal),
         Command::Evaluate(arguments) => evaluate::evaluate(&arguments),
-        Command::Predict(arguments) => predict::predict(arguments, terminal),
+        Command::Predict(arguments) => predict::predict(&arguments, terminal),
         Command::Report(arguments) => run::report(&arguments.run),
         Command::Verify(arguments) => run::verify(&arguments),
         Command::Completions { shell } => {

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use crate::config::genomes::GenomeFile;
 use crate::config::sources::BeyondEnd;
 use crate::error::{Error, Result};
-use crate::formats::bed::row::{BedLine, BedRow};
+use crate::formats::bed::blocks::each_row;
+use crate::formats::bed::row::{BedLine, BedOptions, BedRow};
 use crate::genome::reader::{Genome, Part};
 use crate::rows::row;
 use crate::rows::row::Padding;
@@ -81,6 +82,55 @@ pub fn places(
         }
     }
     Ok(places)
+}
+
+/// Where the sequence of one row of a BED file lies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// The row's line, from 1.
+    pub line: u64,
+    /// What the row is called (column 4).
+    pub name: Option<String>,
+    /// What is read.
+    pub interval: Interval,
+}
+
+/// As [`places`], row by row: `take` gets each. Returns how many windows would leave their chromosome and are left out.
+///
+/// # Errors
+/// As [`places`] and [`read_bed`](crate::read_bed); what `take` says.
+pub fn each_place(
+    genome: &Genome,
+    bed: &GenomeFile,
+    options: &BedOptions,
+    width: Option<NonZeroU32>,
+    mut take: impl FnMut(Place) -> Result<()>,
+) -> Result<u64> {
+    let of = genome.part(bed);
+    let mut outside = 0;
+    each_row(bed.path(), options, |row| {
+        let shape = Shape {
+            width,
+            ..Shape::default()
+        };
+        let placed = place(genome, of, row, shape)
+            .map_err(|problem| Error::line(bed.path(), row.line, problem))?;
+        let Placed::At(Padding { window, .. }) = placed else {
+            outside += 1;
+            return Ok(());
+        };
+        take(Place {
+            line: row.line,
+            name: row.name.map(str::to_string),
+            interval: Interval {
+                chrom: genome.sequences()[window.sequence as usize].0.clone(),
+                start: window.start,
+                end: window.end,
+                strand: row.strand,
+            },
+        })
+    })?;
+    Ok(outside)
 }
 
 /// Reads the sequence of every row: [`places`], and what stands there.

@@ -40,9 +40,10 @@ pub mod synthetic;
 
 pub use config::{IngestConfig, input_files, missing_files};
 pub use error::{Error, Result};
-pub use extract::{Extraction, Places, Window, extract, places};
+pub use extract::{Extraction, Place, Places, Window, each_place, extract, places};
 pub use formats::bed::blocks::read_bed;
 pub use formats::bed::row::{BedOptions, BedRow};
+pub use formats::bigwig_writer::BigWigWriter;
 pub use formats::{gff, interval_table, vcf};
 pub use genome::reader::Genome;
 pub use ingest::{ingest, prepare};
@@ -50,3 +51,4 @@ pub use lingo_artifact::audit::Audit;
 pub use preflight::preflight;
 pub use rows::dataset::DataSet;
 pub use rows::labels::class_names;
+pub use sources::vcf::windows::{VariantOptions, VariantWindows, each_variant};

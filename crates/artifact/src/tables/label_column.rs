@@ -72,8 +72,8 @@ pub(crate) fn read(
         Some(row) => Err(Error::invalid(
             path,
             format!(
-                "row {}: the label {} does not fit the file's metadata, which says that labels are {kind}",
-                row + 1,
+                "row {}: the label {} does not fit: labels are {kind}",
+                table.before() + row + 1,
                 labels[row],
             ),
         )),

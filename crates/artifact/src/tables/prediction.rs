@@ -1,13 +1,16 @@
 //! Logits of every example: `predictions.parquet`, made by `adapt`, read by `evaluate`.
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use polars::prelude::{Column, DataFrame};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::tables::label_column;
+use crate::tables::table::format::Format;
 use crate::tables::table::list_column::f32_list_column;
+use crate::tables::table::stream::TableStream;
 use crate::tables::table::{read, write};
 use crate::value::label::{Label, LabelKind};
 use crate::value::split::Split;
@@ -30,6 +33,66 @@ struct Metadata {
     labels: LabelKind,
 }
 
+fn metadata(path: &Path, labels: &LabelKind) -> Result<String> {
+    let labels = labels.clone();
+    serde_json::to_string(&Metadata { labels }).map_err(|e| Error::invalid(path, e.to_string()))
+}
+
+fn frame(path: &Path, labels: &LabelKind, rows: &[Prediction]) -> Result<DataFrame> {
+    DataFrame::new_infer_height(vec![
+        Column::new(
+            "id".into(),
+            rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "split".into(),
+            rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),
+        ),
+        label_column::write(path, labels, rows.iter().map(|r| &r.label))?,
+        f32_list_column("logits", rows.iter().map(|r| r.logits.as_slice())),
+    ])
+    .map_err(|e| Error::invalid(path, e.to_string()))
+}
+
+/// Predictions that are written piece by piece.
+pub struct PredictionStream<W: Write> {
+    path: PathBuf,
+    labels: LabelKind,
+    table: TableStream<W>,
+}
+
+impl<W: Write> PredictionStream<W> {
+    /// Begins `.parquet`, `.csv` or `.tsv`; `path` says which.
+    ///
+    /// # Errors
+    /// [`Error::Ending`]; what the writer says.
+    pub fn new(path: &Path, labels: &LabelKind, out: W) -> Result<Self> {
+        let first = frame(path, labels, &[])?;
+        let metadata = metadata(path, labels)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            labels: labels.clone(),
+            table: TableStream::new(path, Format::of_path(path)?, &metadata, &first, out)?,
+        })
+    }
+
+    /// Writes more rows.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a label does not fit the kind; what the writer says.
+    pub fn write(&mut self, rows: &[Prediction]) -> Result<()> {
+        self.table.write(&frame(&self.path, &self.labels, rows)?)
+    }
+
+    /// Writes what stands behind the rows.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn finish(self) -> Result<()> {
+        self.table.finish()
+    }
+}
+
 /// The predictions of one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
@@ -45,25 +108,8 @@ impl Predictions {
     /// # Errors
     /// [`Error::Ending`], [`Error::Io`]; [`Error::Invalid`] when a label does not fit the kind.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let metadata = serde_json::to_string(&Metadata {
-            labels: self.labels.clone(),
-        })
-        .map_err(|e| Error::invalid(path, e.to_string()))?;
-        let rows = &self.rows;
-        let mut frame = DataFrame::new_infer_height(vec![
-            Column::new(
-                "id".into(),
-                rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
-            ),
-            Column::new(
-                "split".into(),
-                rows.iter().map(|r| r.split.as_str()).collect::<Vec<_>>(),
-            ),
-            label_column::write(path, &self.labels, rows.iter().map(|r| &r.label))?,
-            f32_list_column("logits", rows.iter().map(|r| r.logits.as_slice())),
-        ])
-        .map_err(|e| Error::invalid(path, e.to_string()))?;
-        write::write(path, &mut frame, &metadata)
+        let mut frame = frame(path, &self.labels, &self.rows)?;
+        write::write(path, &mut frame, &metadata(path, &self.labels)?)
     }
 
     /// Reads what [`Predictions::write`] wrote, or a text table of any tool with `label` and `logits`
@@ -149,6 +195,13 @@ mod tests {
         for ending in ["parquet", "csv", "tsv"] {
             let path = folder.path().join("p").with_extension(ending);
             predictions.write(&path).unwrap();
+            assert_eq!(Predictions::read(&path).unwrap(), predictions, "{ending}");
+            let file = std::fs::File::create(&path).unwrap();
+            let mut stream = PredictionStream::new(&path, &predictions.labels, file).unwrap();
+            for row in predictions.rows.chunks(1) {
+                stream.write(row).unwrap();
+            }
+            stream.finish().unwrap();
             assert_eq!(Predictions::read(&path).unwrap(), predictions, "{ending}");
         }
     }

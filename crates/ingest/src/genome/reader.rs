@@ -77,6 +77,16 @@ impl Genome {
         Self::open_all(genomes, limit, memory.get() / 2, cache.as_deref())
     }
 
+    /// Opens one genome or several whose plain files are read window by window, so that their pages take no memory.
+    ///
+    /// # Errors
+    /// As [`Genome::open_within`].
+    pub fn open_by_windows(genomes: &Genomes, limit: u64) -> Result<Self> {
+        let mut genome = Self::open_within(genomes, limit, ByteSize::DEFAULT)?;
+        genome.keep_within(0);
+        Ok(genome)
+    }
+
     /// As [`Genome::open`], with as little memory as can be: a plain file is read window by window, bgzf block by block.
     ///
     /// # Errors

@@ -9,13 +9,11 @@ use crate::tables::example::borrowed::{ExampleRef, Shape};
 use crate::tables::example::format::ExampleFormat;
 use crate::tables::example::metadata::ExamplesMetadata;
 use crate::tables::example::parquet::ParquetStream;
-use crate::tables::example::row::{Example, Interval};
+use crate::tables::example::reader::{metadata_of, unlabelled};
+use crate::tables::example::row::Example;
 use crate::tables::example::text::TextEncoder;
 use crate::tables::label_column;
-use crate::tables::table::columns::Table;
 use crate::tables::table::read;
-use crate::value::split::Split;
-use crate::value::strand::Strand;
 
 /// A whole data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,55 +58,20 @@ impl Examples {
     /// [`Error::Io`], [`Error::Format`], [`Error::Column`], [`Error::Invalid`].
     pub fn read(path: &Path) -> Result<Self> {
         let t = read::read(path)?;
-        let metadata: Option<ExamplesMetadata> = match &t.metadata {
-            None => None,
-            Some(text) => Some(serde_json::from_str(text).map_err(|e| {
-                Error::invalid(
-                    path,
-                    format!("its metadata is not of an examples table: {e}"),
-                )
-            })?),
-        };
-        let splits = if t.has("split") {
-            t.parsed("split", "")?
-        } else {
-            vec![Split::Test; t.height()]
-        };
-        let ids = if t.has("id") {
-            t.strings("id")?
-        } else {
-            splits
-                .iter()
-                .enumerate()
-                .map(|(i, s)| format!("{s}:{}", i + 1))
-                .collect()
-        };
-        let sequences = t.strings("sequence")?;
-        let second = if t.has("sequence2") {
-            t.optional_strings("sequence2")?
-        } else {
-            vec![None; t.height()]
-        };
-        let (labels, label_values) =
-            label_column::read(path, &t, metadata.as_ref().map(|m| m.labels.clone()))?;
-        let intervals = read_intervals(&t)?;
-        let rows = ids
+        let metadata = metadata_of(path, t.metadata.as_deref())?;
+        let kind = metadata.as_ref().map(|m| m.labels.clone());
+        let (labels, label_values) = label_column::read(path, &t, kind)?;
+        let rows = unlabelled(&t)?
             .into_iter()
-            .zip(splits)
-            .zip(sequences)
-            .zip(second)
             .zip(label_values)
-            .zip(intervals)
-            .map(
-                |(((((id, split), sequence), sequence2), label), interval)| Example {
-                    id,
-                    split,
-                    sequence,
-                    sequence2,
-                    label,
-                    interval,
-                },
-            )
+            .map(|(row, label)| Example {
+                id: row.id,
+                split: row.split,
+                sequence: row.sequence,
+                sequence2: row.sequence2,
+                label,
+                interval: row.interval,
+            })
             .collect();
         let metadata = metadata.unwrap_or(ExamplesMetadata {
             labels,
@@ -119,37 +82,16 @@ impl Examples {
     }
 }
 
-fn read_intervals(t: &Table) -> Result<Vec<Option<Interval>>> {
-    if !t.has("chrom") {
-        return Ok(vec![None; t.height()]);
-    }
-    let chroms = t.optional_strings("chrom")?;
-    let starts = t.optional_u64s("start")?;
-    let ends = t.optional_u64s("end")?;
-    let strands: Vec<Strand> = t.parsed("strand", Strand::Unknown.as_str())?;
-    Ok(chroms
-        .into_iter()
-        .zip(starts)
-        .zip(ends)
-        .zip(strands)
-        .map(|(((chrom, start), end), strand)| {
-            Some(Interval {
-                chrom: chrom?,
-                start: start?,
-                end: end?,
-                strand,
-            })
-        })
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::files::digest::Digest;
     use crate::tables::example::metadata::SourceHash;
+    use crate::tables::example::row::Interval;
     use crate::value::label::Label;
     use crate::value::label::LabelKind;
+    use crate::value::split::Split;
+    use crate::value::strand::Strand;
 
     fn examples(labels: LabelKind, values: [Label; 2]) -> Examples {
         let [a, b] = values;

@@ -6,6 +6,7 @@ mod examples;
 pub(crate) mod format;
 pub(crate) mod metadata;
 pub(crate) mod parquet;
+pub(crate) mod reader;
 pub(crate) mod row;
 pub(crate) mod text;
 
@@ -14,5 +15,6 @@ pub use examples::Examples;
 pub use format::ExampleFormat;
 pub use metadata::{ExamplesMetadata, SourceHash};
 pub use parquet::{ParquetStream, frame};
-pub use row::{Example, Interval};
+pub use reader::ExampleReader;
+pub use row::{Example, Interval, SequenceRow};
 pub use text::TextEncoder;

@@ -21,6 +21,23 @@ pub struct Example {
     pub interval: Option<Interval>,
 }
 
+/// One sequence whose label may be unknown; the other fields are those of [`Example`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceRow {
+    /// As [`Example::id`].
+    pub id: String,
+    /// As [`Example::split`].
+    pub split: Split,
+    /// As [`Example::sequence`].
+    pub sequence: String,
+    /// As [`Example::sequence2`].
+    pub sequence2: Option<String>,
+    /// What is known to be true of it.
+    pub label: Option<Label>,
+    /// As [`Example::interval`].
+    pub interval: Option<Interval>,
+}
+
 /// A piece of a genome, counted from 0, end not included.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interval {

@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 pub struct Table {
     pub(super) path: PathBuf,
     pub(super) frame: DataFrame,
+    /// Rows of the file before the first of these.
+    pub(super) before: usize,
     /// lingo-pipe's JSON, when the file carries it.
     pub metadata: Option<String>,
 }
@@ -24,6 +26,11 @@ impl Table {
     /// Number of rows.
     pub fn height(&self) -> usize {
         self.frame.height()
+    }
+
+    /// Rows of the file that stand before these: more than none where a file is read piece by piece.
+    pub(crate) fn before(&self) -> usize {
+        self.before
     }
 
     /// Whether there is a column of that name.
@@ -61,7 +68,11 @@ impl Table {
         values
             .into_iter()
             .enumerate()
-            .map(|(i, v)| v.ok_or_else(|| self.problem(name, format!("is empty in row {}", i + 1))))
+            .map(|(i, v)| {
+                v.ok_or_else(|| {
+                    self.problem(name, format!("is empty in row {}", self.before + i + 1))
+                })
+            })
             .collect()
     }
 
@@ -104,7 +115,7 @@ impl Table {
             .map(|(i, text)| {
                 let text = text.as_deref().unwrap_or(missing);
                 text.parse::<T>()
-                    .map_err(|e| self.problem(name, format!("row {}: {e}", i + 1)))
+                    .map_err(|e| self.problem(name, format!("row {}: {e}", self.before + i + 1)))
             })
             .collect()
     }
@@ -170,7 +181,10 @@ impl Table {
         of_series: impl Fn(&Series) -> Option<Vec<T>>,
     ) -> Result<Vec<Vec<T>>> {
         let column = self.column(name)?;
-        let in_row = |i: usize| self.problem(name, format!("row {}: not a list of {what}", i + 1));
+        let in_row = |i: usize| {
+            let row = self.before + i + 1;
+            self.problem(name, format!("row {row}: not a list of {what}"))
+        };
         if let Ok(lists) = column.list() {
             return (0..lists.len())
                 .map(|i| {

@@ -54,11 +54,31 @@ pub(crate) fn write_with_lists(
 ///
 /// # Errors
 /// What the writer says.
-pub fn write_text(to: impl Write, frame: &DataFrame, delimiter: u8) -> std::io::Result<()> {
-    let mut out = csv::WriterBuilder::new()
+pub fn write_text(mut to: impl Write, frame: &DataFrame, delimiter: u8) -> std::io::Result<()> {
+    write_header(&mut to, frame, delimiter)?;
+    write_rows(&mut to, frame, delimiter)
+}
+
+fn text_writer<W: Write>(to: W, delimiter: u8) -> csv::Writer<W> {
+    csv::WriterBuilder::new()
         .delimiter(delimiter)
-        .from_writer(to);
+        .from_writer(to)
+}
+
+/// Writes the names of a frame's columns as a line of text.
+pub(crate) fn write_header(
+    to: impl Write,
+    frame: &DataFrame,
+    delimiter: u8,
+) -> std::io::Result<()> {
+    let mut out = text_writer(to, delimiter);
     out.write_record(frame.columns().iter().map(|c| c.name().as_str()))?;
+    out.flush()
+}
+
+/// Writes the rows of a frame as lines of text.
+pub(crate) fn write_rows(to: impl Write, frame: &DataFrame, delimiter: u8) -> std::io::Result<()> {
+    let mut out = text_writer(to, delimiter);
     let mut record = Vec::with_capacity(frame.width());
     for row in 0..frame.height() {
         record.clear();

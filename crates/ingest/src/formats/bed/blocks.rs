@@ -28,7 +28,7 @@ pub fn read_bed(path: &Path, options: &BedOptions) -> Result<Vec<BedRow>> {
 ///
 /// # Errors
 /// As [`read_bed`]; what `take` says.
-fn each_row(
+pub(crate) fn each_row(
     path: &Path,
     options: &BedOptions,
     mut take: impl FnMut(BedLine) -> Result<()>,
