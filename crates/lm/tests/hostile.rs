@@ -541,7 +541,10 @@ fn rotary_positions_are_read_from_both_places() {
     };
     assert_eq!(read(&[]), rotary(10_000.0, RotaryScaling::None));
     let theta = ("rope_theta", json!(500.0));
-    assert_eq!(read(std::slice::from_ref(&theta)), rotary(500.0, RotaryScaling::None));
+    assert_eq!(
+        read(std::slice::from_ref(&theta)),
+        rotary(500.0, RotaryScaling::None)
+    );
     let within = json!({"rope_theta": 700.0, "rope_type": "linear", "factor": 2.0});
     let linear = RotaryScaling::Linear { factor: 2.0 };
     assert_eq!(read(&[("rope_parameters", within)]), rotary(700.0, linear));
