@@ -9,6 +9,7 @@
 mod toy;
 
 use std::fs;
+use std::path::Path;
 
 use toy::{Toy, contents};
 
@@ -529,6 +530,86 @@ fn a_model_with_a_vocabulary_of_kmers_works_from_validate_to_predict() {
         assert!(record.contains(file), "{file}: {record}");
     }
     assert!(run(&[]).stderr.contains("0 cells run, 1 finished before"));
+}
+
+/// A decoder of random weights with a tokenizer of the kind that such models have: bytes, no token behind a text, and one
+/// before it under Llama 3.
+fn decoder(toy: &Toy, config: &serde_json::Value, tokenizer: &str) {
+    let text = config.to_string();
+    let config = lingo_lm::ModelConfig::parse(&text, Path::new("config.json")).unwrap();
+    let device = lingo_lm::open_device(lingo_lm::DeviceChoice::Cpu).unwrap();
+    let model = lingo_lm::Model::random(config, 1, &device).unwrap();
+    model.save(&toy.path("model")).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/tokenize/tests/fixtures");
+    let file = fixtures.join(tokenizer).join("tokenizer.json");
+    fs::copy(file, toy.path("model/tokenizer.json")).unwrap();
+}
+
+#[test]
+fn decoders_with_tokenizers_of_bytes_work_from_inspect_to_predict() {
+    let sizes = |own: serde_json::Value| {
+        let mut all = serde_json::json!({
+            "vocab_size": 311, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "intermediate_size": 24, "max_position_embeddings": 32, "initializer_range": 0.3,
+        });
+        for (key, value) in own.as_object().unwrap() {
+            all[key] = value.clone();
+        }
+        all
+    };
+    let llama = sizes(serde_json::json!({"model_type": "llama", "num_key_value_heads": 2}));
+    let gpt_neox = sizes(serde_json::json!({"model_type": "gpt_neox", "rotary_pct": 0.5}));
+    let gpt2 = serde_json::json!({
+        "model_type": "gpt2", "vocab_size": 311, "n_embd": 16, "n_layer": 2, "n_head": 4, "n_positions": 32,
+        "initializer_range": 0.3,
+    });
+    for (config, tokenizer, targets, turned) in [
+        (llama, "llama3", "self_attn.q_proj", false),
+        (gpt_neox, "gpt2", "attention.query_key_value", false),
+        (gpt2, "gpt2", "attn.c_attn", true),
+    ] {
+        let toy = Toy::new();
+        decoder(&toy, &config, tokenizer);
+        let family = config["model_type"].as_str().unwrap();
+        let told = toy.ok(&["model", "inspect", "model"]).stdout;
+        let row = |start: &str| told.lines().find(|line| line.starts_with(start)).unwrap();
+        assert!(row("family").ends_with(family), "{told}");
+        assert!(row("read by a head").contains("last by default"), "{told}");
+        assert!(row(targets).ends_with("yes"), "{told}");
+        let pipeline = toy::PIPELINE.replace("scheme: base", "scheme: model");
+        toy.write("toy.yaml", &pipeline);
+        toy.ok(&[
+            "run",
+            "toy.yaml",
+            "--only",
+            "left",
+            "--methods",
+            "lora",
+            "--device",
+            "cpu",
+        ]);
+        let cell = "runs/toy/left/lora/seed-1";
+        let peft: serde_json::Value =
+            serde_json::from_str(&toy.read(&format!("{cell}/adapter/adapter_config.json")))
+                .unwrap();
+        assert_eq!(peft["task_type"], "SEQ_CLS", "{family}");
+        assert_eq!(peft["fan_in_fan_out"], turned, "{family}");
+        let adapter = format!("{cell}/adapter");
+        toy.ok(&[
+            "predict",
+            "--adapter",
+            &adapter,
+            "--model",
+            "model",
+            "--fasta",
+            "left.fa",
+            "--bed",
+            "left.bed",
+            "--out",
+            "p.tsv",
+        ]);
+        assert!(toy.read("p.tsv").lines().count() > 10, "{family}");
+    }
 }
 
 #[test]

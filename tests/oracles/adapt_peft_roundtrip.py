@@ -19,6 +19,13 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 
+# Where the bare model stands in transformers' classifier, of families whose classifier reads the last token.
+DECODERS = {
+    "gpt2": "transformer", "gpt_neox": "gpt_neox", "llama": "model", "mistral": "model", "opt": "model", "qwen2": "model",
+    "qwen3": "model",
+}
+
+
 class OtherHead(torch.nn.Module):
     """A bare model, a pooling and one linear layer or two, under the names of transformers' classifiers."""
 
@@ -53,11 +60,11 @@ def load(adapter, model):
     lingo = json.load(open(os.path.join(adapter, "lingo.json")))
     outputs = len(next(iter(lingo["labels"].values()))) if isinstance(lingo["labels"], dict) else 1
     family = lingo["base_model"]["family"]
-    places = {"opt": ("model", "score")}.get(family, (family, "classifier"))
+    places = (DECODERS[family], "score") if family in DECODERS else (family, "classifier")
     weights = load_file(os.path.join(adapter, "adapter_model.safetensors"))
     first = weights.get(f"base_model.model.{places[1]}.0.weight")
     hidden = None if first is None else first.shape[0]
-    known = hidden is None and lingo["pooling"] == {"opt": "last", "bert": "pooler"}.get(family)
+    known = hidden is None and lingo["pooling"] == ("last" if family in DECODERS else {"bert": "pooler"}.get(family))
     if known:
         base = AutoModelForSequenceClassification.from_pretrained(model, num_labels=outputs)
     else:

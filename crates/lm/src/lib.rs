@@ -10,7 +10,7 @@
 //! | [`batch`] | token ids and lengths of one batch |
 //! | [`adaptation`] | what is added to a frozen model: low-rank deltas, new rows, dropout |
 //! | `parts` | linear with a low-rank delta, layer norm, attention; the fused forms of some on the CPU |
-//! | `families` | BERT and OPT, one file each behind one trait: how they are read, what their layers are |
+//! | `families` | the families, one file each behind one trait: how they are read, what their layers are |
 //! | `engine`, [`packing`] | a frozen model's blocks as custom operations on the CPU, and how they are held there |
 //! | `model` | a loaded model and its forward pass |
 //! | [`mlm`] | the masked-language-modelling head, for pretraining |

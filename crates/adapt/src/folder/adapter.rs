@@ -87,7 +87,7 @@ pub struct Description {
 pub struct BaseModel {
     /// The folder's name, or that on a hub.
     pub name: String,
-    /// `bert` or `opt`.
+    /// `bert`, `llama` and others, as `model_type` has them.
     pub family: String,
     /// sha256 of its weights (of a list of sha256 where there are several files).
     pub sha256: Digest,

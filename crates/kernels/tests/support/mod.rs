@@ -68,14 +68,17 @@ pub struct Layer {
     pub output: usize,
 }
 
+/// A norm's scale and shift.
+type NormParameters = (Vec<f32>, Option<Vec<f32>>);
+
 /// A block's values, a batch, and the gradient of its output.
 pub struct Case {
     pub spec: Spec,
     pub layers: [Option<Layer>; SITES],
     /// Scale and shift of each sublayer's norm.
-    pub norms: [(Vec<f32>, Option<Vec<f32>>); 2],
+    pub norms: [NormParameters; 2],
     /// Scale and shift of queries' norm and of keys'.
-    pub head_norms: Option<[(Vec<f32>, Option<Vec<f32>>); 2]>,
+    pub head_norms: Option<[NormParameters; 2]>,
     /// `down` and `up` of each site.
     pub adapters: [Option<(Vec<f32>, Vec<f32>)>; SITES],
     pub dropouts: Dropouts,
@@ -174,7 +177,7 @@ impl Case {
         })
     }
 
-    fn norm_values<'a>(&self, (scale, shift): &'a (Vec<f32>, Option<Vec<f32>>)) -> NormValues<'a> {
+    fn norm_values<'a>(&self, (scale, shift): &'a NormParameters) -> NormValues<'a> {
         NormValues {
             kind: self.spec.norm,
             scale,
@@ -358,7 +361,7 @@ impl Sequence<'_> {
             .collect()
     }
 
-    fn normalised(&self, (scale, shift): &(Vec<f32>, Option<Vec<f32>>), row: &[f64]) -> Vec<f64> {
+    fn normalised(&self, (scale, shift): &NormParameters, row: &[f64]) -> Vec<f64> {
         let n = row.len() as f64;
         let mean = match self.case.spec.norm {
             NormKind::Layer => row.iter().sum::<f64>() / n,
