@@ -12,6 +12,7 @@
 //! | `train` | the loop; optimizer, loss, dropout; checkpoints and log; the output of frozen blocks, kept on disk |
 //! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
 //! | [`predict`](mod@predict) | a trained adapter on new rows |
+//! | [`merge`](mod@merge) | a trained adapter added to the weights of its model, as a model folder |
 //! | `cell` | one cell: check, train, select on dev, predict, write |
 //! | [`pretrain`](mod@pretrain) | a base model from nothing, by masked-language modelling |
 //! | `tensor_file` | tensors in a safetensors file |
@@ -21,6 +22,7 @@ mod batching;
 mod cell;
 pub mod error;
 mod folder;
+pub mod merge;
 mod method;
 mod network;
 mod plan;
@@ -39,6 +41,7 @@ pub use cell::models::Models;
 pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
 pub use folder::adapter::Description;
+pub use merge::{LogitDifference, MergeRequest, Merged, merge};
 pub use method::adalora::Adalora;
 pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Lambda, Variant};
 pub use method::full::Full;

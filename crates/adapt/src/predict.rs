@@ -73,21 +73,7 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     }
     let beside = stem.as_ref().map(|stem| stem as &dyn Beside);
     let (description, mut trained) = read_adapter(adapter)?;
-    let folder = base_folder(adapter, &description, request.model)?;
-    if !has_own_model(&description) {
-        let found = model_digest(&folder)?;
-        let base = description.base()?;
-        let expected = base.sha256;
-        if found != expected {
-            return Err(Error::Config(format!(
-                "the adapter was trained on `{}` (sha256 {}), but {} holds other weights (sha256 {})",
-                base.name,
-                expected.short(),
-                folder.display(),
-                found.short()
-            )));
-        }
-    }
+    let folder = checked_base(adapter, &description, request.model)?;
     let mut model = Model::load(&folder, &open_device(request.device)?)?;
     if request.merge {
         merge(&mut model, &mut trained)?;
@@ -235,6 +221,32 @@ pub(crate) fn as_predictions(
             })
             .collect(),
     }
+}
+
+/// The folder of the model that an adapter works on, whose weights are those that it was trained on.
+///
+/// # Errors
+/// As [`base_folder`]; other weights.
+pub(crate) fn checked_base(
+    adapter: &Path,
+    description: &Description,
+    model: Option<&Path>,
+) -> Result<PathBuf, Error> {
+    let folder = base_folder(adapter, description, model)?;
+    if has_own_model(description) {
+        return Ok(folder);
+    }
+    let (found, base) = (model_digest(&folder)?, description.base()?);
+    if found == base.sha256 {
+        return Ok(folder);
+    }
+    Err(Error::Config(format!(
+        "the adapter was trained on `{}` (sha256 {}), but {} holds other weights (sha256 {})",
+        base.name,
+        base.sha256.short(),
+        folder.display(),
+        found.short()
+    )))
 }
 
 /// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.

@@ -16,7 +16,10 @@ use std::num::NonZeroU32;
 
 use clap::{Parser, Subcommand};
 
-pub use model::{Adapt, Evaluate, FetchModel, ImportModel, InspectModel, Model, Predict, Pretrain};
+pub use model::{
+    Adapt, Evaluate, FetchModel, ImportModel, InspectModel, MergeAdapter, Model, Predict, Pretrain,
+    StatesOfModel,
+};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };

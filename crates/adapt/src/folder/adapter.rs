@@ -113,7 +113,7 @@ impl Description {
         self.base_model.as_ref().ok_or_else(none)
     }
 
-    fn family(&self) -> Result<Family, Error> {
+    pub(crate) fn family(&self) -> Result<Family, Error> {
         let name = &self.base()?.family;
         Family::named(name).ok_or_else(|| {
             Error::Config(format!(
@@ -191,6 +191,11 @@ fn last_layer(head: &str, has_hidden: bool) -> String {
     }
 }
 
+/// Whether `transformers` has a classifier with this head.
+pub(crate) fn is_of_transformers(family: Family, head: &TrainedHead) -> bool {
+    Some(head.pooling) == classifier_pooling(family) && head.hidden.is_none()
+}
+
 /// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there.
 fn peft_config(
     trained: &Trained,
@@ -202,10 +207,7 @@ fn peft_config(
     let Classifier {
         model: base, head, ..
     } = family.classifier();
-    // Whether `transformers` has a classifier with this head.
-    let is_known = description.pooling.is_some()
-        && description.pooling == classifier_pooling(family)
-        && trained.head.hidden.is_none();
+    let is_known = is_of_transformers(family, &trained.head);
     let targets: Vec<String> = match (settings.targets, settings.layers) {
         // A choice of layers is written out, module by module.
         (_, Some(_)) => trained
