@@ -178,6 +178,22 @@ fn a_branch_that_moved_on_is_the_same_model_unless_its_files_changed() {
 }
 
 #[test]
+fn all_trials_of_a_search_take_the_commit_that_the_first_one_found() {
+    let bench = Bench::new();
+    let tune = "tune: { space: { methods.lora.lora.rank: [1, 2] }, rungs: [1] }\n";
+    bench
+        .toy
+        .write("tune.yaml", &(bench.toy.read("hub.yaml") + tune));
+    bench.ok(&[&["tune", "tune.yaml"], &ONE[..]].concat());
+    let requests = bench.server.requests();
+    let of_main = requests
+        .iter()
+        .filter(|r| r.path.contains("/revision/main"));
+    assert_eq!(of_main.count(), 1);
+    assert_eq!(requests.iter().filter(|r| r.of_storage).count(), 1);
+}
+
+#[test]
 fn offline_runs_from_the_cache_or_says_what_to_fetch() {
     let bench = Bench::new();
     let offline = [("HF_HUB_OFFLINE", "1")];

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import BertConfig, BertForMaskedLM, BertModel, OPTConfig, OPTModel
+from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, OPTConfig, OPTModel
 from transformers import DistilBertConfig, DistilBertModel, EsmConfig, EsmModel
 from transformers import RobertaConfig, RobertaModel
 from transformers import GPT2Config, GPT2Model, GPTNeoXConfig, GPTNeoXModel
@@ -469,6 +469,16 @@ def pickled():
     save_file({name: t.detach().clone().contiguous() for name, t in tensors.items()}, folder / "expected.safetensors")
 
 
+def layers(name):
+    """The states before each block and those that are put out, of a fixture that is there: transformers' hidden_states."""
+    model = AutoModel.from_pretrained(FIXTURES / name).eval()
+    ids = [2, 7, 9, 3, 8]
+    with torch.no_grad():
+        states = model(input_ids=torch.tensor([ids]), output_hidden_states=True).hidden_states
+    golden = {"ids": ids, "layers": [floats(layer) for layer in states]}
+    (FIXTURES / name / "layers.json").write_text(json.dumps(golden) + "\n")
+
+
 def minilm(folder):
     model = BertModel.from_pretrained(folder).eval()
     torch.manual_seed(3)
@@ -506,6 +516,8 @@ if __name__ == "__main__":
     esm("nucleotide_transformer_v2", 10, position_embedding_type="rotary", add_bias_fnn=False)
     llamas()
     gpts()
+    for name in ["bert", "distilbert", "esm", "esm_rotary", "opt", "opt_post_norm", "roberta"]:
+        layers(name)
     if arguments.mosaic:
         dnabert2(arguments.mosaic)
     if arguments.minilm:

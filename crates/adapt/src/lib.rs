@@ -13,6 +13,7 @@
 //! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
 //! | `predict` | what predicting is made of |
 //! | [`predictor`] | a trained adapter on new rows, loaded once |
+//! | [`merge`](mod@merge) | a trained adapter added to the weights of its model, as a model folder |
 //! | `cell` | one cell: check, train, select on dev, predict, write |
 //! | [`pretrain`](mod@pretrain) | a base model from nothing, by masked-language modelling |
 //! | `tensor_file` | tensors in a safetensors file |
@@ -22,6 +23,7 @@ mod batching;
 mod cell;
 pub mod error;
 mod folder;
+pub mod merge;
 mod method;
 mod network;
 mod plan;
@@ -41,6 +43,7 @@ pub use cell::models::Models;
 pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
 pub use folder::adapter::Description;
+pub use merge::{LogitDifference, MergeRequest, Merged, merge};
 pub use method::adalora::Adalora;
 pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Lambda, Variant};
 pub use method::bitfit::Bitfit;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::LabelKind;
+use lingo_artifact::digest::Digest;
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::run_folder::CellFolder;
 use lingo_artifact::tokens::TokenRow;
@@ -76,6 +77,34 @@ pub(crate) fn as_predictions(
             })
             .collect(),
     }
+}
+
+/// The folder of the model that an adapter works on, and the hash of its weights by `digest` where they are those of the
+/// base model, which it must have been trained on.
+///
+/// # Errors
+/// As [`base_folder`]; other weights.
+pub(crate) fn checked_base(
+    adapter: &Path,
+    description: &Description,
+    model: Option<&Path>,
+    digest: impl FnOnce(&Path) -> Result<Digest, Error>,
+) -> Result<(PathBuf, Option<Digest>), Error> {
+    let folder = base_folder(adapter, description, model)?;
+    if has_own_model(description) {
+        return Ok((folder, None));
+    }
+    let (found, base) = (digest(&folder)?, description.base()?);
+    if found == base.sha256 {
+        return Ok((folder, Some(found)));
+    }
+    Err(Error::Config(format!(
+        "the adapter was trained on `{}` (sha256 {}), but {} holds other weights (sha256 {})",
+        base.name,
+        base.sha256.short(),
+        folder.display(),
+        found.short()
+    )))
 }
 
 /// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.

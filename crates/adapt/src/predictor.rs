@@ -23,7 +23,8 @@ use crate::network::stem::Stem;
 use crate::network::store::ParameterStore;
 use crate::plan::model_shape::model_digest;
 use crate::predict::{
-    as_predictions, base_folder, both_strands, has_own_model, logits_of, logits_of_stem,
+    as_predictions, base_folder, both_strands, checked_base, has_own_model, logits_of,
+    logits_of_stem,
 };
 use crate::reading::{Beside, Reader, Rows, View};
 use crate::settings::motif_cnn::MotifSettings;
@@ -170,36 +171,23 @@ impl Predictor {
 /// Puts an adapter on its language model.
 fn load_model(request: &LoadRequest) -> Result<Inference, Error> {
     let (description, mut trained) = read_adapter(request.adapter)?;
-    let folder = base_folder(request.adapter, &description, request.model)?;
-    let own = has_own_model(&description);
+    let known = |folder: &Path| Ok(request.models.known(folder)?.digest);
+    let (folder, digest) = checked_base(request.adapter, &description, request.model, known)?;
     let device = open_device(request.device)?;
     let packing = Packing {
         precision: description.precision.resolve(),
         gradients: false,
     };
-    if !own {
-        let found = request.models.known(&folder)?.digest;
-        let base = description.base()?;
-        let expected = base.sha256;
-        if found != expected {
-            return Err(Error::Config(format!(
-                "the adapter was trained on `{}` (sha256 {}), but {} holds other weights (sha256 {})",
-                base.name,
-                expected.short(),
-                folder.display(),
-                found.short()
-            )));
-        }
-        if !request.merge && !description.method.needs_plain_operations() {
-            let model = request.models.get(&folder, found, &device, packing)?;
-            return Inference::new(model, &trained);
-        }
+    let is_plain = description.method.needs_plain_operations();
+    if let Some(digest) = digest.filter(|_| !request.merge && !is_plain) {
+        let model = request.models.get(&folder, digest, &device, packing)?;
+        return Inference::new(model, &trained);
     }
     let mut model = Model::load(&folder, &device)?;
     if request.merge {
         merge(&mut model, &mut trained)?;
     }
-    if request.merge || !description.method.needs_plain_operations() {
+    if request.merge || !is_plain {
         model.pack(packing)?;
     }
     Inference::new(Arc::new(model), &trained)

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
-    AdaptRequest, Error, Kind, Method, Models, PredictRequest, TrainConfig, adapt,
-    forget_checkpoints, last_checkpoint, predict,
+    AdaptRequest, Error, Kind, MergeRequest, Method, Models, PredictRequest, TrainConfig, adapt,
+    forget_checkpoints, last_checkpoint, merge, predict,
 };
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
@@ -202,6 +202,7 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             ..request(&adapter, Some(&base), &rows)
         });
         assert_near(&merged.unwrap(), &predictions.rows);
+        assert_merged_folder_is_near(&adapter, &base, &rows);
 
         if method.contains("rank\": 6") {
             let allocations: Vec<TrainEvent> = events(out.path())
@@ -1153,4 +1154,27 @@ fn an_adapter_on_another_model_is_refused() {
     }
     std::fs::write(adapter.join("lingo.json"), "{").unwrap();
     t(Some(&model("bert")), "lingo.json");
+}
+
+/// The merged folder gives the adapter's logits, but for rounding, and none is written over another.
+fn assert_merged_folder_is_near(adapter: &Path, base: &Path, rows: &[TokenRow]) {
+    let folder = tempfile::tempdir().unwrap();
+    let verify: Vec<Vec<u32>> = rows.iter().map(|row| row.input_ids.clone()).collect();
+    let request = MergeRequest {
+        adapter,
+        model: Some(base),
+        out: &folder.path().join("merged"),
+        verify: &verify,
+        device: DeviceChoice::Cpu,
+    };
+    let merged = merge(&request).unwrap();
+    let difference = merged.difference.unwrap();
+    assert_eq!(difference.sequences, rows.len());
+    assert!(
+        difference.is_rounding() && difference.largest < 1e-4,
+        "{difference:?}"
+    );
+    assert!(difference.of > 0.1, "{merged:?}");
+    let message = merge(&request).unwrap_err().to_string();
+    assert!(message.contains("holds something"), "{message}");
 }

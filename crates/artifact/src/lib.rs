@@ -11,6 +11,7 @@
 //! | [`tokens`] | encoded examples: `tokens.parquet` |
 //! | [`prediction`] | logits: `predictions.parquet` |
 //! | [`placed_prediction`] | predictions on intervals without a known label |
+//! | [`layer_states`] | the states of a model's layers for one sequence |
 //! | [`model_folder`] | the folder of a language model: which files it has |
 //! | [`run_folder`] | the folder of a run: the name and the place of everything in it |
 //! | [`train_log`] | `train.jsonl`, one event a line |
@@ -40,7 +41,7 @@ pub use error::{Error, Result};
 pub use files::{atomic, digest};
 pub use folders::{model_folder, run_folder};
 pub use records::{audit, left_out, train_log, training, vocabulary};
-pub use tables::{example, placed_prediction, prediction, table, tokens};
+pub use tables::{example, layer_states, placed_prediction, prediction, table, tokens};
 pub use value::byte_size::ByteSize;
 pub use value::label::{Label, LabelKind};
 pub use value::split::Split;

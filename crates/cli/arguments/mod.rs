@@ -18,7 +18,10 @@ use std::num::NonZeroU32;
 
 use clap::{Parser, Subcommand};
 
-pub use model::{Adapt, Evaluate, FetchModel, ImportModel, InspectModel, Model, Pretrain};
+pub use model::{
+    Adapt, Evaluate, FetchModel, ImportModel, InspectModel, MergeAdapter, Model, Pretrain,
+    StatesOfModel,
+};
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
 };

@@ -50,6 +50,10 @@ pub enum Model {
     Fetch(FetchModel),
     /// Write model.safetensors of pytorch_model.bin.
     Import(ImportModel),
+    /// Write the states of every layer for one sequence, to compare them with another program's.
+    States(StatesOfModel),
+    /// Add an adapter to the weights of its model: a model folder for programs that know no adapters.
+    Merge(MergeAdapter),
 }
 
 /// `model inspect`.
@@ -110,6 +114,70 @@ pub struct ImportModel {
     /// Where model.safetensors goes, and config.json and the tokenizer's files with it. Default: into the same folder.
     #[arg(long, short)]
     pub out: Option<PathBuf>,
+}
+
+/// `model states`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe model states MiniLM --ids 2,7,9,3 --out states.parquet
+  lingo-pipe model states MiniLM --sequence ACGTTGCA --out states.csv
+A row for each layer and place, with the columns layer, position, token and values. Layer 0 is what goes into the first block,
+the last is what the model puts out: hidden_states of `transformers`, called with output_hidden_states=True.
+On the CPU the packed kernels compute, in f32; with LINGO_KERNELS=off the plain operations do.")]
+pub struct StatesOfModel {
+    /// A model folder.
+    pub model: PathBuf,
+    /// Token ids, as they are: no special token is added.
+    #[arg(
+        long,
+        value_name = "ID,...",
+        value_delimiter = ',',
+        required_unless_present = "sequence",
+        conflicts_with = "sequence"
+    )]
+    pub ids: Vec<u32>,
+    /// A sequence for the model's own tokenizer, which adds its special tokens.
+    #[arg(long)]
+    pub sequence: Option<String>,
+    /// Where the states go: .parquet, .csv or .tsv.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// auto, cpu or wgpu.
+    #[arg(long, default_value = "auto", value_name = "D")]
+    pub device: String,
+}
+
+/// `model merge`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe model merge --adapter out/adapter --model MiniLM --out merged --verify
+  lingo-pipe model merge --adapter runs/demo/binding/lora/seed-1/adapter --out merged-demo --verify --sequence ACGTTGCA
+Where `transformers` has a class that holds the head (BertForSequenceClassification on `pooling: pooler`), the folder is one for
+it, with the labels' names; otherwise it is the bare model, and the head stands in head.safetensors. lingo.json says how
+sequences become token ids. --verify reads the folder back and compares its logits with the adapter's: it fails where they
+differ by more than rounding. `predict --merge` does the same in memory.")]
+pub struct MergeAdapter {
+    /// The adapter folder.
+    #[arg(long, value_name = "DIR")]
+    pub adapter: PathBuf,
+    /// The folder of the language model. Default: `model` beside the adapter, or the model of the run in whose folder
+    /// the adapter lies.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// The new folder.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Compare the logits of the merged model with the adapter's, on 16 random sequences or on those of --sequence.
+    #[arg(long)]
+    pub verify: bool,
+    /// A sequence to compare on. May be given several times.
+    #[arg(long, requires = "verify")]
+    pub sequence: Vec<String>,
+    /// auto, cpu or wgpu.
+    #[arg(long, default_value = "auto", value_name = "D")]
+    pub device: String,
 }
 
 /// `adapt`.

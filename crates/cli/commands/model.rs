@@ -1,12 +1,21 @@
 //! `model`.
 
-use lingo_adapt::{ModelShape, ModelSummary};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lingo_adapt::{Description, MergeRequest, ModelShape, ModelSummary};
+use lingo_artifact::layer_states::LayerStates;
 use lingo_artifact::model_folder::ModelFolder;
+use lingo_artifact::random::Stream;
 use lingo_hub::{Depth, Hub, Weights};
+use lingo_lm::{Packing, Precision, open_device};
+use lingo_tokenize::{Encoder, ModelVocabulary, Scheme, TokenizeConfig};
 use lingo_workflow::{Error, Kind, Observer as _};
 
-use crate::arguments::{FetchModel, ImportModel, InspectModel, Model};
-use crate::output::{print, print_json};
+use crate::arguments::{FetchModel, ImportModel, InspectModel, MergeAdapter, Model, StatesOfModel};
+use crate::commands::predict::model_of_run;
+use crate::device::device;
+use crate::output::{TABLES, check_out, print, print_json};
 use crate::signals::stop_on_signals;
 use crate::terminal::Terminal;
 
@@ -16,6 +25,8 @@ pub fn model(command: &Model, terminal: &Terminal) -> Result<(), Error> {
         Model::Inspect(arguments) => inspect(arguments),
         Model::Fetch(arguments) => fetch(arguments, terminal),
         Model::Import(arguments) => import(arguments, terminal),
+        Model::States(arguments) => states(arguments, terminal),
+        Model::Merge(arguments) => merge(arguments, terminal),
     }
 }
 
@@ -170,4 +181,102 @@ fn import(arguments: &ImportModel, terminal: &Terminal) -> Result<(), Error> {
         if imported.files.len() == 1 { "" } else { "s" }
     ));
     Ok(())
+}
+
+fn states(arguments: &StatesOfModel, terminal: &Terminal) -> Result<(), Error> {
+    let folder = &arguments.model;
+    check_out(&arguments.out, TABLES)?;
+    let tokens = match &arguments.sequence {
+        None => arguments.ids.clone(),
+        Some(sequence) => {
+            let vocabulary = ModelVocabulary::load(folder)?;
+            let config = TokenizeConfig::new(Scheme::Model);
+            let encoder = Encoder::new(&vocabulary, &config, &BTreeMap::new(), None)?;
+            encoder.encode_pair(sequence, None)?.ids
+        }
+    };
+    let mut model = lingo_lm::Model::load(folder, &open_device(device(&arguments.device)?)?)?;
+    model.pack(Packing {
+        precision: Precision::F32,
+        gradients: false,
+    })?;
+    let layers = model.states_of_layers(&tokens)?;
+    let states = LayerStates { tokens, layers };
+    states.write(&arguments.out)?;
+    terminal.note(&format!(
+        "{}: {} layers, {} tokens",
+        arguments.out.display(),
+        states.layers.len(),
+        states.tokens.len()
+    ));
+    Ok(())
+}
+
+/// What `--verify` compares on where no sequence is given: so many random ones of so many bases.
+const RANDOM: (usize, usize) = (16, 200);
+
+fn merge(arguments: &MergeAdapter, terminal: &Terminal) -> Result<(), Error> {
+    let adapter = &arguments.adapter;
+    let description = Description::read(adapter)?;
+    let given = arguments.model.clone();
+    let model = given.or_else(|| {
+        let name = &description.base_model.as_ref()?.name;
+        model_of_run(adapter, name)
+    });
+    let verify = match arguments.verify {
+        true => compared(arguments, &description, model.as_deref())?,
+        false => Vec::new(),
+    };
+    let merged = lingo_adapt::merge(&MergeRequest {
+        adapter,
+        model: model.as_deref(),
+        out: &arguments.out,
+        verify: &verify,
+        device: device(&arguments.device)?,
+    })?;
+    let holds = match &merged.class {
+        Some(class) => format!("a {class} of transformers"),
+        None => "the bare model, its head in head.safetensors".to_string(),
+    };
+    terminal.note(&format!(
+        "{}: {holds}; {} layers changed",
+        arguments.out.display(),
+        merged.layers
+    ));
+    let Some(difference) = merged.difference else {
+        return Ok(());
+    };
+    print(&format!(
+        "largest logit difference {:.1e} on {} sequences (largest logit {:.3})\n",
+        difference.largest, difference.sequences, difference.of
+    ))?;
+    match difference.is_rounding() {
+        true => Ok(()),
+        false => Err(Error::stage(
+            Kind::Failed,
+            "the merged model's logits differ by more than rounding",
+        )),
+    }
+}
+
+/// The token ids of the sequences that a merged model is compared on, as the adapter encodes them.
+fn compared(
+    arguments: &MergeAdapter,
+    description: &Description,
+    model: Option<&Path>,
+) -> Result<Vec<Vec<u32>>, Error> {
+    let base = lingo_adapt::base_folder(&arguments.adapter, description, model)?;
+    let encoder = Encoder::from_encoding(&description.encoding, model.unwrap_or(&base))?;
+    let (count, length) = RANDOM;
+    let mut stream = Stream::new(0, "sequences that a merged model is compared on");
+    let mut random = || {
+        let bases = (0..length).map(|_| char::from(b"ACGT"[stream.below(4)]));
+        bases.collect::<String>()
+    };
+    let sequences: Vec<String> = match arguments.sequence.is_empty() {
+        true => (0..count).map(|_| random()).collect(),
+        false => arguments.sequence.clone(),
+    };
+    let encode = |sequence: &String| Ok(encoder.encode_pair(sequence, None)?.ids);
+    sequences.iter().map(encode).collect()
 }

@@ -5,9 +5,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use lingo_artifact::progress::StopFlag;
 use lingo_artifact::{Error, atomic};
 
 use crate::checksum::Checksum;
+use crate::connection::LOOK;
 use crate::hub_model::{HubModel, is_commit};
 use crate::needed::{beside_weights, is_index, shards, weights_of};
 
@@ -131,8 +133,13 @@ impl Cache {
     }
 
     /// Holds a content's lock, the same that Python takes, until what is returned is dropped. Where another holds it,
-    /// `waits` is called first. Some network file systems have no locks: then there is none.
-    pub fn lock(&self, sum: &Checksum, waits: impl FnOnce()) -> Result<Option<File>, Error> {
+    /// `waits` is called first; a stop ends the waiting without it. Some network file systems have no locks: then there is none.
+    pub fn lock(
+        &self,
+        sum: &Checksum,
+        waits: impl FnOnce(),
+        stop: &StopFlag,
+    ) -> Result<Option<File>, Error> {
         let folder = self.root.join(".locks").join(&self.name);
         fs::create_dir_all(&folder).map_err(Error::io("create folder", &folder))?;
         let path = folder.join(format!("{}.lock", sum.hex()));
@@ -143,13 +150,18 @@ impl Cache {
             .open(&path)
             .map_err(Error::io("write", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(fs::TryLockError::WouldBlock) => {
-                waits();
-                Ok(file.lock().is_ok().then_some(file))
-            }
-            Err(fs::TryLockError::Error(_)) => Ok(None),
+            Ok(()) => return Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => waits(),
+            Err(fs::TryLockError::Error(_)) => return Ok(None),
         }
+        while !stop.is_raised() {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+                Err(fs::TryLockError::Error(_)) => break,
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Requests to a hub. Redirects are followed here, so that a token goes to the hub's own host and to no other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use lingo_artifact::progress::StopFlag;
 use ureq::http::{Response, StatusCode, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
@@ -13,6 +14,8 @@ use crate::settings::{Settings, Token};
 const REDIRECTS: usize = 8;
 /// A connection on which nothing comes for so long is as good as dropped.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How often is looked, while waiting, whether to stop.
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
 /// The longest that a hub may ask us to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
@@ -106,14 +109,21 @@ impl Connection {
         self.token.is_some()
     }
 
-    /// Waits after so many failures in a row; false where they were enough.
-    pub fn waits(&self, failures: u32, asked: Option<Duration>) -> bool {
+    /// Waits after so many failures in a row; false where they were enough, or it is asked to stop.
+    pub fn waits(&self, failures: u32, asked: Option<Duration>, stop: &StopFlag) -> bool {
         if failures >= self.tries {
             return false;
         }
         let own = self.wait * 2u32.saturating_pow(failures.saturating_sub(1).min(6));
-        std::thread::sleep(own.max(asked.unwrap_or_default()).min(LONGEST_WAIT));
-        true
+        let until = Instant::now() + own.max(asked.unwrap_or_default()).min(LONGEST_WAIT);
+        while !stop.is_raised() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
+        false
     }
 
     /// A file, or the hub's answer, from the byte `from` on.

@@ -38,10 +38,14 @@ impl Download<'_> {
         if blob.is_file() {
             return Ok(0);
         }
-        let _lock = self.cache.lock(&about.sum, || {
+        let waits = || {
             self.progress
                 .say(&format!("{file}: another process fetches it, waiting"));
-        })?;
+        };
+        let _lock = self.cache.lock(&about.sum, waits, self.stop)?;
+        if self.stop.is_raised() {
+            return Err(Error::Stopped);
+        }
         if blob.is_file() {
             return Ok(0);
         }
@@ -131,10 +135,10 @@ impl Download<'_> {
             } else {
                 failures + 1
             };
-            if self.stop.is_raised() {
-                return Err(Error::Stopped);
+            if failures < self.connection.tries {
+                self.progress.say(&format!("{file}: {problem}; going on"));
             }
-            if !self.connection.waits(failures, wait) {
+            if !self.connection.waits(failures, wait, self.stop) {
                 return Err(Error::Connection {
                     what: format!("{file} of `{}`", self.model),
                     host: self.connection.host(),

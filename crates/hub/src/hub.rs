@@ -92,6 +92,21 @@ impl Hub {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Result<Snapshot> {
+        let found = self.found(model, depth, progress, stop);
+        match found {
+            // Whatever failed then did so because of it.
+            Err(_) if stop.is_raised() => Err(Error::Stopped),
+            found => found,
+        }
+    }
+
+    fn found(
+        &self,
+        model: &HubModel,
+        depth: Depth,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<Snapshot> {
         let cache = Cache::new(&self.settings.cache, model);
         let known = match model.commit() {
             Some(commit) => Some(commit.to_string()),
@@ -109,7 +124,7 @@ impl Hub {
             Some(_) => 1,
             None => self.connection.tries.min(3),
         };
-        let listing = match (list(&self.connection, model, tries), usable) {
+        let listing = match (list(&self.connection, model, tries, stop), usable) {
             (Ok(listing), _) => listing,
             (Err(e @ Error::Connection { .. }), Some(commit)) => {
                 return cached(&cache, &commit, Some(e.to_string()));
@@ -307,7 +322,7 @@ impl Work<'_> {
                 Err(Fault::Passing(problem, wait)) => (problem, wait),
             };
             failures += 1;
-            if !self.connection.waits(failures, wait) {
+            if !self.connection.waits(failures, wait, self.download.stop) {
                 return Err(Error::Connection {
                     what: format!("{file} of `{}`", self.model),
                     host: self.connection.host(),

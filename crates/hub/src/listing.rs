@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lingo_artifact::progress::StopFlag;
 use serde::Deserialize;
 
 use crate::checksum::Checksum;
@@ -76,10 +77,15 @@ struct Ref {
 }
 
 /// Asks a hub for a model at its revision, `tries` times.
-pub(crate) fn list(connection: &Connection, model: &HubModel, tries: u32) -> Result<Listing> {
+pub(crate) fn list(
+    connection: &Connection,
+    model: &HubModel,
+    tries: u32,
+    stop: &StopFlag,
+) -> Result<Listing> {
     let revision = model.revision().replace('/', "%2F");
     let path = format!("api/models/{}/revision/{revision}?blobs=true", model.name());
-    let told: Told = match ask(connection, &path, tries, &model.to_string()) {
+    let told: Told = match ask(connection, &path, tries, &model.to_string(), stop) {
         Ok(told) => told,
         Err(Fault::Refused(refusal)) => return Err(refused(connection, model, &refusal)),
         Err(Fault::Final(e)) => return Err(e),
@@ -113,6 +119,7 @@ fn ask<T: serde::de::DeserializeOwned>(
     path: &str,
     tries: u32,
     what: &str,
+    stop: &StopFlag,
 ) -> std::result::Result<T, Fault> {
     let mut failures = 0;
     loop {
@@ -133,7 +140,7 @@ fn ask<T: serde::de::DeserializeOwned>(
             }
             Err(Fault::Passing(problem, wait)) => {
                 failures += 1;
-                if failures >= tries || !connection.waits(failures, wait) {
+                if failures >= tries || !connection.waits(failures, wait, stop) {
                     return Err(Fault::Passing(problem, wait));
                 }
             }
@@ -191,7 +198,7 @@ fn no_revision(connection: &Connection, model: &HubModel) -> Error {
 /// The branches and tags of a model.
 fn known_revisions(connection: &Connection, model: &HubModel) -> Option<Vec<String>> {
     let path = format!("api/models/{}/refs", model.name());
-    let refs: Refs = ask(connection, &path, 1, model.name()).ok()?;
+    let refs: Refs = ask(connection, &path, 1, model.name(), &StopFlag::default()).ok()?;
     let all = refs.branches.into_iter().chain(refs.tags);
     Some(all.map(|r| r.name).collect())
 }

@@ -79,6 +79,37 @@ fn check_states(device: &Device, packed: bool, tolerance: f32) {
 }
 
 #[test]
+fn states_of_every_layer_equal_transformers() {
+    for packed in [false, true] {
+        let mut checked = 0;
+        for folder in FOLDERS {
+            let path = fixture(folder).join("layers.json");
+            if !path.is_file() {
+                continue;
+            }
+            let golden = golden(&format!("{folder}/layers.json"));
+            let mut model = Model::load(&fixture(folder), &Device::flex()).unwrap();
+            if packed {
+                assert!(model.pack(packing(Precision::F32)).unwrap());
+            }
+            let ids: Vec<u32> = serde_json::from_value(golden["ids"].clone()).unwrap();
+            let layers = model.states_of_layers(&ids).unwrap();
+            let expected = golden["layers"].as_array().unwrap();
+            assert_eq!(layers.len(), expected.len(), "{folder}");
+            for (layer, (got, expected)) in layers.iter().zip(expected).enumerate() {
+                let what = format!("{folder}, layer {layer}, packed {packed}");
+                assert_close(&what, got, &floats(expected), TOLERANCE);
+            }
+            assert!(model.states_of_layers(&[]).is_err());
+            assert!(model.states_of_layers(&[u32::MAX]).is_err());
+            checked += 1;
+        }
+        // Those that plain transformers has: neither DNABERT-2 nor the Nucleotide Transformer 2.
+        assert_eq!(checked, 7);
+    }
+}
+
+#[test]
 fn gradients_of_deltas_and_new_rows_equal_torch() {
     for folder in FOLDERS {
         for case in golden(&format!("{folder}/golden.json"))["adapted"]

@@ -122,7 +122,7 @@ impl Description {
         self.base_model.as_ref().ok_or_else(none)
     }
 
-    fn family(&self) -> Result<Family, Error> {
+    pub(crate) fn family(&self) -> Result<Family, Error> {
         let name = &self.base()?.family;
         Family::named(name).ok_or_else(|| {
             Error::Config(format!(
@@ -224,6 +224,11 @@ fn last_layer(head: &str, has_hidden: bool) -> String {
     }
 }
 
+/// Whether `transformers` has a classifier with this head.
+pub(crate) fn is_of_transformers(family: Family, head: &TrainedHead) -> bool {
+    Some(head.pooling) == classifier_pooling(family) && head.hidden.is_none()
+}
+
 /// `adapter_config.json` with the keys that PEFT needs; what is left out has its default there. Nothing for a method that
 /// PEFT has not.
 fn peft_config(
@@ -289,14 +294,12 @@ fn of_classifier(description: &Description) -> Result<(&'static str, &'static st
 
 /// `SEQ_CLS` where `transformers` has a classifier with this head.
 fn task_type(trained: &Trained, description: &Description) -> Result<Value, Error> {
-    let is_known = description.pooling.is_some()
-        && description.pooling == classifier_pooling(description.family()?)
-        && trained.head.hidden.is_none();
-    Ok(if is_known {
-        json!("SEQ_CLS")
-    } else {
-        Value::Null
-    })
+    Ok(
+        match is_of_transformers(description.family()?, &trained.head) {
+            true => json!("SEQ_CLS"),
+            false => Value::Null,
+        },
+    )
 }
 
 fn low_rank_config(

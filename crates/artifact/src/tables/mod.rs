@@ -2,6 +2,7 @@
 
 pub mod example;
 mod label_column;
+pub mod layer_states;
 pub mod placed_prediction;
 pub mod prediction;
 pub mod table;

@@ -244,7 +244,7 @@ fn no_label(kind: &LabelKind) -> Label {
 
 /// The base model of an adapter that lies in the folder of its run: the model that the run pretrained, or the folder
 /// that its lock names. Whether the weights are the right ones is found out by their hash when they are loaded.
-fn model_of_run(adapter: &Path, name: &str) -> Option<PathBuf> {
+pub(in crate::commands) fn model_of_run(adapter: &Path, name: &str) -> Option<PathBuf> {
     let adapter = std::path::absolute(adapter).ok()?;
     let is_model = |folder: &PathBuf| ModelFolder::new(folder).is_there();
     let run = adapter

@@ -294,6 +294,42 @@ impl Model {
         self.layers.through(0..block, x, batch, &mut pass)
     }
 
+    /// The states of one sequence before each block, and last those that are put out, each `[length, width]`, row-major:
+    /// what `transformers` calls `hidden_states`.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] for ids or a length that the model cannot take; [`Error::Device`].
+    pub fn states_of_layers(&self, ids: &[u32]) -> Result<Vec<Vec<f32>>, Error> {
+        let batch = Batch {
+            ids: ids.to_vec(),
+            lengths: vec![u32::try_from(ids.len()).unwrap_or(u32::MAX)],
+            batch: 1,
+            length: ids.len(),
+        };
+        batch.check(&self.config, 0)?;
+        let mut pass = self.pass(&batch, Adaptation::none());
+        let mut x = self.layers.embedded(&batch, None, &mut pass);
+        let mut all = Vec::with_capacity(self.config.layers + 1);
+        for block in 0..self.config.layers {
+            all.push(self.on_host(&x)?);
+            x = self.layers.through(block..block + 1, x, &batch, &mut pass);
+        }
+        let put_out = self.layers.output(x, &mut pass);
+        all.push(self.on_host(&put_out)?);
+        Ok(all)
+    }
+
+    fn on_host(&self, states: &Tensor<2>) -> Result<Vec<f32>, Error> {
+        let fail = |problem: String| Error::Device {
+            device: format!("{:?}", self.parameters.device()),
+            problem,
+        };
+        let data = states.clone().try_into_data_as::<f32>();
+        let data = data.map_err(|error| fail(error.to_string()))?;
+        let values = data.as_slice::<f32>();
+        Ok(values.map_err(|error| fail(error.to_string()))?.to_vec())
+    }
+
     fn pass<'a>(&'a self, batch: &Batch, adaptation: Adaptation<'a>) -> Pass<'a> {
         #[cfg_attr(not(feature = "cpu"), allow(unused_mut))]
         let mut pass = Pass::new(&self.parameters, &self.config, batch, adaptation);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use safetensors::{Dtype, tensor::TensorView};
+use serde_json::Value;
 
 use crate::config::family::Family;
 use crate::error::Error;
@@ -15,14 +16,44 @@ use crate::model::mlm::MlmHead;
 use crate::weights::parameters::Parameters;
 
 impl Model {
+    /// The bare model's class in `transformers`.
+    pub fn architecture(&self) -> &'static str {
+        self.config().family.model().architecture()
+    }
+
     /// Writes `model.safetensors` and `config.json` of the bare model into `folder`, which is
     /// made if need be. Each file is whole or absent.
     ///
     /// # Errors
     /// [`Error::Io`], naming the file.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
-        let architecture = self.config().family.model().architecture();
-        self.write(folder, architecture, named(self.parameters(), "")?)
+        let config = format!("{:#}\n", self.config().to_json(self.architecture()));
+        write(folder, &config, named(self.parameters(), "")?)
+    }
+
+    /// Writes `model.safetensors` with `prefix` before each name of the bare model's tensors and `others` beside them (name, shape and
+    /// values as they go into the file), and `config` as `config.json`: a folder for a class of `transformers` that holds the bare model.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the file.
+    pub fn save_within(
+        &self,
+        prefix: &str,
+        others: &[(String, Vec<usize>, Vec<f32>)],
+        config: &Value,
+        folder: &Path,
+    ) -> Result<(), Error> {
+        let mut tensors = named(self.parameters(), prefix)?;
+        let of = |values: &[f32]| {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
+        tensors.extend(
+            (others.iter()).map(|(name, shape, values)| (name.clone(), shape.clone(), of(values))),
+        );
+        write(folder, &format!("{config:#}\n"), tensors)
     }
 
     /// As [`Model::save`], with a masked-language-modelling head: a folder for
@@ -34,34 +65,34 @@ impl Model {
     pub fn save_with_head(&self, head: &MlmHead, folder: &Path) -> Result<(), Error> {
         let mut tensors = named(self.parameters(), &Family::Bert.prefix())?;
         tensors.extend(named(head.parameters(), "")?);
-        self.write(folder, "BertForMaskedLM", tensors)
+        let config = format!("{:#}\n", self.config().to_json("BertForMaskedLM"));
+        write(folder, &config, tensors)
     }
+}
 
-    fn write(&self, folder: &Path, architecture: &str, tensors: Vec<Named>) -> Result<(), Error> {
-        fs::create_dir_all(folder).map_err(|source| Error::Io {
-            path: folder.to_owned(),
-            source,
-        })?;
-        let path = folder.join("model.safetensors");
-        let fail = |tensor: &str, problem: String| Error::Tensor {
-            path: path.clone(),
-            tensor: tensor.to_owned(),
-            problem,
-        };
-        let mut views = Vec::with_capacity(tensors.len());
-        for (name, shape, bytes) in &tensors {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes)
-                .map_err(|error| fail(name, error.to_string()))?;
-            views.push((name.as_str(), view));
-        }
-        // transformers refuses a file that does not say which framework's layout it has.
-        let metadata = [("format".to_owned(), "pt".to_owned())].into();
-        let bytes = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| fail("", error.to_string()))?;
-        write_atomically(&path, &bytes)?;
-        let config = format!("{:#}\n", self.config().to_json(architecture));
-        write_atomically(&folder.join("config.json"), config.as_bytes())
+fn write(folder: &Path, config: &str, tensors: Vec<Named>) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Io {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let path = folder.join("model.safetensors");
+    let fail = |tensor: &str, problem: String| Error::Tensor {
+        path: path.clone(),
+        tensor: tensor.to_owned(),
+        problem,
+    };
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, shape, bytes) in &tensors {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)
+            .map_err(|error| fail(name, error.to_string()))?;
+        views.push((name.as_str(), view));
     }
+    // transformers refuses a file that does not say which framework's layout it has.
+    let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    let bytes = safetensors::serialize(views, Some(metadata))
+        .map_err(|error| fail("", error.to_string()))?;
+    write_atomically(&path, &bytes)?;
+    write_atomically(&folder.join("config.json"), config.as_bytes())
 }
 
 /// Name, shape and little-endian values.
