@@ -332,6 +332,15 @@ fn variants_are_the_windows_of_ref_and_alt() {
             "{difference} {expected}"
         );
     }
+    // Variants that call the sequence by another name, or are of another sequence.
+    toy.write("alias.tsv", "g\tchrG\n");
+    let renamed = rows.replace("g\t", "chrG\t") + "chrY\t5\t.\tA\tC\t.\t.\t.\n";
+    toy.write("renamed.vcf", &vcf(&renamed));
+    let more = "--fasta g.fa --vcf renamed.vcf --width 11 --as-written --contig-aliases alias.tsv";
+    let ran = refused(&toy, &format!("{more} --out r.tsv"));
+    assert!(ran.stderr.contains("`chrY`"), "{}", ran.stderr);
+    predict(&toy, &format!("{more} --skip-contigs unknown --out r.tsv"));
+    assert_eq!(toy.read("r.tsv"), toy.read("v.tsv"));
     // A REF that the genome does not have.
     toy.write(
         "wrong.vcf",
@@ -426,13 +435,15 @@ fn mutagenesis_predicts_every_change() {
         turned.collect()
     };
     let mut csv = "sequence\n".to_string();
-    for (i, start) in found["start"].iter().enumerate() {
-        let start: usize = start.parse().unwrap();
-        assert_eq!(&sequence[start..=start], found["ref"][i]);
+    let starts = numbers(&found["start"]);
+    let alleles = found["ref"].iter().zip(&found["alt"]);
+    for ((window, start), (from, to)) in found["window"].iter().zip(&starts).zip(alleles) {
+        let start = *start as usize;
+        assert_eq!(&sequence[start..=start], from);
         let mut changed = sequence.to_string();
-        changed.replace_range(start..=start, &found["alt"][i]);
+        changed.replace_range(start..=start, to);
         for text in [sequence, &changed] {
-            match found["window"][i].as_str() {
+            match window.as_str() {
                 "plus" => csv += &format!("{}\n", &text[2..12]),
                 _ => csv += &format!("{}\n", complement(&text[12..22])),
             }
@@ -451,8 +462,7 @@ fn mutagenesis_predicts_every_change() {
             (difference - expected).abs() < 1e-4,
             "{i}: {difference} {expected}"
         );
-        let start = found["start"][i].parse().unwrap();
-        *by_base.entry(start).or_default() += difference.abs() / 3.0;
+        *by_base.entry(starts[i] as u64).or_default() += difference.abs() / 3.0;
     }
     let mut on_track = BTreeMap::new();
     for line in toy.read("m.bedgraph").lines() {

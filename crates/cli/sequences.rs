@@ -6,6 +6,7 @@ use lingo_artifact::example::{Example, Examples, ExamplesMetadata, SourceHash};
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_ingest::Genome;
+use lingo_ingest::config::sources::{Aliases, Contigs, SkippedContigs, UnknownContigs};
 use lingo_ingest::config::{DEFAULT_MAX_UNCOMPRESSED_BYTES, GenomeFile, Genomes};
 use lingo_tokenize::encode_slices::UNLABELLED;
 use lingo_workflow::{Error, Kind};
@@ -50,6 +51,22 @@ pub fn of_fasta(files: &[GenomeFile]) -> Result<Option<Genomes>, Error> {
         [] => Ok(None),
         files => genomes(files).map(Some),
     }
+}
+
+/// What `--contig-aliases` and `--skip-contigs` say of the genome's sequences.
+pub fn contigs(aliases: Option<&Path>, skip: &[String]) -> Result<Contigs, Error> {
+    Ok(Contigs {
+        aliases: aliases.map(|file| Aliases::File(file.to_path_buf())),
+        skip: match skip {
+            [] => None,
+            [one] if one == "unknown" => Some(SkippedContigs::Unknown(UnknownContigs::Unknown)),
+            names if names.iter().any(|name| name == "unknown") => {
+                let message = "--skip-contigs: either `unknown` or names, not both";
+                return Err(Error::stage(Kind::Usage, message));
+            }
+            names => Some(SkippedContigs::Names(names.to_vec())),
+        },
+    })
 }
 
 /// As [`of_fasta`], of some files.

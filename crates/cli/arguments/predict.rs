@@ -45,6 +45,18 @@ pub struct Predict {
     /// Intervals of it, or of one of several genomes (hg38=peaks.bed). May be given several times.
     #[arg(long, requires = "fasta")]
     pub bed: Vec<GenomeFile>,
+    /// A file of other names of the genome's sequences, a row for each, tabs between (UCSC's chromAlias.txt, NCBI's assembly
+    /// report), for intervals and variants that call them so.
+    #[arg(long, value_name = "FILE", requires = "fasta")]
+    pub contig_aliases: Option<PathBuf>,
+    /// Sequences whose intervals and variants are left out: `unknown`, those that the genome lacks, or names.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "unknown|NAME,NAME",
+        requires = "fasta"
+    )]
+    pub skip_contigs: Vec<String>,
     /// Examples instead, with labels or without: .parquet, .csv, .tsv, or - for stdin.
     #[arg(long, conflicts_with = "fasta")]
     pub input: Option<PathBuf>,

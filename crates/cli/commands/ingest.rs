@@ -6,9 +6,7 @@ use lingo_artifact::bounded::Probability;
 use lingo_artifact::example::ExampleFormat;
 use lingo_ingest::IngestConfig;
 use lingo_ingest::config::class_of;
-use lingo_ingest::config::sources::{
-    Aliases, Around, Contigs, SkippedContigs, Statistic, TableColumns, TrackLabel, UnknownContigs,
-};
+use lingo_ingest::config::sources::{Around, Statistic, TableColumns, TrackLabel};
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, DEFAULT_MAX_UNCOMPRESSED_BYTES,
     Downsample, FoldSplit, Folds, FoldsBy, GenomicNegatives, LabelKindPlan, Leakage, NearLeakage,
@@ -21,7 +19,7 @@ use crate::arguments::{
 };
 use crate::commands::ingest_sources::{beyond_end, other_source};
 use crate::output::{check_out, print_json, stream_to_stdout};
-use crate::sequences::of_fasta;
+use crate::sequences::{contigs, of_fasta};
 use crate::terminal::Terminal;
 
 /// `ingest`.
@@ -134,18 +132,7 @@ fn config(a: &Ingest) -> Result<IngestConfig, Error> {
     Ok(IngestConfig {
         source,
         split: split(a, jaccard)?,
-        contigs: Contigs {
-            aliases: a.contig_aliases.clone().map(Aliases::File),
-            skip: match a.skip_contigs.as_slice() {
-                [] => None,
-                [one] if one == "unknown" => Some(SkippedContigs::Unknown(UnknownContigs::Unknown)),
-                names if names.iter().any(|name| name == "unknown") => {
-                    let message = "--skip-contigs: either `unknown` or names, not both";
-                    return Err(Error::stage(Kind::Usage, message));
-                }
-                names => Some(SkippedContigs::Names(names.to_vec())),
-            },
-        },
+        contigs: contigs(a.contig_aliases.as_deref(), &a.skip_contigs)?,
         blacklist: a.blacklist.clone(),
         downsample: downsample(a),
         label_kind: match a.label_kind {

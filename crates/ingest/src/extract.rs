@@ -95,7 +95,8 @@ pub struct Place {
     pub interval: Interval,
 }
 
-/// As [`places`], row by row: `take` gets each. Returns how many windows would leave their chromosome and are left out.
+/// As [`places`], row by row: `take` gets each. Returns how many windows would leave their chromosome (`outside`) and how many rows lie
+/// on sequences that are skipped (`skipped_contigs`); both are left out.
 ///
 /// # Errors
 /// As [`places`] and [`read_bed`](crate::read_bed); what `take` says.
@@ -105,9 +106,9 @@ pub fn each_place(
     options: &BedOptions,
     width: Option<NonZeroU32>,
     mut take: impl FnMut(Place) -> Result<()>,
-) -> Result<u64> {
+) -> Result<[(&'static str, u64); 2]> {
     let of = genome.part(bed);
-    let mut outside = 0;
+    let (mut outside, mut skipped) = (0, 0);
     each_row(bed.path(), options, |row| {
         let shape = Shape {
             width,
@@ -115,9 +116,16 @@ pub fn each_place(
         };
         let placed = place(genome, of, row, shape)
             .map_err(|problem| Error::line(bed.path(), row.line, problem))?;
-        let Placed::At(Padding { window, .. }) = placed else {
-            outside += 1;
-            return Ok(());
+        let window = match placed {
+            Placed::At(Padding { window, .. }) => window,
+            Placed::Outside => {
+                outside += 1;
+                return Ok(());
+            }
+            Placed::Skipped => {
+                skipped += 1;
+                return Ok(());
+            }
         };
         take(Place {
             line: row.line,
@@ -130,7 +138,7 @@ pub fn each_place(
             },
         })
     })?;
-    Ok(outside)
+    Ok([("outside", outside), ("skipped_contigs", skipped)])
 }
 
 /// Reads the sequence of every row: [`places`], and what stands there.

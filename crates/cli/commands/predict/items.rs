@@ -138,7 +138,7 @@ impl Items {
                     ..BedOptions::default()
                 };
                 for bed in files {
-                    let outside = through(|stop| {
+                    let counts = through(|stop| {
                         each_place(genome, bed, &options, *width, |place| {
                             let i = &place.interval;
                             let name = place.name.unwrap_or_else(|| {
@@ -147,7 +147,7 @@ impl Items {
                             stop(take(Item::Row(Row::of_genome(name, place.interval))))
                         })
                     })?;
-                    left_out.push(("outside", outside));
+                    left_out.extend(counts);
                 }
             }
             (From::Variants { files, options }, Some(genome)) => {

@@ -149,6 +149,7 @@ fn identity(
         "as_written": arguments.as_written,
         "skip_ref_mismatch": arguments.skip_ref_mismatch,
         "skip_odd_alleles": arguments.skip_odd_alleles,
+        "skip_contigs": arguments.skip_contigs,
         "genomes": arguments.fasta.iter().map(|f| f.genome()).collect::<Vec<_>>(),
         "places": arguments.bed.iter().chain(&arguments.vcf).map(|f| f.genome()).collect::<Vec<_>>(),
         "piece": [ROWS as u64, BASES],

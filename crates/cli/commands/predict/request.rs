@@ -15,7 +15,7 @@ use super::mutants::{changed, changes};
 use super::track::{is_track, out_of_order};
 use crate::arguments::{Overlaps, Predict};
 use crate::output::{Input, TABLES, check_out, no_fasta};
-use crate::sequences::genomes;
+use crate::sequences::{contigs, genomes};
 
 /// What cannot be done is told before anything is read.
 ///
@@ -160,7 +160,10 @@ impl Request {
                 files.extend(fasta.iter().map(|file| file.path().to_path_buf()));
                 let genomes = genomes(fasta)?;
                 let limit = DEFAULT_MAX_UNCOMPRESSED_BYTES;
-                Some(Genome::open_by_windows(&genomes, limit)?)
+                let aliases = arguments.contig_aliases.as_deref();
+                files.extend(aliases.map(Path::to_path_buf));
+                let contigs = contigs(aliases, &arguments.skip_contigs)?;
+                Some(Genome::open_by_windows(&genomes, &contigs, limit)?)
             }
         };
         let width = arguments.width.map(|w| u64::from(w.get()));

@@ -77,12 +77,14 @@ impl Genome {
         Self::open_all(genomes, limit, memory.get() / 2, cache.as_deref())
     }
 
-    /// Opens one genome or several whose plain files are read window by window, so that their pages take no memory.
+    /// Opens one genome or several whose plain files are read window by window, so that their pages take no memory; `contigs` says by
+    /// which other names sequences are known, and of which rows are left out.
     ///
     /// # Errors
-    /// As [`Genome::open_within`].
-    pub fn open_by_windows(genomes: &Genomes, limit: u64) -> Result<Self> {
+    /// As [`Genome::open_within`]; names that the genome does not have.
+    pub fn open_by_windows(genomes: &Genomes, contigs: &Contigs, limit: u64) -> Result<Self> {
         let mut genome = Self::open_within(genomes, limit, ByteSize::DEFAULT)?;
+        genome.name_contigs(contigs, limit)?;
         genome.keep_within(0);
         Ok(genome)
     }
