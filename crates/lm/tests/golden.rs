@@ -254,6 +254,38 @@ fn the_real_minilm_equals_transformers() {
     }
 }
 
+/// A model whose blocks are read one by one when they are packed is the same as one that was read whole.
+#[test]
+fn blocks_that_are_packed_as_they_are_read_give_the_same_bits() {
+    for folder in FOLDERS {
+        let folder = fixture(folder);
+        let device = Device::flex();
+        let mut whole = Model::load(&folder, &device).unwrap();
+        let is_packed = whole.pack(packing(Precision::F32)).unwrap();
+        let by_block = Model::load_packed(&folder, &device, packing(Precision::F32)).unwrap();
+        assert_eq!(by_block.packing().is_some(), is_packed);
+        assert_eq!(by_block.tensors(), whole.tensors());
+        let ids: Vec<u32> = (5..14).collect();
+        let batch = Batch {
+            ids: [&ids[..], &ids[..]].concat(),
+            lengths: vec![9, 4],
+            batch: 2,
+            length: 9,
+        };
+        let states = |model: &Model| {
+            let hidden = model.forward(&batch, Adaptation::none());
+            let pooled = hidden.pooled.map(host);
+            (real(&host(hidden.states), &batch), pooled)
+        };
+        assert!(states(&whole) == states(&by_block), "{}", folder.display());
+        // What is not packed can be read, what is packed cannot, as after `pack`.
+        for (name, _) in whole.tensors() {
+            let [a, b] = [&whole, &by_block].map(|model| model.tensor(&name).ok());
+            assert!(a == b, "{}: {name}", folder.display());
+        }
+    }
+}
+
 /// A folder that is written says the same as the one it was read from.
 #[test]
 fn what_is_written_is_read_again() {

@@ -119,9 +119,7 @@ impl Models {
         loaded.retain(|(_, model)| Arc::strong_count(model) > 1);
         // Another model's buffers have other sizes.
         lingo_lm::release_memory();
-        let mut model = Model::load(folder, device)?;
-        model.pack(packing)?;
-        let model = Arc::new(model);
+        let model = Arc::new(Model::load_packed(folder, device, packing)?);
         loaded.push((wanted, model.clone()));
         Ok(model)
     }

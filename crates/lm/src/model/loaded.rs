@@ -1,6 +1,7 @@
 //! A loaded model and its forward pass.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor};
 use lingo_kernels::NormKind;
@@ -54,6 +55,22 @@ impl Model {
         let checkpoint = Checkpoint::open(folder, &config.family.prefix())?;
         let model = Self::build(config, &mut CheckpointSource(&checkpoint), device)?;
         model.refuse_unknown(&checkpoint)?;
+        Ok(model)
+    }
+
+    /// Loads a folder for the kernels of this processor: [`Model::load`] and [`Model::pack`], but each block is read
+    /// when it is packed, so that no more than one of them stands in memory in `f32`. On any other device it is loaded
+    /// as it is.
+    ///
+    /// # Errors
+    /// As [`Model::load`] and [`Model::pack`].
+    pub fn load_packed(folder: &Path, device: &Device, packing: Packing) -> Result<Self, Error> {
+        let config = ModelConfig::read(folder)?;
+        let checkpoint = Arc::new(Checkpoint::open(folder, &config.family.prefix())?);
+        let mut model = Self::build(config, &mut LaterSource(checkpoint.clone()), device)?;
+        model.refuse_unknown(&checkpoint)?;
+        model.pack(packing)?;
+        model.parameters.read_all()?;
         Ok(model)
     }
 
@@ -376,6 +393,24 @@ pub fn is_unused(name: &str) -> bool {
 
 /// A checkpoint as a source: its shapes must be the model's.
 pub(crate) struct CheckpointSource<'a>(pub &'a Checkpoint);
+
+/// A checkpoint whose tensors are read when they are asked for.
+struct LaterSource(Arc<Checkpoint>);
+
+impl Source for LaterSource {
+    fn values(&mut self, name: &str, shape: &[usize], _: Kind) -> Result<Vec<f32>, Error> {
+        self.0.read(name, shape)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.has(name)
+    }
+
+    fn later(&self, name: &str, shape: &[usize]) -> Result<Option<Arc<Checkpoint>>, Error> {
+        self.0.check(name, shape)?;
+        Ok(Some(self.0.clone()))
+    }
+}
 
 impl Source for CheckpointSource<'_> {
     fn values(&mut self, name: &str, shape: &[usize], _: Kind) -> Result<Vec<f32>, Error> {

@@ -97,6 +97,17 @@ impl Checkpoint {
         }
     }
 
+    /// Whether a tensor could be read with this shape.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn check(&self, name: &str, shape: &[usize]) -> Result<(), Error> {
+        match self.names.get(name) {
+            Some((file, inside)) => self.files[*file].check(inside, shape).map(drop),
+            None => Err(self.fault(name, "is missing".to_owned())),
+        }
+    }
+
     /// An error about one tensor, naming the file that holds it, or the one that should.
     pub fn fault(&self, name: &str, problem: String) -> Error {
         let (path, tensor) = match self.names.get(name) {

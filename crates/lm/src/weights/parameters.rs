@@ -5,10 +5,12 @@
 //! layout, which an optimizer that works element by element need not know.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use crate::error::Error;
+use crate::weights::checkpoint::Checkpoint;
 
 /// How a tensor of a file becomes one of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,14 @@ pub trait Source {
 
     /// Whether an optional tensor is there.
     fn has(&self, name: &str) -> bool;
+
+    /// Where the values of a tensor of this shape can be read later, by its name.
+    ///
+    /// # Errors
+    /// As [`Source::values`].
+    fn later(&self, _name: &str, _shape: &[usize]) -> Result<Option<Arc<Checkpoint>>, Error> {
+        Ok(None)
+    }
 }
 
 /// The index of one tensor of a [`Parameters`].
@@ -48,6 +58,8 @@ pub(crate) struct Id(usize);
 enum Value {
     Vector(Tensor<1>),
     Matrix(Tensor<2>),
+    /// Not read yet.
+    InFile(Arc<Checkpoint>),
     /// Packed elsewhere, and no longer here.
     Released,
 }
@@ -85,13 +97,24 @@ impl Parameters {
         shape: &[usize],
         kind: Kind,
     ) -> Result<Id, Error> {
-        let mut values = source.values(&name, shape, kind)?;
+        let later = source.later(&name, shape)?;
         let mut shape = shape.to_vec();
         if kind == Kind::Linear {
-            values = transposed(&values, shape[0], shape[1]);
             shape.reverse();
         }
-        let value = upload(values, &shape, &self.device, false);
+        let value = match later {
+            Some(file) => Value::InFile(file),
+            None => {
+                let of_file = of_file(kind, &shape);
+                let values = source.values(&name, &of_file, kind)?;
+                upload(
+                    in_model(kind, values, &of_file),
+                    &shape,
+                    &self.device,
+                    false,
+                )
+            }
+        };
         let index = self.entries.len();
         self.by_name.insert(name.clone(), index);
         self.entries.push(Parameter {
@@ -113,13 +136,7 @@ impl Parameters {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         self.entries
             .iter()
-            .map(|entry| {
-                let mut shape = entry.shape.clone();
-                if entry.kind == Kind::Linear {
-                    shape.reverse();
-                }
-                (entry.name.clone(), shape)
-            })
+            .map(|entry| (entry.name.clone(), of_file(entry.kind, &entry.shape)))
             .collect()
     }
 
@@ -147,6 +164,21 @@ impl Parameters {
     /// [`Error::UnknownParameter`]; [`Error::Device`] if the device fails to give them.
     pub fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
         self.download(&self.entries[self.index(name)?])
+    }
+
+    /// Reads what is still in files.
+    ///
+    /// # Errors
+    /// As [`Parameters::values`].
+    pub(crate) fn read_all(&mut self) -> Result<(), Error> {
+        for index in 0..self.entries.len() {
+            if matches!(self.entries[index].value, Value::InFile(_)) {
+                let values = self.download(&self.entries[index])?;
+                let entry = &mut self.entries[index];
+                entry.value = upload(values, &entry.shape, &self.device, entry.trainable);
+            }
+        }
+        Ok(())
     }
 
     /// Lets a tensor go: the engine holds it from now on.
@@ -217,7 +249,7 @@ impl Parameters {
             entry.value = match entry.value.clone() {
                 Value::Vector(tensor) => Value::Vector(tensor.detach().require_grad()),
                 Value::Matrix(tensor) => Value::Matrix(tensor.detach().require_grad()),
-                Value::Released => return Err(released(name.as_ref())),
+                Value::InFile(_) | Value::Released => return Err(released(name.as_ref())),
             };
         }
         Ok(())
@@ -230,7 +262,7 @@ impl Parameters {
             entry.value = match entry.value.clone() {
                 Value::Vector(tensor) => Value::Vector(on(on(tensor, false), true)),
                 Value::Matrix(tensor) => Value::Matrix(on(on(tensor, false), true)),
-                Value::Released => Value::Released,
+                other @ (Value::InFile(_) | Value::Released) => other,
             };
         }
     }
@@ -244,7 +276,7 @@ impl Parameters {
         let gradient = match &self.entries[self.index(name)?].value {
             Value::Vector(tensor) => tensor.grad(gradients).map(Value::Vector),
             Value::Matrix(tensor) => tensor.grad(gradients).map(Value::Matrix),
-            Value::Released => return Err(released(name)),
+            Value::InFile(_) | Value::Released => return Err(released(name)),
         };
         gradient.map(|value| self.on_host(name, value)).transpose()
     }
@@ -277,7 +309,7 @@ impl Parameters {
         match &self.entries[id.0].value {
             Value::Vector(tensor) => on(tensor.clone(), autodiff),
             Value::Matrix(tensor) => on(tensor.clone().flatten(0, 1), autodiff),
-            Value::Released => unreachable!("{} is packed", self.entries[id.0].name),
+            Value::InFile(_) | Value::Released => self.not_here(id),
         }
     }
 
@@ -286,8 +318,12 @@ impl Parameters {
         match &self.entries[id.0].value {
             Value::Vector(tensor) => on(tensor.clone().unsqueeze(), autodiff),
             Value::Matrix(tensor) => on(tensor.clone(), autodiff),
-            Value::Released => unreachable!("{} is packed", self.entries[id.0].name),
+            Value::InFile(_) | Value::Released => self.not_here(id),
         }
+    }
+
+    fn not_here(&self, id: Id) -> ! {
+        unreachable!("{} is packed, or not read", self.entries[id.0].name)
     }
 
     fn index(&self, name: &str) -> Result<usize, Error> {
@@ -300,6 +336,11 @@ impl Parameters {
     }
 
     fn download(&self, entry: &Parameter) -> Result<Vec<f32>, Error> {
+        if let Value::InFile(file) = &entry.value {
+            let of_file = of_file(entry.kind, &entry.shape);
+            let values = file.read(&entry.name, &of_file)?;
+            return Ok(in_model(entry.kind, values, &of_file));
+        }
         self.on_host(&entry.name, entry.value.clone())
     }
 
@@ -307,7 +348,7 @@ impl Parameters {
         let data = match value {
             Value::Vector(tensor) => tensor.try_into_data_as::<f32>(),
             Value::Matrix(tensor) => tensor.try_into_data_as::<f32>(),
-            Value::Released => return Err(released(name)),
+            Value::InFile(_) | Value::Released => return Err(released(name)),
         };
         let fail = |problem: String| Error::Device {
             device: format!("{:?}", self.device),
@@ -318,6 +359,23 @@ impl Parameters {
             .as_slice::<f32>()
             .map_err(|error| fail(error.to_string()))?;
         Ok(values.to_vec())
+    }
+}
+
+/// A tensor's shape in files; `shape` is the model's.
+fn of_file(kind: Kind, shape: &[usize]) -> Vec<usize> {
+    let mut shape = shape.to_vec();
+    if kind == Kind::Linear {
+        shape.reverse();
+    }
+    shape
+}
+
+/// Values of a file in the model's layout; `shape` is the file's.
+fn in_model(kind: Kind, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+    match kind {
+        Kind::Linear => transposed(&values, shape[0], shape[1]),
+        _ => values,
     }
 }
 

@@ -1,18 +1,20 @@
-//! One `safetensors` file, mapped into memory, its header checked before any tensor is read.
+//! One `safetensors` file, its header checked before any tensor is read, its tensors read when they are asked for.
 //!
 //! The format: eight bytes with the header's length, a JSON header, then the tensors' bytes.
 //! The header is read here and not by the `safetensors` crate because its errors do not say
-//! which tensor is at fault.
+//! which tensor is at fault. The file is read piece by piece rather than mapped: pages of a map count as memory of the
+//! process, and a model that is packed block by block is to need no more than its packed form and one block.
 
 use std::{
     collections::BTreeMap,
     fmt,
     fs::File,
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use half::{bf16, f16};
-use memmap2::Mmap;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -26,25 +28,36 @@ const LONGEST_HEADER: u64 = 100_000_000;
 /// Bytes of the header's length.
 const PREFIX: usize = 8;
 
-/// A mapped file whose header has been found consistent.
+/// Bytes that are read at a time: a multiple of every type's size.
+const PIECE: usize = 1 << 20;
+
+/// A file whose header has been found consistent.
 pub struct SafetensorsFile {
     path: PathBuf,
-    map: Mmap,
+    file: Mutex<File>,
     /// Where the tensors' bytes start.
     data: usize,
     entries: BTreeMap<String, Entry>,
 }
 
+/// The types that weights may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Float {
+    F32,
+    F16,
+    Bf16,
+}
+
 /// One tensor of the header.
 #[derive(Clone, Debug, Deserialize)]
-struct Entry {
+pub(crate) struct Entry {
     dtype: String,
     shape: Vec<usize>,
     data_offsets: (usize, usize),
 }
 
 impl SafetensorsFile {
-    /// Maps a file and checks its header: its length, the JSON, and that the tensors' byte
+    /// Opens a file and checks its header: its length, the JSON, and that the tensors' byte
     /// ranges follow from types and shapes and cover the rest of the file without a gap or an
     /// overlap.
     ///
@@ -55,18 +68,21 @@ impl SafetensorsFile {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(io)?;
-        // SAFETY: the map is only read. Another program that shortens the file while it is
-        // mapped could make a read fail, as with any mapped file; the tensors are copied out
-        // while loading, and nothing keeps the map afterwards.
-        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-        let (data, entries) = parse_header(&map).map_err(|problem| Error::Header {
+        let fail = |problem| Error::Header {
             path: path.to_owned(),
             problem,
-        })?;
+        };
+        let mut file = File::open(path).map_err(io)?;
+        let size = file.metadata().map_err(io)?.len();
+        let length = header_length(&mut file, size).map_err(io)?.map_err(fail)?;
+        let mut header = vec![0; length];
+        file.read_exact(&mut header).map_err(io)?;
+        let data = PREFIX + length;
+        let available = usize::try_from(size).unwrap_or(usize::MAX) - data;
+        let entries = parse_header(&header, available).map_err(fail)?;
         Ok(Self {
             path: path.to_owned(),
-            map,
+            file: Mutex::new(file),
             data,
             entries,
         })
@@ -90,8 +106,25 @@ impl SafetensorsFile {
     /// One tensor's values as `f32`, if its shape is `shape`.
     ///
     /// # Errors
-    /// [`Error::Tensor`] if it is missing, has another shape, or is none of f32, f16 and bf16.
+    /// [`Error::Tensor`] if it is missing, has another shape, or is none of f32, f16 and bf16; [`Error::Io`].
     pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+        let (entry, kind) = self.check(name, shape)?;
+        let values = match kind {
+            Float::F32 => self.converted(entry, f32::from_le_bytes),
+            Float::F16 => self.converted(entry, |b| f16::from_le_bytes(b).to_f32()),
+            Float::Bf16 => self.converted(entry, |b| bf16::from_le_bytes(b).to_f32()),
+        };
+        values.map_err(|source| Error::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// One tensor's place and type, if it can be read with this shape.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] as [`SafetensorsFile::read`].
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(&Entry, Float), Error> {
         let fail = |problem: String| Error::Tensor {
             path: self.path.clone(),
             tensor: name.to_owned(),
@@ -107,55 +140,67 @@ impl SafetensorsFile {
                 entry.shape
             )));
         }
+        let kind = match entry.dtype.as_str() {
+            "F32" => Float::F32,
+            "F16" => Float::F16,
+            "BF16" => Float::Bf16,
+            other => {
+                return Err(fail(format!(
+                    "has type {other}; weights must be F32, F16 or BF16"
+                )));
+            }
+        };
+        Ok((entry, kind))
+    }
+
+    /// A tensor's elements of `N` bytes, each converted.
+    fn converted<const N: usize>(
+        &self,
+        entry: &Entry,
+        convert: impl Fn([u8; N]) -> f32,
+    ) -> io::Result<Vec<f32>> {
         let (begin, end) = entry.data_offsets;
-        let bytes = &self.map[self.data + begin..self.data + end];
-        match entry.dtype.as_str() {
-            "F32" => Ok(bytes
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|&b| f32::from_le_bytes(b))
-                .collect()),
-            "F16" => Ok(bytes
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|&b| f16::from_le_bytes(b).to_f32())
-                .collect()),
-            "BF16" => Ok(bytes
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|&b| bf16::from_le_bytes(b).to_f32())
-                .collect()),
-            other => Err(fail(format!(
-                "has type {other}; weights must be F32, F16 or BF16"
-            ))),
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start((self.data + begin) as u64))?;
+        let mut values = Vec::with_capacity((end - begin) / N);
+        let mut piece = vec![0; PIECE.min(end - begin)];
+        let mut left = end - begin;
+        while left > 0 {
+            let piece = &mut piece[..left.min(PIECE)];
+            file.read_exact(piece)?;
+            values.extend(piece.as_chunks::<N>().0.iter().map(|&b| convert(b)));
+            left -= piece.len();
         }
+        Ok(values)
     }
 }
 
-/// The start of the tensors' bytes, and the tensors by name.
-fn parse_header(bytes: &[u8]) -> Result<(usize, BTreeMap<String, Entry>), String> {
-    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else {
-        return Err(format!(
-            "the file has {} bytes, fewer than the 8 of the header's length",
-            bytes.len()
-        ));
-    };
-    let length = u64::from_le_bytes(*prefix);
-    if length > LONGEST_HEADER {
-        return Err(format!(
-            "it claims {length} bytes, more than the {LONGEST_HEADER} allowed"
-        ));
+/// The header's length, from a file of `size` bytes; the reader then stands at the header.
+fn header_length(file: &mut File, size: u64) -> io::Result<Result<usize, String>> {
+    if size < PREFIX as u64 {
+        return Ok(Err(format!(
+            "the file has {size} bytes, fewer than the 8 of the header's length"
+        )));
     }
-    let length = length as usize;
-    let Some(header) = rest.get(..length) else {
-        return Err(format!(
-            "it claims {length} bytes, but only {} follow (truncated file?)",
-            rest.len()
-        ));
-    };
+    let mut prefix = [0; PREFIX];
+    file.read_exact(&mut prefix)?;
+    let length = u64::from_le_bytes(prefix);
+    if length > LONGEST_HEADER {
+        return Ok(Err(format!(
+            "it claims {length} bytes, more than the {LONGEST_HEADER} allowed"
+        )));
+    }
+    let follow = size - PREFIX as u64;
+    Ok(match usize::try_from(length) {
+        Ok(length) if length as u64 <= follow => Ok(length),
+        _ => Err(format!(
+            "it claims {length} bytes, but only {follow} follow (truncated file?)"
+        )),
+    })
+}
+
+/// The tensors of a header by name; `available` bytes follow it.
+fn parse_header(header: &[u8], available: usize) -> Result<BTreeMap<String, Entry>, String> {
     let Header(pairs) =
         serde_json::from_slice(header).map_err(|error| format!("not valid JSON: {error}"))?;
     let mut entries = BTreeMap::new();
@@ -170,8 +215,8 @@ fn parse_header(bytes: &[u8]) -> Result<(usize, BTreeMap<String, Entry>), String
             return Err(format!("tensor `{name}` appears twice"));
         }
     }
-    check_cover(&entries, rest.len() - length)?;
-    Ok((PREFIX + length, entries))
+    check_cover(&entries, available)?;
+    Ok(entries)
 }
 
 /// The byte range is as long as type and shape say.
