@@ -12,7 +12,7 @@ use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 17] = [
+const FOLDERS: [&str; 18] = [
     "bert",
     "distilbert",
     "dnabert2",
@@ -24,6 +24,7 @@ const FOLDERS: [&str; 17] = [
     "llama",
     "llama_scaled",
     "mistral",
+    "modernbert",
     "nucleotide_transformer_v2",
     "opt",
     "opt_post_norm",
