@@ -4,7 +4,7 @@
         --tokens runs/P/TASK/tokens.parquet [--rows 64]
 
 The cell's `model/` takes the place of --model where there is one (new embedding rows, `full`).
-Heads that transformers lacks (cls, mean, and last on BERT; any with a hidden layer; all of one layer on RoBERTa, DistilBERT and ESM)
+Heads that transformers lacks (cls, mean, and last on BERT; any with a hidden layer; all of one layer on RoBERTa, DistilBERT, ESM and ModernBERT)
 are the few lines of `OtherHead`.
 """
 import argparse
@@ -24,6 +24,9 @@ DECODERS = {
     "gpt2": "transformer", "gpt_neox": "gpt_neox", "llama": "model", "mistral": "model", "opt": "model", "qwen2": "model",
     "qwen3": "model",
 }
+
+# The same, of others, where it is not called by the family's name.
+PLACES = {"modernbert": "model"}
 
 
 class OtherHead(torch.nn.Module):
@@ -60,7 +63,7 @@ def load(adapter, model):
     lingo = json.load(open(os.path.join(adapter, "lingo.json")))
     outputs = len(next(iter(lingo["labels"].values()))) if isinstance(lingo["labels"], dict) else 1
     family = lingo["base_model"]["family"]
-    places = (DECODERS[family], "score") if family in DECODERS else (family, "classifier")
+    places = (DECODERS[family], "score") if family in DECODERS else (PLACES.get(family, family), "classifier")
     weights = load_file(os.path.join(adapter, "adapter_model.safetensors"))
     first = weights.get(f"base_model.model.{places[1]}.0.weight")
     hidden = None if first is None else first.shape[0]

@@ -20,6 +20,7 @@ from transformers import DistilBertConfig, DistilBertModel, EsmConfig, EsmModel
 from transformers import RobertaConfig, RobertaModel
 from transformers import GPT2Config, GPT2Model, GPTNeoXConfig, GPTNeoXModel
 from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
+from transformers import ModernBertConfig, ModernBertModel
 from transformers import Qwen2Config, Qwen2Model, Qwen3Config, Qwen3Model
 from transformers.pytorch_utils import Conv1D
 
@@ -424,6 +425,25 @@ def llamas():
     )
 
 
+def modernbert():
+    torch.manual_seed(21)
+    # Three blocks: the tokens of the second and third see one on each side.
+    config = ModernBertConfig(
+        **{**SIZES, "num_hidden_layers": 3}, max_position_embeddings=12, local_attention=3, pad_token_id=0, bos_token_id=1,
+        eos_token_id=2, cls_token_id=1, sep_token_id=2,
+        rope_parameters={
+            "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10.0},
+        },
+    )
+    model = ModernBertModel(config).eval()
+    model.set_attn_implementation("eager")
+    encoder(
+        "modernbert", model,
+        ["embeddings.tok_embeddings.weight", "embeddings.norm.weight", "layers.1.attn_norm.weight", "layers.2.attn.Wqkv.weight"],
+    )
+
+
 def gpts():
     decoder(
         "gpt2", 18, (GPT2Config, GPT2Model), ["wte.weight", "wpe.weight", "h.1.attn.c_attn.weight", "h.0.mlp.c_proj.bias"],
@@ -516,6 +536,7 @@ if __name__ == "__main__":
     esm("nucleotide_transformer_v2", 10, position_embedding_type="rotary", add_bias_fnn=False)
     llamas()
     gpts()
+    modernbert()
     for name in ["bert", "distilbert", "esm", "esm_rotary", "opt", "opt_post_norm", "roberta"]:
         layers(name)
     if arguments.mosaic:

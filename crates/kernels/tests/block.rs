@@ -215,6 +215,13 @@ fn specs() -> Vec<(&'static str, Spec)> {
         ("modern bert", modern_bert.clone()),
         ("modern bert, dropout", dropped(&modern_bert)),
         (
+            "no norms",
+            Spec {
+                norm: NormKind::Identity,
+                ..dropped(&modern_bert)
+            },
+        ),
+        (
             "a narrow window",
             Spec {
                 heads: Heads {

@@ -6,13 +6,13 @@
 mod support;
 
 use burn::tensor::{Device, Tensor};
-use lingo_lm::{Adaptation, LowRank, Model, Packing, Precision};
+use lingo_lm::{Adaptation, Batch, LowRank, Model, Packing, Precision};
 use serde_json::Value;
 use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 17] = [
+const FOLDERS: [&str; 18] = [
     "bert",
     "distilbert",
     "dnabert2",
@@ -24,6 +24,7 @@ const FOLDERS: [&str; 17] = [
     "llama",
     "llama_scaled",
     "mistral",
+    "modernbert",
     "nucleotide_transformer_v2",
     "opt",
     "opt_post_norm",

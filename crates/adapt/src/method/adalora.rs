@@ -26,7 +26,7 @@ pub struct Adalora {
     pub alpha: Positive,
     /// Dropout of the delta's input.
     pub dropout: Rate,
-    /// Modules to adapt: a name, or the end of one (`query`, `attention.output.dense`). Default: all linear layers of each block.
+    /// Modules to adapt: a name, or the end of one (`query`, `attention.output.dense`). Default: those of the model's family.
     pub targets: Option<Vec<String>>,
     /// Blocks to adapt, counted from 0: `0-5`, or `0,2,4`. Default: all.
     pub layers: Option<LayerRange>,

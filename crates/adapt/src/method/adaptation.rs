@@ -75,7 +75,7 @@ pub(crate) struct LowRankSettings<'a> {
     pub dropout: f64,
     /// Dropout of whole triplets.
     pub rank_dropout: f64,
-    /// Modules to adapt, by name or the end of one; `None`: all linear layers of each block.
+    /// Modules to adapt, by name or the end of one; `None`: those of the model's family.
     pub targets: Option<&'a [String]>,
     pub layers: Option<&'a LayerRange>,
     /// How the deltas begin.

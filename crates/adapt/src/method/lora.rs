@@ -33,7 +33,7 @@ pub struct Lora {
     pub dropout: Rate,
     /// The probability that a rank of a delta is left out of a step, but for the last three tenths of the steps.
     pub rank_dropout: Rate,
-    /// Modules to adapt: a name, or the end of one (`query`, `attention.output.dense`). Default: all linear layers of each block.
+    /// Modules to adapt: a name, or the end of one (`query`, `attention.output.dense`). Default: those of the model's family.
     pub targets: Option<Vec<String>>,
     /// Blocks to adapt, counted from 0: `0-5`, or `0,2,4`. Default: all.
     pub layers: Option<LayerRange>,

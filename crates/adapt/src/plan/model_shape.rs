@@ -161,6 +161,7 @@ mod tests {
             "llama",
             "llama_scaled",
             "mistral",
+            "modernbert",
             "nucleotide_transformer_v2",
             "opt",
             "opt_post_norm",

@@ -11,7 +11,7 @@ use crate::numbers::element::{Bf16, Element};
 use crate::numbers::matrix::Matrix;
 use crate::parts::activation::Activation;
 use crate::parts::attention::heads::Attention;
-use crate::parts::norm::Norm;
+use crate::parts::norm::{Norm, NormKind};
 use crate::product::packed::{Packed, padded_bias};
 use crate::simd::level::Level;
 
@@ -210,6 +210,11 @@ impl<E: Element> Linear<E> {
 }
 
 fn norm(values: &NormValues, width: usize) -> Norm {
+    let ones = vec![1.0; width];
+    let (scale, shift) = match values.kind {
+        NormKind::Identity => (&ones[..], None),
+        NormKind::Layer | NormKind::Rms => (values.scale, values.shift),
+    };
     let padded = |values: Option<&[f32]>| {
         let mut row = Matrix::<f32>::zeros(1, width);
         if let Some(values) = values {
@@ -221,7 +226,7 @@ fn norm(values: &NormValues, width: usize) -> Norm {
     Norm {
         kind: values.kind,
         epsilon: values.epsilon as f32,
-        scale: padded(Some(values.scale)),
-        shift: padded(values.shift),
+        scale: padded(Some(scale)),
+        shift: padded(shift),
     }
 }

@@ -13,6 +13,8 @@ pub enum NormKind {
     Layer,
     /// RMSNorm (Zhang and Sennrich 2019): divided by the root of the mean square.
     Rms,
+    /// Nothing: a row stays as it is, whatever scale and shift are, as before ModernBERT's first attention.
+    Identity,
 }
 
 /// A norm's parameters, filled up with zeros.
@@ -123,7 +125,7 @@ impl<T: Element> Kernel for Normalise<'_, T> {
                         }
                         S::sum(sum) * inverse
                     }
-                    NormKind::Rms => 0.0,
+                    NormKind::Rms | NormKind::Identity => 0.0,
                 };
                 let mean = S::splat(mean);
                 let mut squares = S::splat(0.0);
@@ -131,7 +133,12 @@ impl<T: Element> Kernel for Normalise<'_, T> {
                     let d = centred::<S>(x, k, width, mean);
                     squares = S::fma(d, d, squares);
                 }
-                let rate = 1.0 / (S::sum(squares) * inverse + self.norm.epsilon).sqrt();
+                let rate = match self.norm.kind {
+                    NormKind::Layer | NormKind::Rms => {
+                        1.0 / (S::sum(squares) * inverse + self.norm.epsilon).sqrt()
+                    }
+                    NormKind::Identity => 1.0,
+                };
                 for k in (0..stride).step_by(S::LANES) {
                     let d = S::mul(centred::<S>(x, k, width, mean), S::splat(rate));
                     if let Some(kept) = &mut self.kept {
@@ -202,6 +209,9 @@ impl<T: Element> Kernel for NormGradient<'_, T> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
+        if self.norm.kind == NormKind::Identity {
+            return;
+        }
         let (width, stride) = (self.gradient.width, self.gradient.stride);
         let inverse = 1.0 / width as f32;
         for row in 0..self.gradient.rows {
@@ -218,7 +228,7 @@ impl<T: Element> Kernel for NormGradient<'_, T> {
                 }
                 let mean = match self.norm.kind {
                     NormKind::Layer => S::sum(sum) * inverse,
-                    NormKind::Rms => 0.0,
+                    NormKind::Rms | NormKind::Identity => 0.0,
                 };
                 let (mean, dot) = (S::splat(mean), S::splat(S::sum(dot) * inverse));
                 let rate = S::splat(self.kept.rates[row]);

@@ -362,10 +362,13 @@ impl Sequence<'_> {
     }
 
     fn normalised(&self, (scale, shift): &NormParameters, row: &[f64]) -> Vec<f64> {
+        if self.case.spec.norm == NormKind::Identity {
+            return row.to_vec();
+        }
         let n = row.len() as f64;
         let mean = match self.case.spec.norm {
             NormKind::Layer => row.iter().sum::<f64>() / n,
-            NormKind::Rms => 0.0,
+            NormKind::Rms | NormKind::Identity => 0.0,
         };
         let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
         let deviation = (variance + EPSILON).sqrt();

@@ -19,6 +19,8 @@ pub enum Family {
     Llama,
     /// Mistral: a Llama whose tokens see a window (Jiang et al. 2023).
     Mistral,
+    /// ModernBERT: an encoder most of whose blocks see a window (Warner et al. 2024).
+    ModernBert,
     /// OPT: causal decoder (Zhang et al. 2022).
     Opt,
     /// Qwen2: a Llama with biases (Yang et al. 2024).

@@ -2,7 +2,7 @@
 
 use crate::config::activation::Activation;
 use crate::config::family::Family;
-use crate::config::positions::Positions;
+use crate::config::positions::{Positions, Rotary};
 
 /// What only OPT's configuration says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +58,25 @@ pub struct LlamaConfig {
     pub windows: Vec<Option<usize>>,
 }
 
+/// What only ModernBERT's configuration says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModernBertConfig {
+    /// Whether the linear layers of attention have biases.
+    pub attention_bias: bool,
+    /// Whether those of the feed-forward layer have.
+    pub feed_forward_bias: bool,
+    /// Whether norms have.
+    pub norm_bias: bool,
+    /// Whether each block's tokens see a window.
+    pub is_local: Vec<bool>,
+    /// `local_attention`: the window, half of it on each side.
+    pub window: usize,
+    /// How places enter the blocks with windows; the others have [`ModelConfig::positions`].
+    pub local: Rotary,
+    /// Dropout of embeddings, in training.
+    pub embedding_dropout: f64,
+}
+
 /// What only one family's configuration says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OfFamily {
@@ -71,6 +90,8 @@ pub enum OfFamily {
     Gpt2(Gpt2Config),
     /// GPT-NeoX.
     GptNeox(GptNeoxConfig),
+    /// ModernBERT.
+    ModernBert(ModernBertConfig),
     /// Llama and its kin.
     Llama(LlamaConfig),
 }
@@ -177,6 +198,21 @@ impl ModelConfig {
         match &self.of_family {
             OfFamily::GptNeox(gpt_neox) => gpt_neox.clone(),
             _ => GptNeoxConfig::default(),
+        }
+    }
+
+    pub(crate) fn modern_bert(&self) -> ModernBertConfig {
+        match &self.of_family {
+            OfFamily::ModernBert(modern_bert) => modern_bert.clone(),
+            _ => ModernBertConfig {
+                attention_bias: false,
+                feed_forward_bias: false,
+                norm_bias: false,
+                is_local: vec![false; self.layers],
+                window: 128,
+                local: Rotary::plain(10_000.0, self.head_size),
+                embedding_dropout: 0.0,
+            },
         }
     }
 

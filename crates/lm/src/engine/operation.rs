@@ -45,7 +45,7 @@ pub(crate) struct BlockParts<'a> {
     /// Of each head's query and key.
     pub head_norms: Option<&'a [Norm; 2]>,
     pub attention_output: Columns<'a>,
-    pub attention_norm: &'a Norm,
+    pub attention_norm: Option<&'a Norm>,
     /// Whether what attention puts out is dropped out in training.
     pub drops_attention: bool,
     pub first: Columns<'a>,
@@ -154,7 +154,10 @@ impl<'a> BlockParts<'a> {
 
     /// The places of all tensors.
     fn ids(&self) -> impl Iterator<Item = Id> {
-        let norms = [self.attention_norm, self.feed_forward_norm];
+        let norms = self
+            .attention_norm
+            .into_iter()
+            .chain([self.feed_forward_norm]);
         self.linears()
             .map(|(_, columns)| columns.linear())
             .flat_map(Linear::ids)
@@ -181,7 +184,10 @@ impl Packed {
         let attention_output = host(parts.attention_output)?;
         let [first, second] = [host(parts.first)?, host(parts.second)?];
         let gate = parts.gate.map(host).transpose()?;
-        let attention_norm = parts.attention_norm.host(parameters)?;
+        let attention_norm = match parts.attention_norm {
+            Some(norm) => norm.host(parameters)?,
+            None => HostNorm::none(attention_output.sizes[1]),
+        };
         let feed_forward_norm = parts.feed_forward_norm.host(parameters)?;
         let head_norms = match parts.head_norms {
             Some([query, key]) => Some([query.host(parameters)?, key.host(parameters)?]),

@@ -76,20 +76,21 @@ impl ModelFamily for BertFamily {
     }
 
     fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error> {
-        let plan = plan(0);
+        let plan = plan(config, 0);
         let block = |number| block(number, config);
         Ok(Box::new(Encoder::build(config, &plan, block, builder)?))
     }
 }
 
 /// The embeddings of BERT and RoBERTa.
-pub(super) fn plan(first_position: usize) -> EncoderPlan<'static> {
+pub(super) fn plan(config: &ModelConfig, first_position: usize) -> EncoderPlan<'static> {
     EncoderPlan {
         embeddings: "embeddings",
+        words: "word_embeddings",
         first_position: Some(first_position),
         has_types: true,
         norm: Some("embeddings.LayerNorm"),
-        drops_out: true,
+        dropout: config.hidden_dropout,
         token_dropout: None,
         final_norm: None,
     }
@@ -111,7 +112,7 @@ pub(super) fn block(number: usize, config: &ModelConfig) -> BlockPlan<'static> {
         ]),
         head_norms: None,
         attention_output: "attention.output.dense",
-        attention_norm: "attention.output.LayerNorm",
+        attention_norm: Some("attention.output.LayerNorm"),
         drops_attention: true,
         first: "intermediate.dense",
         gate: Gate::None,

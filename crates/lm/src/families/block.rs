@@ -23,7 +23,8 @@ pub(crate) struct BlockPlan<'a> {
     /// Norms of each head's query and key.
     pub head_norms: Option<[&'a str; 2]>,
     pub attention_output: &'a str,
-    pub attention_norm: &'a str,
+    /// None where attention reads the block's input.
+    pub attention_norm: Option<&'a str>,
     /// Whether what attention puts out is dropped out in training, as what the feed-forward layer puts out always is.
     pub drops_attention: bool,
     pub first: &'a str,
@@ -83,7 +84,7 @@ pub(crate) struct Block {
     projections: Projections<Linear>,
     head_norms: Option<[Norm; 2]>,
     attention_output: Linear,
-    attention_norm: Norm,
+    attention_norm: Option<Norm>,
     drops_attention: bool,
     first: Linear,
     gate: Gate<Linear>,
@@ -147,7 +148,10 @@ impl Block {
                 [width, hidden],
                 bias.attention_output,
             )?,
-            attention_norm: norm(builder, plan.attention_norm)?,
+            attention_norm: match plan.attention_norm {
+                Some(name) => Some(norm(builder, name)?),
+                None => None,
+            },
             drops_attention: plan.drops_attention,
             first: linear(builder, plan.first, [hidden, widths * ffn], bias.first)?,
             gate: match plan.gate {
@@ -165,50 +169,64 @@ impl Block {
         let before = (self.place == NormPlace::Beside).then(|| x.clone());
         let shape = self.attention;
         let drops = self.drops_attention;
-        let x = self.sublayer(x, None, &self.attention_norm, drops, pass, |x, pass| {
-            let [query, key, value] = match &self.projections {
-                Projections::Apart([query, key, value]) => {
-                    let query = pass.linear(query, x.clone());
-                    let key = pass.linear(key, x.clone());
-                    [query, key, pass.linear(value, x)]
-                }
-                Projections::Together(all) => {
-                    let all = pass.linear(all, x);
-                    together(&shape).map(|(first, count)| all.clone().narrow(1, first, count))
-                }
-                Projections::InHeads(all) => {
-                    let all = pass.linear(all, x);
-                    let [n, width] = all.dims();
-                    let all = all.reshape([n, shape.heads, 3 * shape.size]);
-                    [0, 1, 2].map(|i| {
-                        let own = all.clone().narrow(2, i * shape.size, shape.size);
-                        own.reshape([n, width / 3])
-                    })
-                }
-            };
-            let norms = self.head_norms.as_ref();
-            let attended = pass.attention(&shape, norms, [query, key, value], mask);
-            pass.linear(&self.attention_output, attended)
-        });
-        self.sublayer(x, before, &self.feed_forward_norm, true, pass, |x, pass| {
-            let wide = match &self.gate {
-                Gate::None => {
-                    let wide = pass.linear(&self.first, x);
-                    pass.activation(wide)
-                }
-                Gate::Within => {
-                    let wide = pass.linear(&self.first, x);
-                    let gate = wide.clone().narrow(1, self.ffn, self.ffn);
-                    pass.activation(wide.narrow(1, 0, self.ffn)) * gate
-                }
-                Gate::Apart(gate) => {
-                    let wide = pass.linear(&self.first, x.clone());
-                    let gate = pass.linear(gate, x);
-                    pass.activation(wide) * gate
-                }
-            };
-            pass.linear(&self.second, wide)
-        })
+        let x = self.sublayer(
+            x,
+            None,
+            self.attention_norm.as_ref(),
+            drops,
+            pass,
+            |x, pass| {
+                let [query, key, value] = match &self.projections {
+                    Projections::Apart([query, key, value]) => {
+                        let query = pass.linear(query, x.clone());
+                        let key = pass.linear(key, x.clone());
+                        [query, key, pass.linear(value, x)]
+                    }
+                    Projections::Together(all) => {
+                        let all = pass.linear(all, x);
+                        together(&shape).map(|(first, count)| all.clone().narrow(1, first, count))
+                    }
+                    Projections::InHeads(all) => {
+                        let all = pass.linear(all, x);
+                        let [n, width] = all.dims();
+                        let all = all.reshape([n, shape.heads, 3 * shape.size]);
+                        [0, 1, 2].map(|i| {
+                            let own = all.clone().narrow(2, i * shape.size, shape.size);
+                            own.reshape([n, width / 3])
+                        })
+                    }
+                };
+                let norms = self.head_norms.as_ref();
+                let attended = pass.attention(&shape, norms, [query, key, value], mask);
+                pass.linear(&self.attention_output, attended)
+            },
+        );
+        self.sublayer(
+            x,
+            before,
+            Some(&self.feed_forward_norm),
+            true,
+            pass,
+            |x, pass| {
+                let wide = match &self.gate {
+                    Gate::None => {
+                        let wide = pass.linear(&self.first, x);
+                        pass.activation(wide)
+                    }
+                    Gate::Within => {
+                        let wide = pass.linear(&self.first, x);
+                        let gate = wide.clone().narrow(1, self.ffn, self.ffn);
+                        pass.activation(wide.narrow(1, 0, self.ffn)) * gate
+                    }
+                    Gate::Apart(gate) => {
+                        let wide = pass.linear(&self.first, x.clone());
+                        let gate = pass.linear(gate, x);
+                        pass.activation(wide) * gate
+                    }
+                };
+                pass.linear(&self.second, wide)
+            },
+        )
     }
 
     /// `x + f(norm(x))`, or `norm(x + f(x))`; or `x + f(norm(read))`, where something else is read.
@@ -216,7 +234,7 @@ impl Block {
         &self,
         x: Tensor<2>,
         read: Option<Tensor<2>>,
-        norm: &Norm,
+        norm: Option<&Norm>,
         drops_out: bool,
         pass: &mut Pass,
         f: impl FnOnce(Tensor<2>, &mut Pass) -> Tensor<2>,
@@ -225,16 +243,20 @@ impl Block {
             true => pass.hidden_dropout(y),
             false => y,
         };
+        let norm = |x, pass: &Pass| match norm {
+            Some(norm) => pass.norm(norm, x),
+            None => x,
+        };
         match self.place {
             NormPlace::Before | NormPlace::Beside => {
                 let read = read.unwrap_or_else(|| x.clone());
-                let y = f(pass.norm(norm, read), pass);
+                let y = f(norm(read, pass), pass);
                 x + dropped(y, pass)
             }
             NormPlace::After => {
                 let y = f(x.clone(), pass);
                 let y = dropped(y, pass);
-                pass.norm(norm, y + x)
+                norm(y + x, pass)
             }
         }
     }
@@ -262,7 +284,7 @@ impl Block {
                 }
             },
             attention_output: all(&self.attention_output),
-            attention_norm: &self.attention_norm,
+            attention_norm: self.attention_norm.as_ref(),
             drops_attention: self.drops_attention,
             first: self.first.columns(0, self.ffn),
             gate: match &self.gate {

@@ -95,10 +95,11 @@ impl ModelFamily for DistilBertFamily {
     fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error> {
         let plan = EncoderPlan {
             embeddings: "embeddings",
+            words: "word_embeddings",
             first_position: Some(0),
             has_types: false,
             norm: Some("embeddings.LayerNorm"),
-            drops_out: true,
+            dropout: config.hidden_dropout,
             token_dropout: None,
             final_norm: None,
         };
@@ -116,7 +117,7 @@ impl ModelFamily for DistilBertFamily {
             ]),
             head_norms: None,
             attention_output: "attention.out_lin",
-            attention_norm: "sa_layer_norm",
+            attention_norm: Some("sa_layer_norm"),
             drops_attention: false,
             first: "ffn.lin1",
             gate: Gate::None,

@@ -79,10 +79,11 @@ impl ModelFamily for DnaBert2Family {
     fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error> {
         let plan = EncoderPlan {
             embeddings: "embeddings",
+            words: "word_embeddings",
             first_position: None,
             has_types: true,
             norm: Some("embeddings.LayerNorm"),
-            drops_out: true,
+            dropout: config.hidden_dropout,
             token_dropout: None,
             final_norm: None,
         };
@@ -96,7 +97,7 @@ impl ModelFamily for DnaBert2Family {
             projections: Projections::Together("attention.self.Wqkv"),
             head_norms: None,
             attention_output: "attention.output.dense",
-            attention_norm: "attention.output.LayerNorm",
+            attention_norm: Some("attention.output.LayerNorm"),
             drops_attention: true,
             first: "mlp.gated_layers",
             gate: Gate::Within,

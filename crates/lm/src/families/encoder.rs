@@ -22,14 +22,16 @@ use crate::weights::parameters::Id;
 pub(super) struct EncoderPlan<'a> {
     /// Before the names of embeddings.
     pub embeddings: &'a str,
+    /// The words' name behind that.
+    pub words: &'a str,
     /// The row of the first token's place; `None` where places enter attention alone.
     pub first_position: Option<usize>,
     /// Whether there are rows for the types of tokens, of which all are of the first.
     pub has_types: bool,
     /// The norm of the embeddings.
     pub norm: Option<&'a str>,
-    /// Whether the embeddings are dropped out in training.
-    pub drops_out: bool,
+    /// The dropout of embeddings, in training.
+    pub dropout: f64,
     /// ESM's way with masked tokens.
     pub token_dropout: Option<TokenDropout>,
     /// The norm behind the last block.
@@ -52,7 +54,7 @@ pub(super) struct Encoder {
     position: Option<(Id, usize)>,
     types: Option<Id>,
     norm: Option<Norm>,
-    drops_out: bool,
+    dropout: f64,
     token_dropout: Option<TokenDropout>,
     blocks: Vec<Block>,
     final_norm: Option<Norm>,
@@ -75,7 +77,7 @@ impl Encoder {
                 padding,
             )
         };
-        let word = embedding(builder, "word_embeddings", config.vocab_size, padding)?;
+        let word = embedding(builder, plan.words, config.vocab_size, padding)?;
         let position = match plan.first_position {
             Some(first) => {
                 let rows = config.max_positions + first;
@@ -100,7 +102,7 @@ impl Encoder {
             position,
             types,
             norm: norm(builder, plan.norm)?,
-            drops_out: plan.drops_out,
+            dropout: plan.dropout,
             token_dropout: plan.token_dropout,
             blocks: (0..config.layers)
                 .map(|number| Block::build(&block(number), builder))
@@ -144,10 +146,7 @@ impl Layers for Encoder {
         if let Some(norm) = &self.norm {
             x = pass.norm(norm, x);
         }
-        match self.drops_out {
-            true => pass.hidden_dropout(x),
-            false => x,
-        }
+        pass.own_dropout(x, self.dropout)
     }
 
     fn through(
@@ -157,10 +156,18 @@ impl Layers for Encoder {
         batch: &Batch,
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let mask = pass.padding_mask(batch);
+        // Blocks have one window or none.
+        let mut masks: Vec<(Option<usize>, Option<Tensor<4>>)> = Vec::new();
         for number in blocks {
+            let block = &self.blocks[number];
             x = pass.block(number, x, batch, |x, pass| {
-                self.blocks[number].forward(x, mask.as_ref(), pass)
+                let window = block.attention().window;
+                let known = masks.iter().position(|(of, _)| *of == window);
+                let at = known.unwrap_or_else(|| {
+                    masks.push((window, pass.encoder_mask(batch, window)));
+                    masks.len() - 1
+                });
+                block.forward(x, masks[at].1.as_ref(), pass)
             });
         }
         x

@@ -145,13 +145,14 @@ impl ModelFamily for EsmFamily {
         let own = config.esm();
         let plan = EncoderPlan {
             embeddings: "embeddings",
+            words: "word_embeddings",
             first_position: match config.positions {
                 Positions::Embedded => Some(first_position(config.pad_token_id)),
                 _ => None,
             },
             has_types: false,
             norm: own.norm_before.then_some("embeddings.layer_norm"),
-            drops_out: false,
+            dropout: 0.0,
             token_dropout: own.mask_token_id.map(|mask| TokenDropout { mask }),
             final_norm: Some("encoder.emb_layer_norm_after"),
         };
@@ -159,7 +160,7 @@ impl ModelFamily for EsmFamily {
             let with_bias = own.gate.unwrap_or(true);
             BlockPlan {
                 place: NormPlace::Before,
-                attention_norm: "attention.LayerNorm",
+                attention_norm: Some("attention.LayerNorm"),
                 gate: match own.gate {
                     Some(_) => Gate::Within,
                     None => Gate::None,

@@ -137,7 +137,7 @@ impl ModelFamily for Gpt2Family {
             projections: Projections::Together("attn.c_attn"),
             head_norms: None,
             attention_output: "attn.c_proj",
-            attention_norm: "ln_1",
+            attention_norm: Some("ln_1"),
             drops_attention: true,
             first: "mlp.c_fc",
             gate: Gate::None,

@@ -139,7 +139,7 @@ impl ModelFamily for GptNeoxFamily {
             projections: Projections::InHeads("attention.query_key_value"),
             head_norms: None,
             attention_output: "attention.dense",
-            attention_norm: "input_layernorm",
+            attention_norm: Some("input_layernorm"),
             drops_attention: true,
             first: "mlp.dense_h_to_4h",
             gate: Gate::None,

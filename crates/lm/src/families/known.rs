@@ -10,12 +10,13 @@ use crate::families::family::{Classifier, ModelFamily};
 use crate::families::gpt_neox::GptNeoxFamily;
 use crate::families::gpt2::Gpt2Family;
 use crate::families::llama;
+use crate::families::modernbert::ModernBertFamily;
 use crate::families::opt::OptFamily;
 use crate::families::roberta::RobertaFamily;
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Bert,
         Self::DistilBert,
         Self::DnaBert2,
@@ -24,6 +25,7 @@ impl Family {
         Self::GptNeox,
         Self::Llama,
         Self::Mistral,
+        Self::ModernBert,
         Self::Opt,
         Self::Qwen2,
         Self::Qwen3,
@@ -40,6 +42,7 @@ impl Family {
             Self::GptNeox => &GptNeoxFamily,
             Self::Llama => &llama::LLAMA,
             Self::Mistral => &llama::MISTRAL,
+            Self::ModernBert => &ModernBertFamily,
             Self::Opt => &OptFamily,
             Self::Qwen2 => &llama::QWEN2,
             Self::Qwen3 => &llama::QWEN3,

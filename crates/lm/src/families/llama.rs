@@ -310,7 +310,7 @@ impl LlamaFamily {
                 .has_head_norms
                 .then_some(["self_attn.q_norm", "self_attn.k_norm"]),
             attention_output: "self_attn.o_proj",
-            attention_norm: "input_layernorm",
+            attention_norm: Some("input_layernorm"),
             drops_attention: false,
             first: "mlp.gate_proj",
             gate: Gate::Apart("mlp.up_proj"),

@@ -248,7 +248,7 @@ fn block(number: usize, config: &ModelConfig, opt: &OptConfig) -> BlockPlan<'sta
         ]),
         head_norms: None,
         attention_output: "self_attn.out_proj",
-        attention_norm: "self_attn_layer_norm",
+        attention_norm: Some("self_attn_layer_norm"),
         drops_attention: true,
         first: "fc1",
         gate: Gate::None,

@@ -64,7 +64,7 @@ impl ModelFamily for RobertaFamily {
     }
 
     fn build(&self, config: &ModelConfig, builder: &mut Builder) -> Result<Box<dyn Layers>, Error> {
-        let plan = bert::plan(first_position(config.pad_token_id));
+        let plan = bert::plan(config, first_position(config.pad_token_id));
         let block = |number| bert::block(number, config);
         Ok(Box::new(Encoder::build(config, &plan, block, builder)?))
     }

@@ -373,11 +373,12 @@ pub fn is_unused(name: &str) -> bool {
         ".attention.bias",
         ".attention.masked_bias",
     ];
-    const BEGINNINGS: [&str; 9] = [
+    const BEGINNINGS: [&str; 10] = [
         "cls.",
         "classifier.",
         "score.",
         "lm_head.",
+        "head.",
         "embed_out.",
         "contact_head.",
         "pre_classifier.",
@@ -385,6 +386,8 @@ pub fn is_unused(name: &str) -> bool {
         "vocab_",
     ];
     name == "embeddings.position_ids"
+        || name == "decoder.bias"
+        || name == "decoder.weight"
         || ENDS.iter().any(|end| name.ends_with(end))
         || BEGINNINGS
             .iter()

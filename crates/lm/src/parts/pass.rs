@@ -434,6 +434,7 @@ impl<'a> Pass<'a> {
                 let beta = beta.unwrap_or_else(|| gamma.zeros_like());
                 layer_norm(x, gamma, beta, norm.epsilon)
             }
+            NormKind::Identity => x,
             NormKind::Rms => {
                 let mean = x.clone().powi_scalar(2).mean_dim(1);
                 let y = x / (mean + norm.epsilon).sqrt() * gamma.unsqueeze();
@@ -560,7 +561,7 @@ impl<'a> Pass<'a> {
 
     /// Added to attention scores: a large negative number at padded keys; `None` without
     /// padding. `[batch, 1, 1, length]`.
-    pub fn padding_mask(&self, batch: &Batch) -> Option<Tensor<4>> {
+    fn padding_mask(&self, batch: &Batch) -> Option<Tensor<4>> {
         if !batch.is_padded() {
             return None;
         }
@@ -579,6 +580,16 @@ impl<'a> Pass<'a> {
     /// `[1, 1, length, length]`.
     pub fn causal_mask(&self, window: Option<usize>) -> Tensor<4> {
         self.mask(|query, key| key <= query && window.is_none_or(|far| query - key <= far))
+    }
+
+    /// As [`Pass::padding_mask`], of what is out of a window as well. `[batch or 1, 1, length or 1, length]`.
+    pub fn encoder_mask(&self, batch: &Batch, window: Option<usize>) -> Option<Tensor<4>> {
+        let padding = self.padding_mask(batch);
+        let near = window.map(|far| self.mask(|query, key| query.abs_diff(key) <= far));
+        match (padding, near) {
+            (Some(padding), Some(near)) => Some(padding + near),
+            (padding, near) => padding.or(near),
+        }
     }
 
     fn mask(&self, sees: impl Fn(usize, usize) -> bool) -> Tensor<4> {

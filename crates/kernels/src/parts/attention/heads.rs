@@ -149,6 +149,9 @@ impl Attention {
         let rows = x.chunks_exact(stride);
         for (x, g) in rows.zip(gradient.chunks_exact_mut(stride)) {
             let (x, g) = (&x[..size], &mut g[..size]);
+            if norm.kind == NormKind::Identity {
+                continue;
+            }
             let (mean, rate) = moments(norm, x);
             let (mut sum, mut dot) = (0.0, 0.0);
             for ((g, x), scale) in g.iter_mut().zip(x).zip(norm.scale.iter()) {
@@ -158,7 +161,7 @@ impl Attention {
             }
             let sum = match norm.kind {
                 NormKind::Layer => sum / size as f32,
-                NormKind::Rms => 0.0,
+                NormKind::Rms | NormKind::Identity => 0.0,
             };
             let dot = dot / size as f32;
             for (g, x) in g.iter_mut().zip(x) {
@@ -179,6 +182,7 @@ fn moments(norm: &Norm, row: &[f32]) -> (f32, f32) {
     let mean = match norm.kind {
         NormKind::Layer => row.iter().sum::<f32>() * inverse,
         NormKind::Rms => 0.0,
+        NormKind::Identity => return (0.0, 1.0),
     };
     let squares: f32 = row.iter().map(|x| (x - mean) * (x - mean)).sum();
     (mean, 1.0 / (squares * inverse + norm.epsilon).sqrt())
