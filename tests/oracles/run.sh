@@ -54,3 +54,6 @@ oracle adapt_stem.py --cell "$run/second" --examples "$task/examples.parquet"
 # The gated variant scales by alpha over the target rank, PEFT by alpha over the initial one: the export folds it in.
 cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --methods ars --out "$run/gated" --set methods.ars.adaptive_rank_sampling.variant=gated --set methods.ars.adaptive_rank_sampling.learning_rate=0.01
 oracle adapt_peft_roundtrip.py --cell "$run/gated/binding/ars/seed-1" --model "$run/gated/model" --tokens "$run/gated/binding/tokens.parquet"
+# What one of lingo-pipe and huggingface_hub has fetched, the other finds.
+cargo build -q
+oracle hub_cache.py "${CARGO_TARGET_DIR:-target}/debug/lingo-pipe"

@@ -123,7 +123,22 @@ pub fn lingo() -> Command {
         .env("NO_COLOR", "1")
         .env_remove("GUE")
         .env_remove("YEAST")
-        .env_remove("MINILM");
+        .env_remove("MINILM")
+        // A hub of a test is on this machine.
+        .env("NO_PROXY", "127.0.0.1")
+        .env("no_proxy", "127.0.0.1");
+    for name in [
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE",
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+    ] {
+        command.env_remove(name);
+    }
     command
 }
 

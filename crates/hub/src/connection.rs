@@ -82,6 +82,10 @@ impl Connection {
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE));
+        let config = match settings.proxy {
+            true => config,
+            false => config.proxy(None),
+        };
         let config = match &settings.certificates {
             Some((name, path)) => {
                 let roots = certificates(name, path)?;

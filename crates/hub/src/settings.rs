@@ -45,6 +45,8 @@ pub struct Settings {
     pub offline: bool,
     /// Root certificates instead of those in the binary: `SSL_CERT_FILE`, else `REQUESTS_CA_BUNDLE`.
     pub certificates: Option<(&'static str, PathBuf)>,
+    /// Whether a proxy that the environment names is asked: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, but for `NO_PROXY`.
+    pub proxy: bool,
     /// How often in a row a connection may fail.
     pub tries: u32,
     /// How long is waited after the first failure; it doubles with each.
@@ -99,6 +101,7 @@ impl Settings {
             token,
             offline: is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE"),
             certificates,
+            proxy: true,
             tries: 5,
             wait: Duration::from_secs(1),
         })

@@ -39,6 +39,7 @@ impl Bench {
             token: Token::new(TOKEN),
             offline: false,
             certificates: None,
+            proxy: false,
             tries: 3,
             wait: Duration::from_millis(1),
         }
