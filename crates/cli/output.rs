@@ -146,12 +146,18 @@ impl Input {
         }
         let folder = temporary_folder()?;
         let file = folder.path().join(format!("stdin.{}", format.ending()));
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map_err(|e| Error::stage(Kind::Input, format!("could not read stdin: {e}")))?;
-        std::fs::write(&file, bytes).map_err(lingo_artifact::Error::io("write", &file))?;
+        let written = |e| Error::from(lingo_artifact::Error::io("write", &file)(e));
+        let mut to = std::fs::File::create(&file).map_err(written)?;
+        let (mut stdin, mut buffer) = (io::stdin().lock(), vec![0; 1 << 16]);
+        loop {
+            let read = stdin.read(&mut buffer);
+            let n =
+                read.map_err(|e| Error::stage(Kind::Input, format!("could not read stdin: {e}")))?;
+            if n == 0 {
+                break;
+            }
+            to.write_all(&buffer[..n]).map_err(written)?;
+        }
         Ok(Self {
             path: file,
             _folder: Some(folder),
