@@ -3,6 +3,8 @@
     python tests/oracles/adapt_peft_roundtrip.py --cell runs/P/TASK/METHOD/seed-1 --model MODEL_DIR \
         --tokens runs/P/TASK/tokens.parquet [--rows 64]
 
+With --merged FOLDER in place of --model, it is what `model merge` wrote of the adapter, without PEFT.
+
 The cell's `model/` takes the place of --model where there is one (new embedding rows, `full`).
 Heads that transformers lacks (cls, mean, and last on BERT; any with a hidden layer; all of one layer on RoBERTa, DistilBERT, ESM and ModernBERT)
 are the few lines of `OtherHead`.
@@ -81,16 +83,35 @@ def load(adapter, model):
     return base.eval(), lingo
 
 
+def load_merged(folder):
+    lingo = json.load(open(os.path.join(folder, "lingo.json")))
+    file = os.path.join(folder, "head.safetensors")
+    if not os.path.exists(file):
+        model, told = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+        assert not told["missing_keys"] and not told["unexpected_keys"], told
+        return model.eval(), lingo
+    head = load_file(file)
+    hidden = head["0.weight"].shape[0] if "0.weight" in head else None
+    outputs = head["2.weight" if hidden else "weight"].shape[0]
+    model = OtherHead(AutoModel.from_pretrained(folder), lingo["pooling"], outputs, ("bare", "head"), hidden)
+    model.head.load_state_dict(head)
+    return model.eval(), lingo
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--cell", required=True)
-    p.add_argument("--model", required=True)
+    p.add_argument("--model")
+    p.add_argument("--merged")
     p.add_argument("--tokens", help="tokens.parquet; without it, rows of ids in JSON from --ids")
     p.add_argument("--ids", help="JSON: id of the row -> input_ids")
     p.add_argument("--rows", type=int, default=64)
     a = p.parse_args()
     own = os.path.join(a.cell, "model")
-    model, lingo = load(os.path.join(a.cell, "adapter"), own if os.path.isdir(own) else a.model)
+    if a.merged:
+        model, lingo = load_merged(a.merged)
+    else:
+        model, lingo = load(os.path.join(a.cell, "adapter"), own if os.path.isdir(own) else a.model)
     if a.tokens:
         t = pq.read_table(a.tokens).to_pydict()
         # Names need not be unique, but within a split.

@@ -44,6 +44,8 @@ cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --out "$run"
 for method in lora adalora ars; do
   oracle adapt_peft_roundtrip.py --cell "$run/binding/$method/seed-1" --model "$run/model" --tokens "$run/binding/tokens.parquet"
 done
+cargo run -q -- model merge --adapter "$run/binding/ars/seed-1/adapter" --out "$run/merged" --verify
+oracle adapt_peft_roundtrip.py --cell "$run/binding/ars/seed-1" --merged "$run/merged" --tokens "$run/binding/tokens.parquet"
 task="$run/binding"
 cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set method.bins=2 --set train.epochs=2 --both-strands \
   --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/stem"
