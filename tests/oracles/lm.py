@@ -20,7 +20,7 @@ from transformers import DistilBertConfig, DistilBertModel, EsmConfig, EsmModel
 from transformers import RobertaConfig, RobertaModel
 from transformers import GPT2Config, GPT2Model, GPTNeoXConfig, GPTNeoXModel
 from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
-from transformers import ModernBertConfig, ModernBertModel
+from transformers import ModernBertConfig, ModernBertModel, MPNetConfig, MPNetModel
 from transformers import Qwen2Config, Qwen2Model, Qwen3Config, Qwen3Model
 from transformers.pytorch_utils import Conv1D
 
@@ -444,6 +444,14 @@ def modernbert():
     )
 
 
+def mpnet():
+    torch.manual_seed(22)
+    config = MPNetConfig(**SIZES, max_position_embeddings=14, layer_norm_eps=1e-5)
+    model = MPNetModel(config).eval()
+    model.set_attn_implementation("eager")
+    encoder("mpnet", model, [WORDS, "encoder.relative_attention_bias.weight", "encoder.layer.1.output.dense.bias"])
+
+
 def gpts():
     decoder(
         "gpt2", 18, (GPT2Config, GPT2Model), ["wte.weight", "wpe.weight", "h.1.attn.c_attn.weight", "h.0.mlp.c_proj.bias"],
@@ -527,6 +535,7 @@ if __name__ == "__main__":
     llamas()
     gpts()
     modernbert()
+    mpnet()
     if arguments.mosaic:
         dnabert2(arguments.mosaic)
     if arguments.minilm:

@@ -12,7 +12,7 @@ use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "bert",
     "distilbert",
     "dnabert2",
@@ -25,6 +25,7 @@ const FOLDERS: [&str; 18] = [
     "llama_scaled",
     "mistral",
     "modernbert",
+    "mpnet",
     "nucleotide_transformer_v2",
     "opt",
     "opt_post_norm",

@@ -160,6 +160,7 @@ mod tests {
             "llama_scaled",
             "mistral",
             "modernbert",
+            "mpnet",
             "nucleotide_transformer_v2",
             "opt",
             "opt_post_norm",
