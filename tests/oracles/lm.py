@@ -411,7 +411,7 @@ def llamas():
     }
     decoder("llama", 13, (LlamaConfig, LlamaModel), LLAMA_BASE, dropouts=(0.0, 0.1), **LLAMA)
     decoder(
-        "llama_scaled", 14, (LlamaConfig, LlamaModel), [*LLAMA_BASE, "layers.0.self_attn.o_proj.bias"],
+        "llama/scaled", 14, (LlamaConfig, LlamaModel), [*LLAMA_BASE, "layers.0.self_attn.o_proj.bias"],
         **{**LLAMA, "max_position_embeddings": 48}, head_dim=6, rope_parameters=scaled, attention_bias=True, mlp_bias=True,
     )
     decoder("mistral", 15, (MistralConfig, MistralModel), LLAMA_BASE, **LLAMA, sliding_window=3)
@@ -465,7 +465,7 @@ def gpts():
         rope_parameters={"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.5},
     )
     decoder(
-        "gpt_neox_sequential", 20, (GPTNeoXConfig, GPTNeoXModel), base[:2], **sizes, attention_bias=False,
+        "gpt_neox/sequential", 20, (GPTNeoXConfig, GPTNeoXModel), base[:2], **sizes, attention_bias=False,
         use_parallel_residual=False, rope_parameters={"rope_type": "default", "rope_theta": 10.0, "partial_rotary_factor": 1.0},
     )
 

@@ -157,7 +157,7 @@ mod tests {
             "gpt2",
             "gpt_neox",
             "llama",
-            "llama_scaled",
+            "llama/scaled",
             "mistral",
             "modernbert",
             "mpnet",
