@@ -20,7 +20,7 @@ from transformers import DistilBertConfig, DistilBertModel, EsmConfig, EsmModel
 from transformers import RobertaConfig, RobertaModel
 from transformers import GPT2Config, GPT2Model, GPTNeoXConfig, GPTNeoXModel
 from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
-from transformers import ModernBertConfig, ModernBertModel
+from transformers import ModernBertConfig, ModernBertModel, MPNetConfig, MPNetModel
 from transformers import Qwen2Config, Qwen2Model, Qwen3Config, Qwen3Model
 from transformers.pytorch_utils import Conv1D
 
@@ -411,7 +411,7 @@ def llamas():
     }
     decoder("llama", 13, (LlamaConfig, LlamaModel), LLAMA_BASE, dropouts=(0.0, 0.1), **LLAMA)
     decoder(
-        "llama_scaled", 14, (LlamaConfig, LlamaModel), [*LLAMA_BASE, "layers.0.self_attn.o_proj.bias"],
+        "llama/scaled", 14, (LlamaConfig, LlamaModel), [*LLAMA_BASE, "layers.0.self_attn.o_proj.bias"],
         **{**LLAMA, "max_position_embeddings": 48}, head_dim=6, rope_parameters=scaled, attention_bias=True, mlp_bias=True,
     )
     decoder("mistral", 15, (MistralConfig, MistralModel), LLAMA_BASE, **LLAMA, sliding_window=3)
@@ -444,6 +444,14 @@ def modernbert():
     )
 
 
+def mpnet():
+    torch.manual_seed(22)
+    config = MPNetConfig(**SIZES, max_position_embeddings=14, layer_norm_eps=1e-5)
+    model = MPNetModel(config).eval()
+    model.set_attn_implementation("eager")
+    encoder("mpnet", model, [WORDS, "encoder.relative_attention_bias.weight", "encoder.layer.1.output.dense.bias"])
+
+
 def gpts():
     decoder(
         "gpt2", 18, (GPT2Config, GPT2Model), ["wte.weight", "wpe.weight", "h.1.attn.c_attn.weight", "h.0.mlp.c_proj.bias"],
@@ -457,7 +465,7 @@ def gpts():
         rope_parameters={"rope_type": "default", "rope_theta": 100.0, "partial_rotary_factor": 0.5},
     )
     decoder(
-        "gpt_neox_sequential", 20, (GPTNeoXConfig, GPTNeoXModel), base[:2], **sizes, attention_bias=False,
+        "gpt_neox/sequential", 20, (GPTNeoXConfig, GPTNeoXModel), base[:2], **sizes, attention_bias=False,
         use_parallel_residual=False, rope_parameters={"rope_type": "default", "rope_theta": 10.0, "partial_rotary_factor": 1.0},
     )
 
@@ -537,6 +545,7 @@ if __name__ == "__main__":
     llamas()
     gpts()
     modernbert()
+    mpnet()
     for name in ["bert", "distilbert", "esm", "esm_rotary", "opt", "opt_post_norm", "roberta"]:
         layers(name)
     if arguments.mosaic:

@@ -75,6 +75,16 @@ fn alibi(heads: usize) -> Positions {
     }
 }
 
+/// Biases of keys up to so far away.
+fn relative(heads: usize, reach: usize) -> Positions {
+    let mut random = Random(5);
+    Positions::Relative {
+        biases: (0..heads)
+            .map(|_| random.values(2 * reach + 1, 0.0, 1.0))
+            .collect(),
+    }
+}
+
 fn dropped(spec: &Spec) -> Spec {
     Spec {
         dropout: true,
@@ -239,6 +249,20 @@ fn specs() -> Vec<(&'static str, Spec)> {
         (
             "windows, causal, long",
             lengths(&[33, 70], 70, &dropped(&mistral)),
+        ),
+        (
+            "mpnet",
+            Spec {
+                heads: heads(2, 16, false, relative(2, 3)),
+                ..dropped(&bert())
+            },
+        ),
+        (
+            "relative, causal",
+            Spec {
+                heads: heads(3, 12, true, relative(3, 80)),
+                ..llama.clone()
+            },
         ),
         ("bert, dropout", dropped(&bert())),
         ("opt, dropout", dropped(&opt)),
@@ -433,7 +457,7 @@ fn root_mean_square(values: &[f64]) -> f64 {
 /// Blocks of any shape.
 fn any_spec() -> impl Strategy<Value = Spec> {
     let window = prop_oneof![Just(None), (0..=9usize).prop_map(Some)];
-    let kinds = (any::<[bool; 6]>(), 0..3, 0..4usize, 0..3usize, window);
+    let kinds = (any::<[bool; 6]>(), 0..4, 0..4usize, 0..3usize, window);
     let sizes = (
         1..=4usize,
         1..=2usize,
@@ -461,6 +485,7 @@ fn any_spec() -> impl Strategy<Value = Spec> {
                 let size = size.next_multiple_of(2);
                 (size, rotary(size - size / 4 / 2 * 2))
             }
+            2 => (size, relative(number, size)),
             _ => (size, alibi(number)),
         };
         Spec {
@@ -712,7 +737,7 @@ fn a_block_without_gradients_is_half_as_large() {
 #[test]
 fn unfit_values_of_a_block_panic() {
     type Change = fn(&mut BlockValues);
-    let changes: [(&str, Change); 15] = [
+    let changes: [(&str, Change); 16] = [
         ("nothing", |_| ()),
         ("a short weight", |v| v.first.weight = &v.first.weight[1..]),
         ("a short bias", |v| v.first.bias = Some(&[1.0])),
@@ -730,6 +755,7 @@ fn unfit_values_of_a_block_panic() {
         ("a rotation of more than there is", |v| {
             v.heads.positions = rotary(18);
         }),
+        ("few biases", |v| v.heads.positions = relative(1, 2)),
         ("few slopes", |v| v.heads.positions = alibi(1)),
         ("short norms of heads", |v| {
             v.head_norms = Some([v.attention_norm, v.attention_norm]);

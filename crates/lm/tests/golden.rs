@@ -12,7 +12,7 @@ use support::{
     Pattern, TOLERANCE, assert_close, batch, fixture, floats, golden, host, matrix, real,
 };
 
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 19] = [
     "bert",
     "distilbert",
     "dnabert2",
@@ -20,11 +20,12 @@ const FOLDERS: [&str; 18] = [
     "esm_rotary",
     "gpt2",
     "gpt_neox",
-    "gpt_neox_sequential",
+    "gpt_neox/sequential",
     "llama",
-    "llama_scaled",
+    "llama/scaled",
     "mistral",
     "modernbert",
+    "mpnet",
     "nucleotide_transformer_v2",
     "opt",
     "opt_post_norm",

@@ -355,7 +355,7 @@ fn configurations_are_checked() {
         (
             "model_type",
             json!("t5"),
-            "`model_type` is `t5`; this program knows bert, distilbert, esm, gpt2, gpt_neox, llama, mistral, modernbert, opt, qwen2, qwen3, roberta",
+            "`model_type` is `t5`; this program knows bert, distilbert, esm, gpt2, gpt_neox, llama, mistral, modernbert, mpnet, opt, qwen2, qwen3, roberta",
         ),
         ("model_type", json!(null), "`model_type` is missing"),
         ("model_type", json!(3), "`model_type` is 3, not a string"),

@@ -102,6 +102,7 @@ impl ModelShape {
                 Positions::Embedded => "learnt",
                 Positions::Rotary(_) => "rotary",
                 Positions::Alibi => "alibi",
+                Positions::Relative { .. } => "learnt, and distances",
             },
             hidden: config.hidden_size,
             blocks: config.layers,

@@ -438,11 +438,18 @@ impl Sequence<'_> {
                 let score = |j: usize| {
                     let key = self.placed(1, &k[j][shared.clone()], j);
                     let dot: f64 = query.iter().zip(&key).map(|(q, k)| q * k).sum();
-                    let penalty = match &heads.positions {
-                        Positions::Alibi { slopes } => f64::from(slopes[head]),
+                    let bias = match &heads.positions {
+                        Positions::Alibi { slopes } => {
+                            -f64::from(slopes[head]) * i.abs_diff(j) as f64
+                        }
+                        Positions::Relative { biases } => {
+                            let reach = biases[head].len() as i64 / 2;
+                            let far = (j as i64 - i as i64).clamp(-reach, reach);
+                            f64::from(biases[head][(far + reach) as usize])
+                        }
                         _ => 0.0,
                     };
-                    dot / (heads.size as f64).sqrt() - penalty * i.abs_diff(j) as f64
+                    dot / (heads.size as f64).sqrt() + bias
                 };
                 let scores: Vec<f64> = (0..n)
                     .map(|j| match sees(j) {

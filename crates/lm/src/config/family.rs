@@ -21,6 +21,8 @@ pub enum Family {
     Mistral,
     /// ModernBERT: an encoder most of whose blocks see a window (Warner et al. 2024).
     ModernBert,
+    /// MPNet: a BERT whose scores depend on distances (Song et al. 2020).
+    MpNet,
     /// OPT: causal decoder (Zhang et al. 2022).
     Opt,
     /// Qwen2: a Llama with biases (Yang et al. 2024).

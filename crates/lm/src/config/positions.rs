@@ -9,6 +9,30 @@ pub enum Positions {
     Rotary(Rotary),
     /// A score falls with the distance (Press, Smith and Lewis 2022), in each head by another slope.
     Alibi,
+    /// Rows are added before the first block, and to a score a number that is learnt, by how far the key stands from the query
+    /// (Raffel et al. 2020).
+    Relative {
+        /// How many numbers there are for a head: half of them for keys behind the query.
+        buckets: usize,
+    },
+}
+
+/// From this distance on all keys are in the same bucket.
+pub(crate) const FARTHEST: usize = 128;
+
+/// The bucket of a key that stands so far behind the query, or before it.
+pub(crate) fn bucket(distance: isize, buckets: usize) -> usize {
+    let half = buckets / 2;
+    let first = if distance > 0 { half } else { 0 };
+    let far = distance.unsigned_abs();
+    let exact = half / 2;
+    if far < exact {
+        return first + far;
+    }
+    // In `f32`, as torch: what is at the edge of two buckets must be in the same one.
+    let share = (far as f32 / exact as f32).ln() / (FARTHEST as f64 / exact as f64).ln() as f32;
+    let wide = (share * (half - exact) as f32) as usize;
+    first + (exact + wide).min(half - 1)
 }
 
 /// A rotary embedding.
@@ -137,6 +161,22 @@ mod tests {
             original: 64.0,
         };
         close(scaling, LLAMA3_RATES);
+    }
+
+    const BEGINS: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91];
+
+    /// Where each bucket begins, by torch (`MPNetEncoder.relative_position_bucket`).
+    #[test]
+    fn buckets_are_those_of_transformers() {
+        let begins = |sign: isize| {
+            let of = |far: usize| bucket(sign * far as isize, 32);
+            let new = |far: &usize| *far == 0 || of(*far) != of(*far - 1);
+            (0..600).filter(new).collect::<Vec<_>>()
+        };
+        assert_eq!(begins(-1), BEGINS);
+        assert_eq!(begins(1)[1..], BEGINS[1..]);
+        assert_eq!([bucket(0, 32), bucket(-1, 32), bucket(1, 32)], [0, 1, 17]);
+        assert_eq!([bucket(-500, 32), bucket(500, 32)], [15, 31]);
     }
 
     /// By the code that was published with the paper.

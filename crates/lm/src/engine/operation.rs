@@ -27,7 +27,7 @@ use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::attention::AttentionShape;
 use crate::config::model_config::ModelConfig;
-use crate::config::positions::{Positions as OwnPositions, alibi_slopes};
+use crate::config::positions::{FARTHEST, Positions as OwnPositions, alibi_slopes, bucket};
 use crate::engine::packing::Packing;
 use crate::error::Error;
 use crate::parts::host::{HostLinear, HostNorm};
@@ -44,6 +44,8 @@ pub(crate) struct BlockParts<'a> {
     pub qkv: [Columns<'a>; 3],
     /// Of each head's query and key.
     pub head_norms: Option<&'a [Norm; 2]>,
+    /// What is added to scores by distance, which the blocks share.
+    pub relative: Option<Id>,
     pub attention_output: Columns<'a>,
     pub attention_norm: Option<&'a Norm>,
     /// Whether what attention puts out is dropped out in training.
@@ -194,6 +196,10 @@ impl Packed {
             None => None,
         };
         let shape = &parts.attention;
+        let relative = match parts.relative {
+            Some(id) => parameters.host(id)?.0,
+            None => Vec::new(),
+        };
         let values = BlockValues {
             place: parts.place,
             heads: Heads {
@@ -209,6 +215,9 @@ impl Packed {
                     },
                     OwnPositions::Alibi => Positions::Alibi {
                         slopes: alibi_slopes(shape.heads),
+                    },
+                    OwnPositions::Relative { buckets } => Positions::Relative {
+                        biases: relative_biases(&relative, shape.heads, buckets),
                     },
                 },
             },
@@ -299,6 +308,17 @@ impl Packed {
         }
         dropouts
     }
+}
+
+/// For each head what is added at each distance, of a table `[buckets, heads]`.
+fn relative_biases(table: &[f32], heads: usize, buckets: usize) -> Vec<Vec<f32>> {
+    let farthest = FARTHEST as isize;
+    let of = |head: usize| {
+        let distances = -farthest..=farthest;
+        let at = |distance| table[bucket(distance, buckets) * heads + head];
+        distances.map(at).collect()
+    };
+    (0..heads).map(of).collect()
 }
 
 impl PackedBlocks for Engine {

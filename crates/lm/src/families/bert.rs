@@ -92,6 +92,7 @@ pub(super) fn plan(config: &ModelConfig, first_position: usize) -> EncoderPlan<'
         norm: Some("embeddings.LayerNorm"),
         dropout: config.hidden_dropout,
         token_dropout: None,
+        relative: None,
         final_norm: None,
     }
 }

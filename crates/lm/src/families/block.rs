@@ -273,6 +273,7 @@ impl Block {
             place: self.place,
             attention: self.attention,
             head_norms: self.head_norms.as_ref(),
+            relative: None,
             qkv: match &self.projections {
                 Projections::Apart([query, key, value]) => [all(query), all(key), all(value)],
                 Projections::Together(fused) => {

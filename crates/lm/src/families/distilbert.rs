@@ -101,6 +101,7 @@ impl ModelFamily for DistilBertFamily {
             norm: Some("embeddings.LayerNorm"),
             dropout: config.hidden_dropout,
             token_dropout: None,
+            relative: None,
             final_norm: None,
         };
         let block = |number| BlockPlan {

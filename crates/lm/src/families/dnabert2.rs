@@ -85,6 +85,7 @@ impl ModelFamily for DnaBert2Family {
             norm: Some("embeddings.LayerNorm"),
             dropout: config.hidden_dropout,
             token_dropout: None,
+            relative: None,
             final_norm: None,
         };
         let block = |number| BlockPlan {

@@ -34,6 +34,8 @@ pub(super) struct EncoderPlan<'a> {
     pub dropout: f64,
     /// ESM's way with masked tokens.
     pub token_dropout: Option<TokenDropout>,
+    /// What is added to scores by the distance of query and key, where it is learnt.
+    pub relative: Option<&'a str>,
     /// The norm behind the last block.
     pub final_norm: Option<&'a str>,
 }
@@ -56,6 +58,7 @@ pub(super) struct Encoder {
     norm: Option<Norm>,
     dropout: f64,
     token_dropout: Option<TokenDropout>,
+    relative: Option<Id>,
     blocks: Vec<Block>,
     final_norm: Option<Norm>,
     pooler: Option<Linear>,
@@ -104,6 +107,12 @@ impl Encoder {
             norm: norm(builder, plan.norm)?,
             dropout: plan.dropout,
             token_dropout: plan.token_dropout,
+            relative: match (plan.relative, config.positions) {
+                (Some(name), Positions::Relative { buckets }) => {
+                    Some(builder.embedding(name, [buckets, config.heads], None)?)
+                }
+                _ => None,
+            },
             blocks: (0..config.layers)
                 .map(|number| Block::build(&block(number), builder))
                 .collect::<Result<_, _>>()?,
@@ -164,7 +173,7 @@ impl Layers for Encoder {
                 let window = block.attention().window;
                 let known = masks.iter().position(|(of, _)| *of == window);
                 let at = known.unwrap_or_else(|| {
-                    masks.push((window, pass.encoder_mask(batch, window)));
+                    masks.push((window, pass.encoder_mask(batch, window, self.relative)));
                     masks.len() - 1
                 });
                 block.forward(x, masks[at].1.as_ref(), pass)
@@ -188,7 +197,11 @@ impl Layers for Encoder {
 
     #[cfg(feature = "cpu")]
     fn parts(&self) -> Vec<BlockParts<'_>> {
-        self.blocks.iter().map(Block::parts).collect()
+        let of = |block| BlockParts {
+            relative: self.relative,
+            ..Block::parts(block)
+        };
+        self.blocks.iter().map(of).collect()
     }
 }
 

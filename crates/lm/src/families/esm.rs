@@ -154,6 +154,7 @@ impl ModelFamily for EsmFamily {
             norm: own.norm_before.then_some("embeddings.layer_norm"),
             dropout: 0.0,
             token_dropout: own.mask_token_id.map(|mask| TokenDropout { mask }),
+            relative: None,
             final_norm: Some("encoder.emb_layer_norm_after"),
         };
         let block = |number| {

@@ -11,12 +11,13 @@ use crate::families::gpt_neox::GptNeoxFamily;
 use crate::families::gpt2::Gpt2Family;
 use crate::families::llama;
 use crate::families::modernbert::ModernBertFamily;
+use crate::families::mpnet::MpNetFamily;
 use crate::families::opt::OptFamily;
 use crate::families::roberta::RobertaFamily;
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Bert,
         Self::DistilBert,
         Self::DnaBert2,
@@ -26,6 +27,7 @@ impl Family {
         Self::Llama,
         Self::Mistral,
         Self::ModernBert,
+        Self::MpNet,
         Self::Opt,
         Self::Qwen2,
         Self::Qwen3,
@@ -43,6 +45,7 @@ impl Family {
             Self::Llama => &llama::LLAMA,
             Self::Mistral => &llama::MISTRAL,
             Self::ModernBert => &ModernBertFamily,
+            Self::MpNet => &MpNetFamily,
             Self::Opt => &OptFamily,
             Self::Qwen2 => &llama::QWEN2,
             Self::Qwen3 => &llama::QWEN3,

@@ -14,6 +14,7 @@ pub(crate) mod gpt_neox;
 pub(crate) mod known;
 pub(crate) mod llama;
 pub(crate) mod modernbert;
+pub(crate) mod mpnet;
 pub(crate) mod opt;
 pub(crate) mod roberta;
 pub(crate) mod rotary;

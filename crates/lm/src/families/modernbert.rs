@@ -143,6 +143,7 @@ impl ModelFamily for ModernBertFamily {
             norm: Some("embeddings.norm"),
             dropout: own.embedding_dropout,
             token_dropout: None,
+            relative: None,
             final_norm: Some("final_norm"),
         };
         let block = |number: usize| BlockPlan {

@@ -12,7 +12,7 @@ use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::attention::AttentionShape;
 use crate::config::model_config::ModelConfig;
-use crate::config::positions::{Positions, Rotary, alibi_slopes};
+use crate::config::positions::{Positions, Rotary, alibi_slopes, bucket};
 use crate::device::has_own_memory;
 use crate::error::Error;
 #[cfg(feature = "cpu")]
@@ -582,14 +582,30 @@ impl<'a> Pass<'a> {
         self.mask(|query, key| key <= query && window.is_none_or(|far| query - key <= far))
     }
 
-    /// As [`Pass::padding_mask`], of what is out of a window as well. `[batch or 1, 1, length or 1, length]`.
-    pub fn encoder_mask(&self, batch: &Batch, window: Option<usize>) -> Option<Tensor<4>> {
+    /// As [`Pass::padding_mask`], of what is out of a window as well, and with what is added by
+    /// distance. `[batch or 1, heads or 1, length or 1, length]`.
+    pub fn encoder_mask(
+        &self,
+        batch: &Batch,
+        window: Option<usize>,
+        relative: Option<Id>,
+    ) -> Option<Tensor<4>> {
         let padding = self.padding_mask(batch);
         let near = window.map(|far| self.mask(|query, key| query.abs_diff(key) <= far));
-        match (padding, near) {
-            (Some(padding), Some(near)) => Some(padding + near),
-            (padding, near) => padding.or(near),
-        }
+        let learnt = relative.map(|id| self.relative_bias(id));
+        let parts = [padding, near, learnt].into_iter().flatten();
+        parts.reduce(|sum, part| sum + part)
+    }
+
+    /// What is added to the scores by the distance of query and key, `[1, heads, length, length]`, from a table
+    /// `[buckets, heads]`.
+    fn relative_bias(&self, id: Id) -> Tensor<4> {
+        let table = self.matrix(id);
+        let [buckets, heads] = table.dims();
+        let n = self.length;
+        let of = |i: usize| bucket((i % n) as isize - (i / n) as isize, buckets) as u32;
+        let rows = table.select(0, self.indices((0..n * n).map(of)));
+        rows.swap_dims(0, 1).reshape([1, heads, n, n])
     }
 
     fn mask(&self, sees: impl Fn(usize, usize) -> bool) -> Tensor<4> {

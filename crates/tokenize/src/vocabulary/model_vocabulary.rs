@@ -54,7 +54,7 @@ pub struct Frame {
 }
 
 /// Families whose places are counted from behind the padding's row on: they have fewer than their embedding has rows.
-const BEHIND_PADDING: [&str; 2] = ["esm", "roberta"];
+const BEHIND_PADDING: [&str; 3] = ["esm", "mpnet", "roberta"];
 
 impl ModelVocabulary {
     /// Reads `tokenizer.json` (padding and truncation switched off) and `config.json` of a model folder; without the

@@ -151,6 +151,15 @@ unsafe fn softmax<S: Simd>(
         };
         let first = t.saturating_sub(reach);
         row[..first].fill(f32::MIN);
+        if let Positions::Relative { biases } = &attention.heads.positions {
+            let own = &biases[head];
+            let reach = own.len() / 2;
+            let inverse = 1.0 / attention.scale();
+            for (j, score) in row[..seen].iter_mut().enumerate().skip(first) {
+                let place = (reach + j).saturating_sub(t).min(own.len() - 1);
+                *score += own[place] * inverse;
+            }
+        }
         if let Positions::Alibi { slopes } = &attention.heads.positions {
             let slope = slopes[head] / attention.scale();
             for (j, score) in row[..seen].iter_mut().enumerate().skip(first) {

@@ -21,6 +21,12 @@ pub enum Positions {
         /// One for each head.
         slopes: Vec<f32>,
     },
+    /// A number is added to a score, by how far the key stands behind the query, as MPNet has it.
+    Relative {
+        /// For each head as many to the left as to the right, from the farthest key before the query to the farthest
+        /// behind it; what is farther gets the farthest's.
+        biases: Vec<Vec<f32>>,
+    },
 }
 
 /// The shape of a block's attention.
@@ -81,6 +87,11 @@ impl Attention {
             }
             Positions::Alibi { slopes } => {
                 assert_eq!(slopes.len(), heads.heads, "slopes");
+                None
+            }
+            Positions::Relative { biases } => {
+                assert_eq!(biases.len(), heads.heads, "biases");
+                assert!(biases.iter().all(|own| own.len() % 2 == 1), "biases");
                 None
             }
             Positions::None => None,
