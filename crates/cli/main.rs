@@ -13,6 +13,7 @@
 //! | `device`, `signals`, `typed` | the device by its name; signals that end a run; the command as it was typed |
 
 mod arguments;
+mod base_model;
 mod commands;
 mod demo;
 mod device;

@@ -13,7 +13,7 @@ use lingo_tokenize::{Encoder, ModelVocabulary, Scheme, TokenizeConfig};
 use lingo_workflow::{Error, Kind, Observer as _};
 
 use crate::arguments::{FetchModel, ImportModel, InspectModel, MergeAdapter, Model, StatesOfModel};
-use crate::commands::predict::model_of_run;
+use crate::base_model::model_of_run;
 use crate::device::device;
 use crate::output::{TABLES, check_out, print, print_json};
 use crate::signals::stop_on_signals;

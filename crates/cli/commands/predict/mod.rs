@@ -11,7 +11,6 @@ mod tables;
 mod track;
 mod write;
 
-pub(super) use ensemble::model_of_run;
 use std::path::Path;
 use std::time::Instant;
 
