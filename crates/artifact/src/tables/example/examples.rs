@@ -60,8 +60,9 @@ impl Examples {
         let t = read::read(path)?;
         let metadata = metadata_of(path, t.metadata.as_deref())?;
         let kind = metadata.as_ref().map(|m| m.labels.clone());
+        let rows = unlabelled(&t)?;
         let (labels, label_values) = label_column::read(path, &t, kind)?;
-        let rows = unlabelled(&t)?
+        let rows = rows
             .into_iter()
             .zip(label_values)
             .map(|(row, label)| Example {
