@@ -53,6 +53,14 @@ oracle adapt_stem.py --cell "$run/stem" --examples "$task/examples.parquet"
 cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set 'method.second={pool: 2, dilation: 2}' --set train.epochs=2 --both-strands \
   --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/second"
 oracle adapt_stem.py --cell "$run/second" --examples "$task/examples.parquet"
+# The methods beyond deltas of a rank; PEFT has no BitFit, whose whole model is compared.
+for method in "ia3 train.learning_rate=0.01" "prompt_tuning train.learning_rate=0.03" "bitfit train.learning_rate=0.003" \
+  "lora method.magnitude=true" "lora method.rank_stabilized=true"; do
+  cell="$run/${method//[ .=]/-}"
+  cargo run -q -- adapt --method "${method% *}" --set "${method#* }" --set train.epochs=1 \
+    --model "$run/model" --input "$task/tokens.parquet" --out "$cell"
+  oracle adapt_peft_roundtrip.py --cell "$cell" --model "$run/model" --tokens "$task/tokens.parquet"
+done
 # The gated variant scales by alpha over the target rank, PEFT by alpha over the initial one: the export folds it in.
 cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --methods ars --out "$run/gated" --set methods.ars.adaptive_rank_sampling.variant=gated --set methods.ars.adaptive_rank_sampling.learning_rate=0.01
 oracle adapt_peft_roundtrip.py --cell "$run/gated/binding/ars/seed-1" --model "$run/gated/model" --tokens "$run/gated/binding/tokens.parquet"
