@@ -218,7 +218,16 @@ impl<E: Element> Tile<E> {
                 }
             }
             let (mut a, mut b) = (self.a, self.b);
-            for _ in 0..self.steps {
+            let mut steps = self.steps;
+            if E::DEPTH == 1 && V == 3 && M == 4 {
+                // Such a tile of `f32`, by other names of its type and sizes.
+                let sums = &mut *(&raw mut sums).cast::<[[S::V; 3]; 4]>();
+                let strides = [self.a_row, self.a_step, self.b_step];
+                if S::tile_of_four(sums, a.cast(), b.cast(), steps, strides) {
+                    steps = 0;
+                }
+            }
+            for _ in 0..steps {
                 let mut columns = [S::splat(0.0); V];
                 for (v, column) in columns.iter_mut().enumerate() {
                     *column = E::column_step::<S>(b.add(v * S::LANES * E::DEPTH));

@@ -54,6 +54,20 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn sum(v: Self::V) -> f32;
     unsafe fn largest(v: Self::V) -> f32;
 
+    /// Adds `steps` products of four values of `a` with three vectors of `b` to the sums of a tile of four rows; whether it
+    /// did: where the compiler keeps such a tile in registers by itself, nothing is done here. The strides are values from
+    /// one row of `a` to the next, and from one step to the next in `a` and in `b`.
+    #[inline(always)]
+    unsafe fn tile_of_four(
+        _sums: &mut [[Self::V; 3]; 4],
+        _a: *const f32,
+        _b: *const f32,
+        _steps: usize,
+        _strides: [usize; 3],
+    ) -> bool {
+        false
+    }
+
     /// `LANES` pairs of `bf16`.
     unsafe fn load_pairs(from: *const u16) -> Self::V;
     /// One pair of `bf16` in every lane.

@@ -146,6 +146,18 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn tile_of_four(
+        sums: &mut [[Self::V; 3]; 4],
+        a: *const f32,
+        b: *const f32,
+        steps: usize,
+        strides: [usize; 3],
+    ) -> bool {
+        unsafe { tile_of_four(sums, a, b, steps, strides) };
+        true
+    }
+
+    #[inline(always)]
     unsafe fn load_pairs(from: *const u16) -> Self::V {
         unsafe { _mm256_loadu_ps(from.cast()) }
     }
@@ -165,6 +177,80 @@ impl Simd for Avx2 {
             _mm256_fmadd_ps(_mm256_and_ps(a, mask), _mm256_and_ps(b, mask), sum)
         }
     }
+}
+
+/// [`Simd::tile_of_four`] for `Avx2`. Twelve sums, three columns and one value of `a` are all 16 registers, which the compiler does not manage: it puts a
+/// sum on the stack in every step, and waits for it.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn tile_of_four(
+    sums: &mut [[__m256; 3]; 4],
+    mut a: *const f32,
+    mut b: *const f32,
+    steps: usize,
+    [a_row, a_step, b_step]: [usize; 3],
+) {
+    let [
+        [mut s00, mut s01, mut s02],
+        [mut s10, mut s11, mut s12],
+        [mut s20, mut s21, mut s22],
+        [mut s30, mut s31, mut s32],
+    ] = *sums;
+    let (row, third) = (4 * a_row, 12 * a_row);
+    for _ in 0..steps {
+        // SAFETY: only reads what `Simd` asks to be valid: a value in each of four rows, three vectors.
+        unsafe {
+            std::arch::asm!(
+                "vmovups {c0}, [{b}]",
+                "vmovups {c1}, [{b} + 32]",
+                "vmovups {c2}, [{b} + 64]",
+                "vbroadcastss {value}, dword ptr [{a}]",
+                "vfmadd231ps {s00}, {value}, {c0}",
+                "vfmadd231ps {s01}, {value}, {c1}",
+                "vfmadd231ps {s02}, {value}, {c2}",
+                "vbroadcastss {value}, dword ptr [{a} + {row}]",
+                "vfmadd231ps {s10}, {value}, {c0}",
+                "vfmadd231ps {s11}, {value}, {c1}",
+                "vfmadd231ps {s12}, {value}, {c2}",
+                "vbroadcastss {value}, dword ptr [{a} + 2 * {row}]",
+                "vfmadd231ps {s20}, {value}, {c0}",
+                "vfmadd231ps {s21}, {value}, {c1}",
+                "vfmadd231ps {s22}, {value}, {c2}",
+                "vbroadcastss {value}, dword ptr [{a} + {third}]",
+                "vfmadd231ps {s30}, {value}, {c0}",
+                "vfmadd231ps {s31}, {value}, {c1}",
+                "vfmadd231ps {s32}, {value}, {c2}",
+                a = in(reg) a,
+                b = in(reg) b,
+                row = in(reg) row,
+                third = in(reg) third,
+                c0 = out(ymm_reg) _,
+                c1 = out(ymm_reg) _,
+                c2 = out(ymm_reg) _,
+                value = out(ymm_reg) _,
+                s00 = inout(ymm_reg) s00,
+                s01 = inout(ymm_reg) s01,
+                s02 = inout(ymm_reg) s02,
+                s10 = inout(ymm_reg) s10,
+                s11 = inout(ymm_reg) s11,
+                s12 = inout(ymm_reg) s12,
+                s20 = inout(ymm_reg) s20,
+                s21 = inout(ymm_reg) s21,
+                s22 = inout(ymm_reg) s22,
+                s30 = inout(ymm_reg) s30,
+                s31 = inout(ymm_reg) s31,
+                s32 = inout(ymm_reg) s32,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        a = a.wrapping_add(a_step);
+        b = b.wrapping_add(b_step);
+    }
+    *sums = [
+        [s00, s01, s02],
+        [s10, s11, s12],
+        [s20, s21, s22],
+        [s30, s31, s32],
+    ];
 }
 
 /// The methods that both AVX-512 sets have in common.
