@@ -201,7 +201,7 @@ pub fn write(job: &Job, scores: &mut Scores, path: &Path) -> Result<(), Error> {
 /// Draws the first window, or the one of a name.
 ///
 /// # Errors
-/// There is no such window; as [`write`].
+/// There is no such window; as [`write()`].
 pub fn write_logo(
     job: &Job,
     scores: &mut Scores,
