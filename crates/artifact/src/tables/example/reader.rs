@@ -32,7 +32,7 @@ impl ExampleReader {
     /// Opens a table; `labels` says what its labels are, where it does not say so itself.
     ///
     /// # Errors
-    /// As [`Examples::read`].
+    /// As [`Examples::read`](super::examples::Examples::read).
     pub fn open(path: &Path, labels: &LabelKind) -> Result<Self> {
         let table = TableReader::open(path)?;
         let metadata = metadata_of(path, table.metadata.as_deref())?;
@@ -46,7 +46,7 @@ impl ExampleReader {
     /// The next rows, at most so many; none behind the last.
     ///
     /// # Errors
-    /// As [`Examples::read`], but that the column `label` may be missing.
+    /// As [`Examples::read`](super::examples::Examples::read), but that the column `label` may be missing.
     pub fn next(&mut self, most: usize) -> Result<Vec<SequenceRow>> {
         let t = self.table.next(most)?;
         let mut rows = unlabelled(&t)?;
