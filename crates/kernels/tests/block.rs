@@ -764,14 +764,20 @@ fn weights_in_few_bits_are_the_values_that_they_stand_for() {
                 let many = Block::new(&case.values(), precision, level, true);
                 assert!(few.bytes() < many.bytes(), "{what}");
                 let [(a, one), (b, other)] = [&few, &many].map(|block| case.forward(block, true));
-                assert_eq!(a, b, "{what}");
+                assert!(a == b, "{what}");
                 let [one, other] = [(&few, one), (&many, other)].map(|(block, record)| {
                     tensors(
                         &case,
                         block.backward(&record.unwrap(), &case.gradient, true),
                     )
                 });
-                assert_eq!(one, other, "{what}");
+                // Chunks are larger, so that sums over rows are of other parts.
+                for (number, (one, other)) in one.iter().zip(&other).enumerate() {
+                    let apart: Vec<f64> = one.iter().zip(other).map(|(a, b)| a - b).collect();
+                    let near = if number == 0 { 0.0 } else { 1e-5 } * root_mean_square(other);
+                    let tensor = tensor_name(number);
+                    assert!(root_mean_square(&apart) <= near, "{what}: {tensor}");
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::batch::ROWS;
 use crate::block::values::{
     BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site, Weight,
 };
@@ -160,6 +161,17 @@ impl<E: Element> Parts<E> {
     pub fn size(&self, site: usize) -> Option<(usize, usize)> {
         let linear = self.sites[site].as_ref()?;
         Some((linear.weight.depth, linear.weight.width))
+    }
+
+    /// The tokens of a chunk.
+    pub fn chunk_rows(&self) -> usize {
+        // Each chunk unpacks them again.
+        let is_packed = |linear: &Linear<E>| linear.weight.is_quantized();
+        if self.sites.iter().flatten().any(is_packed) {
+            4 * ROWS
+        } else {
+            ROWS
+        }
     }
 
     /// Width of attention: all heads.

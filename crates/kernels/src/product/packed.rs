@@ -112,7 +112,7 @@ impl<E: Element> Packed<E> {
         first: usize,
         to: &mut [E],
     ) {
-        const ROW: usize = 768;
+        const ROWS: usize = 64;
         let columns = VECTORS * self.lanes;
         let (left, top) = (panel * columns, first * E::DEPTH);
         let wide = columns.min(self.width.saturating_sub(left));
@@ -120,7 +120,7 @@ impl<E: Element> Packed<E> {
         if wide < columns || deep * columns < to.len() {
             to.fill(E::from_f32(0.0));
         }
-        let mut row = [0f32; ROW];
+        let mut row = [0f32; ROWS];
         let place = |k: usize, n: usize| (k / E::DEPTH * columns + n) * E::DEPTH + k % E::DEPTH;
         if turned {
             let row = &mut row[..wide];
@@ -131,14 +131,23 @@ impl<E: Element> Packed<E> {
                 }
             }
         } else {
-            let row = &mut row[..deep];
-            for n in 0..wide {
-                matrix.read(left + n, top, row);
-                for (k, &value) in row.iter().enumerate() {
-                    to[place(k, n)] = E::from_f32(value);
+            // So many rows of `to` at a time that they stay in the fastest cache while its columns are gone through.
+            for above in (0..deep).step_by(ROWS) {
+                let row = &mut row[..ROWS.min(deep - above)];
+                for n in 0..wide {
+                    matrix.read(left + n, top + above, row);
+                    let to = &mut to[place(above, n)..];
+                    for (k, &value) in row.iter().enumerate() {
+                        to[place(k, 0)] = E::from_f32(value);
+                    }
                 }
             }
         }
+    }
+
+    /// Whether a product unpacks it.
+    pub fn is_quantized(&self) -> bool {
+        matches!(self.values, Values::Quantized { .. })
     }
 
     /// Values in a vector of the instruction set it was packed for.
