@@ -193,7 +193,7 @@ tokenize: { scheme: base }
 methods:
   head: { head: {} }
   lora: { lora: { rank: 2 } }
-  long: { lora: { rank: 2 }, train: { epochs: 4000 } }
+  long: { lora: { rank: 2 }, train: { epochs: 1500 } }
 train: { epochs: 2, batch: 8, learning_rate: 0.001 }
 evaluate: { resamples: 200 }
 seeds: [1, 2]
@@ -218,7 +218,7 @@ fn tries(toy: &Toy) -> Vec<PathBuf> {
     let tries = ids.flat_map(|id| fs::read_dir(id.path()).into_iter().flatten().flatten());
     tries
         .map(|one| one.path())
-        .filter(|one| one.join("checkpoints").is_dir())
+        .filter(|one| toy::has_checkpoint(one))
         .collect()
 }
 
@@ -231,7 +231,7 @@ fn a_plan_is_done_on_a_cluster_whose_node_is_lost() {
     toy.write("bad.bed", "nowhere\t10\t30\tx\t1\n");
     toy.write(
         "site.yaml",
-        "partition: main\nresources: { default: { cpus: 2, memory: 500M } }\n",
+        "partition: main\ncheckpoint_every: '200'\nresources: { default: { cpus: 2, memory: 500M } }\n",
     );
     toy.ok(&["plan", "cluster.yaml", "--out", "plan", "--device", "cpu"]);
     let submit = |expected: i32| {
