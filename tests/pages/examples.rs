@@ -8,12 +8,12 @@ use std::fs;
 use std::path::Path;
 
 use crate::pages::command::Command;
-use crate::pages::pieces::name_of;
+use crate::pages::pieces::{SITE, name_of};
 use crate::pages::shelf::{Shelf, run};
 use crate::pages::{blocks, files_below, reference, root, spans, written};
 
 /// How commands begin that are run with words added, these words, and why.
-const SHORTER: [(&str, &[&str], &str); 4] = [
+const SHORTER: [(&str, &[&str], &str); 5] = [
     (
         "run pipelines/",
         &["--dry-run"],
@@ -24,6 +24,7 @@ const SHORTER: [(&str, &[&str], &str); 4] = [
         &["--dry-run"],
         "needs data of others, and hours",
     ),
+    ("submit", &["--print"], "needs a cluster"),
     ("pretrain", &["--set", "steps=2"], "500 steps take a minute"),
     ("run", &["--dry-run"], "the built-in demo takes a minute"),
 ];
@@ -36,7 +37,12 @@ fn shortened(command: &Command) -> &'static [&'static str] {
         "run" => words == "run",
         begin => words.starts_with(begin),
     });
-    matching.map_or(&[], |(_, add, _)| add)
+    let is_there = |add: &&[&str]| {
+        add.iter()
+            .all(|word| command.words.iter().any(|w| w == word))
+    };
+    let add: &[&str] = matching.map_or(&[], |(_, add, _)| add);
+    if is_there(&add) { &[] } else { add }
 }
 
 /// Runs a command of a page as a shell would.
@@ -92,6 +98,9 @@ fn every_command_in_the_pages_and_in_the_help_runs() {
         {
             let (name, block) = block;
             fs::write(folder.path().join(format!("{name}.yaml")), block).unwrap();
+        }
+        for site in blocks(&text, "yaml").iter().filter(|b| b.starts_with(SITE)) {
+            fs::write(folder.path().join("site.yaml"), site).unwrap();
         }
         for command in &commands {
             check(folder.path(), &place, command);

@@ -62,6 +62,7 @@ impl Shelf {
             fs::copy(fixtures.join(from), pickled.join(to)).unwrap();
         }
         shelf.genome();
+        shelf.write("site.yaml", "partition: main\n");
         shelf.write("my.yaml", PIPELINE);
         shelf.made_by_commands();
         shelf
@@ -266,6 +267,7 @@ impl Shelf {
             "tokenize encode --scheme kmer:3:3 --model MiniLM --input e.parquet --out t.parquet",
             "adapt --model MiniLM --input t.parquet --method lora --out out --set train.epochs=1",
             "run my.yaml",
+            "plan my.yaml --out plans/mine",
         ] {
             let words: Vec<&str> = line.split(' ').collect();
             let ran = run(self.folder.path(), &words);

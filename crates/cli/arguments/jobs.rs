@@ -11,7 +11,6 @@ use lingo_adapt::CheckpointEvery;
 Examples:
   lingo-pipe plan my.yaml --out plans/mine
   lingo-pipe run-cell --plan plans/mine --index 0
-  lingo-pipe run-cell --plan plans/mine --index $SLURM_ARRAY_TASK_ID
 
 plans/mine/jobs.tsv lists the jobs; what a job needs has a lower index. A job whose result is there is done at once, and two
 processes at the same job end with one result. SIGTERM or SIGUSR1: a checkpoint is written and the exit code is 75; the same

@@ -16,9 +16,7 @@
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
-//! | `failed` | why a cell or a task failed, beside where its result would be |
 //! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |
-//! | [`graph`] | a pipeline as a picture |
 //! | [`settings`] | settings of one stage, given on the command line alone |
 //! | [`observer`] | who hears of a run's progress |
 //! | [`failure`] | the error type, and the exit code of each failure |
@@ -26,9 +24,7 @@
 
 pub mod cell;
 mod date;
-mod failed;
 pub mod failure;
-pub mod graph;
 pub mod inputs;
 pub mod jobs;
 pub mod lock;
@@ -48,5 +44,5 @@ pub mod yaml;
 
 pub use failure::{Error, Kind};
 pub use observer::Observer;
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, graph};
 pub use plan::{Plan, Request, State};

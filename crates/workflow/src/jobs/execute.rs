@@ -7,7 +7,7 @@ use lingo_artifact::run_folder::RunFolder;
 
 use super::attempt::{Attempt, forget_tries, is_finished};
 use super::job::{Job, Work};
-use crate::failed;
+use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::lock::{self, Shared};
 use crate::observer::Observer;

@@ -10,7 +10,7 @@ use lingo_artifact::run_folder::RunFolder;
 use lingo_lm::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
-use super::job::{Job, jobs};
+use super::job::{Job, Work, jobs};
 use crate::failure::{Error, Kind};
 use crate::inputs::FileHash;
 use crate::pipeline::resolved::Pipeline;
@@ -231,7 +231,7 @@ impl PlanFolder {
         let without_model = |jobs: Vec<Job>| -> Vec<Digest> {
             let others = jobs
                 .into_iter()
-                .filter(|job| !matches!(job.work, super::Work::Model | super::Work::Report));
+                .filter(|job| !matches!(job.work, Work::Model | Work::Report));
             ids(&others.collect::<Vec<Job>>())
         };
         if without_model(jobs(plan)) != without_model(file.jobs.clone()) {

@@ -9,7 +9,7 @@ use lingo_artifact::run_folder::{CellFolder, RunFolder};
 
 use super::job::{Job, Work};
 use crate::cell::CellRecord;
-use crate::failed;
+use crate::failure::kept as failed;
 use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
 

@@ -11,10 +11,12 @@
 //! | [`resolve`] | from the file to tasks with settings of their own |
 //! | [`check`] | what the parser cannot see: names, references, contradictions |
 //! | [`tune_section`] | what is searched, and how |
+//! | [`graph`] | as a picture |
 //! | `read` | all of it, from a file on disk |
 
 pub mod check;
 pub mod file;
+pub mod graph;
 pub mod method_section;
 pub mod name;
 pub mod named;

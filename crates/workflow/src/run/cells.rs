@@ -16,7 +16,7 @@ use lingo_ingest::Genome;
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
 use crate::date;
-use crate::failed;
+use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};

@@ -1,5 +1,7 @@
 //! The error type of this crate, and the exit code that each failure has.
 
+pub(crate) mod kept;
+
 use std::fmt;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! A pipeline as a picture: Mermaid text, which GitHub and most editors draw.
 
-use crate::pipeline::resolved::{ModelPlan, Pipeline};
+use super::resolved::{ModelPlan, Pipeline};
 
 /// `graph LR ...`: model, tasks, methods, and what comes of them.
 pub fn mermaid(pipeline: &Pipeline) -> String {
