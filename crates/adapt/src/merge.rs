@@ -71,8 +71,8 @@ impl LogitDifference {
 /// Writes the model folder.
 ///
 /// # Errors
-/// An adapter that has no language model, or networks beside it or vectors before the tokens, which no weights can hold; a model that is not the one that the
-/// adapter was trained on; a folder that holds something; files that cannot be read or written.
+/// An adapter that has no language model, or networks beside it, vectors before the tokens or bottlenecks, which no
+/// weights can hold; a model that is not the one that the adapter was trained on; a folder that holds something; files that cannot be read or written.
 pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
     let MergeRequest { adapter, out, .. } = *request;
     let description = Description::read(adapter)?;
@@ -88,10 +88,20 @@ pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
             out.display()
         )));
     }
-    if description.method.adaptation().prompt() > 0 {
-        return Err(Error::Config(
-            "the adapter's vectors stand before the tokens, where no model's weights are: it cannot be merged".into(),
-        ));
+    let method = description.method.adaptation();
+    let apart = if method.prompt() > 0 {
+        Some("vectors stand before the tokens, where no model's weights are")
+    } else if method.prefix() > 0 {
+        Some("keys and values stand before those of the tokens, where no model's weights are")
+    } else if method.bottlenecks().is_some() {
+        Some("bottlenecks are layers of their own, which the model has no place for")
+    } else {
+        None
+    };
+    if let Some(apart) = apart {
+        return Err(Error::Config(format!(
+            "the adapter's {apart}: it cannot be merged; `predict --adapter` runs it as it is"
+        )));
     }
     let (base, _) = checked_base(adapter, &description, request.model, model_digest)?;
     let (mut description, mut trained) = read_adapter(adapter)?;
@@ -155,9 +165,7 @@ fn logits(
     description: &Description,
     rows: &[Vec<u32>],
 ) -> Result<Vec<Vec<f32>>, Error> {
-    // The kernels have no place for factors and norms.
-    let has_norms = trained.deltas.iter().any(|d| d.magnitude.is_some());
-    if !has_norms && trained.scales.is_empty() {
+    if !trained.needs_plain_operations() {
         model.pack(Packing {
             precision: Precision::F32,
             gradients: false,

@@ -187,7 +187,7 @@ fn load_model(request: &LoadRequest) -> Result<Inference, Error> {
     if request.merge {
         merge(&mut model, &mut trained)?;
     }
-    if request.merge || !is_plain {
+    if !trained.needs_plain_operations() && (request.merge || !is_plain) {
         model.pack(packing)?;
     }
     Inference::new(Arc::new(model), &trained)

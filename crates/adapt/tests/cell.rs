@@ -165,6 +165,20 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             "opt",
             r#"{"prompt_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
         ),
+        (
+            "bert",
+            r#"{"prefix_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
+        ),
+        (
+            "opt",
+            r#"{"prefix_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
+        ),
+        (
+            "bert",
+            r#"{"bottleneck": {"placement": "houlsby", "reduction_factor": 4}}"#,
+        ),
+        ("bert", r#"{"bottleneck": {"reduction_factor": 4}}"#),
+        ("opt", r#"{"bottleneck": {"placement": "parallel"}}"#),
     ] {
         let out = tempfile::tempdir().unwrap();
         let cell = Cell {
@@ -432,7 +446,7 @@ impl Progress for StopAt<'_> {
 }
 
 /// Rank adaptation by every rule, with much happening in few steps; and the other methods.
-const RULES: [&str; 9] = [
+const RULES: [&str; 11] = [
     r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
     r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "every": 1, "call_every": 2}}"#,
     r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2,
@@ -443,6 +457,8 @@ const RULES: [&str; 9] = [
     r#"{"lora": {"rank": 2, "magnitude": true}}"#,
     r#"{"ia3": {}}"#,
     r#"{"prompt_tuning": {"tokens": 1}}"#,
+    r#"{"prefix_tuning": {"tokens": 1}}"#,
+    r#"{"bottleneck": {"placement": "houlsby", "reduction_factor": 4, "layers": "1", "dropout": 0.1}}"#,
     r#"{"bitfit": {}}"#,
 ];
 
@@ -1167,10 +1183,15 @@ fn assert_merged_folder_is_near(adapter: &Path, base: &Path, rows: &[TokenRow]) 
         verify: &verify,
         device: DeviceChoice::Cpu,
     };
-    let prompt = Description::read(adapter).unwrap().method.name() == "prompt_tuning";
-    if prompt {
+    let apart = match Description::read(adapter).unwrap().method.name() {
+        "prompt_tuning" => Some("before the tokens"),
+        "prefix_tuning" => Some("before those of the tokens"),
+        "bottleneck" => Some("layers of their own"),
+        _ => None,
+    };
+    if let Some(apart) = apart {
         let message = merge(&request).unwrap_err().to_string();
-        assert!(message.contains("before the tokens"), "{message}");
+        assert!(message.contains(apart), "{message}");
         assert!(!request.out.exists());
         return;
     }

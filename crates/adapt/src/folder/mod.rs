@@ -1,5 +1,7 @@
 //! What a cell leaves: an adapter as Hugging Face PEFT has it, or a whole model.
 
 pub(crate) mod adapter;
+mod bottlenecks;
+mod head;
 pub(crate) mod model;
 pub(crate) mod trained;

@@ -94,6 +94,12 @@ impl Family {
         self.model().is_embedding(module)
     }
 
+    /// Where the library `adapters` keeps the bottlenecks of attention and of the feed-forward layers, behind the
+    /// block's name.
+    pub fn bottlenecks(self) -> [&'static str; 2] {
+        self.model().bottlenecks()
+    }
+
     /// The name of the word embedding's tensor.
     pub fn word_embedding(self) -> &'static str {
         self.model().word_embedding()
