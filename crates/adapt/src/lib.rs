@@ -43,6 +43,7 @@ pub use cell::models::Models;
 pub use cell::request::AdaptRequest;
 pub use error::{Error, Kind};
 pub use folder::adapter::Description;
+pub use folder::peft::PeftFacts;
 pub use merge::{LogitDifference, MergeRequest, Merged, merge};
 pub use method::adalora::Adalora;
 pub use method::adaptive_rank_sampling::{AdaptiveRankSampling, Lambda, Variant};

@@ -30,6 +30,8 @@ pub struct MergeRequest<'a> {
     pub adapter: &'a Path,
     /// The folder of the base model; it may be left out where a `model/` stands beside the adapter.
     pub model: Option<&'a Path>,
+    /// What the adapter is; without it `lingo.json` says so ([`Description::of_peft`] where there is none).
+    pub described: Option<&'a Description>,
     /// The folder that is written; it must not hold anything yet.
     pub out: &'a Path,
     /// Token ids of sequences whose logits are compared, if any.
@@ -75,7 +77,10 @@ impl LogitDifference {
 /// weights can hold; a model that is not the one that the adapter was trained on; a folder that holds something; files that cannot be read or written.
 pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
     let MergeRequest { adapter, out, .. } = *request;
-    let description = Description::read(adapter)?;
+    let mut description = match request.described {
+        Some(description) => description.clone(),
+        None => Description::read(adapter)?,
+    };
     if description.method.adaptation().motifs().is_some() || description.stem.is_some() {
         return Err(Error::Config(
             "the adapter has networks of motifs, which no model's weights can hold: it cannot be merged".into(),
@@ -104,7 +109,7 @@ pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
         )));
     }
     let (base, _) = checked_base(adapter, &description, request.model, model_digest)?;
-    let (mut description, mut trained) = read_adapter(adapter)?;
+    let mut trained = read_adapter(adapter, &description)?;
     let device = open_device(request.device)?;
     let mut expected = match request.verify {
         [] => Vec::new(),

@@ -166,6 +166,9 @@ pub struct MergeAdapter {
     /// the adapter lies.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+    /// Names of the classes in the order of the head's outputs, of an adapter that PEFT wrote itself: without lingo.json.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub classes: Vec<String>,
     /// The new folder.
     #[arg(long, short, value_name = "DIR")]
     pub out: PathBuf,

@@ -97,11 +97,15 @@ fn check_tokens(request: &AdaptRequest, config: &ModelConfig) -> Result<(), Erro
         if length + prompt + prefix > config.max_positions {
             let behind = match (prompt, prefix) {
                 (0, 0) => String::new(),
-                (0, n) => format!(" behind a prefix of {n} (`tokens` of `prefix_tuning`)"),
+                (0, n) => format!(" behind a prefix of {n}"),
                 (n, _) => format!(" behind a prompt of {n}"),
             };
+            let advice = match (prompt + prefix, config.max_positions.saturating_sub(length)) {
+                (0, _) | (_, 0) => String::new(),
+                (_, left) => format!(": `tokens` may be {left}"),
+            };
             return Err(Error::Data(format!(
-                "the row `{}` has {length} tokens{behind}, but the model has {} positions",
+                "the row `{}` has {length} tokens{behind}, but the model has {} positions{advice}",
                 row.id, config.max_positions
             )));
         }

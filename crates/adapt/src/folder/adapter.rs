@@ -27,15 +27,15 @@ use crate::settings::train_config::{Pooling, PrecisionChoice};
 use crate::tensor_file::{TensorFile, transposed};
 use crate::train::target_scale::TargetScale;
 
-const CONFIG: &str = "adapter_config.json";
-const WEIGHTS: &str = "adapter_model.safetensors";
+pub(super) const CONFIG: &str = "adapter_config.json";
+pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
 const STORE: &str = "motif_cnn.safetensors";
 const STEM: &str = "stem.safetensors";
 /// What PEFT calls the norms of DoRA, the factors of IA3 and the vectors of a prompt or a prefix.
 const MAGNITUDE: &str = "lora_magnitude_vector";
 const FACTORS: &str = "ia3_l";
 const PROMPT: &str = "prompt_embeddings";
-const DESCRIPTION: &str = "lingo.json";
+pub(super) const DESCRIPTION: &str = "lingo.json";
 /// The version of `lingo.json`.
 pub(crate) const SCHEMA: u32 = 1;
 
@@ -207,7 +207,7 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
 }
 
 /// The name of the head: PEFT has it one level higher where it wraps no module of the model.
-fn head_name(head: &str, method: &Method) -> String {
+pub(super) fn head_name(head: &str, method: &Method) -> String {
     let method = method.adaptation();
     match method.prompt() + method.prefix() {
         0 => format!("base_model.model.{head}"),
@@ -539,12 +539,10 @@ pub(crate) fn shape_in_store(folder: &Path, name: &str) -> Result<Vec<usize>, Er
     Ok(found.map_err(|problem| Error::Adapter { path, problem })?.0)
 }
 
-/// Reads an adapter folder back.
-pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Error> {
-    let description = Description::read(folder)?;
+/// Reads the weights of an adapter folder that is described.
+pub(crate) fn read_adapter(folder: &Path, description: &Description) -> Result<Trained, Error> {
     if let Some(settings) = description.method.adaptation().bottlenecks() {
-        let trained = read_bottlenecks(folder, &description, &settings)?;
-        return Ok((description, trained));
+        return read_bottlenecks(folder, description, &settings);
     }
     let path = folder.join(WEIGHTS);
     let mut file = TensorFile::read(&path, "format")?;
@@ -589,7 +587,7 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
         count => Some(read_prompt(&mut file, count).map_err(fail)?),
     };
     let head = &head_name(head, &description.method);
-    let shape = head_shape(&description, family).map_err(fail)?;
+    let shape = head_shape(description, family).map_err(fail)?;
     let head = take_head(&mut file, head, shape).map_err(fail)?;
     if let Some(name) = file.tensors.keys().next() {
         return Err(fail(format!("the tensor `{name}` belongs to no delta")));
@@ -604,7 +602,7 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
         bottlenecks: Vec::new(),
         of_model: Vec::new(),
     };
-    Ok((description, trained))
+    Ok(trained)
 }
 
 /// All factors of a file, taken out of it; PEFT writes those of outputs as a column and those of inputs as a row.

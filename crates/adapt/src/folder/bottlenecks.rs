@@ -151,10 +151,12 @@ pub(super) fn head_config(names: &[String], model: &ModelConfig, name: &str) -> 
     let label2id: serde_json::Map<String, Value> = numbered
         .map(|(name, id): (&String, usize)| (name.clone(), json!(id)))
         .collect();
+    let bare = model.family.architecture().trim_end_matches("Model");
     json!({
         "config": Value::Null,
         "hidden_size": model.hidden_size,
         "label2id": label2id,
+        "model_class": format!("{bare}ForSequenceClassification"),
         "model_name": name,
         "model_type": model.family.name(),
         "name": Value::Null,

@@ -4,4 +4,5 @@ pub(crate) mod adapter;
 mod bottlenecks;
 mod head;
 pub(crate) mod model;
+pub(crate) mod peft;
 pub(crate) mod trained;

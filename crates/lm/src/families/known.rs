@@ -68,6 +68,11 @@ impl Family {
         format!("{}.", self.classifier().model)
     }
 
+    /// The bare model's class in `transformers`.
+    pub fn architecture(self) -> &'static str {
+        self.model().architecture()
+    }
+
     /// How `transformers` puts a classifier on the bare model.
     pub fn classifier(self) -> Classifier {
         self.model().classifier()
