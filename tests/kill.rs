@@ -56,16 +56,11 @@ const RUN: [&str; 6] = [
     "3",
 ];
 
+/// `LINGO_KILLS=200 cargo test --workspace --test kill -- --nocapture` kills as often as that, and prints where.
 #[test]
-fn twenty_kills_change_no_bit() {
-    kill_and_go_on(20);
-}
-
-/// `cargo test --workspace --test kill -- --ignored --nocapture`
-#[test]
-#[ignore = "takes minutes; prints where the kills fell"]
-fn two_hundred_kills_change_no_bit() {
-    kill_and_go_on(200);
+fn no_kill_changes_a_bit() {
+    let kills = std::env::var("LINGO_KILLS");
+    kill_and_go_on(kills.map_or(20, |kills| kills.parse().unwrap()));
 }
 
 /// Runs the pipeline again and again, each time killed after a random while, until so many kills have fallen; a run that

@@ -523,7 +523,7 @@ def minilm(folder):
         "states": floats(torch.cat([states[0, :26], states[1, :11]])[:, ::16]),
         "pooled": floats(output.pooler_output[:, ::16]),
     }
-    (FIXTURES / "minilm.json").write_text(json.dumps(golden) + "\n")
+    (FIXTURES / "values" / "minilm.json").write_text(json.dumps(golden) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ oracle() { printf '== %s\n' "$*"; "$python" "tests/oracles/$@"; }
 for script in adapt_adalora adapt_adamw adapt_loss adapt_schedules adapt_training evaluate evaluate_paired pretrain tokenize_dna tokenize_exported tokenize_vocabularies; do
   oracle $script.py
 done
+oracle quantization.py
 oracle ingest_sources.py crates/ingest/tests/fixtures/sources
 oracle ingest_windows.py crates/ingest/tests/fixtures/sources
 oracle ingest_annotations.py crates/ingest/tests/fixtures/annotations

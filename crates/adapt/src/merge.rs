@@ -16,6 +16,7 @@ use crate::folder::adapter::{Description, is_of_transformers, read_adapter};
 use crate::folder::trained::{self, Inference, Pass, Trained};
 use crate::plan::model_shape::model_digest;
 use crate::predict::checked_base;
+use crate::predictor::rounded;
 use crate::tensor_file::{TensorFile, transposed};
 use crate::train::target_scale::TargetScale;
 
@@ -113,7 +114,12 @@ pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
     let device = open_device(request.device)?;
     let mut expected = match request.verify {
         [] => Vec::new(),
-        rows => logits(Model::load(&base, &device)?, &trained, &description, rows)?,
+        rows => logits(
+            rounded(&base, &device, &description)?,
+            &trained,
+            &description,
+            rows,
+        )?,
     };
     if let Some(targets) = description.targets.filter(|_| trained.head.bias.is_some()) {
         expected.iter_mut().for_each(|row| targets.put_back(row));
@@ -121,7 +127,7 @@ pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
         description.targets = None;
     }
     let layers = trained.deltas.iter().filter(|d| d.rank > 0).count() + trained.scales.len();
-    let mut model = Model::load(&base, &device)?;
+    let mut model = rounded(&base, &device, &description)?;
     trained::merge(&mut model, &mut trained)?;
     let class = write(&model, &trained, &description, &base, out)?;
     drop(model);
@@ -173,6 +179,7 @@ fn logits(
     if !trained.needs_plain_operations() {
         model.pack(Packing {
             precision: Precision::F32,
+            quantization: None,
             gradients: false,
         })?;
     }

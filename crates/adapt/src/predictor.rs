@@ -184,6 +184,7 @@ fn load_model(request: &LoadRequest, description: &Description) -> Result<Infere
     let device = open_device(request.device)?;
     let packing = Packing {
         precision: description.precision.resolve(),
+        quantization: description.quantization.resolve(),
         gradients: false,
     };
     let is_plain = description.method.needs_plain_operations();
@@ -191,14 +192,31 @@ fn load_model(request: &LoadRequest, description: &Description) -> Result<Infere
         let model = request.models.get(&folder, digest, &device, packing)?;
         return Inference::new(model, &trained);
     }
-    let mut model = Model::load(&folder, &device)?;
+    let mut model = rounded(&folder, &device, description)?;
     if request.merge {
         merge(&mut model, &mut trained)?;
     }
     if !trained.needs_plain_operations() && (request.merge || !is_plain) {
-        model.pack(packing)?;
+        // Rounded already, and what was merged is not.
+        model.pack(Packing {
+            quantization: None,
+            ..packing
+        })?;
     }
     Inference::new(Arc::new(model), &trained)
+}
+
+/// The model that an adapter was trained on, its weights rounded as they were then.
+pub(crate) fn rounded(
+    folder: &Path,
+    device: &burn::tensor::Device,
+    description: &Description,
+) -> Result<Model, Error> {
+    let mut model = Model::load(folder, device)?;
+    if let Some(kind) = description.quantization.resolve() {
+        model.quantize(kind)?;
+    }
+    Ok(model)
 }
 
 /// A network of motifs with its trained values.

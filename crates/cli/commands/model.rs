@@ -199,6 +199,7 @@ fn states(arguments: &StatesOfModel, terminal: &Terminal) -> Result<(), Error> {
     let mut model = lingo_lm::Model::load(folder, &open_device(device(&arguments.device)?)?)?;
     model.pack(Packing {
         precision: Precision::F32,
+        quantization: None,
         gradients: false,
     })?;
     let layers = model.states_of_layers(&tokens)?;

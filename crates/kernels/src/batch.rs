@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Rows that a chunk has at least, unless it is the last: enough to use a weight
 /// again while it is in the cache, few enough to give every thread its share.
-const ROWS: usize = 64;
+pub(crate) const ROWS: usize = 64;
 
 /// A batch of sequences, padded behind to a common length: no sequence is longer than that, and its
 /// rows can be counted. The kernels rely on both.
@@ -123,12 +123,12 @@ pub(crate) struct Chunk {
     pub end: usize,
 }
 
-/// Divides a batch.
-pub(crate) fn chunks(shape: &Shape) -> Vec<Chunk> {
+/// Divides a batch: a chunk ends with the sequence that brings it to `rows` tokens.
+pub(crate) fn chunks(shape: &Shape, rows: usize) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     for (number, &length) in shape.lengths.iter().enumerate() {
         let first = number * shape.padded;
-        let full = chunks.last().is_none_or(|chunk| chunk.rows.len() >= ROWS);
+        let full = chunks.last().is_none_or(|chunk| chunk.rows.len() >= rows);
         if full {
             chunks.push(Chunk {
                 sequences: Vec::new(),
@@ -161,7 +161,7 @@ mod tests {
     fn chunks_hold_every_token_once() {
         let lengths = [3, 40, 40, 1, 64, 64, 7];
         let shape = Shape::new(&lengths, 64).unwrap();
-        let chunks = chunks(&shape);
+        let chunks = chunks(&shape, ROWS);
         let rows: Vec<usize> = chunks.iter().flat_map(|c| c.rows.clone()).collect();
         let expected: Vec<usize> = (0..7)
             .flat_map(|s| (0..lengths[s] as usize).map(move |t| s * 64 + t))

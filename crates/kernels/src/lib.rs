@@ -13,7 +13,7 @@
 //! - `numbers`: `f32` and `bf16`, in matrices
 //! - `dropout`: decisions as bits
 //! - `batch`: the real tokens of a padded batch, in chunks
-//! - `product`: products with packed matrices, and the thin ones of adapters
+//! - `product`: products with packed matrices, or with matrices in few bits, and the thin ones of adapters
 //! - `parts`: activations, norms, attention
 //! - `block`: a block's description and its packed weights
 //! - `passes`: forward and backward
@@ -32,7 +32,9 @@ mod simd;
 
 pub use batch::{Shape, ShapeError};
 pub use block::packed::Block;
-pub use block::values::{BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site};
+pub use block::values::{
+    BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site, Weight,
+};
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
 pub use motifs::filters::{Answers, Learnt, Motifs, code};
@@ -44,4 +46,5 @@ pub use passes::adapters::LowRank;
 pub use passes::backward::{Gradients, LowRankGradient};
 pub use passes::dropouts::Dropouts;
 pub use passes::record::Record;
+pub use product::quantized::{Quantization, QuantizedMatrix};
 pub use simd::level::Level;

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lingo_kernels::{
     Activation, Block, BlockValues, Dropouts, Gradients, Heads, Kept, Level, LowRank, NormKind,
-    NormPlace, Positions, Precision, SITES, Shape, Site,
+    NormPlace, Positions, Precision, Quantization, SITES, Shape, Site, Weight,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -735,11 +735,64 @@ fn a_block_without_gradients_is_half_as_large() {
 }
 
 #[test]
+fn weights_in_few_bits_are_the_values_that_they_stand_for() {
+    for (number, (name, spec)) in specs().iter().enumerate() {
+        let spec = Spec {
+            dropout: false,
+            ..spec.clone()
+        };
+        for kind in [Quantization::Int8, Quantization::Nf4] {
+            let (matrices, case) = Case::new(&spec, number as u64).quantized(kind);
+            let mut values = case.values();
+            let of = |site: Site| Weight::Quantized(matrices[site as usize].as_ref().unwrap());
+            for (linear, site) in values
+                .qkv
+                .iter_mut()
+                .zip([Site::Query, Site::Key, Site::Value])
+            {
+                linear.weight = of(site);
+            }
+            values.attention_output.weight = of(Site::AttentionOutput);
+            values.first.weight = of(Site::First);
+            values.second.weight = of(Site::Second);
+            if let Some(gate) = &mut values.gate {
+                gate.weight = of(Site::Gate);
+            }
+            for (level, precision) in modes() {
+                let what = format!("{name}, {kind:?}, {level}, {precision:?}");
+                let few = Block::new(&values, precision, level, true);
+                let many = Block::new(&case.values(), precision, level, true);
+                assert!(few.bytes() < many.bytes(), "{what}");
+                let [(a, one), (b, other)] = [&few, &many].map(|block| case.forward(block, true));
+                assert!(a == b, "{what}");
+                let [one, other] = [(&few, one), (&many, other)].map(|(block, record)| {
+                    tensors(
+                        &case,
+                        block.backward(&record.unwrap(), &case.gradient, true),
+                    )
+                });
+                // Chunks are larger, so that sums over rows are of other parts.
+                for (number, (one, other)) in one.iter().zip(&other).enumerate() {
+                    let apart: Vec<f64> = one.iter().zip(other).map(|(a, b)| a - b).collect();
+                    let near = if number == 0 { 0.0 } else { 1e-5 } * root_mean_square(other);
+                    let tensor = tensor_name(number);
+                    assert!(root_mean_square(&apart) <= near, "{what}: {tensor}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn unfit_values_of_a_block_panic() {
     type Change = fn(&mut BlockValues);
     let changes: [(&str, Change); 16] = [
         ("nothing", |_| ()),
-        ("a short weight", |v| v.first.weight = &v.first.weight[1..]),
+        ("a short weight", |v| {
+            if let Weight::Values(weight) = &mut v.first.weight {
+                *weight = &weight[1..];
+            }
+        }),
         ("a short bias", |v| v.first.bias = Some(&[1.0])),
         ("a wide key", |v| v.qkv[1] = v.first),
         ("a wide output", |v| v.attention_output = v.first),

@@ -24,6 +24,7 @@ fn main() {
             model
                 .pack(Packing {
                     precision,
+                    quantization: None,
                     gradients: true
                 })
                 .unwrap()

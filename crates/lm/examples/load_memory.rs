@@ -21,13 +21,14 @@ use lingo_lm::{DeviceChoice, Model, Packing, Precision, open_device};
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, how, precision] = &arguments[..] else {
-        panic!("load_memory FOLDER whole|blocks f32|bf16");
+        panic!("load_memory FOLDER whole|blocks f32|bf16|int8|nf4");
     };
     let packing = Packing {
         precision: match precision.as_str() {
-            "f32" => Precision::F32,
-            _ => Precision::Bf16,
+            "bf16" => Precision::Bf16,
+            _ => Precision::F32,
         },
+        quantization: precision.parse().ok(),
         gradients: false,
     };
     let device = open_device(DeviceChoice::Cpu).unwrap();

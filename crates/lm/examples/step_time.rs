@@ -2,7 +2,7 @@
 //! of the blocks. One thread: `RAYON_NUM_THREADS=1`.
 //!
 //! `cargo run --release -p lingo-lm --example step_time -- FOLDER BATCH LENGTH STEPS ENGINE [forward|none]`,
-//! ENGINE one of `plain`, `f32`, `bf16`; with `forward`, the forward pass alone; with `none`, that without deltas.
+//! ENGINE one of `plain`, `f32`, `bf16`, or `int8` and `nf4`, which multiply in `f32`; with `forward`, the forward pass alone; with `none`, that without deltas.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{path::Path, time::Instant};
@@ -19,10 +19,17 @@ fn main() {
     let backward = only.is_none();
     let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
     let mut model = Model::load(folder, &device).unwrap();
-    match arguments.get(4).map(String::as_str) {
-        Some("f32") => assert!(model.pack(packing(Precision::F32)).unwrap()),
-        Some("bf16") => assert!(model.pack(packing(Precision::Bf16)).unwrap()),
-        _ => {}
+    let engine = arguments.get(4).map_or("plain", String::as_str);
+    if engine != "plain" {
+        let packing = Packing {
+            precision: match engine {
+                "bf16" => Precision::Bf16,
+                _ => Precision::F32,
+            },
+            quantization: engine.parse().ok(),
+            gradients: true,
+        };
+        assert!(model.pack(packing).unwrap());
     }
     let deltas: Vec<Option<LowRank>> = model
         .sites()
@@ -107,11 +114,4 @@ fn cpu_seconds() -> f64 {
             .unwrap_or(0.0)
     };
     (ticks(11) + ticks(12)) / 100.0
-}
-
-fn packing(precision: Precision) -> Packing {
-    Packing {
-        precision,
-        gradients: true,
-    }
 }

@@ -41,7 +41,7 @@ pub use device::{DeviceChoice, device_memory, device_name, open_device};
 pub use engine::packing::{self, Packing};
 pub use error::Error;
 pub use families::family::{Classifier, Reads};
-pub use lingo_kernels::{Kept, Level, Precision, release_memory};
+pub use lingo_kernels::{Kept, Level, Precision, Quantization, release_memory};
 pub use model::loaded::{Hidden, Model, is_unused};
 pub use model::mlm::{self, MlmHead};
 pub use model::save;

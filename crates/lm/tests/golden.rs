@@ -222,7 +222,7 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
 #[ignore = "reads all-MiniLM-L6-v2 from the folder LINGO_MINILM"]
 fn the_real_minilm_equals_transformers() {
     let folder = std::env::var_os("LINGO_MINILM").expect("LINGO_MINILM");
-    let golden = golden("minilm.json");
+    let golden = golden("values/minilm.json");
     let parameters = golden["parameters"].as_u64().unwrap();
     let batch = batch(&golden);
     // bf16 rounds to 8 bits at each of some forty places.
@@ -310,6 +310,7 @@ fn what_is_written_is_read_again() {
 fn packing(precision: Precision) -> Packing {
     Packing {
         precision,
+        quantization: None,
         gradients: true,
     }
 }

@@ -101,6 +101,7 @@ fn one_thread_and_many_give_the_same_bits() {
 fn packing(precision: Precision) -> Packing {
     Packing {
         precision,
+        quantization: None,
         gradients: true,
     }
 }

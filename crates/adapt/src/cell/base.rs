@@ -21,11 +21,15 @@ pub(super) fn load_model(
 ) -> Result<(Arc<Model>, PrecisionChoice), Error> {
     let new_rows = request.tokens.metadata.encoding.new_rows.is_some();
     if request.method.needs_plain_operations() {
-        let model = Model::load(request.model, device)?;
+        let mut model = Model::load(request.model, device)?;
+        if let Some(kind) = request.train.quantization.resolve() {
+            model.quantize(kind)?;
+        }
         return Ok((Arc::new(model), PrecisionChoice::F32));
     }
     let packing = Packing {
         precision: request.train.precision.resolve(),
+        quantization: request.train.quantization.resolve(),
         gradients: new_rows || request.method.reaches_below_the_head(),
     };
     let model = request.models.get(request.model, digest, device, packing)?;

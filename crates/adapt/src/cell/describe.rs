@@ -7,7 +7,7 @@ use lingo_lm::Family;
 
 use crate::cell::begun::Begun;
 use crate::folder::adapter::{BaseModel, Description, SCHEMA};
-use crate::settings::train_config::{Pooling, PrecisionChoice};
+use crate::settings::train_config::{Pooling, PrecisionChoice, QuantizationChoice};
 use crate::train::target_scale::TargetScale;
 
 /// The language model that was adapted, and how it was read.
@@ -40,6 +40,7 @@ pub(super) fn describe(begun: &Begun, base: Option<&Base>, outcome: &Training) -
             sha256: b.sha256,
         }),
         precision: base.map_or(PrecisionChoice::F32, |b| b.precision),
+        quantization: base.map_or(QuantizationChoice::None, |_| request.train.quantization),
         trainable_parameters: outcome.trainable_parameters,
         trained_initially: outcome.trained_initially,
         total_parameters: outcome.total_parameters,

@@ -23,7 +23,7 @@ use crate::network::store::ParameterStore;
 use crate::plan::scales::ScaledSide;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
 use crate::settings::motif_cnn::MotifCnn;
-use crate::settings::train_config::{Pooling, PrecisionChoice};
+use crate::settings::train_config::{Pooling, PrecisionChoice, QuantizationChoice, is_default};
 use crate::tensor_file::{TensorFile, transposed};
 use crate::train::target_scale::TargetScale;
 
@@ -73,6 +73,9 @@ pub struct Description {
     /// How its frozen weights were held in training; prediction does the same.
     #[serde(default)]
     pub precision: PrecisionChoice,
+    /// In how many bits; prediction and merging do the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub quantization: QuantizationChoice,
     /// Parameters of the adapter as it is left.
     pub trainable_parameters: u64,
     /// Parameters trained at the initial rank.

@@ -109,6 +109,7 @@ impl Description {
                 sha256: model_digest(facts.model)?,
             }),
             precision: PrecisionChoice::F32,
+            quantization: Default::default(),
             trainable_parameters: trained as u64,
             trained_initially: trained as u64,
             total_parameters: shape.parameters + trained as u64,

@@ -20,8 +20,7 @@ use crate::plan::targets::matching;
 use crate::rank::allocator::Rule;
 use crate::rank::schedule::Schedule;
 use crate::rank::selection::Selection;
-use crate::settings::train_config::Pooling;
-use crate::settings::train_config::TrainConfig;
+use crate::settings::train_config::{Pooling, QuantizationChoice, TrainConfig};
 
 /// A run with fewer allocations is not rank adaptation.
 const FEWEST_ALLOCATIONS: usize = 10;
@@ -76,6 +75,19 @@ pub fn plan(
     let (method, train) = &method.settled(train);
     if let Some(why) = train.unfit(labels) {
         return Err(Error::Config(why));
+    }
+    if train.quantization != QuantizationChoice::None {
+        let weights = shape
+            .sites
+            .iter()
+            .map(|site| format!("{}.weight", site.name));
+        if let Some(weight) = weights.into_iter().find(|w| method.adaptation().trains(w)) {
+            return Err(Error::Config(format!(
+                "`{}` trains `{weight}`, and weights that are held in few bits cannot be trained: leave out `quantization`, \
+                 or train an adapter, such as `lora`",
+                method.name()
+            )));
+        }
     }
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::bounded::{NonNegative, Positive, Probability, Rate};
-use lingo_lm::Precision;
+use lingo_lm::{Precision, Quantization};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,11 @@ pub struct TrainConfig {
     pub base_dropout: bool,
     /// How the frozen weights are held and multiplied, on the CPU.
     pub precision: PrecisionChoice,
+    /// In how many bits the frozen weights of the blocks are held, rounded as `bitsandbytes` rounds them: a large model then
+    /// fits into memory, and is another model, by a little. Not under `full`.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "none"))]
+    pub quantization: QuantizationChoice,
     /// Whether the backward pass computes the blocks' inner values again instead of keeping them:
     /// less memory, more time, the same bits.
     pub recompute: bool,
@@ -148,6 +153,30 @@ pub enum PrecisionChoice {
     /// `f32`.
     #[default]
     Auto,
+}
+
+/// In how many bits frozen weights are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuantizationChoice {
+    /// As many as `precision` says.
+    #[default]
+    None,
+    /// Eight, with a scale for each output (absmax / 127).
+    Int8,
+    /// Four: QLoRA's NF4 in blocks of 64, with double quantisation.
+    Nf4,
+}
+
+impl QuantizationChoice {
+    /// What is meant.
+    pub fn resolve(self) -> Option<Quantization> {
+        match self {
+            Self::None => None,
+            Self::Int8 => Some(Quantization::Int8),
+            Self::Nf4 => Some(Quantization::Nf4),
+        }
+    }
 }
 
 impl PrecisionChoice {
@@ -248,7 +277,7 @@ impl TrainConfig {
 
 /// Whether a key says what holds without it: it is then left out of what a cell's id is made of, so that a new key does
 /// not make cells anew that do not use it.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -293,6 +322,7 @@ impl Default for TrainConfig {
             head: HeadShape::default(),
             base_dropout: true,
             precision: PrecisionChoice::Auto,
+            quantization: QuantizationChoice::None,
             recompute: false,
             cache_states: true,
             cache_limit_mib: count(4096),

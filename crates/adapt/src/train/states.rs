@@ -158,8 +158,9 @@ fn key(
 ) -> Digest {
     let mut hasher = Hasher::default();
     let text = format!(
-        "{} {weights} {:?} {} {element:?} {block} {}\n",
+        "{} {weights} {:?} {:?} {} {element:?} {block} {}\n",
         env!("CARGO_PKG_VERSION"),
+        model.quantization(),
         model.config(),
         model.computed_by(),
         rows.len(),

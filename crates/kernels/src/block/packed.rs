@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::batch::ROWS;
 use crate::block::values::{
-    BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site,
+    BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site, Weight,
 };
 use crate::memory::buffer::Buffer;
 use crate::memory::size::{checked_count, count};
@@ -162,6 +163,17 @@ impl<E: Element> Parts<E> {
         Some((linear.weight.depth, linear.weight.width))
     }
 
+    /// The tokens of a chunk.
+    pub fn chunk_rows(&self) -> usize {
+        // Each chunk unpacks them again.
+        let is_packed = |linear: &Linear<E>| linear.weight.is_quantized();
+        if self.sites.iter().flatten().any(is_packed) {
+            4 * ROWS
+        } else {
+            ROWS
+        }
+    }
+
     /// Width of attention: all heads.
     pub fn width(&self) -> usize {
         self.attention.heads.heads * self.attention.heads.size
@@ -196,14 +208,27 @@ impl<E: Element> Linear<E> {
             input,
             output,
         } = *values;
-        assert_eq!(Some(weight.len()), checked_count(&[input, output]));
         if let Some(bias) = bias {
             assert_eq!(bias.len(), output);
         }
+        let (weight, transposed) = match weight {
+            Weight::Values(weight) => {
+                assert_eq!(Some(weight.len()), checked_count(&[input, output]));
+                let turned = || Packed::new(output, input, lanes, |k, n| weight[n * output + k]);
+                (
+                    Packed::new(input, output, lanes, |k, n| weight[k * output + n]),
+                    gradients.then(turned),
+                )
+            }
+            Weight::Quantized(matrix) => {
+                assert_eq!(matrix.sizes(), [output, input]);
+                let packed = |turned| Packed::quantized(matrix.clone(), turned, lanes);
+                (packed(false), gradients.then(|| packed(true)))
+            }
+        };
         Self {
-            weight: Packed::new(input, output, lanes, |k, n| weight[k * output + n]),
-            transposed: gradients
-                .then(|| Packed::new(output, input, lanes, |k, n| weight[n * output + k])),
+            weight,
+            transposed,
             bias: bias.map(|bias| padded_bias(bias, lanes)),
         }
     }

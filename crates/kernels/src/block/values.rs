@@ -1,9 +1,12 @@
 //! A frozen transformer block as it is described: two sublayers, each with a residual sum and a norm
 //! before or behind it.
 
+use std::sync::Arc;
+
 use crate::parts::activation::Activation;
 use crate::parts::attention::heads::Heads;
 use crate::parts::norm::NormKind;
+use crate::product::quantized::QuantizedMatrix;
 
 /// Where a sublayer's norm stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +28,20 @@ pub enum Precision {
     Bf16,
 }
 
+/// The weights of a linear layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight<'a> {
+    /// `[input, output]`, row-major.
+    Values(&'a [f32]),
+    /// In few bits: they stay so, and are the same memory for both directions.
+    Quantized(&'a Arc<QuantizedMatrix>),
+}
+
 /// A linear layer's values.
 #[derive(Clone, Copy, Debug)]
 pub struct LinearValues<'a> {
-    /// `[input, output]`, row-major.
-    pub weight: &'a [f32],
+    /// Its weights.
+    pub weight: Weight<'a>,
     /// `[output]`.
     pub bias: Option<&'a [f32]>,
     /// Width of the input.

@@ -101,7 +101,7 @@ impl<E: Recorded> Work for Forward<'_, E> {
 
     fn run<S: Simd>(self) -> Self::Out {
         let hidden = self.parts.hidden;
-        let chunks = chunks(self.shape);
+        let chunks = chunks(self.shape, self.parts.chunk_rows());
         let mut out = vec![0.0f32; self.x.len()];
         let mut rest = out.as_mut_slice();
         let mut tasks = Vec::with_capacity(chunks.len());

@@ -1,18 +1,21 @@
 //! Products with packed matrices: `y = x W + b + u B`, where `u B` is a low-rank addition.
 
+use std::sync::Arc;
+
 use crate::memory::buffer::Buffer;
 use crate::memory::size::{aligned, count};
 use crate::numbers::element::Element;
 use crate::numbers::matrix::Matrix;
+use crate::product::quantized::QuantizedMatrix;
 use crate::simd::vector::{Kernel, Simd};
 
 /// Vectors side by side in a panel.
 const VECTORS: usize = 3;
 
 /// A matrix `[depth, width]` in panels of `3 x LANES` columns, each panel contiguous along the depth (in
-/// pairs, for `bf16`). Columns and depth are filled up with zeros.
+/// pairs, for `bf16`). Columns and depth are filled up with zeros. Or in few bits, of which a product makes such panels.
 pub(crate) struct Packed<E: Element> {
-    values: Buffer<E>,
+    values: Values<E>,
     pub depth: usize,
     pub width: usize,
     /// How many multiply-adds `depth` takes: half as many for `bf16`, which takes two values at a time.
@@ -20,7 +23,33 @@ pub(crate) struct Packed<E: Element> {
     lanes: usize,
 }
 
+enum Values<E: Element> {
+    Panels(Buffer<E>),
+    Quantized {
+        matrix: Arc<QuantizedMatrix>,
+        /// Whether the depth runs through its outputs, as in the backward pass.
+        turned: bool,
+    },
+}
+
 impl<E: Element> Packed<E> {
+    /// A matrix in few bits, for `lanes` lanes to a vector: `[inputs, outputs]`, or `turned` `[outputs, inputs]`.
+    pub fn quantized(matrix: Arc<QuantizedMatrix>, turned: bool, lanes: usize) -> Self {
+        let [outputs, inputs] = matrix.sizes();
+        let [depth, width] = if turned {
+            [outputs, inputs]
+        } else {
+            [inputs, outputs]
+        };
+        Self {
+            values: Values::Quantized { matrix, turned },
+            depth,
+            width,
+            steps: depth.div_ceil(E::DEPTH),
+            lanes,
+        }
+    }
+
     /// Packs `at(k, n)` for `lanes` lanes to a vector.
     pub fn new(depth: usize, width: usize, lanes: usize, at: impl Fn(usize, usize) -> f32) -> Self {
         let steps = depth.div_ceil(E::DEPTH);
@@ -38,7 +67,7 @@ impl<E: Element> Packed<E> {
             }
         }
         Self {
-            values,
+            values: Values::Panels(values),
             depth,
             width,
             steps,
@@ -46,9 +75,79 @@ impl<E: Element> Packed<E> {
         }
     }
 
-    fn panel(&self, panel: usize) -> *const E {
-        let size = self.steps * VECTORS * self.lanes * E::DEPTH;
-        self.values[panel * size..].as_ptr()
+    /// Room for a block of a panel, where panels are made when they are asked for.
+    fn room(&self) -> Buffer<E> {
+        Buffer::of_any(match self.values {
+            Values::Panels(_) => 0,
+            Values::Quantized { .. } => self.steps.min(E::BLOCK / E::DEPTH) * self.panel_step(),
+        })
+    }
+
+    /// Values of one step of a panel.
+    fn panel_step(&self) -> usize {
+        VECTORS * self.lanes * E::DEPTH
+    }
+
+    /// `steps` steps of a panel from `first` on; `room` is [`Packed::room`].
+    #[inline(always)]
+    fn panel(&self, panel: usize, first: usize, steps: usize, room: &mut Buffer<E>) -> *const E {
+        let step = self.panel_step();
+        match &self.values {
+            Values::Panels(values) => values[(panel * self.steps + first) * step..].as_ptr(),
+            Values::Quantized { matrix, turned } => {
+                let room = &mut room[..steps * step];
+                self.unpack(matrix, *turned, panel, first, room);
+                room.as_ptr()
+            }
+        }
+    }
+
+    /// Fills `to` with the steps of a panel from `first` on.
+    #[inline(always)]
+    fn unpack(
+        &self,
+        matrix: &QuantizedMatrix,
+        turned: bool,
+        panel: usize,
+        first: usize,
+        to: &mut [E],
+    ) {
+        const ROWS: usize = 64;
+        let columns = VECTORS * self.lanes;
+        let (left, top) = (panel * columns, first * E::DEPTH);
+        let wide = columns.min(self.width.saturating_sub(left));
+        let deep = (to.len() / columns).min(self.depth - top);
+        if wide < columns || deep * columns < to.len() {
+            to.fill(E::from_f32(0.0));
+        }
+        let mut row = [0f32; ROWS];
+        let place = |k: usize, n: usize| (k / E::DEPTH * columns + n) * E::DEPTH + k % E::DEPTH;
+        if turned {
+            let row = &mut row[..wide];
+            for k in 0..deep {
+                matrix.read(top + k, left, row);
+                for (n, &value) in row.iter().enumerate() {
+                    to[place(k, n)] = E::from_f32(value);
+                }
+            }
+        } else {
+            // So many rows of `to` at a time that they stay in the fastest cache while its columns are gone through.
+            for above in (0..deep).step_by(ROWS) {
+                let row = &mut row[..ROWS.min(deep - above)];
+                for n in 0..wide {
+                    matrix.read(left + n, top + above, row);
+                    let to = &mut to[place(above, n)..];
+                    for (k, &value) in row.iter().enumerate() {
+                        to[place(k, 0)] = E::from_f32(value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a product unpacks it.
+    pub fn is_quantized(&self) -> bool {
+        matches!(self.values, Values::Quantized { .. })
     }
 
     /// Values in a vector of the instruction set it was packed for.
@@ -56,9 +155,13 @@ impl<E: Element> Packed<E> {
         self.lanes
     }
 
-    /// Bytes held.
+    /// Bytes held; weights in few bits are held once for both directions, and counted in the first.
     pub fn bytes(&self) -> usize {
-        std::mem::size_of_val(&*self.values)
+        match &self.values {
+            Values::Panels(values) => size_of_val(&**values),
+            Values::Quantized { turned: true, .. } => 0,
+            Values::Quantized { matrix, .. } => matrix.bytes(),
+        }
     }
 }
 
@@ -100,6 +203,8 @@ impl<E: Element> Kernel for Product<'_, E> {
         let block = E::BLOCK / E::DEPTH;
         let vectors = self.c.stride / S::LANES;
         let c = self.c.values.as_mut_ptr();
+        let mut room = self.w.room();
+        let mut none = Buffer::of_any(0);
         for first in (0..self.w.steps).step_by(block) {
             let steps = block.min(self.w.steps - first);
             let last = first + steps == self.w.steps;
@@ -111,7 +216,7 @@ impl<E: Element> Kernel for Product<'_, E> {
                         a: self.a.values.as_ptr().add(first * E::DEPTH),
                         a_row: self.a.stride,
                         a_step: E::DEPTH,
-                        b: self.w.panel(panel).add(first * columns * E::DEPTH),
+                        b: self.w.panel(panel, first, steps, &mut room),
                         b_step: columns * E::DEPTH,
                         steps,
                         start: match self.start {
@@ -122,7 +227,8 @@ impl<E: Element> Kernel for Product<'_, E> {
                         },
                         low_rank: match self.low_rank {
                             Some((u, b)) if last => {
-                                Some((u.values.as_ptr(), u.stride, b.panel(panel), b.depth))
+                                let rows = b.panel(panel, 0, b.depth, &mut none);
+                                Some((u.values.as_ptr(), u.stride, rows, b.depth))
                             }
                             _ => None,
                         },

@@ -3,8 +3,10 @@
 
 use lingo_kernels::{
     Activation, Block, BlockValues, Dropouts, Gradients, Heads, Kept, Level, LinearValues, LowRank,
-    NormKind, NormPlace, NormValues, Positions, Precision, Record, SITES, Shape, Site,
+    NormKind, NormPlace, NormValues, Positions, Precision, Quantization, QuantizedMatrix, Record,
+    SITES, Shape, Site, Weight,
 };
+use std::sync::Arc;
 
 /// splitmix64.
 pub struct Random(pub u64);
@@ -170,7 +172,7 @@ impl Case {
     fn linear_values(&self, site: Site) -> Option<LinearValues<'_>> {
         let layer = self.layers[site as usize].as_ref()?;
         Some(LinearValues {
-            weight: &layer.weight,
+            weight: Weight::Values(&layer.weight),
             bias: layer.bias.as_deref(),
             input: layer.input,
             output: layer.output,
@@ -184,6 +186,27 @@ impl Case {
             shift: shift.as_deref(),
             epsilon: EPSILON,
         }
+    }
+
+    /// The weights in few bits, and the same case with the weights that those stand for.
+    pub fn quantized(&self, kind: Quantization) -> ([Option<Arc<QuantizedMatrix>>; SITES], Self) {
+        let mut case = Self::new(&self.spec, 0);
+        case.norms = self.norms.clone();
+        case.head_norms = self.head_norms.clone();
+        case.adapters = self.adapters.clone();
+        case.x = self.x.clone();
+        case.gradient = self.gradient.clone();
+        let mut matrices = [const { None }; SITES];
+        for (site, layer) in self.layers.iter().enumerate() {
+            let Some(layer) = layer else { continue };
+            let weight = turned(&layer.weight, layer.input, layer.output);
+            let matrix = QuantizedMatrix::new(kind, &weight, layer.input);
+            let own = case.layers[site].as_mut().unwrap();
+            own.weight = turned(&matrix.values(), layer.output, layer.input);
+            own.bias.clone_from(&layer.bias);
+            matrices[site] = Some(Arc::new(matrix));
+        }
+        (matrices, case)
     }
 
     pub fn values(&self) -> BlockValues<'_> {
@@ -544,4 +567,10 @@ pub fn erf(x: f64) -> f64 {
         sum += term;
     }
     2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+fn turned(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let at = |i: usize| values[i % rows * columns + i / rows];
+    (0..values.len()).map(at).collect()
 }

@@ -180,7 +180,7 @@ impl Packed {
         packing: Packing,
         level: Level,
     ) -> Result<Self, Error> {
-        let host = |columns: Columns| columns.host(parameters);
+        let host = |columns: Columns| columns.host(parameters, packing.quantization);
         let [q, k, v] = parts.qkv.map(host);
         let [q, k, v] = [q?, k?, v?];
         let attention_output = host(parts.attention_output)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor};
-use lingo_kernels::NormKind;
+use lingo_kernels::{NormKind, Quantization, QuantizedMatrix};
 
 use crate::adaptation::Adaptation;
 use crate::batch::Batch;
@@ -21,7 +21,7 @@ use crate::parts::pass::{Builder, NormStyle, Pass};
 use crate::parts::site::Site;
 use crate::weights::checkpoint::Checkpoint;
 use crate::weights::initialise::{RandomWeights, sinusoidal_positions};
-use crate::weights::parameters::{Id, Kind, Parameters, Source, on};
+use crate::weights::parameters::{Id, Kind, Parameters, Source, on, transposed};
 
 /// What a forward pass puts out.
 pub struct Hidden {
@@ -39,6 +39,8 @@ pub struct Model {
     parameters: Parameters,
     sites: Vec<Site>,
     layers: Box<dyn Layers>,
+    /// How the blocks' weights were rounded.
+    quantization: Option<Quantization>,
     #[cfg(feature = "cpu")]
     engine: Option<Engine>,
 }
@@ -60,7 +62,7 @@ impl Model {
 
     /// Loads a folder for the kernels of this processor: [`Model::load`] and [`Model::pack`], but each block is read
     /// when it is packed, so that no more than one of them stands in memory in `f32`. On any other device it is loaded
-    /// as it is.
+    /// as it is, and its weights are [rounded](Model::quantize).
     ///
     /// # Errors
     /// As [`Model::load`] and [`Model::pack`].
@@ -69,9 +71,36 @@ impl Model {
         let checkpoint = Arc::new(Checkpoint::open(folder, &config.family.prefix())?);
         let mut model = Self::build(config, &mut LaterSource(checkpoint.clone()), device)?;
         model.refuse_unknown(&checkpoint)?;
-        model.pack(packing)?;
+        let is_packed = model.pack(packing)?;
         model.parameters.read_all()?;
+        match packing.quantization {
+            Some(kind) if !is_packed => model.quantize(kind)?,
+            _ => (),
+        }
         Ok(model)
+    }
+
+    /// Rounds the weights of the blocks' linear layers to what they are in few bits. They still take 32 bits each: this
+    /// is for devices and methods that have no kernels for few bits, and gives the values that those have.
+    ///
+    /// # Errors
+    /// [`Error::Released`] where the blocks are packed; [`Error::Device`].
+    pub fn quantize(&mut self, kind: Quantization) -> Result<(), Error> {
+        for site in self.sites.iter().filter(|site| site.layer.is_some()) {
+            let name = format!("{}.weight", site.name);
+            let (input, output) = (site.input, site.output);
+            let values = self.parameters.values(&name)?;
+            let rounded = QuantizedMatrix::new(kind, &transposed(&values, input, output), input);
+            let values = transposed(&rounded.values(), output, input);
+            self.parameters.set(&name, values)?;
+        }
+        self.quantization = Some(kind);
+        Ok(())
+    }
+
+    /// How the blocks' weights were rounded, if they were.
+    pub fn quantization(&self) -> Option<Quantization> {
+        self.quantization
     }
 
     /// A model with random weights, as `transformers` initialises them: N(0,
@@ -108,6 +137,7 @@ impl Model {
             parameters,
             sites,
             layers,
+            quantization: None,
             #[cfg(feature = "cpu")]
             engine: None,
         })
@@ -129,6 +159,7 @@ impl Model {
             let (parameters, config) = (&mut self.parameters, &self.config);
             let parts = self.layers.parts().into_iter();
             self.engine = Some(Engine::new(parameters, config, parts, packing, level)?);
+            self.quantization = packing.quantization.or(self.quantization);
             return Ok(true);
         }
         Ok(false)

@@ -1,18 +1,29 @@
 //! Values of layers on the host, as the kernels take them.
 
-use lingo_kernels::{LinearValues, NormKind, NormValues};
+use std::sync::Arc;
+
+use lingo_kernels::{LinearValues, NormKind, NormValues, QuantizedMatrix, Weight};
 
 /// A linear layer's values on the host.
 pub(crate) struct HostLinear {
-    pub weight: Vec<f32>,
+    pub weight: HostWeight,
     pub bias: Option<Vec<f32>>,
     pub sizes: [usize; 2],
+}
+
+/// Weights on the host.
+pub(crate) enum HostWeight {
+    Values(Vec<f32>),
+    Quantized(Arc<QuantizedMatrix>),
 }
 
 impl HostLinear {
     pub fn values(&self) -> LinearValues<'_> {
         LinearValues {
-            weight: &self.weight,
+            weight: match &self.weight {
+                HostWeight::Values(values) => Weight::Values(values),
+                HostWeight::Quantized(matrix) => Weight::Quantized(matrix),
+            },
             bias: self.bias.as_deref(),
             input: self.sizes[0],
             output: self.sizes[1],

@@ -3,9 +3,13 @@
 use std::f64::consts::FRAC_1_SQRT_2;
 #[cfg(feature = "cpu")]
 use std::ops::Range;
+#[cfg(feature = "cpu")]
+use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module};
 use lingo_kernels::{Kept, NormKind};
+#[cfg(feature = "cpu")]
+use lingo_kernels::{Quantization, QuantizedMatrix};
 
 use crate::adaptation::{
     Adaptation, Bottleneck, BottleneckInput, Bottlenecks, DropoutSource, LowRank, SiteScale,
@@ -21,8 +25,10 @@ use crate::error::Error;
 #[cfg(feature = "cpu")]
 use crate::parts::fused;
 #[cfg(feature = "cpu")]
-use crate::parts::host::{HostLinear, HostNorm};
+use crate::parts::host::{HostLinear, HostNorm, HostWeight};
 use crate::parts::site::Site;
+#[cfg(feature = "cpu")]
+use crate::weights::parameters::transposed;
 use crate::weights::parameters::{Id, Kind, Parameters, Source, on};
 
 /// A linear layer; `site` is its place in [`crate::Model::sites`].
@@ -114,22 +120,42 @@ impl<'a> Columns<'a> {
         (!is_all).then_some(self.places)
     }
 
-    /// Their values.
-    pub fn host(self, parameters: &Parameters) -> Result<HostLinear, Error> {
+    /// Their values, in few bits if it is said how: rounded as the whole layer is.
+    pub fn host(
+        self,
+        parameters: &Parameters,
+        quantization: Option<Quantization>,
+    ) -> Result<HostLinear, Error> {
         let (weight, sizes) = parameters.host(self.linear.weight)?;
+        let sizes = [sizes[0], sizes[1]];
+        let places = self.places();
+        let weight = match quantization {
+            None => HostWeight::Values(match places {
+                Some(places) => places.of(&weight),
+                None => weight,
+            }),
+            Some(kind) => {
+                let [input, output] = sizes;
+                let whole = QuantizedMatrix::new(kind, &transposed(&weight, input, output), input);
+                HostWeight::Quantized(Arc::new(match places {
+                    Some(places) => whole.outputs(&places.of(&Vec::from_iter(0..output))),
+                    None => whole,
+                }))
+            }
+        };
         let bias = match self.linear.bias {
             Some(bias) => Some(parameters.host(bias)?.0),
             None => None,
         };
-        let Some(places) = self.places() else {
+        let Some(places) = places else {
             return Ok(HostLinear {
                 weight,
                 bias,
-                sizes: [sizes[0], sizes[1]],
+                sizes,
             });
         };
         Ok(HostLinear {
-            weight: places.of(&weight),
+            weight,
             bias: bias.map(|bias| places.of(&bias)),
             sizes: [sizes[0], sizes[1] / places.period * places.count],
         })
@@ -144,7 +170,7 @@ impl Places {
     }
 
     /// These columns of rows of whole periods.
-    fn of(self, values: &[f32]) -> Vec<f32> {
+    fn of<T: Copy>(self, values: &[T]) -> Vec<T> {
         let periods = values.chunks_exact(self.period);
         periods
             .flat_map(|period| &period[self.range()])

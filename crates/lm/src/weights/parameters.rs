@@ -417,7 +417,7 @@ fn upload(values: Vec<f32>, shape: &[usize], device: &Device, trainable: bool) -
 }
 
 /// `[rows, columns]` to `[columns, rows]`, in blocks that stay in the cache.
-fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut out = vec![0.0; values.len()];
     for row in (0..rows).step_by(BLOCK) {

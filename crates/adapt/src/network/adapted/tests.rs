@@ -36,6 +36,7 @@ fn network(packed: bool) -> (Network, ParameterStore) {
     if packed {
         let packing = Packing {
             precision: Precision::F32,
+            quantization: None,
             gradients: true,
         };
         assert!(model.pack(packing).unwrap());
