@@ -23,5 +23,9 @@ pub(crate) fn stop_on_signals() -> Result<StopFlag, Error> {
         .and_then(|_| signal_hook::flag::register(signal, stop.shared()));
         registered.map_err(|e| Error::stage(Kind::Failed, format!("signal {signal}: {e}")))?;
     }
+    // A scheduler's notice, which it may give more than once.
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGUSR1, stop.shared())
+        .map_err(|e| Error::stage(Kind::Failed, format!("SIGUSR1: {e}")))?;
     Ok(stop)
 }

@@ -3,10 +3,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
+//! | `jobs` | `run-cell`, `submit`, `status`, `export` |
 //! | `sequences`, `sources` | `ingest`, `locate`, `tokenize`; the sources of `ingest` beside BED and CSV |
 //! | `model` | `model`, `pretrain`, `adapt`, `evaluate` |
 //! | `predict` | `predict` |
 
+mod jobs;
 mod model;
 mod pipeline;
 mod predict;
@@ -18,6 +20,7 @@ use std::num::NonZeroU32;
 
 use clap::{Parser, Subcommand};
 
+pub use jobs::{Export, RunCell, Status, Submit};
 pub use model::{
     Adapt, Evaluate, FetchModel, ImportModel, InspectModel, MergeAdapter, Model, Pretrain,
     StatesOfModel,
@@ -96,8 +99,17 @@ pub enum Command {
     Tune(Tune),
     /// Check a pipeline file: every mistake with its place, and every input file that is missing.
     Validate(Validate),
-    /// Show the cells of a pipeline: cached or to be run, and why.
+    /// Show the cells of a pipeline: cached or to be run, and why; with --out, write them as jobs for other machines.
     Plan(PlanArguments),
+    /// Do one job of a plan that `plan --out` wrote: what a cluster's scheduler calls.
+    RunCell(RunCell),
+    /// Queue the jobs of a plan on a cluster.
+    Submit(Submit),
+    /// How far the jobs of a plan are.
+    Status(Status),
+    /// Write a plan as another workflow engine's file.
+    #[command(subcommand)]
+    Export(Export),
     /// Draw a pipeline: model, tasks and methods as a graph.
     Graph(Graph),
     /// Print the JSON Schema of pipeline files, for editors.

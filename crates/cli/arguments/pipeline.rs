@@ -117,9 +117,15 @@ pub struct Validate {
 
 /// `plan`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  lingo-pipe plan my.yaml --json | jq '.cells[] | [.task, .method, .seed, .id]'"
-)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe plan my.yaml --json | jq '.cells[] | [.task, .method, .seed, .id]'
+  lingo-pipe plan my.yaml --out plans/mine
+
+With --out the plan is written, as plan.json and jobs.tsv: everything that other processes need to do its jobs, the file's
+text, the variables of the environment that it asks for, and the hashes of the inputs. The jobs are done by `run-cell`, by
+`submit` or by `export`; their results stand in the same folder, as those of a run, which `run --out` takes up, `report`
+shows and `verify` checks.")]
 pub struct PlanArguments {
     /// The pipeline file.
     pub pipeline: PathBuf,
@@ -129,6 +135,9 @@ pub struct PlanArguments {
     /// One JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
+    /// Leave out tasks whose input files are missing.
+    #[arg(long)]
+    pub skip_missing: bool,
 }
 
 /// `graph`.

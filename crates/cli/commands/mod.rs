@@ -4,6 +4,7 @@ mod adapt;
 mod evaluate;
 mod ingest;
 mod ingest_sources;
+mod jobs;
 mod locate;
 mod model;
 mod pipeline;
@@ -39,7 +40,11 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Run(arguments) => run::run(arguments, terminal),
         Command::Tune(arguments) => tune::tune(&arguments, terminal),
         Command::Validate(arguments) => pipeline::validate(&arguments),
-        Command::Plan(arguments) => pipeline::plan(&arguments),
+        Command::Plan(arguments) => pipeline::plan(&arguments, terminal),
+        Command::RunCell(arguments) => jobs::run_cell(&arguments, terminal),
+        Command::Submit(arguments) => jobs::submit(&arguments, terminal),
+        Command::Status(arguments) => jobs::status(&arguments),
+        Command::Export(command) => jobs::export(&command),
         Command::Graph(arguments) => pipeline::graph(&arguments),
         Command::Schema => output::print_json(&lingo_workflow::pipeline::file::schema()),
         Command::Ingest(arguments) => ingest::ingest(&arguments, terminal),

@@ -1,11 +1,13 @@
 //! `validate`, `plan`, `graph`.
 
-use lingo_workflow::{Error, Pipeline, Plan, Request, graph as graphs};
+use lingo_workflow::jobs::PlanFolder;
+use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, graph as graphs};
 
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
-use crate::commands::run::request;
+use crate::commands::run::{repeatable, request};
 use crate::output::{print, print_json, say};
 use crate::tables;
+use crate::terminal::Terminal;
 
 /// `validate`.
 pub fn validate(arguments: &Validate) -> Result<(), Error> {
@@ -30,9 +32,28 @@ pub fn validate(arguments: &Validate) -> Result<(), Error> {
 }
 
 /// `plan`.
-pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
-    let pipeline = Pipeline::read(&arguments.pipeline, &arguments.selection.set)?;
-    let plan = Plan::new(pipeline, &request(&arguments.selection, true)?)?;
+pub fn plan(arguments: &PlanArguments, terminal: &Terminal) -> Result<(), Error> {
+    let selection = &arguments.selection;
+    let pipeline = Pipeline::read(&arguments.pipeline, &selection.set)?;
+    let request = request(selection, arguments.skip_missing || selection.out.is_none())?;
+    let mut plan = Plan::new(pipeline, &request)?;
+    if let Some(out) = &selection.out {
+        if selection.fresh {
+            return Err(Error::stage(
+                Kind::Usage,
+                "jobs replace no results: leave out --fresh, or name another --out",
+            ));
+        }
+        plan.arguments = repeatable(Some(&arguments.pipeline), selection, arguments.skip_missing);
+        let written = PlanFolder::new(out).write(&plan, &request, &selection.set)?;
+        terminal.note(&format!(
+            "{}: {} jobs",
+            lingo_artifact::run_folder::RunFolder::new(out)
+                .plan()
+                .display(),
+            written.jobs.len()
+        ));
+    }
     if arguments.json {
         print_json(&plan.json())
     } else {

@@ -43,7 +43,11 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         pipeline,
         &request(&arguments.selection, arguments.skip_missing)?,
     )?;
-    plan.arguments = repeatable(&arguments);
+    plan.arguments = repeatable(
+        arguments.pipeline.as_deref(),
+        &arguments.selection,
+        arguments.skip_missing,
+    );
     if arguments.dry_run {
         return print(&tables::of_plan(&plan));
     }
@@ -95,12 +99,8 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
 
 /// The arguments of `run` that change its results, but for the selection of cells: the report prints commands with
 /// them. `--fresh`, `--jobs` and the like change nothing.
-fn repeatable(arguments: &Run) -> String {
-    let selection = &arguments.selection;
-    let file = arguments
-        .pipeline
-        .iter()
-        .map(|file| file.display().to_string());
+pub fn repeatable(file: Option<&Path>, selection: &Selection, skip_missing: bool) -> String {
+    let file = file.iter().map(|file| file.display().to_string());
     let sets = selection
         .set
         .iter()
@@ -112,7 +112,7 @@ fn repeatable(arguments: &Run) -> String {
     if selection.device != "auto" {
         words.extend(["--device".to_string(), selection.device.clone()]);
     }
-    if arguments.skip_missing {
+    if skip_missing {
         words.push("--skip-missing".to_string());
     }
     let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();

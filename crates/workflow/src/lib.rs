@@ -16,6 +16,8 @@
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run |
 //! | [`published`] | numbers from the literature, to stand beside ours |
+//! | `failed` | why a cell or a task failed, beside where its result would be |
+//! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |
 //! | [`graph`] | a pipeline as a picture |
 //! | [`settings`] | settings of one stage, given on the command line alone |
 //! | [`observer`] | who hears of a run's progress |
@@ -24,9 +26,11 @@
 
 pub mod cell;
 mod date;
+mod failed;
 pub mod failure;
 pub mod graph;
 pub mod inputs;
+pub mod jobs;
 pub mod lock;
 pub mod observer;
 mod parallel;

@@ -27,6 +27,7 @@
 //!       .stem/                   networks of motifs while they are trained; removed at the end
 //!       checkpoints/             where a training goes on; removed when the cell is finished
 //!       started.json             which cell is at work; removed when it is finished
+//!       failure.json             why the last try failed; removed by the next
 //!       cell.json                which cell is finished; written last
 //! ```
 
@@ -41,6 +42,10 @@ const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
 const RUNNING: &str = ".running";
+const WORK: &str = ".work";
+const PLAN: &str = "plan.json";
+const JOBS: &str = "jobs.tsv";
+const SLURM: &str = "slurm";
 
 const EXAMPLES: &str = "examples.parquet";
 const TOKENS: &str = "tokens.parquet";
@@ -56,6 +61,7 @@ const CHECKPOINTS: &str = "checkpoints";
 const STEM: &str = ".stem";
 const STARTED: &str = "started.json";
 const FINISHED: &str = "cell.json";
+const FAILURE: &str = "failure.json";
 
 /// `runs/<pipeline>/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +75,7 @@ impl RunFolder {
     pub const MODEL: &'static str = MODEL;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 7] = [
+    pub const TAKEN: [&'static str; 10] = [
         MODEL,
         MODEL_RECORD,
         LOCK,
@@ -77,6 +83,9 @@ impl RunFolder {
         METRICS_CSV,
         METRICS_PARQUET,
         DIFFERENCES,
+        PLAN,
+        JOBS,
+        SLURM,
     ];
 
     /// The folder at `path`; it need not exist.
@@ -139,6 +148,26 @@ impl RunFolder {
         self.0.join(RUNNING)
     }
 
+    /// Where jobs of a plan train the cell of this id until its result is whole, each try in a folder of its own.
+    pub fn work(&self, id: &str) -> PathBuf {
+        self.0.join(WORK).join(id)
+    }
+
+    /// The jobs that other processes do.
+    pub fn plan(&self) -> PathBuf {
+        self.0.join(PLAN)
+    }
+
+    /// The jobs as a table.
+    pub fn jobs(&self) -> PathBuf {
+        self.0.join(JOBS)
+    }
+
+    /// Scripts for Slurm, what was submitted, and what the jobs printed.
+    pub fn slurm(&self) -> PathBuf {
+        self.0.join(SLURM)
+    }
+
     /// The folder of a task.
     pub fn task(&self, task: &str) -> TaskFolder {
         TaskFolder(self.0.join(task))
@@ -183,6 +212,11 @@ impl TaskFolder {
         self.0.join(TASK_RECORD)
     }
 
+    /// Why the last try to make examples, tokens or floor failed.
+    pub fn failure(&self) -> PathBuf {
+        self.0.join(FAILURE)
+    }
+
     /// Where the output of frozen blocks is kept while cells need it.
     pub fn states(&self) -> PathBuf {
         self.0.join(STATES)
@@ -200,7 +234,7 @@ pub struct CellFolder(PathBuf);
 
 impl CellFolder {
     /// The records that say which cell is in the folder: no part of its result.
-    pub const RECORDS: [&'static str; 2] = [FINISHED, STARTED];
+    pub const RECORDS: [&'static str; 3] = [FINISHED, STARTED, FAILURE];
 
     /// The folders that are there while a cell is trained: no part of its result.
     pub const WORK: [&'static str; 3] = [CHECKPOINTS, STEM, STATES];
@@ -273,6 +307,11 @@ impl CellFolder {
     /// Which cell is finished here.
     pub fn finished(&self) -> PathBuf {
         self.0.join(FINISHED)
+    }
+
+    /// Why the cell's last try failed; gone when it is tried again.
+    pub fn failure(&self) -> PathBuf {
+        self.0.join(FAILURE)
     }
 
     /// Where `lingo-pipe adapt` keeps the output of frozen blocks: it has no task's folder around it.

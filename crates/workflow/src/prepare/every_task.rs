@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lingo_artifact::progress::StopFlag;
 
 use super::model::prepare_model;
-use super::task::{prepare_examples, prepare_tokens};
+use super::task::{Made, prepare_examples, prepare_of_examples};
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
@@ -40,7 +40,7 @@ pub(crate) fn every_task(
     })?;
     prepare_model(plan, settings.checkpoint_every, observer, stop)?;
     let (_, more) = each_task(tasks, jobs, observer, stop, |task| {
-        prepare_tokens(plan, task, observer)
+        prepare_of_examples(plan, task, &[Made::Tokens, Made::Floor], observer)
     })?;
     bad.extend(more);
     Ok(bad)

@@ -14,5 +14,5 @@ pub(crate) mod task;
 pub(crate) mod task_record;
 
 pub use model::{ModelRecord, fetch_model, prepare_model};
-pub use task::{prepare_examples, prepare_tokens};
+pub use task::{Made, prepare_examples, prepare_of_examples};
 pub use task_record::TaskRecord;

@@ -50,36 +50,48 @@ fn examples(task: &Task, task_plan: &TaskPlan, observer: &dyn Observer) -> Resul
     record.write(folder)
 }
 
-/// Makes a task's tokens and floor from its examples, as far as they are not there.
+/// What is made of a task's examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// The tokens.
+    Tokens,
+    /// The linear models on counts.
+    Floor,
+}
+
+/// Makes a task's tokens or floor from its examples, or both, as far as they are not there.
 ///
 /// # Errors
 /// What the stages say, with the task's name.
-pub fn prepare_tokens(
+pub fn prepare_of_examples(
     plan: &Plan,
     task_plan: &TaskPlan,
+    made: &[Made],
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let Some(task) = plan.pipeline.task(&task_plan.name) else {
         return Ok(());
     };
-    tokens_and_floor(plan, task, task_plan, observer)
+    of_examples(plan, task, task_plan, made, observer)
         .map_err(|e| e.during(&format!("task {}", task.name)))
 }
 
-fn tokens_and_floor(
+fn of_examples(
     plan: &Plan,
     task: &Task,
     task_plan: &TaskPlan,
+    made: &[Made],
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let folder = &task_plan.folder;
     let file = folder.tokens();
     let mut record = TaskRecord::read(folder);
-    let tokens_there =
-        record.tokens == Some(task_plan.tokens) && file.is_file() && !record.lengths.is_empty();
+    let tokens_there = !made.contains(&Made::Tokens)
+        || record.tokens == Some(task_plan.tokens) && file.is_file() && !record.lengths.is_empty();
     let both = task.evaluate.strands == Strands::Both;
     let fitted = !record.floors.is_empty() && record.floors_of_both == both;
-    let floor_there = fitted || !task.evaluate.floor || plan.hide_test;
+    let floor_there =
+        !made.contains(&Made::Floor) || fitted || !task.evaluate.floor || plan.hide_test;
     if tokens_there && floor_there {
         return Ok(());
     }

@@ -16,6 +16,7 @@ use lingo_ingest::Genome;
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
 use crate::date;
+use crate::failed;
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::parallel::{guarded, in_parallel};
@@ -50,6 +51,9 @@ pub(super) fn run_cells(
         let result = guarded(|| run_cell(plan, cell, &tokens, &models, every, watched));
         let kept = || lingo_adapt::last_checkpoint(cell.folder.path());
         let result = result.map_err(|e| e.with_checkpoint(kept));
+        if let Err(e) = &result {
+            failed::keep(&cell.folder.failure(), &cell.label(), e);
+        }
         if tokens.release(&cell.task, result.is_ok()) {
             // States that cannot be removed do no harm: the next run of the task removes them.
             if let Err(e) = models.remove_states(&run.task(&cell.task).states()) {
@@ -75,7 +79,8 @@ pub(super) fn run_cells(
     (finished, failures)
 }
 
-fn run_cell(
+/// Trains a cell in its folder, and scores it.
+pub(crate) fn run_cell(
     plan: &Plan,
     cell: &CellPlan,
     tokens: &SharedTokens,
@@ -107,6 +112,7 @@ fn run_cell(
         empty(folder)?;
     }
     record.write(&folder.started())?;
+    failed::forget(&folder.failure())?;
 
     let run = RunFolder::new(&plan.run);
     let train = task.train_of(&cell.method);
@@ -167,7 +173,7 @@ fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
 }
 
 /// Removes what a cell left; its record first, so that half a removal never looks like a result.
-pub(super) fn empty(folder: &CellFolder) -> Result<(), Error> {
+pub(crate) fn empty(folder: &CellFolder) -> Result<(), Error> {
     let path = folder.path();
     if path.exists() {
         let record = folder.finished();

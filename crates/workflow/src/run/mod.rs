@@ -8,12 +8,12 @@
 //! | `cells` | running cells, several at a time |
 //! | `shared_tokens` | tokens that several cells train on |
 
-mod cells;
-mod only_run;
+pub(crate) mod cells;
+pub(crate) mod only_run;
 #[allow(clippy::module_inception)]
 mod run;
 mod schedules;
-mod shared_tokens;
+pub(crate) mod shared_tokens;
 
 pub use crate::run_settings::Settings;
 pub use run::{Summary, run};

@@ -21,6 +21,23 @@ pub(super) fn only_run(run: &Path) -> Result<File, Error> {
     }
 }
 
+/// One of several processes at work on jobs of a plan: a run in the same folder is refused, and refuses them.
+pub(crate) fn one_of_many(run: &Path) -> Result<File, Error> {
+    let path = RunFolder::new(run).running();
+    let open = File::options().create(true).append(true).open(&path);
+    let file = open.map_err(lingo_artifact::Error::io("write", &path))?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(Error::stage(
+            Kind::Failed,
+            format!(
+                "a lingo-pipe run is at work in {}: wait for its end",
+                run.display()
+            ),
+        )),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,7 +47,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = only_run(folder.path()).unwrap();
         assert!(only_run(folder.path()).is_err());
+        assert!(one_of_many(folder.path()).is_err());
         drop(first);
+        assert!(only_run(folder.path()).is_ok());
+        let many = [(); 2].map(|()| one_of_many(folder.path()).unwrap());
+        assert!(only_run(folder.path()).is_err());
+        drop(many);
         assert!(only_run(folder.path()).is_ok());
     }
 }

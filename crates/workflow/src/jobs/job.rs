@@ -1,0 +1,158 @@
+//! One job, and the jobs of a plan.
+
+use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::CellFolder;
+use serde::{Deserialize, Serialize};
+
+use crate::inputs::id_of;
+use crate::pipeline::resolved::ModelPlan;
+use crate::plan::planned::Plan;
+
+/// Something that one process does from its beginning to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its place among the jobs, from 0; what a job needs has a lower one.
+    pub index: usize,
+    /// What is done.
+    #[serde(flatten)]
+    pub work: Work,
+    /// The id of what comes of it.
+    pub id: Digest,
+    /// The jobs that must be finished before.
+    pub needs: Vec<usize>,
+}
+
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Work {
+    /// Pretrains the model, or fetches it.
+    Model,
+    /// Makes a task's examples.
+    Examples {
+        /// The task.
+        task: String,
+    },
+    /// Makes a task's tokens.
+    Tokens {
+        /// The task.
+        task: String,
+    },
+    /// Fits a task's linear models on counts.
+    Floor {
+        /// The task.
+        task: String,
+    },
+    /// Trains a cell and scores it.
+    Adapt {
+        /// The task.
+        task: String,
+        /// The method.
+        method: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// Writes the lock and the report.
+    Report,
+}
+
+impl Work {
+    /// The stages in the order of their jobs.
+    pub const STAGES: [&'static str; 6] =
+        ["model", "examples", "tokens", "floor", "adapt", "report"];
+
+    /// The stage's name.
+    pub fn stage(&self) -> &'static str {
+        let [model, examples, tokens, floor, adapt, report] = Self::STAGES;
+        match self {
+            Self::Model => model,
+            Self::Examples { .. } => examples,
+            Self::Tokens { .. } => tokens,
+            Self::Floor { .. } => floor,
+            Self::Adapt { .. } => adapt,
+            Self::Report => report,
+        }
+    }
+
+    /// What it is done for: `model`, a task, `task/method/seed-n`, `report`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Model | Self::Report => self.stage().into(),
+            Self::Examples { task } | Self::Tokens { task } | Self::Floor { task } => task.clone(),
+            Self::Adapt { task, method, seed } => CellFolder::label(task, method, *seed),
+        }
+    }
+}
+
+/// The jobs of a plan, whatever of them is finished: stage by stage, in each in the order of the plan. Tasks whose files are
+/// missing have none.
+pub fn jobs(plan: &Plan) -> Vec<Job> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut add = |work, id, needs| {
+        let index = jobs.len();
+        jobs.push(Job {
+            index,
+            work,
+            id,
+            needs,
+        });
+        index
+    };
+    let of = |what: &str, id: Digest| id_of(&serde_json::json!([what, id]));
+    let model = match (&plan.pipeline.model, plan.model.pretrain) {
+        (ModelPlan::Pretrain { .. }, Some(id)) => Some(add(Work::Model, id, vec![])),
+        (ModelPlan::Hub { .. }, _) if !plan.model.left.is_empty() => {
+            let id = id_of(&plan.model.parameters);
+            Some(add(Work::Model, id, vec![]))
+        }
+        _ => None,
+    };
+    let tasks: Vec<_> = plan.tasks.iter().filter(|t| t.missing.is_empty()).collect();
+    let mut stage = |work: fn(String) -> Work,
+                     id: &dyn Fn(usize) -> Digest,
+                     needs: &dyn Fn(usize) -> Vec<usize>| {
+        let numbered = tasks.iter().enumerate();
+        numbered
+            .map(|(i, task)| add(work(task.name.clone()), id(i), needs(i)))
+            .collect::<Vec<usize>>()
+    };
+    let examples = stage(
+        |task| Work::Examples { task },
+        &|i| tasks[i].examples,
+        &|_| vec![],
+    );
+    let tokens = stage(
+        |task| Work::Tokens { task },
+        &|i| tasks[i].tokens,
+        // Tokens are made with the model's vocabulary.
+        &|i| model.into_iter().chain([examples[i]]).collect(),
+    );
+    if !plan.hide_test {
+        // Behind the tokens: both write into the task's record.
+        stage(
+            |task| Work::Floor { task },
+            &|i| of("floor", tasks[i].examples),
+            &|i| vec![tokens[i]],
+        );
+    }
+    for cell in &plan.cells {
+        let Some(i) = tasks.iter().position(|t| t.name == cell.task) else {
+            continue;
+        };
+        let work = Work::Adapt {
+            task: cell.task.clone(),
+            method: cell.method.clone(),
+            seed: cell.seed,
+        };
+        add(work, cell.id, vec![tokens[i]]);
+    }
+    let all: Vec<usize> = (0..jobs.len()).collect();
+    let ids: Vec<Digest> = jobs.iter().map(|job| job.id).collect();
+    jobs.push(Job {
+        index: all.len(),
+        work: Work::Report,
+        id: id_of(&serde_json::json!(["report", ids])),
+        needs: all,
+    });
+    jobs
+}

@@ -1,0 +1,402 @@
+//! Jobs of a plan on a Slurm cluster: a script for each stage, and one array of jobs from it (more where the cluster's
+//! limit is lower). Slurm queues; nothing here watches a queue.
+//!
+//! A task's tokens wait for its examples alone (`aftercorr`), its floor for its tokens. Cells wait until all tokens have
+//! come to an end, good or bad, and fail at once where theirs are not there; the report waits for the end of all.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lingo_artifact::atomic;
+use lingo_artifact::run_folder::RunFolder;
+use serde::{Deserialize, Serialize};
+
+use super::job::{Job, Work};
+use super::profile::Profile;
+use super::progress::JobState;
+use crate::failure::{Error, Kind};
+
+/// Slurm's own default for `MaxArraySize`.
+const MAX_ARRAY_SIZE: usize = 1001;
+
+/// An array that is, or would be, submitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The stage.
+    pub stage: String,
+    /// The index of the job that the array's 0 stands for.
+    pub first: usize,
+    /// The array's numbers: `0-5,8`.
+    pub array: String,
+    /// Slurm's number of it; none where nothing was submitted.
+    pub job: Option<String>,
+    /// The command.
+    pub command: Vec<String>,
+}
+
+/// Submits the jobs that are not done. With `print`, nothing is written or submitted.
+///
+/// # Errors
+/// Slurm's commands fail; jobs of an earlier submission are still queued; a script cannot be written.
+pub fn submit(
+    run: &Path,
+    jobs: &[Job],
+    states: &[JobState],
+    profile: &Profile,
+    print: bool,
+) -> Result<(Vec<Submission>, BTreeMap<PathBuf, String>), Error> {
+    let folder = RunFolder::new(run);
+    let absolute = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
+    let slurm = RunFolder::new(&absolute).slurm();
+    let record = folder.slurm().join("submitted.json");
+    if !print {
+        refuse_queued(&record)?;
+    }
+    let largest = match profile.max_array_size {
+        Some(size) => size.get() as usize,
+        None if print => MAX_ARRAY_SIZE,
+        None => max_array_size(),
+    };
+    let mut scripts = BTreeMap::new();
+    let mut submissions: Vec<Submission> = Vec::new();
+    for stage in Work::STAGES {
+        let of_stage: Vec<&Job> = jobs
+            .iter()
+            .filter(|job| job.work.stage() == stage)
+            .collect();
+        for (part, some) in of_stage.chunks(largest).enumerate() {
+            let Some(first) = some.first().map(|job| job.index) else {
+                continue;
+            };
+            let numbers: Vec<usize> = some
+                .iter()
+                .filter(|job| states[job.index] != JobState::Done)
+                .map(|job| job.index - first)
+                .collect();
+            if numbers.is_empty() {
+                continue;
+            }
+            let name = match of_stage.len() > largest {
+                true => format!("{stage}-{part}.sh"),
+                false => format!("{stage}.sh"),
+            };
+            let path = slurm.join(name);
+            scripts.insert(path.clone(), script(stage, first, &absolute, profile)?);
+            let mut array = ranges(&numbers);
+            let command = command(stage, &array, part, &submissions, &path, profile);
+            if stage == "adapt"
+                && let Some(most) = profile.throttle
+            {
+                let _ = write!(array, "%{most}");
+            }
+            submissions.push(Submission {
+                stage: stage.into(),
+                first,
+                array,
+                job: None,
+                command,
+            });
+        }
+    }
+    if print {
+        return Ok((submissions, scripts));
+    }
+    std::fs::create_dir_all(slurm.join("log"))
+        .map_err(lingo_artifact::Error::io("create folder", &slurm))?;
+    for (path, text) in &scripts {
+        atomic::write_bytes(path, text.as_bytes())?;
+    }
+    let mut numbers = BTreeMap::new();
+    for i in 0..submissions.len() {
+        // What stands for the numbers of earlier ones in the command that `print` shows.
+        let words = submissions[i].command.iter();
+        let words: Vec<String> = words.map(|word| with_numbers(word, &numbers)).collect();
+        let job = sbatch(&words)?;
+        numbers.insert(
+            variable(&submissions[i].stage, i, &submissions),
+            job.clone(),
+        );
+        submissions[i].job = Some(job);
+        submissions[i].command = words;
+        // A submission that is interrupted is known as far as it came.
+        atomic::write_json(&record, &submissions[..=i].to_vec())?;
+    }
+    Ok((submissions, scripts))
+}
+
+/// The queue's word on jobs of the last submission, by their index; empty where there was none, or Slurm is not here.
+pub fn queued(run: &Path) -> BTreeMap<usize, String> {
+    let record = RunFolder::new(run).slurm().join("submitted.json");
+    let submitted: Vec<Submission> = atomic::read_json(&record).unwrap_or_default();
+    let numbers: Vec<&str> = submitted.iter().filter_map(|s| s.job.as_deref()).collect();
+    if numbers.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut squeue = Command::new("squeue");
+    squeue.args([
+        "--noheader",
+        "--array",
+        "--states=all",
+        "--format=%F %K %T %R",
+        "--jobs",
+    ]);
+    let Ok(output) = squeue.arg(numbers.join(",")).output() else {
+        return BTreeMap::new();
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (job, number, state) = (words.next()?, words.next()?, words.next()?);
+        let submission = submitted.iter().find(|s| s.job.as_deref() == Some(job))?;
+        let why: Vec<&str> = words.collect();
+        let index = submission.first + number.parse::<usize>().ok()?;
+        Some((
+            index,
+            format!("{state} {}", why.join(" ")).trim().to_lowercase(),
+        ))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+fn refuse_queued(record: &Path) -> Result<(), Error> {
+    let submitted: Vec<Submission> = atomic::read_json(record).unwrap_or_default();
+    let numbers: Vec<&str> = submitted.iter().filter_map(|s| s.job.as_deref()).collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let mut squeue = Command::new("squeue");
+    squeue.args(["--noheader", "--format=%F", "--jobs"]);
+    // Numbers that Slurm has forgotten are an error, and no job of theirs is queued.
+    let Ok(output) = squeue.arg(numbers.join(",")).output() else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut queued: Vec<&str> = text.split_whitespace().collect();
+    queued.sort_unstable();
+    queued.dedup();
+    if !output.status.success() || queued.is_empty() {
+        return Ok(());
+    }
+    Err(Error::stage(
+        Kind::Usage,
+        format!(
+            "jobs of the last submission are still queued: wait for them, or end them with `scancel {}`",
+            queued.join(" ")
+        ),
+    ))
+}
+
+fn max_array_size() -> usize {
+    let output = Command::new("scontrol").args(["show", "config"]).output();
+    let text = output
+        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+        .unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MaxArraySize"));
+    let size = line.and_then(|rest| rest.trim_start_matches([' ', '=']).trim().parse().ok());
+    size.filter(|&size: &usize| size > 0)
+        .unwrap_or(MAX_ARRAY_SIZE)
+}
+
+fn sbatch(words: &[String]) -> Result<String, Error> {
+    let failed = |why: String| {
+        let message = format!("{}: {why}", words.join(" "));
+        Error::stage(Kind::Failed, message)
+    };
+    let output = Command::new(&words[0]).args(&words[1..]).output();
+    let output = output.map_err(|e| {
+        failed(format!(
+            "{e}; is Slurm on this machine? `--print` shows the scripts"
+        ))
+    })?;
+    if !output.status.success() {
+        return Err(failed(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // Behind a semicolon stands the cluster's name, where there are several.
+    let number = text.trim().split(';').next().unwrap_or_default().to_owned();
+    match number.is_empty() {
+        true => Err(failed("no job's number was printed".into())),
+        false => Ok(number),
+    }
+}
+
+/// The shell variable that holds an array's number in what `print` shows.
+fn variable(stage: &str, at: usize, submissions: &[Submission]) -> String {
+    let part = submissions[..at]
+        .iter()
+        .filter(|s| s.stage == stage)
+        .count();
+    format!("${}_{part}", stage.to_uppercase())
+}
+
+fn with_numbers(word: &str, numbers: &BTreeMap<String, String>) -> String {
+    let mut word = word.to_owned();
+    // The longest first: one name can be the beginning of another.
+    for (name, number) in numbers.iter().rev() {
+        word = word.replace(name, number);
+    }
+    word
+}
+
+fn command(
+    stage: &str,
+    array: &str,
+    part: usize,
+    before: &[Submission],
+    script: &Path,
+    profile: &Profile,
+) -> Vec<String> {
+    let of = |wanted: &str| -> Vec<String> {
+        let all = before.iter().enumerate();
+        let some = all.filter(|(_, s)| s.stage == wanted);
+        some.map(|(i, s)| variable(&s.stage, i, before)).collect()
+    };
+    // Parts of stages that go through the same tasks have the same bounds.
+    let same_part = |wanted: &str| of(wanted).get(part).cloned();
+    let mut needs = Vec::new();
+    match stage {
+        "tokens" => {
+            needs.extend(of("model").first().map(|model| format!("afterok:{model}")));
+            needs.extend(same_part("examples").map(|array| format!("aftercorr:{array}")));
+        }
+        "floor" => needs.extend(same_part("tokens").map(|array| format!("aftercorr:{array}"))),
+        "adapt" => needs.extend(of("tokens").iter().map(|array| format!("afterany:{array}"))),
+        "report" => {
+            let all = Work::STAGES.iter().flat_map(|stage| of(stage));
+            needs.extend(all.map(|array| format!("afterany:{array}")));
+        }
+        _ => {}
+    }
+    let mut words: Vec<String> = ["sbatch", "--parsable"].map(String::from).into();
+    if !needs.is_empty() {
+        words.push(format!("--dependency={}", needs.join(",")));
+        words.push("--kill-on-invalid-dep=yes".into());
+    }
+    let throttle = profile.throttle.filter(|_| stage == "adapt");
+    let throttle = throttle.map_or_else(String::new, |most| format!("%{most}"));
+    words.push(format!("--array={array}{throttle}"));
+    words.push(script.display().to_string());
+    words
+}
+
+/// `0-5,8` of sorted numbers.
+fn ranges(numbers: &[usize]) -> String {
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match parts.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => parts.push((number, number)),
+        }
+    }
+    let text = parts.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    text.collect::<Vec<_>>().join(",")
+}
+
+fn script(stage: &str, first: usize, run: &Path, profile: &Profile) -> Result<String, Error> {
+    let resources = profile.resources(stage);
+    let mut text = String::from("#!/bin/bash\n");
+    let mut option = |name: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(text, "#SBATCH --{name}={value}");
+    };
+    option("job-name", &format!("lingo-{stage}"));
+    option(
+        "output",
+        &run.join("slurm/log")
+            .join(format!("{stage}-%A_%a.txt"))
+            .display(),
+    );
+    if let Some(partition) = &profile.partition {
+        option("partition", partition);
+    }
+    if let Some(account) = &profile.account {
+        option("account", account);
+    }
+    for (name, value) in [
+        ("time", &resources.time),
+        ("mem", &resources.memory),
+        ("gres", &resources.gres),
+    ] {
+        if let Some(value) = value {
+            option(name, value);
+        }
+    }
+    if let Some(cpus) = resources.cpus {
+        option("cpus-per-task", &cpus);
+    }
+    option("signal", &format!("B:USR1@{}", profile.notice));
+    text += "#SBATCH --requeue\n#SBATCH --open-mode=append\n";
+    for more in &profile.sbatch {
+        let _ = writeln!(text, "#SBATCH {more}");
+    }
+    text += "\n";
+    for module in &profile.modules {
+        let _ = writeln!(text, "module load {}", quoted(module));
+    }
+    let program = match &profile.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe()
+            .map_err(lingo_artifact::Error::io("find", Path::new("the program")))?
+            .display()
+            .to_string(),
+    };
+    let container = profile
+        .container
+        .as_ref()
+        .map_or_else(String::new, |c| format!("{c} "));
+    let threads = resources
+        .cpus
+        .map_or_else(String::new, |cpus| format!(" --threads {cpus}"));
+    let _ = write!(
+        text,
+        "# Shortly before the time limit, or when the job must make room, a checkpoint is written, and the job queued again.\n\
+         {container}{}{threads} run-cell --plan {} --index $(({first} + SLURM_ARRAY_TASK_ID)) &\n\
+         pid=$!\n\
+         trap 'kill -USR1 $pid' USR1 TERM\n\
+         wait $pid; code=$?\n\
+         while kill -0 $pid 2> /dev/null; do wait $pid; code=$?; done\n\
+         if [ $code = 75 ]; then scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"; fi\n\
+         exit $code\n",
+        quoted(&program),
+        quoted(&run.display().to_string()),
+    );
+    Ok(text)
+}
+
+/// A word of a shell's command.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_as_slurm_reads_them() {
+        let t = |numbers: &[usize], text: &str| assert_eq!(ranges(numbers), text);
+        t(&[0], "0");
+        t(&[0, 1, 2, 3], "0-3");
+        t(&[0, 2, 3, 7], "0,2-3,7");
+        t(&[], "");
+    }
+
+    #[test]
+    fn words_of_a_script_are_words() {
+        assert_eq!(quoted("/a/b-1.sh"), "/a/b-1.sh");
+        assert_eq!(quoted("my runs; rm"), "'my runs; rm'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}
