@@ -192,6 +192,14 @@ fn genome(seed: u64) -> (String, String) {
     (fasta, bed)
 }
 
+/// Whether a cell's folder has a checkpoint to go on from.
+pub fn has_checkpoint(cell: &Path) -> bool {
+    let kept = fs::read_dir(cell.join("checkpoints")).into_iter().flatten();
+    let is_manifest = |name: &str| name.starts_with("step-") && name.ends_with(".json");
+    kept.flatten()
+        .any(|file| file.file_name().to_str().is_some_and(is_manifest))
+}
+
 /// Every file below a folder with its content, but for those that hold times.
 pub fn contents(folder: &Path, names: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();

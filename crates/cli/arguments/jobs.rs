@@ -46,6 +46,7 @@ A site's file; everything has a default:
   program: lingo-pipe
   throttle: 50            # cells at a time
   notice: 120             # seconds before the time limit at which a checkpoint is written and the job queued again
+  checkpoint_every: 5m
   sbatch: [--qos=long]
   resources:
     default: { time: '01:00:00', memory: 4G, cpus: 1 }

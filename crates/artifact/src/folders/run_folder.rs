@@ -43,6 +43,7 @@ const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
 const RUNNING: &str = ".running";
 const WORK: &str = ".work";
+const LOCKS: &str = ".locks";
 const PLAN: &str = "plan.json";
 const JOBS: &str = "jobs.tsv";
 const SLURM: &str = "slurm";
@@ -151,6 +152,11 @@ impl RunFolder {
     /// Where jobs of a plan train the cell of this id until its result is whole, each try in a folder of its own.
     pub fn work(&self, id: &str) -> PathBuf {
         self.0.join(WORK).join(id)
+    }
+
+    /// Whose lock a process holds while it makes what is called `name`: the model, or what a task's cells share.
+    pub fn lock_of(&self, name: &str) -> PathBuf {
+        self.0.join(LOCKS).join(name)
     }
 
     /// The jobs that other processes do.

@@ -85,6 +85,11 @@ impl Attempt {
     }
 }
 
+/// Removes what tries left of a cell whose result is in its place.
+pub(super) fn forget_tries(run: &Path, cell: &CellPlan) {
+    let _ = fs::remove_dir_all(RunFolder::new(run).work(&cell.id.short()));
+}
+
 /// Whether the cell's result is in its place.
 pub(super) fn is_finished(cell: &CellPlan) -> bool {
     CellRecord::read(&cell.folder.finished()).is_some_and(|found| found.id == cell.id)

@@ -5,7 +5,7 @@ use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 
-use super::attempt::{Attempt, is_finished};
+use super::attempt::{Attempt, forget_tries, is_finished};
 use super::job::{Job, Work};
 use crate::failed;
 use crate::failure::{Error, Kind};
@@ -18,7 +18,7 @@ use crate::prepare::task::{Made, prepare_examples, prepare_of_examples};
 use crate::prepare::task_record::TaskRecord;
 use crate::report;
 use crate::run::cells::run_cell;
-use crate::run::only_run::one_of_many;
+use crate::run::only_run::{one_at_a_time, one_of_many};
 use crate::run::shared_tokens::SharedTokens;
 
 /// How a job is done; nothing here changes a result.
@@ -54,6 +54,10 @@ pub fn execute(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome,
     let observer = context.observer;
     match &job.work {
         Work::Model => {
+            let _alone = one_at_a_time(
+                &RunFolder::new(&plan.run).lock_of(RunFolder::MODEL),
+                context.stop,
+            )?;
             fetch_model(plan, observer, context.stop)?;
             prepare_model(plan, context.checkpoint_every, observer, context.stop)?;
             if plan.model.pretrain.is_none() {
@@ -65,13 +69,13 @@ pub fn execute(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome,
             }
             Ok(Outcome::Done)
         }
-        Work::Examples { task } => {
-            of_task(plan, task, |task| prepare_examples(plan, task, observer))
-        }
-        Work::Tokens { task } => of_task(plan, task, |task| {
+        Work::Examples { task } => of_task(plan, task, context.stop, |task| {
+            prepare_examples(plan, task, observer)
+        }),
+        Work::Tokens { task } => of_task(plan, task, context.stop, |task| {
             prepare_of_examples(plan, task, &[Made::Tokens], observer)
         }),
-        Work::Floor { task } => of_task(plan, task, |task| {
+        Work::Floor { task } => of_task(plan, task, context.stop, |task| {
             prepare_of_examples(plan, task, &[Made::Floor], observer)
         }),
         Work::Adapt { task, method, seed } => {
@@ -98,6 +102,7 @@ fn unknown(job: &Job) -> Error {
 fn of_task(
     plan: &Plan,
     name: &str,
+    stop: &StopFlag,
     work: impl Fn(&TaskPlan) -> Result<(), Error>,
 ) -> Result<Outcome, Error> {
     let Some(task) = plan.tasks.iter().find(|task| task.name == name) else {
@@ -106,6 +111,7 @@ fn of_task(
             format!("the plan has no task {name}"),
         ));
     };
+    let _alone = one_at_a_time(&RunFolder::new(&plan.run).lock_of(name), stop)?;
     let failure = task.folder.failure();
     match guarded(|| work(task)) {
         Ok(()) => failed::forget(&failure).map(|()| Outcome::Done),
@@ -118,12 +124,17 @@ fn of_task(
 
 fn adapt(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome, Error> {
     if is_finished(cell) {
+        forget_tries(&plan.run, cell);
         return Ok(Outcome::WasThere);
     }
     let result = needed(plan, cell).and_then(|()| train(plan, cell, context));
     match result {
         // Whatever became of this one: the same result is there.
-        Err(_) if is_finished(cell) => Ok(Outcome::OtherWasFirst),
+        Err(_) | Ok(Outcome::OtherWasFirst) if is_finished(cell) => {
+            // Where the first has removed its folder, it wrote on into a new one.
+            forget_tries(&plan.run, cell);
+            Ok(Outcome::OtherWasFirst)
+        }
         Err(e) => {
             failed::keep(&cell.folder.failure(), &cell.label(), &e);
             Err(e)

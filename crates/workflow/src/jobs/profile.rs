@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use lingo_adapt::CheckpointEvery;
 use serde::{Deserialize, Serialize};
 
 use super::job::Work;
 use crate::failure::{Error, Kind};
 use crate::yaml::deserialize::from_node;
 use crate::yaml::document::{Document, unknown};
-use crate::yaml::fault::keys;
+use crate::yaml::fault::{Fault, keys};
 
 /// A site's file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Profile {
     pub throttle: Option<NonZeroU32>,
     /// Seconds before the time limit at which a training writes its checkpoint and is queued again.
     pub notice: NonZeroU32,
+    /// How often a training writes a checkpoint: a number of steps (200), or a time (5m).
+    pub checkpoint_every: Option<String>,
     /// Larger arrays are split; default: what Slurm says, or 1001.
     pub max_array_size: Option<NonZeroU32>,
     /// More options of sbatch.
@@ -74,6 +77,7 @@ impl Default for Profile {
             program: None,
             throttle: None,
             notice: NonZeroU32::new(120).unwrap_or(NonZeroU32::MIN),
+            checkpoint_every: None,
             max_array_size: None,
             sbatch: Vec::new(),
             resources: BTreeMap::new(),
@@ -97,6 +101,12 @@ impl Profile {
             .find(|key| !known().any(|k| k == *key))
         {
             let fault = unknown(keys(&["resources", stage]), "stage", stage, known()).key();
+            return Err(document.mistakes(vec![fault]).into());
+        }
+        if let Some(every) = &profile.checkpoint_every
+            && let Err(e) = every.parse::<CheckpointEvery>()
+        {
+            let fault = Fault::new(keys(&["checkpoint_every"]), e.to_string());
             return Err(document.mistakes(vec![fault]).into());
         }
         if let Some(word) = profile.words().find(|word| word.contains(['\n', '\r'])) {

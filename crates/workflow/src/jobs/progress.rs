@@ -37,21 +37,17 @@ pub fn states(run: &Path, jobs: &[Job]) -> Vec<JobState> {
         let needs = job.needs.iter().map(|&need| &states[need]);
         let state = match of_work(&folder, job) {
             Some(state) => state,
-            // The report shows what is not there, too.
-            // A cell that was finished since is not in it.
-            None if job.work == Work::Report
-                && report.is_some()
-                && report >= newest(&folder, jobs) =>
-            {
-                JobState::Done
-            }
             None if job.work == Work::Report => {
-                match needs
-                    .clone()
-                    .all(|s| matches!(s, JobState::Done | JobState::Failed(_)))
-                {
-                    true => JobState::Ready,
-                    false => JobState::Waits,
+                let is_whole = needs.clone().all(|state| *state == JobState::Done);
+                let is_over =
+                    |state: &JobState| matches!(state, JobState::Done | JobState::Failed(_));
+                // A cell that was finished since is not in it.
+                if is_whole && report.is_some() && report >= newest(&folder, jobs) {
+                    JobState::Done
+                } else if needs.clone().all(is_over) {
+                    JobState::Ready
+                } else {
+                    JobState::Waits
                 }
             }
             None if needs.clone().all(|state| *state == JobState::Done) => JobState::Ready,

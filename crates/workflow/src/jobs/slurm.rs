@@ -352,13 +352,15 @@ fn script(stage: &str, first: usize, run: &Path, profile: &Profile) -> Result<St
         .container
         .as_ref()
         .map_or_else(String::new, |c| format!("{c} "));
+    let every = profile.checkpoint_every.as_ref();
+    let every = every.map_or_else(String::new, |every| format!(" --checkpoint-every {every}"));
     let threads = resources
         .cpus
         .map_or_else(String::new, |cpus| format!(" --threads {cpus}"));
     let _ = write!(
         text,
         "# Shortly before the time limit, or when the job must make room, a checkpoint is written, and the job queued again.\n\
-         {container}{}{threads} run-cell --plan {} --index $(({first} + SLURM_ARRAY_TASK_ID)) &\n\
+         {container}{}{threads} run-cell --plan {} --index $(({first} + SLURM_ARRAY_TASK_ID)){every} &\n\
          pid=$!\n\
          trap 'kill -USR1 $pid' USR1 TERM\n\
          wait $pid; code=$?\n\

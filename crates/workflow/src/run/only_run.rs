@@ -2,7 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
+use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 
 use crate::failure::{Error, Kind};
@@ -36,6 +38,24 @@ pub(crate) fn one_of_many(run: &Path) -> Result<File, Error> {
         )),
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
+}
+
+/// One process at a time makes something that cells share; another waits, and finds it made. A process that is killed
+/// lets go. On file systems that know no locks two would write the same.
+pub(crate) fn one_at_a_time(path: &Path, stop: &StopFlag) -> Result<File, Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(lingo_artifact::Error::io("create folder", folder))?;
+    }
+    let open = File::options().create(true).append(true).open(path);
+    let file = open.map_err(lingo_artifact::Error::io("write", path))?;
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if stop.is_raised() {
+            return Err(Error::Interrupted { checkpoint: false });
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(file)
 }
 
 #[cfg(test)]

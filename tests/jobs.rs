@@ -1,0 +1,301 @@
+//! The jobs of a plan, done by processes of their own: the same bits as a run, whoever does them, how often, and however
+//! they are stopped.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod toy;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use toy::{Toy, contents};
+
+const RESULTS: [&str; 4] = ["adapter/", "predictions.parquet", "metrics.json", "model/"];
+
+const PIPELINE: &str = "\
+lingo: 1
+name: jobs
+model:
+  pretrain:
+    { fasta: left.fa, scheme: base, hidden: 16, layers: 1, heads: 2, feed_forward: 32, window: 16, batch: 8, steps: 20,
+      held_out: 0.1 }
+tasks:
+  left:
+    ingest:
+      source: { bed: { fasta: \"${JOBS_FASTA:-left.fa}\", beds: [left.bed], label: { column: 5 } } }
+      split: { chromosomes: { dev: [b], test: [c] } }
+tokenize: { scheme: base }
+methods:
+  lora: { lora: { rank: 2 } }
+  head: { head: {} }
+train: { epochs: 3, batch: 8, learning_rate: 0.01 }
+evaluate: { resamples: 200 }
+seeds: [1, 2]
+";
+
+/// A toy with a plan of these jobs: 0 model, 1 examples, 2 tokens, 3 floor, 4 to 7 cells, 8 report.
+fn planned(sets: &[&str]) -> Toy {
+    let toy = Toy::new();
+    toy.write("jobs.yaml", PIPELINE);
+    let mut arguments = vec!["plan", "jobs.yaml", "--out", "plan", "--device", "cpu"];
+    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    toy.ok(&arguments);
+    toy
+}
+
+fn job(toy: &Toy, index: usize) -> Command {
+    let index = index.to_string();
+    let mut command = toy.command(&["run-cell", "--plan", "plan", "--index", &index]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn code(mut child: Child) -> Option<i32> {
+    child.wait().unwrap().code()
+}
+
+fn states(toy: &Toy) -> Vec<String> {
+    let status: Value =
+        serde_json::from_str(&toy.ok(&["status", "plan", "--json"]).stdout).unwrap();
+    let jobs = status["jobs"].as_array().unwrap();
+    jobs.iter()
+        .map(|job| job["state"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn two_processes_at_every_job_make_the_run() {
+    let toy = planned(&[]);
+    toy.ok(&["run", "jobs.yaml", "--out", "run", "--device", "cpu"]);
+    let table = fs::read_to_string(toy.path("plan/jobs.tsv")).unwrap();
+    assert_eq!(table.lines().count(), 10, "{table}");
+    for index in 0..9 {
+        let twins = [(); 2].map(|()| job(&toy, index).spawn().unwrap());
+        for twin in twins {
+            assert_eq!(code(twin), Some(0), "job {index}");
+        }
+        let expected = |i: usize| if i <= index { "done" } else { "ready" };
+        let states = states(&toy);
+        assert!(
+            (0..=index).all(|i| states[i] == expected(i)),
+            "{index}: {states:?}"
+        );
+    }
+    let [one, other] = ["plan", "run"].map(|run| {
+        let mut found = contents(&toy.path(run), &RESULTS);
+        // Times and speeds stand in it.
+        found.remove("model/train.jsonl");
+        found
+    });
+    let names = |found: &BTreeMap<String, Vec<u8>>| found.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&one), names(&other));
+    for (name, bytes) in &one {
+        assert!(*bytes == other[name], "{name}");
+    }
+    // Nothing of the tries is left, and a run takes the results for its own.
+    assert!(
+        fs::read_dir(toy.path("plan/.work"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
+    toy.ok(&["verify", "plan"]);
+    let again = toy
+        .command(&["run", "jobs.yaml", "--out", "plan", "--device", "cpu"])
+        .output();
+    let told = String::from_utf8(again.unwrap().stderr).unwrap();
+    assert!(told.contains("0 cells run, 4 finished before"), "{told}");
+}
+
+#[test]
+fn a_job_that_is_stopped_or_killed_goes_on_to_the_same_bits() {
+    let sets = ["train.epochs=300", "train.log_every=1"];
+    let toy = planned(&sets);
+    (0..3).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    let mut command = vec![
+        "run",
+        "jobs.yaml",
+        "--out",
+        "run",
+        "--device",
+        "cpu",
+        "--methods",
+        "lora",
+    ];
+    command.extend(["--seeds", "1", "--set", sets[0], "--set", sets[1]]);
+    toy.ok(&command);
+    let index = "4";
+    let begin = |every: &str| {
+        let arguments = [
+            "run-cell",
+            "--plan",
+            "plan",
+            "--index",
+            index,
+            "--checkpoint-every",
+            every,
+        ];
+        let mut command = toy.command(&arguments);
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let work = toy.path("plan/.work");
+    // Two signals: a scheduler's notice, and a kill without one.
+    for (signal, expected) in [("USR1", Some(75)), ("KILL", None)] {
+        let child = begin("20");
+        wait_for("a checkpoint", || {
+            let tries = fs::read_dir(&work).into_iter().flatten().flatten();
+            let tries =
+                tries.flat_map(|id| fs::read_dir(id.path()).into_iter().flatten().flatten());
+            tries.filter(|one| toy::has_checkpoint(&one.path())).count()
+                > usize::from(signal == "KILL")
+        });
+        let signalled = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(signalled.unwrap().success());
+        assert_eq!(code(child), expected, "{signal}");
+        assert_eq!(states(&toy)[4], "begun");
+    }
+    assert_eq!(code(begin("5m")), Some(0));
+    let cell = "left/lora/seed-1";
+    let [one, other] =
+        ["plan", "run"].map(|run| contents(&toy.path(run).join(cell), &RESULTS[..3]));
+    assert!(!one.is_empty() && one == other);
+}
+
+#[test]
+fn what_has_changed_since_the_plan_is_refused() {
+    let toy = planned(&[]);
+    let refused = |index: usize| {
+        let index = index.to_string();
+        let output = toy
+            .command(&["run-cell", "--plan", "plan", "--index", &index])
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    // The variables of the plan count, not those of the node.
+    let mut on_node = job(&toy, 1);
+    on_node.env("JOBS_FASTA", "/nowhere.fa");
+    assert!(on_node.status().unwrap().success());
+    let (code, told) = refused(9);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("9 jobs, from 0 to 8"), "{told}");
+    let bed = fs::read_to_string(toy.path("left.bed")).unwrap();
+    toy.write(
+        "left.bed",
+        &bed.lines()
+            .skip(1)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>(),
+    );
+    let (code, told) = refused(2);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("left.bed has changed since"), "{told}");
+}
+
+#[test]
+fn what_fails_is_told_and_leaves_the_others_alone() {
+    let toy = planned(&["methods.lora.train.learning_rate=1e30"]);
+    (0..4).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    assert!(!job(&toy, 4).status().unwrap().success());
+    assert!(job(&toy, 6).status().unwrap().success());
+    assert_eq!(states(&toy)[4..8], ["failed", "ready", "done", "ready"]);
+    let status = toy.ok(&["status", "plan"]).stdout;
+    assert!(
+        status.contains("failed: 4, adapt left/lora/seed-1: "),
+        "{status}"
+    );
+    // The report is made of what is there.
+    assert!(job(&toy, 8).status().unwrap().success());
+    assert!(toy.path("plan/report.html").is_file());
+    let failure = fs::read_to_string(toy.path("plan/left/lora/seed-1/failure.json")).unwrap();
+    assert!(
+        failure.contains("\"label\": \"left/lora/seed-1\""),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_cluster_is_asked_for_what_is_not_done() {
+    let toy = planned(&[]);
+    toy.write(
+        "site.yaml",
+        "partition: main\nthrottle: 3\nresources: { adapt: { time: '01:00:00', cpus: 2 } }\n",
+    );
+    let print = || {
+        toy.ok(&["submit", "plan", "--profile", "site.yaml", "--print"])
+            .stdout
+    };
+    let text = print();
+    let commands: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("=$(sbatch "))
+        .collect();
+    assert_eq!(commands.len(), 6, "{text}");
+    let [model, examples, tokens, floor, adapt, report] = commands[..] else {
+        unreachable!()
+    };
+    assert!(model.starts_with("MODEL_0=") && examples.starts_with("EXAMPLES_0="));
+    assert!(
+        tokens.contains("--dependency=afterok:$MODEL_0,aftercorr:$EXAMPLES_0 "),
+        "{tokens}"
+    );
+    assert!(
+        floor.contains("--dependency=aftercorr:$TOKENS_0 "),
+        "{floor}"
+    );
+    assert!(
+        adapt.contains("--dependency=afterany:$TOKENS_0 ") && adapt.contains("--array=0-3%3 "),
+        "{adapt}"
+    );
+    assert!(
+        report.contains("afterany:$FLOOR_0") && report.contains("afterany:$ADAPT_0"),
+        "{report}"
+    );
+    for line in [
+        "#SBATCH --partition=main",
+        "#SBATCH --time=01:00:00",
+        "#SBATCH --cpus-per-task=2",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}: {text}");
+    }
+    assert!(!toy.path("plan/slurm").exists());
+    (0..4).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    assert!(job(&toy, 5).status().unwrap().success());
+    let text = print();
+    let commands: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("=$(sbatch "))
+        .collect();
+    assert_eq!(commands.len(), 2, "{text}");
+    assert!(
+        commands[0].contains("--array=0,2-3%3 ") && !commands[0].contains("--dependency"),
+        "{text}"
+    );
+    // Every script is one that a shell can read.
+    let checked = Command::new("bash")
+        .args(["-n", "-c", &text])
+        .status()
+        .unwrap();
+    assert!(checked.success());
+}
+
+fn wait_for(what: &str, is_there: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(120);
+    while !is_there() {
+        assert!(Instant::now() < until, "no {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
