@@ -343,7 +343,7 @@ fn what_would_be_refused_after_hours_is_told_by_validate_and_before_the_run() {
         let ran = toy.lingo(&[command, "bad.yaml"]);
         assert_ne!(ran.code, 0, "{command}");
         for told in [
-            "method lora: the target `qeury` matches no module of the model; did you mean `query`?",
+            "methods.lora.lora: the target `qeury` matches no module of the model; did you mean `query`?",
             "task left: ",
             "left.bed:1: ",
             "17",

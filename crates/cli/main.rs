@@ -12,6 +12,7 @@
 //! | `demo` | the built-in pipeline |
 //! | `device`, `signals`, `typed` | the device by its name; signals that end a run; the command as it was typed |
 
+mod adapter;
 mod arguments;
 mod base_model;
 mod commands;

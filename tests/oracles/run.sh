@@ -4,7 +4,8 @@
 #   tests/oracles/run.sh [PYTHON]
 #
 # Values on real data and of the real model are made where LINGO_REAL_DATA and LINGO_MINILM name their folders, those of DNABERT-2
-# where LINGO_MOSAIC is the folder that lm.py tells of. At the end
+# where LINGO_MOSAIC is the folder that lm.py tells of, those of bottlenecks where LINGO_ADAPTERS is the one that
+# adapt_bottleneck.py tells of. At the end
 # an adapter of the demo is loaded in PEFT, and its logits are held against lingo-pipe's own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -55,13 +56,27 @@ cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set 'method.seco
   --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/second"
 oracle adapt_stem.py --cell "$run/second" --examples "$task/examples.parquet"
 # The methods beyond deltas of a rank; PEFT has no BitFit, whose whole model is compared.
-for method in "ia3 train.learning_rate=0.01" "prompt_tuning train.learning_rate=0.03" "bitfit train.learning_rate=0.003" \
+for method in "ia3 train.learning_rate=0.01" "prompt_tuning train.learning_rate=0.03" "prefix_tuning train.learning_rate=0.03" "bitfit train.learning_rate=0.003" \
   "lora method.magnitude=true" "lora method.rank_stabilized=true"; do
   cell="$run/${method//[ .=]/-}"
   cargo run -q -- adapt --method "${method% *}" --set "${method#* }" --set train.epochs=1 \
     --model "$run/model" --input "$task/tokens.parquet" --out "$cell"
   oracle adapt_peft_roundtrip.py --cell "$cell" --model "$run/model" --tokens "$task/tokens.parquet"
 done
+# Bottlenecks are those of the library `adapters`, in a folder of its own: see adapt_bottleneck.py.
+if [ -n "${LINGO_ADAPTERS:-}" ]; then
+  export PYTHONPATH="$LINGO_ADAPTERS"
+  oracle adapt_bottleneck.py
+  for placement in houlsby pfeiffer parallel; do
+    cell="$run/$placement"
+    cargo run -q -- adapt --method bottleneck --set "method.placement=$placement" --set train.epochs=1 \
+      --model "$run/model" --input "$task/tokens.parquet" --out "$cell"
+    oracle adapt_bottleneck.py --cell "$cell" --model "$run/model" --tokens "$task/tokens.parquet"
+  done
+  unset PYTHONPATH
+else
+  echo "LINGO_ADAPTERS is not set: the values of bottlenecks stay as they are"
+fi
 # The gated variant scales by alpha over the target rank, PEFT by alpha over the initial one: the export folds it in.
 cargo run -q -- run pipelines/demo.yaml --only binding --seeds 1 --methods ars --out "$run/gated" --set methods.ars.adaptive_rank_sampling.variant=gated --set methods.ars.adaptive_rank_sampling.learning_rate=0.01
 oracle adapt_peft_roundtrip.py --cell "$run/gated/binding/ars/seed-1" --model "$run/gated/model" --tokens "$run/gated/binding/tokens.parquet"

@@ -31,6 +31,8 @@ pub struct MergeRequest<'a> {
     pub adapter: &'a Path,
     /// The folder of the base model; it may be left out where a `model/` stands beside the adapter.
     pub model: Option<&'a Path>,
+    /// What the adapter is; without it `lingo.json` says so ([`Description::of_peft`] where there is none).
+    pub described: Option<&'a Description>,
     /// The folder that is written; it must not hold anything yet.
     pub out: &'a Path,
     /// Token ids of sequences whose logits are compared, if any.
@@ -72,11 +74,14 @@ impl LogitDifference {
 /// Writes the model folder.
 ///
 /// # Errors
-/// An adapter that has no language model, or networks beside it or vectors before the tokens, which no weights can hold; a model that is not the one that the
-/// adapter was trained on; a folder that holds something; files that cannot be read or written.
+/// An adapter that has no language model, or networks beside it, vectors before the tokens or bottlenecks, which no
+/// weights can hold; a model that is not the one that the adapter was trained on; a folder that holds something; files that cannot be read or written.
 pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
     let MergeRequest { adapter, out, .. } = *request;
-    let description = Description::read(adapter)?;
+    let mut description = match request.described {
+        Some(description) => description.clone(),
+        None => Description::read(adapter)?,
+    };
     if description.method.adaptation().motifs().is_some() || description.stem.is_some() {
         return Err(Error::Config(
             "the adapter has networks of motifs, which no model's weights can hold: it cannot be merged".into(),
@@ -89,13 +94,23 @@ pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
             out.display()
         )));
     }
-    if description.method.adaptation().prompt() > 0 {
-        return Err(Error::Config(
-            "the adapter's vectors stand before the tokens, where no model's weights are: it cannot be merged".into(),
-        ));
+    let method = description.method.adaptation();
+    let apart = if method.prompt() > 0 {
+        Some("vectors stand before the tokens, where no model's weights are")
+    } else if method.prefix() > 0 {
+        Some("keys and values stand before those of the tokens, where no model's weights are")
+    } else if method.bottlenecks().is_some() {
+        Some("bottlenecks are layers of their own, which the model has no place for")
+    } else {
+        None
+    };
+    if let Some(apart) = apart {
+        return Err(Error::Config(format!(
+            "the adapter's {apart}: it cannot be merged; `predict --adapter` runs it as it is"
+        )));
     }
     let (base, _) = checked_base(adapter, &description, request.model, model_digest)?;
-    let (mut description, mut trained) = read_adapter(adapter)?;
+    let mut trained = read_adapter(adapter, &description)?;
     let device = open_device(request.device)?;
     let mut expected = match request.verify {
         [] => Vec::new(),
@@ -161,9 +176,7 @@ fn logits(
     description: &Description,
     rows: &[Vec<u32>],
 ) -> Result<Vec<Vec<f32>>, Error> {
-    // The kernels have no place for factors and norms.
-    let has_norms = trained.deltas.iter().any(|d| d.magnitude.is_some());
-    if !has_norms && trained.scales.is_empty() {
+    if !trained.needs_plain_operations() {
         model.pack(Packing {
             precision: Precision::F32,
             quantization: None,

@@ -37,6 +37,8 @@ pub struct LoadRequest<'a> {
     /// The folder of the base model; it may be left out where a `model/` stands beside the adapter
     /// (new embedding rows, or method `full`).
     pub model: Option<&'a Path>,
+    /// What the adapter is; without it `lingo.json` says so ([`Description::of_peft`] where there is none).
+    pub described: Option<&'a Description>,
     /// The device that computes.
     pub device: DeviceChoice,
     /// Whether the deltas are added to the weights first. That is faster; the logits are no longer
@@ -70,12 +72,18 @@ impl Predictor {
     /// A broken adapter folder; a model that is not the one the adapter was trained on.
     pub fn load(request: &LoadRequest) -> Result<Self, Error> {
         let adapter = request.adapter;
-        let description = Description::read(adapter)?;
+        let description = match request.described {
+            Some(description) => description.clone(),
+            None => Description::read(adapter)?,
+        };
         let stem = read_stem(adapter, &description)?;
         let network = match (description.method.adaptation().motifs(), stem) {
             (Some(_), Some(stem)) => Loaded::Stem(stem),
             (Some(motifs), None) => load_motifs(adapter, &description, motifs.network())?,
-            (None, stem) => Loaded::Model(Box::new(load_model(request)?), stem),
+            (None, stem) => {
+                let inference = load_model(request, &description)?;
+                Loaded::Model(Box::new(inference), stem)
+            }
         };
         Ok(Self {
             identity: identity(request, &description)?,
@@ -169,10 +177,10 @@ impl Predictor {
 }
 
 /// Puts an adapter on its language model.
-fn load_model(request: &LoadRequest) -> Result<Inference, Error> {
-    let (description, mut trained) = read_adapter(request.adapter)?;
+fn load_model(request: &LoadRequest, description: &Description) -> Result<Inference, Error> {
+    let mut trained = read_adapter(request.adapter, description)?;
     let known = |folder: &Path| Ok(request.models.known(folder)?.digest);
-    let (folder, digest) = checked_base(request.adapter, &description, request.model, known)?;
+    let (folder, digest) = checked_base(request.adapter, description, request.model, known)?;
     let device = open_device(request.device)?;
     let packing = Packing {
         precision: description.precision.resolve(),
@@ -184,11 +192,11 @@ fn load_model(request: &LoadRequest) -> Result<Inference, Error> {
         let model = request.models.get(&folder, digest, &device, packing)?;
         return Inference::new(model, &trained);
     }
-    let mut model = rounded(&folder, &device, &description)?;
+    let mut model = rounded(&folder, &device, description)?;
     if request.merge {
         merge(&mut model, &mut trained)?;
     }
-    if request.merge || !is_plain {
+    if !trained.needs_plain_operations() && (request.merge || !is_plain) {
         // Rounded already, and what was merged is not.
         model.pack(Packing {
             quantization: None,
@@ -249,6 +257,10 @@ fn identity(request: &LoadRequest, description: &Description) -> Result<Digest, 
         let own = model_digest(&base_folder(folder, description, None)?)?;
         hasher.update(own.to_string().as_bytes());
     }
+    // Without `lingo.json` no file of the adapter tells which model it works on.
+    if let Some(base) = request.described.and_then(|d| d.base_model.as_ref()) {
+        hasher.update(base.sha256.to_string().as_bytes());
+    }
     let kernels = std::env::var("LINGO_KERNELS").unwrap_or_default();
     let computes = format!(
         "{:?} {} {:?} {kernels}",
@@ -286,6 +298,7 @@ pub fn predict(request: &PredictRequest) -> Result<Predictions, Error> {
     let predictor = Predictor::load(&LoadRequest {
         adapter: request.adapter,
         model: request.model,
+        described: None,
         device: request.device,
         merge: request.merge,
         models: &Models::default(),

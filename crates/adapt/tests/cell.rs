@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
-    AdaptRequest, Description, Error, Kind, MergeRequest, Method, Models, PredictRequest,
-    TrainConfig, adapt, forget_checkpoints, last_checkpoint, merge, predict,
+    AdaptRequest, Description, Error, Kind, LoadRequest, MergeRequest, Method, Models, PeftFacts,
+    PredictRequest, Predictor, TrainConfig, adapt, forget_checkpoints, last_checkpoint, merge,
+    predict,
 };
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
@@ -165,6 +166,20 @@ fn every_low_rank_method_learns_and_predicts_again_what_it_predicted() {
             "opt",
             r#"{"prompt_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
         ),
+        (
+            "bert",
+            r#"{"prefix_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
+        ),
+        (
+            "opt",
+            r#"{"prefix_tuning": {"tokens": 1, "learning_rate": 0.1}}"#,
+        ),
+        (
+            "bert",
+            r#"{"bottleneck": {"placement": "houlsby", "reduction_factor": 4}}"#,
+        ),
+        ("bert", r#"{"bottleneck": {"reduction_factor": 2}}"#),
+        ("opt", r#"{"bottleneck": {"placement": "parallel"}}"#),
     ] {
         let out = tempfile::tempdir().unwrap();
         let cell = Cell {
@@ -432,7 +447,7 @@ impl Progress for StopAt<'_> {
 }
 
 /// Rank adaptation by every rule, with much happening in few steps; and the other methods.
-const RULES: [&str; 9] = [
+const RULES: [&str; 11] = [
     r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
     r#"{"adaptive_rank_sampling": {"variant": "as-published-code", "initial_rank": 6, "target_rank": 3, "every": 1, "call_every": 2}}"#,
     r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2,
@@ -443,6 +458,8 @@ const RULES: [&str; 9] = [
     r#"{"lora": {"rank": 2, "magnitude": true}}"#,
     r#"{"ia3": {}}"#,
     r#"{"prompt_tuning": {"tokens": 1}}"#,
+    r#"{"prefix_tuning": {"tokens": 1}}"#,
+    r#"{"bottleneck": {"placement": "houlsby", "reduction_factor": 4, "layers": "1", "dropout": 0.1}}"#,
     r#"{"bitfit": {}}"#,
 ];
 
@@ -506,12 +523,19 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
     assert_eq!(slow, !in_parts.warnings.is_empty(), "{method}");
     forget_checkpoints(broken.path()).unwrap();
     assert_eq!(last_checkpoint(broken.path()), None);
-    for file in [
-        "adapter/adapter_model.safetensors",
+    let weights: &[&str] = match method.contains("bottleneck") {
+        true => &[
+            "adapter/adapter.safetensors",
+            "adapter/model_head.safetensors",
+        ],
+        false => &["adapter/adapter_model.safetensors"],
+    };
+    let others = [
         "adapter/adapter_config.json",
         "adapter/lingo.json",
         "predictions.parquet",
-    ] {
+    ];
+    for file in weights.iter().chain(&others) {
         // PEFT has no BitFit.
         let read = |folder: &Path| std::fs::read(folder.join(file)).ok();
         let found = read(broken.path());
@@ -1163,14 +1187,20 @@ fn assert_merged_folder_is_near(adapter: &Path, base: &Path, rows: &[TokenRow]) 
     let request = MergeRequest {
         adapter,
         model: Some(base),
+        described: None,
         out: &folder.path().join("merged"),
         verify: &verify,
         device: DeviceChoice::Cpu,
     };
-    let prompt = Description::read(adapter).unwrap().method.name() == "prompt_tuning";
-    if prompt {
+    let apart = match Description::read(adapter).unwrap().method.name() {
+        "prompt_tuning" => Some("before the tokens"),
+        "prefix_tuning" => Some("before those of the tokens"),
+        "bottleneck" => Some("layers of their own"),
+        _ => None,
+    };
+    if let Some(apart) = apart {
         let message = merge(&request).unwrap_err().to_string();
-        assert!(message.contains("before the tokens"), "{message}");
+        assert!(message.contains(apart), "{message}");
         assert!(!request.out.exists());
         return;
     }
@@ -1184,4 +1214,88 @@ fn assert_merged_folder_is_near(adapter: &Path, base: &Path, rows: &[TokenRow]) 
     assert!(difference.of > 0.1, "{merged:?}");
     let message = merge(&request).unwrap_err().to_string();
     assert!(message.contains("holds something"), "{message}");
+}
+
+#[test]
+fn what_peft_would_have_written_is_predicted_with_and_merged_too() {
+    let tokens = tokens(&classes(), None);
+    let train = config(r#"{"epochs": 2, "batch": 8, "learning_rate": 0.01, "pooling": "pooler"}"#);
+    for method in [
+        r#"{"lora": {"rank": 4, "rank_stabilized": true}}"#,
+        r#"{"lora": {"rank": 4, "magnitude": true}}"#,
+        r#"{"ia3": {}}"#,
+        r#"{"prompt_tuning": {"tokens": 1}}"#,
+        r#"{"prefix_tuning": {"tokens": 1}}"#,
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            method,
+            train: &train,
+            seed: 1,
+            model: "bert",
+        };
+        cell.run(out.path(), &Silent, &StopFlag::default()).unwrap();
+        let adapter = &out.path().join("adapter");
+        let own = Description::read(adapter).unwrap();
+        std::fs::remove_file(adapter.join("lingo.json")).unwrap();
+        assert!(Description::is_left_to_peft(adapter));
+        let model = &model("bert");
+        let classes = ["no".to_owned(), "yes".to_owned()];
+        let described = Description::of_peft(
+            adapter,
+            PeftFacts {
+                model,
+                encoding: own.encoding.clone(),
+                classes: &classes,
+            },
+        )
+        .unwrap();
+        assert_eq!(described.pooling, own.pooling);
+        assert_eq!(described.method.name(), own.method.name());
+        assert_eq!(described.trainable_parameters, own.trainable_parameters);
+        assert_eq!(
+            described.base_model.as_ref().unwrap().sha256,
+            own.base_model.unwrap().sha256
+        );
+        let before = if method.contains("tokens") { 1 } else { 0 };
+        assert_eq!(
+            described.encoding.max_length + before,
+            own.encoding.max_length
+        );
+        let predictor = Predictor::load(&LoadRequest {
+            adapter,
+            model: Some(model),
+            described: Some(&described),
+            device: DeviceChoice::Cpu,
+            merge: false,
+            models: &Models::default(),
+        })
+        .unwrap();
+        let rows = tokens.rows.iter().filter(|r| r.split == Split::Test);
+        let rows: Vec<TokenRow> = rows.cloned().collect();
+        let found = predictor.logits(&rows, None, &Silent, &StopFlag::default());
+        let expected = Predictions::read(&out.path().join("predictions.parquet")).unwrap();
+        let expected = expected.rows.iter().filter(|r| r.split == Split::Test);
+        let expected: Vec<f32> = expected.flat_map(|r| r.logits.clone()).collect();
+        let found = found.unwrap();
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-5, "{method}: {a} {b}");
+        }
+        if before == 0 {
+            let merged = merge(&MergeRequest {
+                adapter,
+                model: Some(model),
+                described: Some(&described),
+                out: &out.path().join("merged"),
+                verify: &[rows[0].input_ids.clone()],
+                device: DeviceChoice::Cpu,
+            });
+            assert!(
+                merged.unwrap().difference.unwrap().is_rounding(),
+                "{method}"
+            );
+        }
+    }
 }

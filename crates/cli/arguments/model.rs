@@ -166,6 +166,9 @@ pub struct MergeAdapter {
     /// the adapter lies.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+    /// Names of the classes in the order of the head's outputs, of an adapter that PEFT wrote itself: without lingo.json.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub classes: Vec<String>,
     /// The new folder.
     #[arg(long, short, value_name = "DIR")]
     pub out: PathBuf,
@@ -200,8 +203,8 @@ pub struct Adapt {
     /// Average the logits of both strands in evaluation and prediction.
     #[arg(long)]
     pub both_strands: bool,
-    /// head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, bitfit, full, or motif_cnn (no language
-    /// model: the floor).
+    /// head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, prefix_tuning, bottleneck, bitfit, full, or
+    /// motif_cnn (no language model: the floor).
     #[arg(long, default_value = "lora", value_name = "M")]
     pub method: String,
     /// A setting: train.KEY=VALUE or method.KEY=VALUE. May be given several times.

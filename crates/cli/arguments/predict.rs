@@ -39,6 +39,9 @@ pub struct Predict {
     /// the adapter lies.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+    /// Names of the classes in the order of the head's outputs, of an adapter that PEFT wrote itself: without lingo.json.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub classes: Vec<String>,
     /// The genome: FASTA, plain, gzip or bgzf; or several with a name each, hg38=hg38.fa.
     #[arg(long, value_name = "FILE|NAME=FILE", required_unless_present = "input")]
     pub fasta: Vec<GenomeFile>,

@@ -12,6 +12,7 @@ use lingo_lm::{Packing, Precision, open_device};
 use lingo_tokenize::{Encoder, ModelVocabulary, Scheme, TokenizeConfig};
 use lingo_workflow::{Error, Kind, Observer as _};
 
+use crate::adapter::described;
 use crate::arguments::{FetchModel, ImportModel, InspectModel, MergeAdapter, Model, StatesOfModel};
 use crate::base_model::model_of_run;
 use crate::device::device;
@@ -218,8 +219,8 @@ const RANDOM: (usize, usize) = (16, 200);
 
 fn merge(arguments: &MergeAdapter, terminal: &Terminal) -> Result<(), Error> {
     let adapter = &arguments.adapter;
-    let description = Description::read(adapter)?;
     let given = arguments.model.clone();
+    let description = described(adapter, given.as_deref(), &arguments.classes)?;
     let model = given.or_else(|| {
         let name = &description.base_model.as_ref()?.name;
         model_of_run(adapter, name)
@@ -231,6 +232,7 @@ fn merge(arguments: &MergeAdapter, terminal: &Terminal) -> Result<(), Error> {
     let merged = lingo_adapt::merge(&MergeRequest {
         adapter,
         model: model.as_deref(),
+        described: Some(&description),
         out: &arguments.out,
         verify: &verify,
         device: device(&arguments.device)?,

@@ -28,6 +28,19 @@ impl Batch {
     /// # Errors
     /// [`Error::Batch`] naming the row and the value at fault.
     pub fn check(&self, config: &ModelConfig, extra_rows: usize) -> Result<(), Error> {
+        self.check_behind(0, config, extra_rows)
+    }
+
+    /// [`Batch::check`] where the first token stands behind so many places ([`crate::Adaptation::prefix`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_behind(
+        &self,
+        prefix: usize,
+        config: &ModelConfig,
+        extra_rows: usize,
+    ) -> Result<(), Error> {
         let fail = |message: String| Err(Error::Batch(message));
         if self.batch == 0 || self.length == 0 {
             return fail(format!("empty: {} x {}", self.batch, self.length));
@@ -47,9 +60,13 @@ impl Batch {
                 self.batch
             ));
         }
-        if self.length > config.max_positions {
+        if self.length.saturating_add(prefix) > config.max_positions {
+            let behind = match prefix {
+                0 => String::new(),
+                n => format!(" behind a prefix of {n}"),
+            };
             return fail(format!(
-                "{} tokens, but the model has {} positions",
+                "{} tokens{behind}, but the model has {} positions",
                 self.length, config.max_positions
             ));
         }

@@ -28,7 +28,10 @@ mod parts;
 mod pickled;
 mod weights;
 
-pub use adaptation::{Adaptation, DropoutSource, LowRank, SiteScale};
+pub use adaptation::{
+    Adaptation, Bottleneck, BottleneckInput, Bottlenecks, DropoutSource, LowRank, SiteScale,
+    Sublayer,
+};
 pub use batch::Batch;
 pub use config::activation::Activation;
 pub use config::family::Family;

@@ -175,6 +175,8 @@ fn check_adapted(folder: &str, case: &Value, kind: Base, device: &Device) {
         Adaptation {
             low_rank: &low_rank,
             scales: &[],
+            bottlenecks: &[],
+            prefix: None,
             extra_rows: Some(&rows),
             dropout: (dropout > 0.0).then_some(&mut pattern),
             base_dropout: true,

@@ -55,6 +55,8 @@ fn bits(threads: usize, frozen: bool, packed: Option<Precision>) -> Vec<u32> {
             Adaptation {
                 low_rank: &deltas,
                 scales: &[],
+                bottlenecks: &[],
+                prefix: None,
                 extra_rows: None,
                 dropout: Some(&mut pattern),
                 base_dropout: true,

@@ -100,7 +100,7 @@ mod tests {
         t(
             "lorra",
             "train.epochs=1",
-            "`lorra` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, bitfit, full or motif_cnn",
+            "`lorra` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, prefix_tuning, bottleneck, bitfit, full or motif_cnn",
         );
     }
 }

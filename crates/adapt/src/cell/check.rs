@@ -89,17 +89,23 @@ pub(super) fn check(
 /// it lacks late, after hours perhaps.
 fn check_tokens(request: &AdaptRequest, config: &ModelConfig) -> Result<(), Error> {
     let new = request.tokens.metadata.encoding.new_rows.as_ref();
-    let prompt = request.method.adaptation().prompt();
+    let method = request.method.adaptation();
+    let (prompt, prefix) = (method.prompt(), method.prefix());
     let rows = config.vocab_size + new.map_or(0, |n| n.composition.len());
     for row in &request.tokens.rows {
         let length = row.input_ids.len();
-        if length + prompt > config.max_positions {
-            let behind = match prompt {
-                0 => String::new(),
-                n => format!(" behind a prompt of {n}"),
+        if length + prompt + prefix > config.max_positions {
+            let behind = match (prompt, prefix) {
+                (0, 0) => String::new(),
+                (0, n) => format!(" behind a prefix of {n}"),
+                (n, _) => format!(" behind a prompt of {n}"),
+            };
+            let advice = match (prompt + prefix, config.max_positions.saturating_sub(length)) {
+                (0, _) | (_, 0) => String::new(),
+                (_, left) => format!(": `tokens` may be {left}"),
             };
             return Err(Error::Data(format!(
-                "the row `{}` has {length} tokens{behind}, but the model has {} positions",
+                "the row `{}` has {length} tokens{behind}, but the model has {} positions{advice}",
                 row.id, config.max_positions
             )));
         }

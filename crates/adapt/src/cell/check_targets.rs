@@ -4,6 +4,7 @@ use lingo_lm::{Family, Site};
 
 use crate::error::Error;
 use crate::method::methods::Method;
+use crate::plan::bottlenecks::BottleneckPlan;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::scales::scaled_sites;
 use crate::plan::steps::chosen_sites;
@@ -12,9 +13,11 @@ use crate::pretrain::PretrainConfig;
 /// Whether the modules that a method targets are in a model.
 ///
 /// # Errors
-/// [`Error::Config`]: a target that matches nothing.
+/// [`Error::Config`]: a target that matches nothing, a block that is not there, a bottleneck of no width.
 pub fn check_targets(shape: &ModelShape, method: &Method) -> Result<(), Error> {
-    targets_of(&shape.sites, shape.config.family, method)
+    let config = &shape.config;
+    targets_of(&shape.sites, config.family, method)?;
+    bottlenecks_of(config.layers, config.hidden_size, method)
 }
 
 /// As [`check_targets`], for a model that is to be pretrained.
@@ -22,7 +25,9 @@ pub fn check_targets(shape: &ModelShape, method: &Method) -> Result<(), Error> {
 /// # Errors
 /// As [`check_targets`].
 pub fn check_targets_of_pretrained(config: &PretrainConfig, method: &Method) -> Result<(), Error> {
-    targets_of(&pretrained_sites(config), Family::Bert, method)
+    targets_of(&pretrained_sites(config), Family::Bert, method)?;
+    let [layers, hidden] = [config.layers, config.hidden].map(|n| n.get() as usize);
+    bottlenecks_of(layers, hidden, method)
 }
 
 fn targets_of(sites: &[Site], family: Family, method: &Method) -> Result<(), Error> {
@@ -33,6 +38,14 @@ fn targets_of(sites: &[Site], family: Family, method: &Method) -> Result<(), Err
         scaled_sites(sites, &settings)?;
     }
     Ok(())
+}
+
+/// Whether a model of this shape has place for a method's bottlenecks.
+fn bottlenecks_of(layers: usize, hidden: usize, method: &Method) -> Result<(), Error> {
+    match method.adaptation().bottlenecks() {
+        Some(settings) => BottleneckPlan::of(&settings, layers, hidden).map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 /// The linear layers of the BERT that pretraining makes.

@@ -143,6 +143,7 @@ fn adapt_beside<'a>(
         beside,
         &description,
         &begun.planned,
+        model.config(),
     )?;
 
     let inference = Inference::new(model, &trained)?;

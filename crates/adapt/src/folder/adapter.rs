@@ -6,13 +6,15 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::vocabulary::Encoding;
 use lingo_artifact::{LabelKind, atomic};
 use lingo_kernels::Level;
-use lingo_lm::{Classifier, Family};
+use lingo_lm::{Classifier, Family, ModelConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::folder::trained::{Trained, TrainedDelta, TrainedHead, TrainedHidden, TrainedScale};
-use crate::method::adaptation::LowRankSettings;
+use crate::folder::bottlenecks;
+use crate::folder::head::{HeadShape, add_head, take_head};
+use crate::folder::trained::{Trained, TrainedDelta, TrainedHead, TrainedScale};
+use crate::method::adaptation::{BottleneckSettings, LowRankSettings};
 use crate::method::methods::Method;
 use crate::method::rank_budget::PeftRun;
 use crate::network::motif_net::MotifNet;
@@ -25,18 +27,15 @@ use crate::settings::train_config::{Pooling, PrecisionChoice, QuantizationChoice
 use crate::tensor_file::{TensorFile, transposed};
 use crate::train::target_scale::TargetScale;
 
-const CONFIG: &str = "adapter_config.json";
-const WEIGHTS: &str = "adapter_model.safetensors";
+pub(super) const CONFIG: &str = "adapter_config.json";
+pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
 const STORE: &str = "motif_cnn.safetensors";
 const STEM: &str = "stem.safetensors";
-/// A head with a hidden layer is named as `torch.nn.Sequential(Linear, ReLU, Linear)` names its layers.
-const HIDDEN: &str = "0";
-const LAST: &str = "2";
-/// What PEFT calls the norms of DoRA, the factors of IA3 and the vectors of a prompt.
+/// What PEFT calls the norms of DoRA, the factors of IA3 and the vectors of a prompt or a prefix.
 const MAGNITUDE: &str = "lora_magnitude_vector";
 const FACTORS: &str = "ia3_l";
 const PROMPT: &str = "prompt_embeddings";
-const DESCRIPTION: &str = "lingo.json";
+pub(super) const DESCRIPTION: &str = "lingo.json";
 /// The version of `lingo.json`.
 pub(crate) const SCHEMA: u32 = 1;
 
@@ -142,13 +141,18 @@ pub(crate) fn write_adapter(
     stem: Option<&Stem>,
     description: &Description,
     plan: &StepPlan,
+    model: &ModelConfig,
 ) -> Result<(), Error> {
     atomic::write_folder(folder, |inside| {
         if let Some(stem) = stem {
             file_of_stem(stem).write(&inside.join(STEM))?;
         }
-        weights(trained, description)?.write(&inside.join(WEIGHTS))?;
-        if let Some(config) = peft_config(trained, description, plan)? {
+        if description.method.adaptation().bottlenecks().is_some() {
+            write_bottlenecks(inside, trained, description, model)?;
+        } else {
+            weights(trained, description)?.write(&inside.join(WEIGHTS))?;
+        }
+        if let Some(config) = peft_config(trained, description, plan, model)? {
             atomic::write_json(&inside.join(CONFIG), &config)?;
         }
         Ok::<(), Error>(atomic::write_json(&inside.join(DESCRIPTION), description)?)
@@ -193,38 +197,91 @@ fn weights(trained: &Trained, description: &Description) -> Result<TensorFile, E
         let count = description.method.adaptation().prompt().max(1);
         file.add(PROMPT, &[count, prompt.len() / count], prompt.clone());
     }
-    let h = &trained.head;
-    let head = &head_name(head, &description.method);
-    if let Some(hidden) = &h.hidden {
-        let name = format!("{head}.{HIDDEN}");
-        let weight = transposed(&hidden.weight, h.width, hidden.size);
-        file.add(format!("{name}.weight"), &[hidden.size, h.width], weight);
-        file.add(format!("{name}.bias"), &[hidden.size], hidden.bias.clone());
+    if let Some(prefix) = &trained.prefix {
+        let count = description.method.adaptation().prefix().max(1);
+        file.add(PROMPT, &[count, prefix.len() / count], prefix.clone());
     }
-    let name = last_layer(head, h.hidden.is_some());
-    let read = h.last_width();
-    let weight = transposed(&h.weight, read, h.outputs);
-    file.add(format!("{name}.weight"), &[h.outputs, read], weight);
-    if let Some(bias) = &h.bias {
-        file.add(format!("{name}.bias"), &[h.outputs], bias.clone());
-    }
+    add_head(
+        &mut file,
+        &head_name(head, &description.method),
+        &trained.head,
+    );
     Ok(file)
 }
 
 /// The name of the head: PEFT has it one level higher where it wraps no module of the model.
-fn head_name(head: &str, method: &Method) -> String {
-    match method.adaptation().prompt() {
+pub(super) fn head_name(head: &str, method: &Method) -> String {
+    let method = method.adaptation();
+    match method.prompt() + method.prefix() {
         0 => format!("base_model.model.{head}"),
         _ => format!("base_model.{head}"),
     }
 }
 
-/// The name of the head's last layer.
-fn last_layer(head: &str, has_hidden: bool) -> String {
-    match has_hidden {
-        true => format!("{head}.{LAST}"),
-        false => head.to_owned(),
+/// What `lingo.json` says of the head.
+fn head_shape(description: &Description, family: Family) -> Result<HeadShape, String> {
+    let pooling = description.pooling;
+    let pooling = pooling.ok_or("lingo.json does not say what the head reads")?;
+    Ok(HeadShape {
+        pooling,
+        outputs: description.labels.outputs(),
+        has_bias: head_has_bias(family, pooling),
+    })
+}
+
+/// Writes bottlenecks and head in the form of the library `adapters`.
+fn write_bottlenecks(
+    folder: &Path,
+    trained: &Trained,
+    description: &Description,
+    model: &ModelConfig,
+) -> Result<(), Error> {
+    let (family, name) = (model.family, &description.base()?.name);
+    let file = bottlenecks::file_of(family, &trained.bottlenecks);
+    file.write(&folder.join(bottlenecks::WEIGHTS))?;
+    let mut file = TensorFile::for_peft();
+    add_head(&mut file, family.classifier().head, &trained.head);
+    file.write(&folder.join(bottlenecks::HEAD))?;
+    if is_of_transformers(family, &trained.head) {
+        let names = match &description.labels {
+            LabelKind::Classes(names) | LabelKind::Multilabel(names) => names.clone(),
+            LabelKind::Regression => vec!["value".to_owned()],
+        };
+        let config = bottlenecks::head_config(&names, model, name);
+        atomic::write_json(&folder.join(bottlenecks::HEAD_CONFIG), &config)?;
     }
+    if let Some(settings) = description.method.adaptation().bottlenecks() {
+        let config = bottlenecks::config(&settings, model, name);
+        atomic::write_json(&folder.join(CONFIG), &config)?;
+    }
+    Ok(())
+}
+
+/// Reads what [`write_bottlenecks`] wrote.
+fn read_bottlenecks(
+    folder: &Path,
+    description: &Description,
+    settings: &BottleneckSettings,
+) -> Result<Trained, Error> {
+    let family = description.family()?;
+    let path = folder.join(bottlenecks::WEIGHTS);
+    let file = TensorFile::read(&path, "format")?;
+    let bottlenecks = bottlenecks::read(file, family, settings)
+        .map_err(|problem| Error::Adapter { path, problem })?;
+    let path = folder.join(bottlenecks::HEAD);
+    let mut file = TensorFile::read(&path, "format")?;
+    let head = head_shape(description, family)
+        .and_then(|shape| take_head(&mut file, family.classifier().head, shape));
+    Ok(Trained {
+        deltas: Vec::new(),
+        head: head.map_err(|problem| Error::Adapter { path, problem })?,
+        rows: None,
+        scales: Vec::new(),
+        prompt: None,
+        prefix: None,
+        bottlenecks,
+        of_model: Vec::new(),
+    })
 }
 
 /// Whether `transformers` has a classifier with this head.
@@ -238,6 +295,7 @@ fn peft_config(
     trained: &Trained,
     description: &Description,
     plan: &StepPlan,
+    model: &ModelConfig,
 ) -> Result<Option<Value>, Error> {
     let method = description.method.adaptation();
     if let Some(settings) = method.low_rank() {
@@ -278,6 +336,17 @@ fn peft_config(
             "token_dim": prompt.len() / count,
             "num_transformer_submodules": 1,
             "prompt_tuning_init": "RANDOM",
+        });
+        (own, common()?.1)
+    } else if trained.prefix.is_some() {
+        let own = json!({
+            "peft_type": "PREFIX_TUNING",
+            "num_virtual_tokens": method.prefix(),
+            "num_layers": model.layers,
+            "num_attention_heads": model.key_value_heads,
+            "token_dim": model.key_value_heads * model.head_size,
+            "num_transformer_submodules": 1,
+            "prefix_projection": false,
         });
         (own, common()?.1)
     } else {
@@ -473,9 +542,11 @@ pub(crate) fn shape_in_store(folder: &Path, name: &str) -> Result<Vec<usize>, Er
     Ok(found.map_err(|problem| Error::Adapter { path, problem })?.0)
 }
 
-/// Reads an adapter folder back.
-pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Error> {
-    let description = Description::read(folder)?;
+/// Reads the weights of an adapter folder that is described.
+pub(crate) fn read_adapter(folder: &Path, description: &Description) -> Result<Trained, Error> {
+    if let Some(settings) = description.method.adaptation().bottlenecks() {
+        return read_bottlenecks(folder, description, &settings);
+    }
     let path = folder.join(WEIGHTS);
     let mut file = TensorFile::read(&path, "format")?;
     let fail = |problem: String| Error::Adapter {
@@ -514,56 +585,27 @@ pub(crate) fn read_adapter(folder: &Path) -> Result<(Description, Trained), Erro
         0 => None,
         count => Some(read_prompt(&mut file, count).map_err(fail)?),
     };
+    let prefix = match description.method.adaptation().prefix() {
+        0 => None,
+        count => Some(read_prompt(&mut file, count).map_err(fail)?),
+    };
     let head = &head_name(head, &description.method);
-    let hidden = read_hidden(&mut file, head).map_err(fail)?;
-    let last = last_layer(head, hidden.is_some());
-    let (shape, weight) = file.take(&format!("{last}.weight")).map_err(fail)?;
-    let [outputs, read] = shape[..] else {
-        return Err(fail(format!("the head has shape {shape:?}")));
-    };
-    let width = match &hidden {
-        None => read,
-        Some((_, hidden)) if hidden.size != read => {
-            return Err(fail(format!(
-                "the head's last layer reads {read} values, its hidden layer has {}",
-                hidden.size
-            )));
-        }
-        Some((width, _)) => *width,
-    };
-    if outputs != description.labels.outputs() {
-        return Err(fail(format!(
-            "the head has {outputs} outputs, lingo.json names {} classes",
-            description.labels.outputs()
-        )));
-    }
-    let pooling = description
-        .pooling
-        .ok_or_else(|| fail("lingo.json does not say what the head reads".into()))?;
-    let bias = if hidden.is_some() || head_has_bias(family, pooling) {
-        Some(file.take(&format!("{last}.bias")).map_err(fail)?.1)
-    } else {
-        None
-    };
+    let shape = head_shape(description, family).map_err(fail)?;
+    let head = take_head(&mut file, head, shape).map_err(fail)?;
     if let Some(name) = file.tensors.keys().next() {
         return Err(fail(format!("the tensor `{name}` belongs to no delta")));
     }
     let trained = Trained {
         deltas,
-        head: TrainedHead {
-            pooling,
-            width,
-            outputs,
-            hidden: hidden.map(|(_, hidden)| hidden),
-            weight: transposed(&weight, outputs, read),
-            bias,
-        },
+        head,
         rows: None,
         scales,
         prompt,
+        prefix,
+        bottlenecks: Vec::new(),
         of_model: Vec::new(),
     };
-    Ok((description, trained))
+    Ok(trained)
 }
 
 /// All factors of a file, taken out of it; PEFT writes those of outputs as a column and those of inputs as a row.
@@ -594,29 +636,6 @@ fn read_prompt(file: &mut TensorFile, count: usize) -> Result<Vec<f32>, String> 
             "`{PROMPT}` has shape {shape:?}, lingo.json says {count} tokens"
         )),
     }
-}
-
-/// The head's hidden layer with the number of values that it reads, where the file has one.
-fn read_hidden(
-    file: &mut TensorFile,
-    head: &str,
-) -> Result<Option<(usize, TrainedHidden)>, String> {
-    let name = format!("{head}.{HIDDEN}");
-    let Ok((shape, weight)) = file.take(&format!("{name}.weight")) else {
-        return Ok(None);
-    };
-    let (_, bias) = file.take(&format!("{name}.bias"))?;
-    let [size, width] = shape[..] else {
-        return Err(format!("the head's hidden layer has shape {shape:?}"));
-    };
-    if bias.len() != size {
-        return Err(format!(
-            "the head's hidden layer has {size} values and a bias of {}",
-            bias.len()
-        ));
-    }
-    let weight = transposed(&weight, size, width);
-    Ok(Some((width, TrainedHidden { size, weight, bias })))
 }
 
 fn read_delta(

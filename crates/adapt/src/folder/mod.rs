@@ -1,5 +1,8 @@
 //! What a cell leaves: an adapter as Hugging Face PEFT has it, or a whole model.
 
 pub(crate) mod adapter;
+mod bottlenecks;
+mod head;
 pub(crate) mod model;
+pub(crate) mod peft;
 pub(crate) mod trained;

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
 use lingo_artifact::progress::{Progress, StopFlag};
-use lingo_lm::{Adaptation, LowRank, Model, Site, SiteScale};
+use lingo_lm::{Adaptation, Bottlenecks, LowRank, Model, Site, SiteScale, Sublayer};
 
 use crate::batching::{evaluation_batches, pad};
 use crate::error::Error;
+use crate::method::adaptation::BottleneckForm;
 use crate::network::adapted::{Network, column_norms, hidden_layer, pool, with_prompt};
+use crate::network::bottlenecks::{name_of, of_blocks};
 use crate::network::store::{ParameterStore, download};
 use crate::plan::scales::ScaledSide;
 use crate::settings::train_config::Pooling;
@@ -25,6 +27,9 @@ pub(crate) struct Trained {
     pub scales: Vec<TrainedScale>,
     /// Vectors before the tokens, `[count, embedding width]`.
     pub prompt: Option<Vec<f32>>,
+    /// Keys and values before those of the tokens, `[count, blocks x 2 x key and value width]`.
+    pub prefix: Option<Vec<f32>>,
+    pub bottlenecks: Vec<TrainedBottleneck>,
     /// The model's own tensors that were trained (`full`, `bitfit`), in the model's layout.
     pub of_model: Vec<(String, Vec<f32>)>,
 }
@@ -58,6 +63,43 @@ pub(crate) struct TrainedScale {
     pub module: String,
     pub side: ScaledSide,
     pub factors: Vec<f32>,
+}
+
+/// A small network in a block.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TrainedBottleneck {
+    /// The block's name in the bare model: `encoder.layer.0`.
+    pub block: String,
+    pub sublayer: Sublayer,
+    pub form: BottleneckForm,
+    pub hidden: usize,
+    pub size: usize,
+    /// `[hidden, size]`.
+    pub down: Vec<f32>,
+    pub down_bias: Vec<f32>,
+    /// `[size, hidden]`.
+    pub up: Vec<f32>,
+    pub up_bias: Vec<f32>,
+}
+
+impl TrainedBottleneck {
+    fn parameters(&self) -> usize {
+        self.down.len() + self.down_bias.len() + self.up.len() + self.up_bias.len()
+    }
+
+    /// The block's number in a model whose states have as many values.
+    fn place(&self, model: &Model) -> Result<usize, Error> {
+        let config = model.config();
+        let mut blocks = 0..config.layers;
+        let found = blocks.find(|&block| name_of(model, block) == self.block);
+        found.filter(|_| config.hidden_size == self.hidden).ok_or_else(|| {
+            Error::Config(format!(
+                "the adapter changes the block `{}`, whose states have {} values, which the model does not have: it was \
+                 trained on another model",
+                self.block, self.hidden
+            ))
+        })
+    }
 }
 
 impl TrainedDelta {
@@ -214,6 +256,28 @@ impl Trained {
             prompt: network
                 .prompt
                 .map(|prompt| store.slice(prompt.entry).to_vec()),
+            prefix: network
+                .prefix
+                .map(|prefix| store.slice(prefix.entry).to_vec()),
+            bottlenecks: network
+                .bottlenecks
+                .iter()
+                .map(|b| {
+                    let [down, down_bias, up, up_bias] =
+                        b.entries.map(|entry| store.slice(entry).to_vec());
+                    TrainedBottleneck {
+                        block: name_of(&network.model, b.block),
+                        sublayer: b.sublayer,
+                        form: b.form,
+                        hidden: up_bias.len(),
+                        size: b.size,
+                        down,
+                        down_bias,
+                        up,
+                        up_bias,
+                    }
+                })
+                .collect(),
             of_model: network
                 .of_model
                 .iter()
@@ -241,9 +305,20 @@ impl Trained {
             .sum();
         let scales: usize = self.scales.iter().map(|s| s.factors.len()).sum();
         let prompt = self.prompt.as_ref().map_or(0, Vec::len);
+        let prefix = self.prefix.as_ref().map_or(0, Vec::len);
+        let bottlenecks = self.bottlenecks.iter();
+        let bottlenecks: usize = bottlenecks.map(TrainedBottleneck::parameters).sum();
         let head = self.head.parameters();
         let of_model: usize = self.of_model.iter().map(|(_, values)| values.len()).sum();
-        (deltas + scales + prompt + head + rows + of_model) as u64
+        (deltas + scales + prompt + prefix + bottlenecks + head + rows + of_model) as u64
+    }
+
+    /// Whether the kernels have no place for what it adds to a block.
+    pub fn needs_plain_operations(&self) -> bool {
+        self.deltas.iter().any(|d| d.magnitude.is_some())
+            || !self.scales.is_empty()
+            || self.prefix.is_some()
+            || !self.bottlenecks.is_empty()
     }
 }
 
@@ -322,6 +397,8 @@ pub(crate) struct Inference {
     rows: Option<Tensor<2>>,
     new_rows: usize,
     prompt: usize,
+    prefix: Option<Tensor<2>>,
+    bottlenecks: Vec<Bottlenecks>,
     hidden: Option<(Tensor<2>, Tensor<2>)>,
     weight: Tensor<2>,
     bias: Option<Tensor<2>>,
@@ -365,6 +442,40 @@ impl Inference {
             let factors = matrix(scale.factors.clone(), [1, scale.factors.len()]);
             scales[scale.site(&model)?] = Some(scale.side.of(factors));
         }
+        let config = model.config();
+        let prefix = match &trained.prefix {
+            Some(prefix) if !prefix.len().is_multiple_of(config.prefix_width()) => {
+                return Err(Error::Config(format!(
+                    "the adapter's prefix has {} values, no multiple of {} (a key and a value of each block of the model): \
+                     it was trained on another model",
+                    prefix.len(),
+                    config.prefix_width()
+                )));
+            }
+            Some(prefix) => {
+                let count = prefix.len() / config.prefix_width();
+                Some(matrix(prefix.clone(), [count, config.prefix_width()]))
+            }
+            None => None,
+        };
+        let mut placed = Vec::with_capacity(trained.bottlenecks.len());
+        for b in &trained.bottlenecks {
+            let values = [
+                matrix(b.down.clone(), [b.hidden, b.size]),
+                matrix(b.down_bias.clone(), [1, b.size]),
+                matrix(b.up.clone(), [b.size, b.hidden]),
+                matrix(b.up_bias.clone(), [1, b.hidden]),
+            ];
+            let form = BottleneckForm {
+                dropout: 0.0,
+                ..b.form
+            };
+            placed.push((b.place(&model)?, b.sublayer, form, values));
+        }
+        let bottlenecks = match placed.is_empty() {
+            true => Vec::new(),
+            false => of_blocks(config.layers, placed.into_iter()),
+        };
         let width = model.config().embedding_size();
         let head = &trained.head;
         let read = head.pooling.width(model.config().output_size());
@@ -388,6 +499,8 @@ impl Inference {
             rows: (!rows.is_empty()).then(|| matrix(rows, [new_rows + prompt, width])),
             new_rows,
             prompt,
+            prefix,
+            bottlenecks,
             hidden: head.hidden.as_ref().map(|hidden| {
                 (
                     matrix(hidden.weight.clone(), [head.width, hidden.size]),
@@ -425,7 +538,8 @@ impl Inference {
                 return Err(Error::Stopped);
             }
             let batch = pad(indices.iter().map(|&i| rows[i]), pass.pad);
-            batch.check(self.model.config(), self.new_rows + self.prompt)?;
+            let before = self.prefix.as_ref().map_or(0, |prefix| prefix.dims()[0]);
+            batch.check_behind(before, self.model.config(), self.new_rows + self.prompt)?;
             let device = self.model.parameters().device();
             let from = match pass.states {
                 Some((states, first)) => {
@@ -436,6 +550,8 @@ impl Inference {
             let adaptation = Adaptation {
                 low_rank: &self.low_rank,
                 scales: &self.scales,
+                bottlenecks: &self.bottlenecks,
+                prefix: self.prefix.as_ref(),
                 extra_rows: self.rows.as_ref(),
                 from,
                 ..Adaptation::none()

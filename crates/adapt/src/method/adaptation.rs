@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
+use burn::tensor::Tensor;
 use lingo_artifact::bounded::{Positive, Rate};
+use lingo_lm::{Activation, BottleneckInput, Sublayer};
 use serde_json::Value;
 
 use crate::method::rank_budget::{PeftRun, RankBudget};
@@ -40,6 +42,16 @@ pub(crate) trait AdaptationMethod {
     /// Learned vectors that stand before the embedded tokens of every sequence; none for most methods.
     fn prompt(&self) -> usize {
         0
+    }
+
+    /// Learned keys and values that stand before those of the tokens in every block; none for most methods.
+    fn prefix(&self) -> usize {
+        0
+    }
+
+    /// Small networks in the blocks, where the method has any.
+    fn bottlenecks(&self) -> Option<BottleneckSettings<'_>> {
+        None
     }
 
     /// Passes over the training split that override those of `train`.
@@ -124,6 +136,58 @@ pub(crate) struct ScaleSettings<'a> {
     /// Those of them whose input is multiplied, in place of the output.
     pub inputs: Option<&'a [String]>,
     pub layers: Option<&'a LayerRange>,
+}
+
+/// Networks of two layers in chosen blocks: `y += dropout(scaling (act(x down + b) up + c))`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BottleneckSettings<'a> {
+    /// Whether attention has one too, not the feed-forward layers alone.
+    pub after_attention: bool,
+    /// What the width of the model's states is divided by.
+    pub reduction_factor: f64,
+    pub form: BottleneckForm,
+    pub layers: Option<&'a LayerRange>,
+}
+
+/// What all networks of one method have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BottleneckForm {
+    /// What x is.
+    pub reads: BottleneckInput,
+    pub activation: Activation,
+    pub scaling: f64,
+    pub dropout: f64,
+}
+
+impl BottleneckForm {
+    /// A network with these values: `down`, its bias, `up`, its bias.
+    pub fn with(self, [down, down_bias, up, up_bias]: [Tensor<2>; 4]) -> lingo_lm::Bottleneck {
+        lingo_lm::Bottleneck {
+            reads: self.reads,
+            down,
+            down_bias,
+            activation: self.activation,
+            up,
+            up_bias,
+            scaling: self.scaling,
+            dropout: self.dropout,
+        }
+    }
+}
+
+impl BottleneckSettings<'_> {
+    /// The sublayers that have one.
+    pub fn sublayers(&self) -> &'static [Sublayer] {
+        match self.after_attention {
+            true => &[Sublayer::Attention, Sublayer::FeedForward],
+            false => &[Sublayer::FeedForward],
+        }
+    }
+
+    /// Whether they begin with a result of zero: those beside the layers do, whose scaling is large.
+    pub fn begins_silent(&self) -> bool {
+        self.form.reads == BottleneckInput::Stream
+    }
 }
 
 /// The first values of a delta, drawn in this order.

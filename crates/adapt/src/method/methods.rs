@@ -10,10 +10,12 @@ use crate::method::adalora::Adalora;
 use crate::method::adaptation::{AdaptationMethod, LowRankSettings};
 use crate::method::adaptive_rank_sampling::AdaptiveRankSampling;
 use crate::method::bitfit::Bitfit;
+use crate::method::bottleneck::Bottleneck;
 use crate::method::full::Full;
 use crate::method::head::HeadMethod;
 use crate::method::ia3::Ia3;
 use crate::method::lora::Lora;
+use crate::method::prefix_tuning::PrefixTuning;
 use crate::method::prompt_tuning::PromptTuning;
 use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::TrainConfig;
@@ -34,6 +36,10 @@ pub enum Method {
     Ia3(Ia3),
     /// Learned vectors before the embedded tokens (Lester et al. 2021).
     PromptTuning(PromptTuning),
+    /// Learned keys and values before those of the tokens, in every block (Li and Liang 2021).
+    PrefixTuning(PrefixTuning),
+    /// Small networks behind attention and the feed-forward layers, or beside them (Houlsby et al. 2019).
+    Bottleneck(Bottleneck),
     /// The model's biases and nothing else of it (Ben Zaken et al. 2022).
     Bitfit(Bitfit),
     /// Every parameter of the model.
@@ -51,6 +57,8 @@ impl Method {
             Self::AdaptiveRankSampling(m) => m,
             Self::Ia3(m) => m,
             Self::PromptTuning(m) => m,
+            Self::PrefixTuning(m) => m,
+            Self::Bottleneck(m) => m,
             Self::Bitfit(m) => m,
             Self::Full(m) => m,
             Self::MotifCnn(m) => m,
@@ -58,7 +66,7 @@ impl Method {
     }
 
     /// Every method with its default settings.
-    pub fn all() -> [Self; 9] {
+    pub fn all() -> [Self; 11] {
         [
             Self::Head(HeadMethod::default()),
             Self::Lora(Lora::default()),
@@ -66,6 +74,8 @@ impl Method {
             Self::AdaptiveRankSampling(AdaptiveRankSampling::default()),
             Self::Ia3(Ia3::default()),
             Self::PromptTuning(PromptTuning::default()),
+            Self::PrefixTuning(PrefixTuning::default()),
+            Self::Bottleneck(Bottleneck::default()),
             Self::Bitfit(Bitfit::default()),
             Self::Full(Full::default()),
             Self::MotifCnn(MotifCnn::default()),
@@ -113,6 +123,8 @@ impl Method {
         self.trains_the_model()
             || self.adaptation().scales().is_some()
             || self.low_rank().is_some_and(has_magnitude)
+            || self.adaptation().prefix() > 0
+            || self.adaptation().bottlenecks().is_some()
     }
 
     /// Whether gradients are asked for below the head.
@@ -138,8 +150,8 @@ impl FromStr for Method {
         let found = Self::all().into_iter().find(|m| m.name() == full);
         found.ok_or_else(|| {
             format!(
-                "`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, bitfit, \
-                 full or motif_cnn"
+                "`{name}` is no method; use head, lora, adalora, adaptive_rank_sampling (ars), ia3, prompt_tuning, \
+                 prefix_tuning, bottleneck, bitfit, full or motif_cnn"
             )
         })
     }
@@ -178,6 +190,8 @@ mod tests {
             "adaptive_rank_sampling",
             "ia3",
             "prompt_tuning",
+            "prefix_tuning",
+            "bottleneck",
             "bitfit",
             "full",
             "motif_cnn",

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, Transaction};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::{Adaptation, Batch, DropoutSource, LowRank, Model, SiteScale, drop_out};
+use lingo_lm::{
+    Adaptation, Batch, Bottlenecks, DropoutSource, LowRank, Model, SiteScale, drop_out,
+};
 
 use crate::batching::pad;
 use crate::error::Error;
 use crate::method::adaptation::{Draw, LowRankSettings};
 use crate::method::methods::Method;
+use crate::network::bottlenecks::{self, PlacedBottleneck};
 use crate::network::net::{Net, SlopeOf};
 use crate::network::new_rows::{self, Rows};
+use crate::network::prefix;
 use crate::network::store::{Leaf, ParameterStore, PartialLeaf, download, downloaded};
 use crate::plan::scales::{ScaledSide, scaled_sites};
 use crate::plan::steps::{chosen_sites, head_has_bias, trains};
@@ -48,6 +52,10 @@ pub(crate) struct Network {
     pub scales: Vec<Scaling>,
     /// Vectors before the tokens.
     pub prompt: Option<Prompt>,
+    /// Keys and values before those of the tokens, with their store entry, `[count, blocks x 2 x key and value width]`.
+    pub prefix: Option<Prompt>,
+    /// Small networks in the blocks.
+    pub bottlenecks: Vec<PlacedBottleneck>,
     /// Store entries that are the model's own tensors, by their names (`full`, `bitfit`).
     pub of_model: Vec<(usize, String)>,
     /// The states of frozen blocks, if they are kept.
@@ -99,7 +107,7 @@ pub(crate) struct Scaling {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prompt {
     pub count: usize,
-    /// Store entry, `[count, embedding width]`.
+    /// Store entry, `[count, embedding width]` unless something else is said.
     pub entry: usize,
 }
 
@@ -170,6 +178,17 @@ impl Network {
                 entry: new_rows::add_prompt(&mut store, &model, count, plan.seed)?,
             }),
         };
+        let prefix = match plan.method.adaptation().prefix() {
+            0 => None,
+            count => Some(Prompt {
+                count,
+                entry: prefix::add(&mut store, &model, count, plan.seed),
+            }),
+        };
+        let bottlenecks = match plan.method.adaptation().bottlenecks() {
+            Some(settings) => bottlenecks::add(&mut store, &model, &settings, plan.seed)?,
+            None => Vec::new(),
+        };
         let head = add_head(&mut store, &model, plan);
         let mut of_model = Vec::new();
         for (name, _) in model.tensors() {
@@ -186,6 +205,8 @@ impl Network {
             rows,
             scales,
             prompt,
+            prefix,
+            bottlenecks,
             of_model,
             states: None,
             base_dropout: plan.base_dropout,
@@ -280,7 +301,10 @@ impl Network {
     pub fn frozen_blocks(&self) -> usize {
         let config = self.model.config();
         let drops = config.hidden_dropout > 0.0 || config.attention_dropout > 0.0;
-        let is_changed = self.rows.is_some() || self.prompt.is_some() || !self.of_model.is_empty();
+        let is_changed = self.rows.is_some()
+            || self.prompt.is_some()
+            || self.prefix.is_some()
+            || !self.of_model.is_empty();
         if is_changed || self.base_dropout && drops {
             return 0;
         }
@@ -299,7 +323,12 @@ impl Network {
         };
         let sites = self.deltas.iter().map(|delta| delta.site);
         let sites = sites.chain(self.scales.iter().map(|scaling| scaling.site));
-        sites.map(before).min().unwrap_or(config.layers)
+        let blocks = self.bottlenecks.iter().map(|b| b.block);
+        sites
+            .map(before)
+            .chain(blocks)
+            .min()
+            .unwrap_or(config.layers)
     }
 
     /// Logits `[batch, outputs]`; `from` is where the pass begins ([`Adaptation::from`]).
@@ -315,15 +344,20 @@ impl Network {
         let prompt = self.prompt.map(|prompt| uploaded.matrix(prompt.entry));
         let extra: Vec<Tensor<2>> = rows.into_iter().chain(prompt).collect();
         let extra = (!extra.is_empty()).then(|| Tensor::cat(extra, 0));
-        batch.check(
+        batch.check_behind(
+            self.prefix.map_or(0, |prefix| prefix.count),
             self.model.config(),
             self.new_rows() + self.prompt.map_or(0, |p| p.count),
         )?;
         let low_rank = self.low_rank(uploaded);
         let scales = self.site_scales(uploaded);
+        let bottlenecks = self.block_bottlenecks(uploaded);
+        let prefix = self.prefix.map(|prefix| uploaded.matrix(prefix.entry));
         let adaptation = Adaptation {
             low_rank: &low_rank,
             scales: &scales,
+            bottlenecks: &bottlenecks,
+            prefix: prefix.as_ref(),
             extra_rows: extra.as_ref(),
             dropout: match &mut dropout {
                 Some(source) => Some(&mut **source),
@@ -381,6 +415,17 @@ impl Network {
             scales[scaling.site] = Some(scaling.side.of(uploaded.matrix(scaling.entry)));
         }
         scales
+    }
+
+    fn block_bottlenecks(&self, uploaded: &Uploaded) -> Vec<Bottlenecks> {
+        if self.bottlenecks.is_empty() {
+            return Vec::new();
+        }
+        let placed = self.bottlenecks.iter().map(|b| {
+            let values = b.entries.map(|entry| uploaded.matrix(entry));
+            (b.block, b.sublayer, b.form, values)
+        });
+        bottlenecks::of_blocks(self.model.config().layers, placed)
     }
 
     /// Rows behind the word embedding, without those of the prompt.

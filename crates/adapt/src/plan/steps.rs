@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::method::adaptation::LowRankSettings;
 use crate::method::methods::Method;
 use crate::method::rank_budget::RankBudget;
+use crate::plan::bottlenecks::BottleneckPlan;
 use crate::plan::model_shape::{ModelShape, POOLER};
 use crate::plan::pooling::pooling;
 use crate::plan::scales::scaled_sites;
@@ -153,7 +154,14 @@ pub fn plan(
             added += side.width(site) as u64;
         }
     }
+    if let Some(settings) = method.adaptation().bottlenecks() {
+        let config = &shape.config;
+        let plan = BottleneckPlan::of(&settings, config.layers, config.hidden_size)?;
+        modules = plan.count();
+        added += plan.parameters() as u64;
+    }
     added += (method.adaptation().prompt() * shape.config.embedding_size()) as u64;
+    added += (method.adaptation().prefix() * shape.config.prefix_width()) as u64;
     Ok(StepPlan {
         steps_per_epoch,
         steps,

@@ -19,12 +19,7 @@ pub(crate) fn matching(
         .filter_map(|s| s.layer)
         .max()
         .map_or(0, |l| l + 1);
-    if let Some(layers) = layers.filter(|l| l.highest() >= blocks) {
-        return Err(Error::Config(format!(
-            "layers {layers}: the model has {blocks} blocks, 0 to {}",
-            blocks.saturating_sub(1)
-        )));
-    }
+    check_layers(layers, blocks)?;
     let chosen = |site: &Site| layers.is_none_or(|l| site.layer.is_some_and(|i| l.contains(i)));
     for target in targets {
         if !sites
@@ -45,6 +40,20 @@ pub(crate) fn matching(
         ));
     }
     Ok(found)
+}
+
+/// Whether a model of so many blocks has those that are chosen.
+///
+/// # Errors
+/// [`Error::Config`]: it has not.
+pub(crate) fn check_layers(layers: Option<&LayerRange>, blocks: usize) -> Result<(), Error> {
+    match layers.filter(|l| l.highest() >= blocks) {
+        None => Ok(()),
+        Some(layers) => Err(Error::Config(format!(
+            "layers {layers}: the model has {blocks} blocks, 0 to {}",
+            blocks.saturating_sub(1)
+        ))),
+    }
 }
 
 fn is_match(name: &str, target: &str) -> bool {
@@ -89,6 +98,13 @@ pub(crate) fn after_number(name: &str) -> &str {
         rest = after;
     }
     name
+}
+
+/// A block's name, of that of a module in it: what stands before the number, and this.
+pub(crate) fn block_name(module: &str) -> Option<&str> {
+    let rest = after_number(module);
+    let end = module.len().checked_sub(rest.len() + 1)?;
+    Some(&module[..end])
 }
 
 #[cfg(test)]

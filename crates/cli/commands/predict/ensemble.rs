@@ -16,6 +16,7 @@ use lingo_workflow::{Error, Kind};
 use rayon::prelude::*;
 
 use super::items::Row;
+use crate::adapter::described;
 use crate::arguments::Predict;
 use crate::base_model::model_of_run;
 use crate::device::device;
@@ -52,7 +53,11 @@ impl Ensemble {
         let described: Vec<(&PathBuf, Description)> = arguments
             .adapter
             .iter()
-            .map(|adapter| Ok((adapter, Description::read(adapter)?)))
+            .map(|adapter| {
+                let model = arguments.model.as_deref();
+                let description = described(adapter, model, &arguments.classes)?;
+                Ok((adapter, description))
+            })
             .collect::<Result<_, Error>>()?;
         if let [(first, of_first), others @ ..] = described.as_slice()
             && let Some((other, of_other)) = others.iter().find(|o| o.1.labels != of_first.labels)
@@ -85,10 +90,12 @@ impl Ensemble {
                     Some(Encoder::from_encoding(&description.encoding, tokenizer)?)
                 }
             };
+            let is_left_to_peft = Description::is_left_to_peft(adapter);
             members.push(Member {
                 predictor: Predictor::load(&LoadRequest {
                     adapter,
                     model,
+                    described: is_left_to_peft.then_some(description),
                     device,
                     merge: arguments.merge,
                     models: &models,

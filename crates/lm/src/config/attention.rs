@@ -30,6 +30,11 @@ impl ModelConfig {
             positions: self.positions,
         }
     }
+
+    /// Width of a row of [`crate::Adaptation::prefix`]: a key and a value of each block.
+    pub fn prefix_width(&self) -> usize {
+        2 * self.layers * self.attention().key_value_width()
+    }
 }
 
 impl AttentionShape {

@@ -26,6 +26,9 @@ pub(super) const LINEAR_LAYERS: &[&str] = &[
     "output.dense",
 ];
 
+/// The modules that the library `adapters` makes layers with a bottleneck of.
+pub(super) const BOTTLENECKS: [&str; 2] = ["attention.output", "output"];
+
 impl ModelFamily for BertFamily {
     fn model_type(&self) -> &'static str {
         "bert"
@@ -57,6 +60,10 @@ impl ModelFamily for BertFamily {
 
     fn default_targets(&self) -> &'static [&'static str] {
         LINEAR_LAYERS
+    }
+
+    fn bottlenecks(&self) -> [&'static str; 2] {
+        BOTTLENECKS
     }
 
     fn word_embedding(&self) -> &'static str {

@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 use lingo_kernels::NormPlace;
 
+use crate::adaptation::Sublayer;
 use crate::config::attention::AttentionShape;
 #[cfg(feature = "cpu")]
 use crate::engine::operation::BlockParts;
@@ -78,6 +79,7 @@ pub(crate) enum Gate<T> {
 
 /// A block of a model.
 pub(crate) struct Block {
+    number: usize,
     place: NormPlace,
     attention: AttentionShape,
     ffn: usize,
@@ -111,6 +113,7 @@ impl Block {
         };
         let [width, shared] = [plan.attention.width(), plan.attention.key_value_width()];
         Ok(Self {
+            number: plan.number,
             place: plan.place,
             attention: plan.attention,
             ffn,
@@ -168,95 +171,88 @@ impl Block {
     pub fn forward(&self, x: Tensor<2>, mask: Option<&Tensor<4>>, pass: &mut Pass) -> Tensor<2> {
         let before = (self.place == NormPlace::Beside).then(|| x.clone());
         let shape = self.attention;
-        let drops = self.drops_attention;
-        let x = self.sublayer(
-            x,
-            None,
-            self.attention_norm.as_ref(),
-            drops,
-            pass,
-            |x, pass| {
-                let [query, key, value] = match &self.projections {
-                    Projections::Apart([query, key, value]) => {
-                        let query = pass.linear(query, x.clone());
-                        let key = pass.linear(key, x.clone());
-                        [query, key, pass.linear(value, x)]
-                    }
-                    Projections::Together(all) => {
-                        let all = pass.linear(all, x);
-                        together(&shape).map(|(first, count)| all.clone().narrow(1, first, count))
-                    }
-                    Projections::InHeads(all) => {
-                        let all = pass.linear(all, x);
-                        let [n, width] = all.dims();
-                        let all = all.reshape([n, shape.heads, 3 * shape.size]);
-                        [0, 1, 2].map(|i| {
-                            let own = all.clone().narrow(2, i * shape.size, shape.size);
-                            own.reshape([n, width / 3])
-                        })
-                    }
-                };
-                let norms = self.head_norms.as_ref();
-                let attended = pass.attention(&shape, norms, [query, key, value], mask);
-                pass.linear(&self.attention_output, attended)
-            },
-        );
-        self.sublayer(
-            x,
-            before,
-            Some(&self.feed_forward_norm),
-            true,
-            pass,
-            |x, pass| {
-                let wide = match &self.gate {
-                    Gate::None => {
-                        let wide = pass.linear(&self.first, x);
-                        pass.activation(wide)
-                    }
-                    Gate::Within => {
-                        let wide = pass.linear(&self.first, x);
-                        let gate = wide.clone().narrow(1, self.ffn, self.ffn);
-                        pass.activation(wide.narrow(1, 0, self.ffn)) * gate
-                    }
-                    Gate::Apart(gate) => {
-                        let wide = pass.linear(&self.first, x.clone());
-                        let gate = pass.linear(gate, x);
-                        pass.activation(wide) * gate
-                    }
-                };
-                pass.linear(&self.second, wide)
-            },
-        )
+        let x = self.sublayer(x, None, Sublayer::Attention, pass, |x, pass| {
+            let [query, key, value] = match &self.projections {
+                Projections::Apart([query, key, value]) => {
+                    let query = pass.linear(query, x.clone());
+                    let key = pass.linear(key, x.clone());
+                    [query, key, pass.linear(value, x)]
+                }
+                Projections::Together(all) => {
+                    let all = pass.linear(all, x);
+                    together(&shape).map(|(first, count)| all.clone().narrow(1, first, count))
+                }
+                Projections::InHeads(all) => {
+                    let all = pass.linear(all, x);
+                    let [n, width] = all.dims();
+                    let all = all.reshape([n, shape.heads, 3 * shape.size]);
+                    [0, 1, 2].map(|i| {
+                        let own = all.clone().narrow(2, i * shape.size, shape.size);
+                        own.reshape([n, width / 3])
+                    })
+                }
+            };
+            let norms = self.head_norms.as_ref();
+            let attended = pass.attention(self.number, &shape, norms, [query, key, value], mask);
+            pass.linear(&self.attention_output, attended)
+        });
+        self.sublayer(x, before, Sublayer::FeedForward, pass, |x, pass| {
+            let wide = match &self.gate {
+                Gate::None => {
+                    let wide = pass.linear(&self.first, x);
+                    pass.activation(wide)
+                }
+                Gate::Within => {
+                    let wide = pass.linear(&self.first, x);
+                    let gate = wide.clone().narrow(1, self.ffn, self.ffn);
+                    pass.activation(wide.narrow(1, 0, self.ffn)) * gate
+                }
+                Gate::Apart(gate) => {
+                    let wide = pass.linear(&self.first, x.clone());
+                    let gate = pass.linear(gate, x);
+                    pass.activation(wide) * gate
+                }
+            };
+            pass.linear(&self.second, wide)
+        })
     }
 
-    /// `x + f(norm(x))`, or `norm(x + f(x))`; or `x + f(norm(read))`, where something else is read.
+    /// `x + f(norm(x))`, or `norm(x + f(x))`; or `x + f(norm(read))`, where something else is read. A bottleneck changes
+    /// what f gives.
     fn sublayer(
         &self,
         x: Tensor<2>,
         read: Option<Tensor<2>>,
-        norm: Option<&Norm>,
-        drops_out: bool,
+        sublayer: Sublayer,
         pass: &mut Pass,
         f: impl FnOnce(Tensor<2>, &mut Pass) -> Tensor<2>,
     ) -> Tensor<2> {
+        let (norm, drops_out) = match sublayer {
+            Sublayer::Attention => (self.attention_norm.as_ref(), self.drops_attention),
+            Sublayer::FeedForward => (Some(&self.feed_forward_norm), true),
+        };
         let dropped = |y, pass: &mut Pass| match drops_out {
             true => pass.hidden_dropout(y),
             false => y,
         };
-        let norm = |x, pass: &Pass| match norm {
+        let place = (self.number, sublayer);
+        let normed = |x, pass: &Pass| match norm {
             Some(norm) => pass.norm(norm, x),
             None => x,
         };
         match self.place {
             NormPlace::Before | NormPlace::Beside => {
                 let read = read.unwrap_or_else(|| x.clone());
-                let y = f(norm(read, pass), pass);
-                x + dropped(y, pass)
+                let y = f(normed(read, pass), pass);
+                let y = dropped(y, pass);
+                let y = pass.through_bottleneck(place, y, &x, None);
+                x + y
             }
             NormPlace::After => {
                 let y = f(x.clone(), pass);
                 let y = dropped(y, pass);
-                norm(y + x, pass)
+                let y = pass.through_bottleneck(place, y, &x, norm);
+                normed(y + x, pass)
             }
         }
     }

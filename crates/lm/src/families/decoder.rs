@@ -77,7 +77,8 @@ impl Layers for Decoder {
     fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
         let mut x = pass.words(self.word, &batch.ids, extra);
         if let Some(position) = self.position {
-            let places = pass.matrix(position).narrow(0, 0, batch.length);
+            let places = pass.matrix(position);
+            let places = places.narrow(0, pass.before(), batch.length);
             x = pass.add_to_each(x, places);
         }
         pass.own_dropout(x, self.dropout)

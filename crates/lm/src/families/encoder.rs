@@ -143,7 +143,7 @@ impl Layers for Encoder {
         let rows = |id: Id, first: usize, count: usize| pass.matrix(id).narrow(0, first, count);
         let place = self
             .position
-            .map(|(id, first)| rows(id, first, batch.length));
+            .map(|(id, first)| rows(id, first + pass.before(), batch.length));
         let kind = self.types.map(|id| rows(id, 0, 1));
         let place = match (place, kind) {
             (Some(place), Some(kind)) => Some(place + kind),

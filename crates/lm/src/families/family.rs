@@ -54,6 +54,12 @@ pub(crate) trait ModelFamily: Sync {
         module.contains("embed")
     }
 
+    /// Where the library `adapters` keeps the bottlenecks of attention and of the feed-forward layers, behind the
+    /// block's name.
+    fn bottlenecks(&self) -> [&'static str; 2] {
+        ["attention_adapters", "output_adapters"]
+    }
+
     /// The name of the word embedding's tensor.
     fn word_embedding(&self) -> &'static str;
 

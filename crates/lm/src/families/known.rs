@@ -68,6 +68,11 @@ impl Family {
         format!("{}.", self.classifier().model)
     }
 
+    /// The bare model's class in `transformers`.
+    pub fn architecture(self) -> &'static str {
+        self.model().architecture()
+    }
+
     /// How `transformers` puts a classifier on the bare model.
     pub fn classifier(self) -> Classifier {
         self.model().classifier()
@@ -92,6 +97,12 @@ impl Family {
     /// Whether a module of the bare model is an embedding, by its name.
     pub fn is_embedding(self, module: &str) -> bool {
         self.model().is_embedding(module)
+    }
+
+    /// Where the library `adapters` keeps the bottlenecks of attention and of the feed-forward layers, behind the
+    /// block's name.
+    pub fn bottlenecks(self) -> [&'static str; 2] {
+        self.model().bottlenecks()
     }
 
     /// The name of the word embedding's tensor.

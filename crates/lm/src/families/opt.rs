@@ -184,9 +184,9 @@ impl Layers for Opt {
     /// and causal attention no real token sees padding, and its position is its place: the
     /// padding needs no mask of its own, and what is computed there has no meaning.
     fn embedded(&self, batch: &Batch, extra: Option<&Tensor<2>>, pass: &mut Pass) -> Tensor<2> {
-        let place = pass
-            .matrix(self.position)
-            .narrow(0, POSITION_OFFSET, batch.length);
+        let place =
+            pass.matrix(self.position)
+                .narrow(0, POSITION_OFFSET + pass.before(), batch.length);
         let mut x = pass.words(self.word, &batch.ids, extra);
         if let Some(project_in) = &self.project_in {
             x = pass.linear(project_in, x);

@@ -47,6 +47,10 @@ impl ModelFamily for RobertaFamily {
         bert::LINEAR_LAYERS
     }
 
+    fn bottlenecks(&self) -> [&'static str; 2] {
+        bert::BOTTLENECKS
+    }
+
     fn word_embedding(&self) -> &'static str {
         "embeddings.word_embeddings.weight"
     }

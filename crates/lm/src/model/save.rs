@@ -18,7 +18,7 @@ use crate::weights::parameters::Parameters;
 impl Model {
     /// The bare model's class in `transformers`.
     pub fn architecture(&self) -> &'static str {
-        self.config().family.model().architecture()
+        self.config().family.architecture()
     }
 
     /// Writes `model.safetensors` and `config.json` of the bare model into `folder`, which is

@@ -11,7 +11,10 @@ use lingo_kernels::{Kept, NormKind};
 #[cfg(feature = "cpu")]
 use lingo_kernels::{Quantization, QuantizedMatrix};
 
-use crate::adaptation::{Adaptation, DropoutSource, LowRank, SiteScale};
+use crate::adaptation::{
+    Adaptation, Bottleneck, BottleneckInput, Bottlenecks, DropoutSource, LowRank, SiteScale,
+    Sublayer,
+};
 use crate::batch::Batch;
 use crate::config::activation::Activation;
 use crate::config::attention::AttentionShape;
@@ -297,6 +300,8 @@ pub(crate) struct Pass<'a> {
     config: &'a ModelConfig,
     low_rank: &'a [Option<LowRank>],
     scales: &'a [Option<SiteScale>],
+    bottlenecks: &'a [Bottlenecks],
+    prefix: Option<&'a Tensor<2>>,
     dropout: Option<&'a mut dyn DropoutSource>,
     base_dropout: bool,
     /// Whether a gradient will be asked for. Where none will, everything runs on the plain
@@ -330,7 +335,9 @@ impl<'a> Pass<'a> {
                 .scales
                 .iter()
                 .flatten()
-                .any(|scale| scale.factors().is_tracked());
+                .any(|scale| scale.factors().is_tracked())
+            || adaptation.bottlenecks.iter().any(Bottlenecks::is_tracked)
+            || adaptation.prefix.is_some_and(Tensor::is_tracked);
         let device = if autodiff {
             parameters.device().clone()
         } else {
@@ -341,6 +348,8 @@ impl<'a> Pass<'a> {
             config,
             low_rank: adaptation.low_rank,
             scales: adaptation.scales,
+            bottlenecks: adaptation.bottlenecks,
+            prefix: adaptation.prefix,
             dropout: adaptation.dropout,
             base_dropout: adaptation.base_dropout,
             autodiff,
@@ -432,6 +441,64 @@ impl<'a> Pass<'a> {
         })
     }
 
+    /// What a sublayer of a block puts out with that of its bottleneck, where it has one: `y` is what it puts out by
+    /// itself, `stream` what it is added to, `norm` what stands behind the sum.
+    pub fn through_bottleneck(
+        &mut self,
+        (block, sublayer): (usize, Sublayer),
+        y: Tensor<2>,
+        stream: &Tensor<2>,
+        norm: Option<&Norm>,
+    ) -> Tensor<2> {
+        let bottlenecks = self.bottlenecks;
+        let found = bottlenecks.get(block).and_then(|b| b.of(sublayer));
+        let Some(Bottleneck {
+            reads,
+            down,
+            down_bias,
+            activation,
+            up,
+            up_bias,
+            scaling,
+            dropout,
+        }) = found
+        else {
+            return y;
+        };
+        let read = match reads {
+            BottleneckInput::Output => y.clone(),
+            BottleneckInput::Stream => stream.clone(),
+            BottleneckInput::Sum => {
+                let sum = y.clone() + stream.clone();
+                match norm {
+                    Some(norm) => self.norm(norm, sum),
+                    None => sum,
+                }
+            }
+        };
+        let [down, down_bias, up, up_bias] =
+            [down, down_bias, up, up_bias].map(|t| on(t.clone(), self.autodiff));
+        let inner = activate(*activation, read.matmul(down) + down_bias);
+        let mut added = inner.matmul(up) + up_bias;
+        if *scaling != 1.0 {
+            added = added * *scaling;
+        }
+        y + self.drop(added, *dropout)
+    }
+
+    /// How many keys and values stand before those of the tokens.
+    pub fn before(&self) -> usize {
+        self.prefix.map_or(0, |prefix| prefix.dims()[0])
+    }
+
+    /// A block's keys and values before those of the tokens, `[count, key and value width]` each.
+    fn prefix_of(&self, block: usize, shape: &AttentionShape) -> Option<[Tensor<2>; 2]> {
+        let prefix = self.prefix?;
+        let width = shape.key_value_width();
+        let part = |n: usize| prefix.clone().narrow(1, (2 * block + n) * width, width);
+        Some([0, 1].map(|n| on(part(n), self.autodiff)))
+    }
+
     /// The model's shape.
     #[cfg(feature = "cpu")]
     pub fn config(&self) -> &'a ModelConfig {
@@ -507,10 +574,11 @@ impl<'a> Pass<'a> {
         activate(self.config.activation, x)
     }
 
-    /// Multi-head attention, `softmax(q k^T / sqrt(head size) + mask) v`; `mask` is added to
-    /// the scores `[batch, heads, length, length]`.
+    /// Multi-head attention of a block, `softmax(q k^T / sqrt(head size) + mask) v`; `mask` is added to
+    /// the scores `[batch, heads, length, keys]`, the keys of a prefix first.
     pub fn attention(
         &mut self,
+        block: usize,
         shape: &AttentionShape,
         norms: Option<&[Norm; 2]>,
         [mut q, mut k, v]: [Tensor<2>; 3],
@@ -530,7 +598,8 @@ impl<'a> Pass<'a> {
             }
             let x: Tensor<5> = x.unsqueeze_dim(2);
             let x = x.repeat_dim(2, times);
-            x.reshape([batch, heads, length, size])
+            let [_, _, _, keys, _] = x.dims();
+            x.reshape([batch, heads, keys, size])
         };
         if let Some([query, key]) = norms {
             q = self.norm_heads(query, q, size);
@@ -543,6 +612,17 @@ impl<'a> Pass<'a> {
             let angles = self.rotary_angles(rotary);
             q = rotated(q, &angles);
             k = rotated(k, &angles);
+        }
+        let mut v = split(v, shape.key_value_heads);
+        if let Some(prefix) = self.prefix_of(block, shape) {
+            // They are what they are wherever the tokens stand: neither turned nor normed.
+            let [keys, values] = prefix.map(|x| {
+                let [count, _] = x.dims();
+                let x = x.reshape([1, count, shape.key_value_heads, size]);
+                x.swap_dims(1, 2).repeat_dim(0, batch)
+            });
+            k = Tensor::cat(vec![keys, k], 2);
+            v = Tensor::cat(vec![values, v], 2);
         }
         let mut scores = q.matmul(shared(k).swap_dims(2, 3));
         if shape.positions == Positions::Alibi {
@@ -557,7 +637,7 @@ impl<'a> Pass<'a> {
             probabilities = self.drop(probabilities, p);
         }
         probabilities
-            .matmul(shared(split(v, shape.key_value_heads)))
+            .matmul(shared(v))
             .swap_dims(1, 2)
             .reshape([batch * length, heads * size])
     }
@@ -586,30 +666,33 @@ impl<'a> Pass<'a> {
     }
 
     /// Added to attention scores: a large negative number at padded keys; `None` without
-    /// padding. `[batch, 1, 1, length]`.
+    /// padding. `[batch, 1, 1, keys]`.
     fn padding_mask(&self, batch: &Batch) -> Option<Tensor<4>> {
         if !batch.is_padded() {
             return None;
         }
-        let mut mask = Vec::with_capacity(batch.batch * batch.length);
+        let before = self.before();
+        let keys = before + batch.length;
+        let mut mask = Vec::with_capacity(batch.batch * keys);
         for &n in &batch.lengths {
-            mask.extend((0..batch.length).map(|t| if t < n as usize { 0.0 } else { MASKED }));
+            let real = before + n as usize;
+            mask.extend((0..keys).map(|t| if t < real { 0.0 } else { MASKED }));
         }
-        let shape = [batch.batch, 1, 1, batch.length];
+        let shape = [batch.batch, 1, 1, keys];
         Some(Tensor::from_data(
             TensorData::new(mask, shape),
             &self.device,
         ))
     }
 
-    /// Added to attention scores: a large negative number at keys after the query, and at those out of a window.
-    /// `[1, 1, length, length]`.
+    /// Added to attention scores: a large negative number at keys after the query, and at those out of a window (which,
+    /// as in `transformers`, may be those of a prefix). `[1, 1, length, keys]`.
     pub fn causal_mask(&self, window: Option<usize>) -> Tensor<4> {
         self.mask(|query, key| key <= query && window.is_none_or(|far| query - key <= far))
     }
 
     /// As [`Pass::padding_mask`], of what is out of a window as well, and with what is added by
-    /// distance. `[batch or 1, heads or 1, length or 1, length]`.
+    /// distance; a prefix is in every window. `[batch or 1, heads or 1, length or 1, keys]`.
     pub fn encoder_mask(
         &self,
         batch: &Batch,
@@ -617,36 +700,46 @@ impl<'a> Pass<'a> {
         relative: Option<Id>,
     ) -> Option<Tensor<4>> {
         let padding = self.padding_mask(batch);
-        let near = window.map(|far| self.mask(|query, key| query.abs_diff(key) <= far));
+        let before = self.before();
+        let near =
+            window.map(|far| self.mask(|query, key| key < before || query.abs_diff(key) <= far));
         let learnt = relative.map(|id| self.relative_bias(id));
         let parts = [padding, near, learnt].into_iter().flatten();
         parts.reduce(|sum, part| sum + part)
     }
 
-    /// What is added to the scores by the distance of query and key, `[1, heads, length, length]`, from a table
+    /// What is added to the scores by the distance of query and key, `[1, heads, length, keys]`, from a table
     /// `[buckets, heads]`.
     fn relative_bias(&self, id: Id) -> Tensor<4> {
         let table = self.matrix(id);
         let [buckets, heads] = table.dims();
-        let n = self.length;
-        let of = |i: usize| bucket((i % n) as isize - (i / n) as isize, buckets) as u32;
-        let rows = table.select(0, self.indices((0..n * n).map(of)));
-        rows.swap_dims(0, 1).reshape([1, heads, n, n])
+        let (n, keys) = (self.length, self.before() + self.length);
+        let of = |(query, key): (usize, usize)| bucket(key as isize - query as isize, buckets);
+        let places = self.places().map(|pair| of(pair) as u32);
+        let rows = table.select(0, self.indices(places));
+        rows.swap_dims(0, 1).reshape([1, heads, n, keys])
+    }
+
+    /// The places of each query and each key, key by key; those of a prefix come first.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let before = self.before();
+        let all = before + self.length;
+        (before..all).flat_map(move |query| (0..all).map(move |key| (query, key)))
     }
 
     fn mask(&self, sees: impl Fn(usize, usize) -> bool) -> Tensor<4> {
-        let n = self.length;
-        let mask: Vec<f32> = (0..n * n)
-            .map(|i| if sees(i / n, i % n) { 0.0 } else { MASKED })
-            .collect();
-        Tensor::from_data(TensorData::new(mask, [1, 1, n, n]), &self.device)
+        let (n, keys) = (self.length, self.before() + self.length);
+        let of = |(query, key)| if sees(query, key) { 0.0 } else { MASKED };
+        let mask: Vec<f32> = self.places().map(of).collect();
+        Tensor::from_data(TensorData::new(mask, [1, 1, n, keys]), &self.device)
     }
 
     /// Cosines and sines of a rotary embedding, `[1, 1, length, pairs]` each.
     fn rotary_angles(&self, rotary: &Rotary) -> [Tensor<4>; 2] {
         let rates = rotary.rates();
         let (length, half) = (self.length, rates.len());
-        let angle = |i: usize| (i / half) as f64 * rates[i % half];
+        let before = self.before();
+        let angle = |i: usize| (before + i / half) as f64 * rates[i % half];
         [f64::cos, f64::sin].map(|f| {
             let values: Vec<f32> = (0..length * half).map(|i| f(angle(i)) as f32).collect();
             let shape = [1, 1, length, half];
@@ -654,14 +747,16 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// What ALiBi adds to the scores, `[1, heads, length, length]`.
+    /// What ALiBi adds to the scores, `[1, heads, length, keys]`.
     fn alibi_bias(&self) -> Tensor<4> {
         let (heads, n) = (self.config.heads, self.length);
-        let mut bias = Vec::with_capacity(heads * n * n);
+        let keys = self.before() + n;
+        let mut bias = Vec::with_capacity(heads * n * keys);
         for slope in alibi_slopes(heads) {
-            bias.extend((0..n * n).map(|i| -slope * (i / n).abs_diff(i % n) as f32));
+            let of = |(query, key): (usize, usize)| -slope * query.abs_diff(key) as f32;
+            bias.extend(self.places().map(of));
         }
-        Tensor::from_data(TensorData::new(bias, [1, heads, n, n]), &self.device)
+        Tensor::from_data(TensorData::new(bias, [1, heads, n, keys]), &self.device)
     }
 
     /// Adds `rows` `[length, width]` to the states of every sequence.

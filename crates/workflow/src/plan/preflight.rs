@@ -10,6 +10,7 @@ use lingo_tokenize::{Encoder, ModelVocabulary, Scheme};
 use super::planned::Plan;
 use crate::failure::Error;
 use crate::pipeline::resolved::{ModelPlan, Task};
+use crate::yaml::fault::{display, keys};
 
 impl Plan {
     /// Everything that the heads of the input files and the model's folder show to be wrong: chromosomes that the genome
@@ -86,7 +87,10 @@ impl Plan {
                 (_, Some(shape)) => lingo_adapt::check_targets(shape, method),
                 (_, None) => Ok(()),
             };
-            Some(Error::from(result.err()?).during(&format!("method {name}")))
+            let error = Error::from(result.err()?);
+            let key = keys(&["methods", name, method.name()]);
+            let place = self.pipeline.document.place(&key);
+            Some(error.during(&format!("{place}: {}", display(&key))))
         });
         checked.collect()
     }

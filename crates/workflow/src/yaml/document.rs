@@ -203,14 +203,18 @@ impl Document {
             let text = used.in_tree(&self.node);
             text.is_some_and(|text| self.resolve(FilePath::new(text)) == file)
         })?;
-        let place = match locate(&self.text, &found.place, false) {
+        Some((found, self.place(&found.place)))
+    }
+
+    /// Where something of the tree stands: `pipelines/gue.yaml:15`, or in no file.
+    pub(crate) fn place(&self, path: &[Step]) -> String {
+        match locate(&self.text, path, false) {
             Some(span) => {
                 let above = self.text.get(..span.start).unwrap_or_default();
                 format!("{}:{}", self.name, 1 + above.matches('\n').count())
             }
             None => "--set".to_string(),
-        };
-        Some((found, place))
+        }
     }
 
     /// A path of the file, seen from the working folder.

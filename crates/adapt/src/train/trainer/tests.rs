@@ -8,6 +8,7 @@ use lingo_lm::{DeviceChoice, Model, open_device};
 use crate::folder::trained::{Inference, Pass, Trained, merge};
 use crate::method::methods::Method;
 use crate::network::adapted::{Network, NetworkPlan};
+use crate::network::store::Entry;
 use crate::plan::pooling::pooling;
 use crate::plan::steps::schedule;
 use crate::tensor_file::TensorFile;
@@ -18,7 +19,7 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/fixtures");
 const STEPS: u64 = 6;
 
-/// The settings of tests/oracles/adapt_training.py.
+/// The settings of tests/oracles/adapt_training.py and adapt_bottleneck.py.
 fn method(name: &str) -> Method {
     let text = match name {
         "lora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0}}"#,
@@ -26,7 +27,11 @@ fn method(name: &str) -> Method {
         "dora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0, "magnitude": true}}"#,
         "ia3" => r#"{"ia3": {}}"#,
         "prompt_tuning" => r#"{"prompt_tuning": {"tokens": 3}}"#,
+        "prefix_tuning" => r#"{"prefix_tuning": {"tokens": 3}}"#,
         "bitfit" => r#"{"bitfit": {}}"#,
+        "houlsby" => r#"{"bottleneck": {"placement": "houlsby", "reduction_factor": 4}}"#,
+        "pfeiffer" => r#"{"bottleneck": {"reduction_factor": 5, "non_linearity": "gelu"}}"#,
+        "parallel" => r#"{"bottleneck": {"placement": "parallel"}}"#,
         _ => {
             r#"{"adalora": {"initial_rank": 3, "target_rank": 2, "alpha": 8, "dropout": 0, "warmup_steps": 1,
                 "final_steps": 2, "every": 1}}"#
@@ -36,8 +41,12 @@ fn method(name: &str) -> Method {
 }
 
 fn equals_peft(family: &str, name: &str) {
-    let mut golden =
-        TensorFile::read(&Path::new(FIXTURES).join("training.safetensors"), "format").unwrap();
+    equals("training.safetensors", family, name);
+}
+
+/// Whether steps are those of a golden file.
+fn equals(file: &str, family: &str, name: &str) {
+    let mut golden = TensorFile::read(&Path::new(FIXTURES).join(file), "format").unwrap();
     let mut take = |what: &str| golden.take(&format!("{family}.{name}.{what}")).unwrap().1;
     let (ids, lengths, labels) = (take("ids"), take("lengths"), take("labels"));
     let (losses, logits) = (take("losses"), take("logits"));
@@ -161,12 +170,32 @@ fn equals_peft(family: &str, name: &str) {
         network,
         store,
     };
+    let named = |what: &str, store: &ParameterStore| -> Vec<Vec<f32>> {
+        let of = |e: &Entry| {
+            golden
+                .tensors
+                .get(&format!("{family}.{name}.{what}.{}", e.name))
+        };
+        let found = store.entries.iter().filter_map(of);
+        found.map(|(_, values)| values.clone()).collect()
+    };
+    let gradients = named("gradient", &trainer.store);
     for (step, expected) in losses.iter().enumerate() {
         let rate = trainer.schedule.rate(step as u64);
         // Accumulated over two uneven batches, which must not matter.
         let loss = trainer
             .step(&[vec![1, 0, 3], vec![2]], &[View::GIVEN; 4], rate)
             .unwrap();
+        if step == 0 && !gradients.is_empty() {
+            let found = &trainer.last_gradients;
+            let expected = gradients.concat();
+            assert_eq!(found.len(), expected.len());
+            assert!(expected.iter().any(|g| g.abs() > 1e-2));
+            for (i, (ours, theirs)) in found.iter().zip(&expected).enumerate() {
+                let difference = (ours - theirs).abs();
+                assert!(difference < 1e-5, "gradient {i}: {ours} {theirs}");
+            }
+        }
         trainer.allocate();
         assert!(
             (loss - f64::from(*expected)).abs() < 1e-4,
@@ -210,6 +239,25 @@ fn every_method_trains_as_in_peft() {
         for name in ["rslora", "dora", "ia3", "prompt_tuning", "bitfit"] {
             println!("{name} on {family}");
             equals_peft(family, name);
+        }
+    }
+}
+
+#[test]
+fn a_prefix_trains_as_in_peft() {
+    // Rows for places, turned keys, fewer heads of keys than of queries, a window.
+    for family in ["bert", "opt", "gpt2", "llama", "mistral"] {
+        println!("{family}");
+        equals_peft(family, "prefix_tuning");
+    }
+}
+
+#[test]
+fn bottlenecks_train_as_in_adapters() {
+    for family in ["bert", "gpt2", "llama"] {
+        for placement in ["houlsby", "pfeiffer", "parallel"] {
+            println!("{placement} on {family}");
+            equals("bottleneck.safetensors", family, placement);
         }
     }
 }
