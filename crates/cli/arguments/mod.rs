@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 pub use jobs::{Export, RunCell, Status, Submit};
 pub use model::{
     Adapt, Evaluate, FetchModel, ImportModel, InspectModel, MergeAdapter, Model, Pretrain,
-    StatesOfModel,
+    StatesOfModel, ThresholdChoice,
 };
 pub use pipeline::{
     Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,

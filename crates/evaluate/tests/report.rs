@@ -552,18 +552,16 @@ fn folds_are_one_task_and_metrics_are_not_mixed() {
     // The third and the fourth task predict values.
     for method in ["lora", "ars", "head"] {
         for (task, seed) in [(3, 1), (3, 2), (4, 1), (4, 2)] {
-            let metrics = lingo_evaluate::metrics::values::metrics(
-                &[1.0, 2.0, 3.0],
-                &[
-                    1.0,
-                    2.0,
-                    if method == "ars" {
-                        3.0
-                    } else {
-                        1.0 + f64::from(seed)
-                    },
-                ],
-            );
+            let last = if method == "ars" {
+                3.0
+            } else {
+                1.0 + f64::from(seed)
+            };
+            let values = lingo_evaluate::metrics::values::Values {
+                truth: vec![1.0, 2.0, 3.0],
+                predicted: vec![1.0, 2.0, last],
+            };
+            let metrics = values.metrics();
             let mut cell = with_mcc(0.0);
             cell.test = lingo_evaluate::Metrics::Regression(metrics);
             let path = matrix.metrics(&format!("task-{task}"), method, seed as u64);

@@ -331,10 +331,12 @@ impl From<lingo_hub::Error> for Error {
 
 impl From<lingo_evaluate::Error> for Error {
     fn from(e: lingo_evaluate::Error) -> Self {
-        let kind = if e.is_write_failure() {
-            Kind::Failed
-        } else {
-            Kind::Input
+        let kind = match e {
+            // Whoever scores a cell knows of the checkpoint that its training left.
+            lingo_evaluate::Error::Stopped => return Self::Interrupted { checkpoint: false },
+            lingo_evaluate::Error::NoThreshold { .. } => Kind::Usage,
+            _ if e.is_write_failure() => Kind::Failed,
+            _ => Kind::Input,
         };
         Self::stage(kind, e.to_string())
     }
