@@ -271,6 +271,10 @@ impl Shelf {
             let ran = run(self.folder.path(), &words);
             assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
         }
+        // Two runs to be compared.
+        for name in ["runs/before", "runs/after"] {
+            copy(&self.path("runs/demo"), &self.path(name));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lingo_artifact::digest::Digest;
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::{Label, LabelKind, Split};
@@ -42,12 +43,47 @@ pub struct CellMetrics {
     /// predicted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<String, f64>,
+    /// sha256 over the ids and labels of the test rows, whatever their order: results of other rows cannot be compared.
+    /// What an older version wrote has none.
+    #[serde(default)]
+    pub test_rows: Option<Digest>,
     /// Bootstrap intervals of the test metrics.
     pub intervals: Intervals,
     /// Parameters that are trained; filled in by whoever knows the adapter.
     pub trainable_parameters: Option<u64>,
     /// Parameters in all.
     pub total_parameters: Option<u64>,
+}
+
+impl CellMetrics {
+    /// Whether both are of the same test rows, as far as they say which they are of.
+    pub fn of_the_same_rows(&self, other: &Self) -> bool {
+        let same = match (self.test_rows, other.test_rows) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        same && self.test.n() == other.test.n()
+    }
+}
+
+/// sha256 over the ids and labels of the rows of a split, whatever their order.
+pub fn rows_digest(predictions: &Predictions, split: Split) -> Digest {
+    let rows = predictions.rows.par_iter().filter(|row| row.split == split);
+    let mut of_rows: Vec<Digest> = rows
+        .map(|row| {
+            let mut bytes = row.id.as_bytes().to_vec();
+            bytes.push(0);
+            match &row.label {
+                Label::Class(class) => bytes.extend(class.to_le_bytes()),
+                Label::Multi(flags) => bytes.extend(flags),
+                Label::Value(value) => bytes.extend(value.to_le_bytes()),
+            }
+            Digest::of_bytes(&bytes)
+        })
+        .collect();
+    of_rows.par_sort_unstable();
+    let all = of_rows.iter().flat_map(|digest| *digest.bytes());
+    Digest::of_bytes(&all.collect::<Vec<u8>>())
 }
 
 /// Confidence intervals, `[low, high]`, by metric; see [`crate::bootstrap`].
@@ -102,6 +138,7 @@ pub fn score_until(
         schema: SCHEMA.to_string(),
         test: test.metrics(),
         dev,
+        test_rows: Some(rows_digest(predictions, Split::Test)),
         thresholds: by_name(&predictions.labels, thresholds),
         intervals: Intervals {
             test: test.intervals(&how).ok_or(Error::Stopped)?,

@@ -22,7 +22,7 @@ pub mod paired;
 pub mod probability;
 pub mod report;
 
-pub use cell::{CellMetrics, check_threshold, score, score_until};
+pub use cell::{CellMetrics, check_threshold, rows_digest, score, score_until};
 pub use config::{EvaluateConfig, Strands, Threshold};
 pub use error::{Error, Result};
 pub use floor::{Floor, dinucleotide_floor, kmer_floor};

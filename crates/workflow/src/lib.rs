@@ -14,7 +14,7 @@
 //! | [`scores`] | the scores of a run, for its last lines |
 //! | [`mod@tune`] | settings searched on dev |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
-//! | [`report`] | the report of a run |
+//! | [`report`] | the report of a run, two runs against each other |
 //! | [`published`] | numbers from the literature, to stand beside ours |
 //! | `failed` | why a cell or a task failed, beside where its result would be |
 //! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |

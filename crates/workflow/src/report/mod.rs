@@ -1,0 +1,11 @@
+//! What runs say: the report of one, two against each other.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`build`](mod@build) | the report of a run |
+//! | [`compare`](mod@compare) | two runs against each other |
+
+pub mod build;
+pub mod compare;
+
+pub use build::build;
