@@ -7,6 +7,9 @@ use lingo_workflow::{Error, Kind};
 use crate::arguments::{Evaluate, ThresholdChoice};
 use crate::output::{Input, columns, no_fasta, print, print_json};
 
+/// So many thresholds are told one by one.
+const SHOWN: usize = 10;
+
 /// `evaluate`.
 pub fn evaluate(arguments: &Evaluate) -> Result<(), Error> {
     no_fasta(arguments.format)?;
@@ -45,7 +48,17 @@ pub fn evaluate(arguments: &Evaluate) -> Result<(), Error> {
             rows.push(row);
         }
     }
-    print(&columns(&rows))
+    let mut text = columns(&rows);
+    for (name, threshold) in metrics.thresholds.iter().take(SHOWN) {
+        text.push_str(&format!(
+            "{name}: predicted above {threshold:.4}, chosen on dev\n"
+        ));
+    }
+    if metrics.thresholds.len() > SHOWN {
+        let more = metrics.thresholds.len() - SHOWN;
+        text.push_str(&format!("and {more} thresholds more: --json has them\n"));
+    }
+    print(&text)
 }
 
 fn number(value: &serde_json::Value) -> String {

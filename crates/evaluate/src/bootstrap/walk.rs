@@ -30,6 +30,10 @@ struct State {
     area: Lanes<f64>,
 }
 
+#[expect(
+    clippy::needless_range_loop,
+    reason = "one index through several arrays"
+)]
 impl State {
     /// A score is left behind at which `p` positives and `n` negatives stand.
     #[inline(always)]
@@ -119,6 +123,10 @@ pub fn walk(ranked: &Ranked, block: &Block) -> Walked {
 
 /// A row whose score no other row has.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "one index through several arrays"
+)]
 fn alone(state: &mut State, weights: &Lanes<u8>, positive: bool, rarer_is_positive: bool) {
     if positive == rarer_is_positive {
         let above = match positive {

@@ -58,8 +58,7 @@ pub fn best_threshold(scores: &[f64], positive: &[bool], default: f64) -> f64 {
     // The lowest of the scores above, once there are any.
     let mut above: Option<f64> = None;
     for bucket in sorted.falling() {
-        let mut keys = bucket.keys.iter().rev().peekable();
-        while let Some(key) = keys.next() {
+        for key in bucket.keys.iter().rev() {
             let score = f64::from_bits(key >> 1);
             if let Some(upper) = above.filter(|upper| *upper > score) {
                 let correlation = correlation(hits, misses, positives, negatives);
@@ -269,7 +268,7 @@ impl Ranked {
             .map(|((key, row), next)| {
                 let closes = next.is_none_or(|next| next.0 != *key);
                 let tie = if closes { Self::CLOSES_TIE } else { 0 };
-                u8::from(positive[*row as usize]) * Self::POSITIVE | tie
+                (u8::from(positive[*row as usize]) * Self::POSITIVE) | tie
             })
             .collect();
         Self {
