@@ -11,14 +11,12 @@
 //! | [`mod@run`] | running a plan |
 //! | `run_settings` | what of a run changes how it is done, and no result |
 //! | `parallel` | several things at a time |
-//! | [`scores`] | the scores of a run, for its last lines |
 //! | [`mod@tune`] | settings searched on dev |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run, two runs against each other |
 //! | [`published`] | numbers from the literature, to stand beside ours |
 //! | `failed` | why a cell or a task failed, beside where its result would be |
 //! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |
-//! | [`graph`] | a pipeline as a picture |
 //! | [`settings`] | settings of one stage, given on the command line alone |
 //! | [`observer`] | who hears of a run's progress |
 //! | [`failure`] | the error type, and the exit code of each failure |
@@ -28,7 +26,6 @@ pub mod cell;
 mod date;
 mod failed;
 pub mod failure;
-pub mod graph;
 pub mod inputs;
 pub mod jobs;
 pub mod lock;
@@ -41,7 +38,6 @@ pub mod published;
 pub mod report;
 pub mod run;
 mod run_settings;
-pub mod scores;
 pub mod settings;
 pub mod tune;
 pub mod yaml;

@@ -10,11 +10,13 @@
 //! | [`resolved`] | a pipeline, ready to be planned |
 //! | [`resolve`] | from the file to tasks with settings of their own |
 //! | [`check`] | what the parser cannot see: names, references, contradictions |
+//! | [`graph`] | a pipeline as a picture |
 //! | [`tune_section`] | what is searched, and how |
 //! | `read` | all of it, from a file on disk |
 
 pub mod check;
 pub mod file;
+pub mod graph;
 pub mod method_section;
 pub mod name;
 pub mod named;
