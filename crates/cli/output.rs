@@ -180,18 +180,19 @@ fn temporary_folder() -> Result<TempDir, Error> {
 }
 
 /// Rows of cells as aligned columns.
-pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [usize; N] = std::array::from_fn(|i| {
-        rows.iter()
-            .map(|row| row[i].chars().count())
-            .max()
-            .unwrap_or(0)
-    });
+pub fn columns<R: AsRef<[String]>>(rows: &[R]) -> String {
+    let rows = rows.iter().map(AsRef::as_ref);
+    let most = rows.clone().map(<[String]>::len).max().unwrap_or(0);
+    let width = |i: usize| {
+        let cells = rows.clone().filter_map(|row| row.get(i));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..most).map(width).collect();
     let mut text = String::new();
     for row in rows {
         let line: String = row
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| format!("{cell:width$}  "))
             .collect();
         text.push_str(line.trim_end());

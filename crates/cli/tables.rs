@@ -1,7 +1,7 @@
 //! What is printed of a plan and of a run, for a person to read.
 
 use lingo_workflow::plan::CellPlan;
-use lingo_workflow::scores::scores;
+use lingo_workflow::report::scores::scores;
 use lingo_workflow::{Plan, State};
 
 use crate::output::columns;

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit, softmax
 from scipy.stats import pearsonr, spearmanr
 from sklearn import metrics as m
+from sklearn.calibration import calibration_curve
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +28,25 @@ def number(call):
     except ValueError:
         return None
     return None if np.isnan(value) else value
+
+
+BINS = 15
+
+
+def calibration(y, p):
+    """Expected calibration error and curve of probabilities that y is 1."""
+    observed, predicted = calibration_curve(y, p, n_bins=BINS, strategy="uniform")
+    places = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], p)
+    n = np.bincount(places, minlength=BINS)
+    n = n[n > 0]
+    curve = [{"n": int(a), "predicted": float(b), "observed": float(c)} for a, b, c in zip(n, predicted, observed)]
+    return float(np.average(np.abs(observed - predicted), weights=n)), curve
+
+
+def best_threshold(y, p):
+    """The highest MCC that any threshold gives (which of them is free), that of 0.5 where none is above 0."""
+    at = [m.matthews_corrcoef(y, (p > t).astype(int)) for t in [0.5, *p]]
+    return max(at) if max(at) > 1e-12 else at[0]
 
 
 def classes(y, logits):
@@ -47,7 +67,10 @@ def classes(y, logits):
         out["auroc"] = number(lambda: m.roc_auc_score(y, p[:, 1]))
         out["auprc"] = number(lambda: m.average_precision_score(y, p[:, 1])) if (y == 1).any() else None
         out["brier"] = number(lambda: m.brier_score_loss(y, p[:, 1], pos_label=1))
+        out["ece"], out["calibration"] = calibration(y, p[:, 1])
+        out["best_mcc"] = best_threshold(y, p[:, 1])
     else:
+        out["ece"], out["calibration"] = calibration((said == y).astype(int), p.max(1))
         complete = len(set(y)) == k
         out["auroc"] = number(lambda: m.roc_auc_score(y, p, multi_class="ovr", labels=every)) if complete else None
         # scikit-learn warns and answers 0 for a class without a positive: undefined here.
@@ -61,18 +84,34 @@ def labels(y, logits):
     p = expit(logits.astype(np.float64))
     said = (p > 0.5).astype(int)
     columns = range(y.shape[1])
-    has_both = all(len(set(y[:, c])) == 2 for c in columns)
+    both = [c for c in columns if len(set(y[:, c])) == 2]
+    there = [c for c in columns if y[:, c].any()]
+    mean = lambda of, over: float(np.mean([of(c) for c in over])) if over else None
+    macro = dict(average="macro", zero_division=np.nan)
+    per_label = dict(average=None, zero_division=np.nan)
+    scores = {
+        "f1_macro": lambda **kind: m.f1_score(y, said, **kind),
+        "precision": lambda **kind: m.precision_score(y, said, **kind),
+        "recall": lambda **kind: m.recall_score(y, said, **kind),
+    }
     return {
         "n": len(y),
-        "mcc": number(lambda: np.mean([m.matthews_corrcoef(y[:, c], said[:, c]) for c in columns])),
+        "mcc": mean(lambda c: m.matthews_corrcoef(y[:, c], said[:, c]), both),
         "accuracy": number(lambda: m.accuracy_score(y, said)),
-        "f1_macro": number(lambda: m.f1_score(y, said, average="macro")),
-        "precision": number(lambda: m.precision_score(y, said, average="macro")),
-        "recall": number(lambda: m.recall_score(y, said, average="macro")),
-        "auroc": number(lambda: m.roc_auc_score(y, p, average="macro")) if has_both else None,
-        "auprc": number(lambda: m.average_precision_score(y, p, average="macro")) if y.any(0).all() else None,
+        **{name: number(lambda: of(**macro)) for name, of in scores.items()},
+        "auroc": mean(lambda c: m.roc_auc_score(y[:, c], p[:, c]), both),
+        "auprc": mean(lambda c: m.average_precision_score(y[:, c], p[:, c]), there),
         "brier": number(lambda: np.mean([m.brier_score_loss(y[:, c], p[:, c], pos_label=1) for c in columns])),
+        "ece": mean(lambda c: calibration(y[:, c], p[:, c])[0], columns),
+        "calibration": calibration(y.ravel(), p.ravel())[1],
         "per_class": m.multilabel_confusion_matrix(y, said).tolist(),
+        "labels_defined": {
+            "mcc": len(both),
+            "auroc": len(both),
+            "auprc": len(there),
+            **{name: int(np.sum(~np.isnan(of(**per_label)))) for name, of in scores.items()},
+        },
+        "best_mcc": mean(lambda c: best_threshold(y[:, c], p[:, c]), both),
     }
 
 
@@ -80,6 +119,7 @@ def values(y, said):
     return {
         "n": len(y),
         "mse": number(lambda: m.mean_squared_error(y, said)),
+        "rmse": number(lambda: m.root_mean_squared_error(y, said)),
         "mae": number(lambda: m.mean_absolute_error(y, said)),
         "r2": number(lambda: m.r2_score(y, said)),
         "pearson": number(lambda: pearsonr(y, said)[0]),

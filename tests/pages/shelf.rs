@@ -276,6 +276,10 @@ impl Shelf {
         // What PEFT writes is what we write, but for one file.
         copy(&self.path("out/adapter"), &self.path("from_peft"));
         fs::remove_file(self.path("from_peft/lingo.json")).unwrap();
+        // Two runs to be compared.
+        for name in ["runs/before", "runs/after"] {
+            copy(&self.path("runs/demo"), &self.path(name));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `verify` |
+//! | `pipeline` | `run`, `validate`, `plan`, `graph`, `report`, `compare`, `verify` |
 //! | `jobs` | `run-cell`, `submit`, `status`, `export` |
 //! | `sequences`, `sources` | `ingest`, `locate`, `tokenize`; the sources of `ingest` beside BED and CSV |
 //! | `model` | `model`, `pretrain`, `adapt`, `evaluate` |
@@ -23,10 +23,11 @@ use clap::{Parser, Subcommand};
 pub use jobs::{Export, RunCell, Status, Submit};
 pub use model::{
     Adapt, Evaluate, FetchModel, ImportModel, InspectModel, MergeAdapter, Model, Pretrain,
-    StatesOfModel,
+    StatesOfModel, ThresholdChoice,
 };
 pub use pipeline::{
-    Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate, VerifyArguments,
+    Compare, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate,
+    VerifyArguments,
 };
 pub use predict::{Overlaps, Predict, ValueChoice};
 pub use sequences::{
@@ -138,6 +139,8 @@ pub enum Command {
     /// Rebuild the report of a run from the cells that are finished, and show which are not.
     #[command(after_help = "Example:\n  lingo-pipe report runs/demo")]
     Report(RunFolder),
+    /// Set two runs against each other: the same tasks and methods, on the same test rows.
+    Compare(Compare),
     /// Hash all inputs and results of a run again, and compare with its lingo.lock.
     #[command(
         after_help = "Example:\n  lingo-pipe verify runs/demo\nExits 1 when something differs, saying what."

@@ -244,10 +244,23 @@ pub struct Evaluate {
     /// Bootstrap resamples of the confidence intervals; 0 leaves them out.
     #[arg(long, value_name = "N")]
     pub resamples: Option<u32>,
+    /// Above which probability the second of two classes, or a label of several, is predicted: half (0.5), or dev, where the
+    /// Matthews correlation on the dev rows is highest.
+    #[arg(long, value_enum, default_value = "half", value_name = "RULE")]
+    pub threshold: ThresholdChoice,
     /// Seed of the bootstrap.
     #[arg(long, default_value = "0", value_name = "N")]
     pub seed: u64,
     /// One JSON object, as metrics.json of a cell.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How the threshold of a probability is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ThresholdChoice {
+    /// 0.5.
+    Half,
+    /// Where the Matthews correlation on the dev rows is highest.
+    Dev,
 }

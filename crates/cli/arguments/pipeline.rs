@@ -168,6 +168,25 @@ pub struct RunFolder {
     pub run: PathBuf,
 }
 
+/// `compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  lingo-pipe compare runs/before runs/after
+  lingo-pipe compare runs/before runs/after --tsv > differences.tsv
+Of each method that both runs have, the second run minus the first, over the finished cells of the same task and seed; the unit
+is the task from three tasks on, else the pair of runs, as in the report (docs/report.md). Holm's correction is over the methods
+of the table. Cells whose test rows differ, by ids and labels, are refused.")]
+pub struct Compare {
+    /// The folder of a run, such as runs/before.
+    pub first: PathBuf,
+    /// The folder of the run that is set against it.
+    pub second: PathBuf,
+    /// Tab-separated, with all digits, and a row for each task below that of its method.
+    #[arg(long)]
+    pub tsv: bool,
+}
+
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {

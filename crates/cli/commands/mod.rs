@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod adapt;
+mod compare;
 mod evaluate;
 mod ingest;
 mod ingest_sources;
@@ -56,6 +57,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Evaluate(arguments) => evaluate::evaluate(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments, terminal),
         Command::Report(arguments) => run::report(&arguments.run),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Verify(arguments) => run::verify(&arguments),
         Command::Completions { shell } => {
             let mut text = Vec::new();

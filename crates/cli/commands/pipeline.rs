@@ -1,7 +1,8 @@
 //! `validate`, `plan`, `graph`.
 
 use lingo_workflow::jobs::PlanFolder;
-use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, graph as graphs};
+use lingo_workflow::pipeline::graph as graphs;
+use lingo_workflow::{Error, Kind, Pipeline, Plan, Request};
 
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
 use crate::commands::run::{repeatable, request};

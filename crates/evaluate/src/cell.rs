@@ -2,24 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use lingo_artifact::digest::Digest;
 use lingo_artifact::prediction::{Prediction, Predictions};
+use lingo_artifact::progress::StopFlag;
 use lingo_artifact::{Label, LabelKind, Split};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap;
-use crate::config::EvaluateConfig;
+use crate::bootstrap::resampling::{Intervals as Bounds, Resampling};
+use crate::bootstrap::{of_classes, of_labels, of_values};
+use crate::config::{EvaluateConfig, Threshold};
 use crate::error::{Error, Result};
+use crate::metrics::binary::Binary;
 use crate::metrics::classes::Classes;
 use crate::metrics::labels::Labels;
 use crate::metrics::numbers::Metrics;
-use crate::metrics::values;
-use crate::probability::{sigmoid, softmax};
+use crate::metrics::ranking::best_threshold;
+use crate::metrics::values::Values;
+use crate::probability::{HALF, sigmoid, softmax};
 
 /// What `schema` says in every `metrics.json` of this version.
 pub const SCHEMA: &str = "lingo-pipe/metrics/1";
 
-/// The metrics that get confidence intervals, in the order of `headline`.
-pub const WITH_INTERVALS: [&str; 4] = ["mcc", "accuracy", "f1_macro", "auroc"];
+/// The metrics that get confidence intervals, in the order of the tables.
+pub const WITH_INTERVALS: [&str; 11] = [
+    "mcc", "accuracy", "f1_macro", "auroc", "auprc", "brier", "ece", "rmse", "r2", "pearson",
+    "spearman",
+];
 
 /// Everything that is measured of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +39,14 @@ pub struct CellMetrics {
     pub test: Metrics,
     /// On the dev rows, which chose the checkpoint.
     pub dev: Metrics,
+    /// Where `threshold: dev` asked for it: above which probability the second of two classes, or each label, is
+    /// predicted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub thresholds: BTreeMap<String, f64>,
+    /// sha256 over the ids and labels of the test rows, whatever their order: results of other rows cannot be compared.
+    /// What an older version wrote has none.
+    #[serde(default)]
+    pub test_rows: Option<Digest>,
     /// Bootstrap intervals of the test metrics.
     pub intervals: Intervals,
     /// Parameters that are trained; filled in by whoever knows the adapter.
@@ -38,10 +55,41 @@ pub struct CellMetrics {
     pub total_parameters: Option<u64>,
 }
 
-/// Confidence intervals, `[low, high]`, by metric; see [`bootstrap`].
+impl CellMetrics {
+    /// Whether both are of the same test rows, as far as they say which they are of.
+    pub fn of_the_same_rows(&self, other: &Self) -> bool {
+        let same = match (self.test_rows, other.test_rows) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        same && self.test.n() == other.test.n()
+    }
+}
+
+/// sha256 over the ids and labels of the rows of a split, whatever their order.
+pub fn rows_digest(predictions: &Predictions, split: Split) -> Digest {
+    let rows = predictions.rows.par_iter().filter(|row| row.split == split);
+    let mut of_rows: Vec<Digest> = rows
+        .map(|row| {
+            let mut bytes = row.id.as_bytes().to_vec();
+            bytes.push(0);
+            match &row.label {
+                Label::Class(class) => bytes.extend(class.to_le_bytes()),
+                Label::Multi(flags) => bytes.extend(flags),
+                Label::Value(value) => bytes.extend(value.to_le_bytes()),
+            }
+            Digest::of_bytes(&bytes)
+        })
+        .collect();
+    of_rows.par_sort_unstable();
+    let all = of_rows.iter().flat_map(|digest| *digest.bytes());
+    Digest::of_bytes(&all.collect::<Vec<u8>>())
+}
+
+/// Confidence intervals, `[low, high]`, by metric; see [`crate::bootstrap`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
-    /// Of the test metrics: `mcc`, `accuracy`, `f1_macro`, `auroc`.
+    /// Of the test metrics: those of [`WITH_INTERVALS`] that the kind of labels has.
     pub test: BTreeMap<String, Option<[f64; 2]>>,
     /// Share of the resamples within an interval.
     pub confidence: f64,
@@ -52,18 +100,49 @@ pub struct Intervals {
 /// Scores the dev and test rows of `predictions`; `seed` drives the bootstrap and nothing else.
 ///
 /// # Errors
-/// [`Error::NotFinite`], [`Error::Row`], each naming the example.
+/// [`Error::NotFinite`], [`Error::Row`], each naming the example; [`Error::NoThreshold`].
 pub fn score(predictions: &Predictions, config: &EvaluateConfig, seed: u64) -> Result<CellMetrics> {
-    let test = Scored::new(predictions, Split::Test)?;
-    let dev = Scored::new(predictions, Split::Dev)?;
-    let confidence = config.confidence.get();
+    score_until(predictions, config, seed, &StopFlag::default())
+}
+
+/// As [`score()`], until the flag is raised.
+///
+/// # Errors
+/// As [`score()`]; [`Error::Stopped`] soon after the flag was raised: within the time that a walk through the rows takes.
+pub fn score_until(
+    predictions: &Predictions,
+    config: &EvaluateConfig,
+    seed: u64,
+    stop: &StopFlag,
+) -> Result<CellMetrics> {
+    check_threshold(config, &predictions.labels)?;
+    let going = || match stop.is_raised() {
+        true => Err(Error::Stopped),
+        false => Ok(()),
+    };
+    let [dev, test] = [Split::Dev, Split::Test].map(|split| rows_of(predictions, split));
+    let (dev, test) = (dev?, test?);
+    let [dev, test] = [&dev, &test].map(|rows| Scored::of(rows, &predictions.labels));
+    going()?;
+    let [dev, test] = with_thresholds(dev, test, config.threshold);
+    let thresholds = dev.thresholds();
+    let dev = dev.metrics();
+    going()?;
+    let how = Resampling {
+        resamples: config.resamples,
+        confidence: config.confidence.get(),
+        seed,
+        stop,
+    };
     Ok(CellMetrics {
         schema: SCHEMA.to_string(),
         test: test.metrics(),
-        dev: dev.metrics(),
+        dev,
+        test_rows: Some(rows_digest(predictions, Split::Test)),
+        thresholds: by_name(&predictions.labels, thresholds),
         intervals: Intervals {
-            test: test.intervals(config.resamples, confidence, seed),
-            confidence,
+            test: test.intervals(&how).ok_or(Error::Stopped)?,
+            confidence: config.confidence.get(),
             resamples: config.resamples,
         },
         trainable_parameters: None,
@@ -71,76 +150,132 @@ pub fn score(predictions: &Predictions, config: &EvaluateConfig, seed: u64) -> R
     })
 }
 
-/// The rows of one split, ready to be measured.
-pub(crate) enum Scored {
-    Classes(Classes),
-    Labels(Labels),
-    Values {
-        truth: Vec<f64>,
-        predicted: Vec<f64>,
-    },
+/// Whether what is predicted has the threshold that `config` asks for.
+///
+/// # Errors
+/// [`Error::NoThreshold`].
+pub fn check_threshold(config: &EvaluateConfig, labels: &LabelKind) -> Result<()> {
+    let has_one = match labels {
+        LabelKind::Classes(names) => names.len() == 2,
+        LabelKind::Multilabel(_) => true,
+        LabelKind::Regression => false,
+    };
+    if config.threshold == Threshold::Dev && !has_one {
+        return Err(Error::NoThreshold {
+            labels: labels.clone(),
+        });
+    }
+    Ok(())
 }
 
-impl Scored {
-    fn new(predictions: &Predictions, split: Split) -> Result<Self> {
-        let rows: Vec<&Prediction> = predictions
-            .rows
-            .iter()
-            .filter(|row| row.split == split)
-            .collect();
-        for row in &rows {
-            check(row, &predictions.labels)?;
+/// Dev and test rows with the thresholds that `rule` says, chosen on dev.
+pub(crate) fn with_thresholds<'a>(
+    dev: Scored<'a>,
+    test: Scored<'a>,
+    rule: Threshold,
+) -> [Scored<'a>; 2] {
+    if rule == Threshold::Half {
+        return [dev, test];
+    }
+    let best = |column: &Binary| best_threshold(&column.probability, &column.positive, HALF);
+    let thresholds: Vec<f64> = match &dev {
+        Scored::Classes(classes) => classes.one_vs_rest().map(|column| best(&column)).collect(),
+        Scored::Labels(labels) => {
+            let each = labels.each(|_, column, _| Some(best(column)));
+            each.unwrap_or_default()
         }
-        Ok(match &predictions.labels {
+        Scored::Values(_) => Vec::new(),
+    };
+    [dev, test].map(|scored| match scored {
+        Scored::Classes(classes) => Scored::Classes(match thresholds.as_slice() {
+            [threshold] => classes.with_threshold(*threshold),
+            _ => classes,
+        }),
+        Scored::Labels(labels) => Scored::Labels(labels.with_thresholds(thresholds.clone())),
+        values => values,
+    })
+}
+
+/// Thresholds by the names of what they are of.
+fn by_name(labels: &LabelKind, thresholds: Vec<f64>) -> BTreeMap<String, f64> {
+    let names = labels.names();
+    let of = &names[names.len().saturating_sub(thresholds.len())..];
+    of.iter().cloned().zip(thresholds).collect()
+}
+
+/// The rows of one split, ready to be measured.
+pub(crate) enum Scored<'a> {
+    Classes(Classes),
+    Labels(Labels<'a>),
+    Values(Values),
+}
+
+/// The rows of a split, each of which can be measured.
+fn rows_of(predictions: &Predictions, split: Split) -> Result<Vec<&Prediction>> {
+    let rows = predictions.rows.iter().filter(|row| row.split == split);
+    rows.map(|row| check(row, &predictions.labels).map(|()| row))
+        .collect()
+}
+
+impl<'a> Scored<'a> {
+    fn of(rows: &'a [&'a Prediction], labels: &LabelKind) -> Self {
+        match labels {
             LabelKind::Classes(names) => {
-                let truth = rows.iter().map(|r| class(&r.label)).collect();
-                let probabilities = rows.iter().map(|r| softmax(&r.logits)).collect();
-                Self::Classes(Classes::new(names, truth, probabilities))
+                let truth = rows.par_iter().map(|r| class(&r.label) as u32).collect();
+                let logits = rows.par_iter().flat_map_iter(|r| softmax(&r.logits));
+                Self::Classes(Classes::new(names, truth, logits.collect()))
             }
             LabelKind::Multilabel(names) => {
-                let truth: Vec<Vec<u8>> = rows.iter().map(|r| multi(&r.label)).collect();
-                let of =
-                    |r: &&Prediction| r.logits.iter().map(|x| sigmoid(f64::from(*x))).collect();
-                let probabilities: Vec<Vec<f64>> = rows.iter().map(of).collect();
-                Self::Labels(Labels::new(names, &truth, &probabilities))
+                let at = |row: usize, label: usize| {
+                    let row = rows[row];
+                    let positive = flags(&row.label).get(label).is_some_and(|flag| *flag != 0);
+                    (positive, sigmoid(f64::from(row.logits[label])))
+                };
+                Self::Labels(Labels::new(names, rows.len(), at))
             }
-            LabelKind::Regression => Self::Values {
+            LabelKind::Regression => Self::Values(Values {
                 truth: rows.iter().map(|r| value(&r.label)).collect(),
                 predicted: rows.iter().map(|r| f64::from(r.logits[0])).collect(),
-            },
-        })
+            }),
+        }
+    }
+
+    /// Of several labels, `[rows][labels]`.
+    pub(crate) fn of_flags(
+        names: &[String],
+        truth: Vec<Vec<u8>>,
+        probabilities: Vec<Vec<f64>>,
+    ) -> Scored<'static> {
+        let rows = truth.len();
+        let at =
+            move |row: usize, label: usize| (truth[row][label] != 0, probabilities[row][label]);
+        Scored::Labels(Labels::new(names, rows, at))
+    }
+
+    /// The thresholds that were chosen; none where none were.
+    fn thresholds(&self) -> Vec<f64> {
+        match self {
+            Self::Classes(c) => c.threshold().into_iter().collect(),
+            Self::Labels(l) => l.chosen_thresholds().unwrap_or_default(),
+            Self::Values(_) => Vec::new(),
+        }
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
         match self {
             Self::Classes(c) => Metrics::Classification(c.metrics()),
             Self::Labels(l) => Metrics::Classification(l.metrics()),
-            Self::Values { truth, predicted } => {
-                Metrics::Regression(values::metrics(truth, predicted))
-            }
+            Self::Values(v) => Metrics::Regression(v.metrics()),
         }
     }
 
-    fn intervals(
-        &self,
-        resamples: u32,
-        confidence: f64,
-        seed: u64,
-    ) -> BTreeMap<String, Option<[f64; 2]>> {
-        let found = match self {
-            Self::Classes(c) => {
-                bootstrap::intervals(c.len(), resamples, confidence, seed, |w| c.headline(w))
-            }
-            Self::Labels(l) => {
-                bootstrap::intervals(l.len(), resamples, confidence, seed, |w| l.headline(w))
-            }
-            Self::Values { .. } => return BTreeMap::new(),
-        };
-        WITH_INTERVALS
-            .iter()
-            .map(ToString::to_string)
-            .zip(found)
-            .collect()
+    /// `None` once the flag is raised.
+    fn intervals(&self, how: &Resampling<'_>) -> Option<Bounds> {
+        match self {
+            Self::Classes(c) => of_classes::intervals(c, how),
+            Self::Labels(l) => of_labels::intervals(l, how),
+            Self::Values(v) => of_values::intervals(v, how),
+        }
     }
 }
 
@@ -182,11 +317,16 @@ pub(crate) fn class(label: &Label) -> usize {
 }
 
 /// The flags of a label that [`LabelKind::admits`] as several.
-pub(crate) fn multi(label: &Label) -> Vec<u8> {
+pub(crate) fn flags(label: &Label) -> &[u8] {
     match label {
-        Label::Multi(flags) => flags.clone(),
-        Label::Class(_) | Label::Value(_) => Vec::new(),
+        Label::Multi(flags) => flags,
+        Label::Class(_) | Label::Value(_) => &[],
     }
+}
+
+/// As [`flags`], for keeping.
+pub(crate) fn multi(label: &Label) -> Vec<u8> {
+    flags(label).to_vec()
 }
 
 /// The value of a label that [`LabelKind::admits`] as one.

@@ -31,6 +31,17 @@ pub enum Error {
     /// The floor has nothing to learn from.
     #[error("logistic regression on dinucleotides needs training examples; there are none")]
     NothingToLearn,
+    /// The stop flag was raised: nothing was scored.
+    #[error("scoring was stopped")]
+    Stopped,
+    /// A threshold that cannot be chosen.
+    #[error(
+        "`evaluate.threshold: dev` chooses how probable the second of two classes, or each of several labels, must be; {labels} has no such threshold: leave `threshold` out"
+    )]
+    NoThreshold {
+        /// What is predicted.
+        labels: lingo_artifact::LabelKind,
+    },
     /// A table could not be built.
     #[error("the table of metrics: {0}")]
     Table(#[from] polars::error::PolarsError),

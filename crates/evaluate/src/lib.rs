@@ -22,8 +22,8 @@ pub mod paired;
 pub mod probability;
 pub mod report;
 
-pub use cell::{CellMetrics, score};
-pub use config::{EvaluateConfig, Strands};
+pub use cell::{CellMetrics, check_threshold, rows_digest, score, score_until};
+pub use config::{EvaluateConfig, Strands, Threshold};
 pub use error::{Error, Result};
 pub use floor::{Floor, dinucleotide_floor, kmer_floor};
 pub use metrics::Metrics;

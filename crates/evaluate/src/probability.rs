@@ -29,6 +29,23 @@ pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
     )
 }
 
+/// What is called positive: a probability above the threshold, not one that equals it.
+pub fn is_above(probability: f64, threshold: f64) -> bool {
+    probability > threshold
+}
+
+/// The threshold where none is chosen.
+pub const HALF: f64 = 0.5;
+
+/// The class that is predicted: of two with a `threshold` the second if it [`is_above`] it, else the first; otherwise the
+/// most probable one, of equals the first. The one rule for scores and for predictions.
+pub fn class_of(probabilities: &[f64], threshold: Option<f64>) -> usize {
+    match (threshold, probabilities) {
+        (Some(threshold), [_, second]) => usize::from(is_above(*second, threshold)),
+        _ => argmax(probabilities),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +71,17 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_first() {
+        assert_eq!(
+            class_of(&[0.5, 0.5], None),
+            class_of(&[0.5, 0.5], Some(HALF))
+        );
+        assert_eq!(
+            [
+                class_of(&[0.7, 0.3], Some(0.2)),
+                class_of(&[0.8, 0.2], Some(0.2))
+            ],
+            [1, 0]
+        );
         assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
         assert_eq!(argmax::<f64>(&[]), 0);
     }

@@ -6,7 +6,7 @@
 use lingo_artifact::example::{Example, Examples, ExamplesMetadata};
 use lingo_artifact::{Label, LabelKind, Split};
 use lingo_evaluate::floor::{dinucleotide, logistic, newton::Design};
-use lingo_evaluate::{dinucleotide_floor, kmer_floor};
+use lingo_evaluate::{Threshold, dinucleotide_floor, kmer_floor};
 use serde_json::Value;
 
 fn cases() -> Vec<Value> {
@@ -59,7 +59,7 @@ fn classes(case: &Value) -> LabelKind {
 #[test]
 fn mcc_is_that_of_scikit_learns_logistic_regression() {
     for case in cases() {
-        let floor = dinucleotide_floor(&examples(&case, classes(&case))).unwrap();
+        let floor = dinucleotide_floor(&examples(&case, classes(&case)), Threshold::Half).unwrap();
         for (split, metrics) in [("dev", &floor.dev), ("test", &floor.test)] {
             let theirs = case["mcc"][split].as_f64().unwrap();
             let ours = metrics.get("mcc").unwrap();
@@ -119,7 +119,8 @@ fn probabilities_are_those_of_the_converged_optimum() {
 #[test]
 fn values_get_ridge_regression() {
     for case in cases() {
-        let floor = dinucleotide_floor(&examples(&case, LabelKind::Regression)).unwrap();
+        let floor =
+            dinucleotide_floor(&examples(&case, LabelKind::Regression), Threshold::Half).unwrap();
         for (split, metrics) in [("dev", &floor.dev), ("test", &floor.test)] {
             let (ours, theirs) = (
                 metrics.get("mse").unwrap(),
@@ -133,14 +134,14 @@ fn values_get_ridge_regression() {
 #[test]
 fn several_labels_get_one_model_each() {
     let case = &cases()[0];
-    let two = dinucleotide_floor(&examples(case, classes(case))).unwrap();
+    let two = dinucleotide_floor(&examples(case, classes(case)), Threshold::Half).unwrap();
     let mut both = examples(case, LabelKind::Multilabel(vec!["yes".into(), "no".into()]));
     for row in &mut both.rows {
         if let Label::Class(c) = row.label {
             row.label = Label::Multi(vec![c as u8, 1 - c as u8]);
         }
     }
-    let floor = dinucleotide_floor(&both).unwrap();
+    let floor = dinucleotide_floor(&both, Threshold::Half).unwrap();
     let (one, mean) = (
         two.test.get("auroc").unwrap(),
         floor.test.get("auroc").unwrap(),
@@ -156,15 +157,17 @@ fn nothing_to_learn_from_is_an_error_and_one_class_is_a_constant() {
             row.label = Label::Class(1);
         }
     }
-    let floor = dinucleotide_floor(&examples).unwrap();
+    let floor = dinucleotide_floor(&examples, Threshold::Half).unwrap();
     assert_eq!(floor.test.get("mcc"), Some(0.0));
     assert_eq!(floor.test.get("auroc"), Some(0.5));
-    let words = kmer_floor(&examples, false).unwrap().unwrap();
+    let words = kmer_floor(&examples, false, Threshold::Half)
+        .unwrap()
+        .unwrap();
     assert_eq!(words.test.get("auroc"), Some(0.5));
     examples.rows.retain(|r| r.split != Split::Train);
-    assert!(kmer_floor(&examples, false).is_err());
+    assert!(kmer_floor(&examples, false, Threshold::Half).is_err());
     assert!(
-        dinucleotide_floor(&examples)
+        dinucleotide_floor(&examples, Threshold::Half)
             .unwrap_err()
             .to_string()
             .contains("training examples")
@@ -175,7 +178,7 @@ fn nothing_to_learn_from_is_an_error_and_one_class_is_a_constant() {
 fn words_are_weighed_as_scikit_learn_does_and_the_penalty_is_the_one_it_chooses() {
     for case in fixture("kmers.json") {
         let both = case["both"].as_bool().unwrap();
-        let floor = kmer_floor(&examples(&case, classes(&case)), both)
+        let floor = kmer_floor(&examples(&case, classes(&case)), both, Threshold::Half)
             .unwrap()
             .unwrap();
         assert!(
@@ -184,9 +187,13 @@ fn words_are_weighed_as_scikit_learn_does_and_the_penalty_is_the_one_it_chooses(
             case["strength"],
             floor.name
         );
-        let ridge = kmer_floor(&examples(&case, LabelKind::Regression), both)
-            .unwrap()
-            .unwrap();
+        let ridge = kmer_floor(
+            &examples(&case, LabelKind::Regression),
+            both,
+            Threshold::Half,
+        )
+        .unwrap()
+        .unwrap();
         assert!(
             ridge
                 .name
@@ -217,7 +224,7 @@ fn words_are_weighed_as_scikit_learn_does_and_the_penalty_is_the_one_it_chooses(
 #[test]
 fn words_of_several_labels_get_one_model_each() {
     let case = &fixture("kmers.json")[1];
-    let two = kmer_floor(&examples(case, classes(case)), true)
+    let two = kmer_floor(&examples(case, classes(case)), true, Threshold::Half)
         .unwrap()
         .unwrap();
     let mut both = examples(case, LabelKind::Multilabel(vec!["yes".into(), "no".into()]));
@@ -226,7 +233,7 @@ fn words_of_several_labels_get_one_model_each() {
             row.label = Label::Multi(vec![c as u8, 1 - c as u8]);
         }
     }
-    let floor = kmer_floor(&both, true).unwrap().unwrap();
+    let floor = kmer_floor(&both, true, Threshold::Half).unwrap().unwrap();
     let (one, mean) = (
         two.test.get("auroc").unwrap(),
         floor.test.get("auroc").unwrap(),

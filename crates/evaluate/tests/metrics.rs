@@ -3,49 +3,67 @@
 // What helps a test may panic, as the test itself may.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::{Label, LabelKind, Split};
-use lingo_evaluate::{EvaluateConfig, Metrics, score};
+use lingo_evaluate::metrics::Classification;
+use lingo_evaluate::{EvaluateConfig, Metrics, Threshold, score};
 use serde_json::Value;
 
-fn fixture(name: &str) -> Vec<Value> {
-    let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+#[path = "common/cases.rs"]
+mod cases;
+
+use cases::{fixture, predictions};
+
+fn classification(metrics: &Metrics) -> &Classification {
+    match metrics {
+        Metrics::Classification(m) => m,
+        Metrics::Regression(_) => panic!("values"),
+    }
 }
 
-fn predictions(case: &Value) -> Predictions {
-    let width = case["width"].as_u64().unwrap() as usize;
-    let names: Vec<String> = (0..width).map(|i| i.to_string()).collect();
-    let labels = match case["kind"].as_str().unwrap() {
-        "classes" => LabelKind::Classes(names),
-        "labels" => LabelKind::Multilabel(names),
-        _ => LabelKind::Regression,
+/// A mapping in the order of its keys.
+fn sorted(value: &Value) -> Value {
+    let map: BTreeMap<String, Value> = serde_json::from_value(value.clone()).unwrap();
+    serde_json::json!(map)
+}
+
+#[test]
+fn a_threshold_of_dev_has_the_highest_mcc_there_and_is_used_on_test() {
+    let config = EvaluateConfig {
+        resamples: 0,
+        threshold: Threshold::Dev,
+        ..EvaluateConfig::default()
     };
-    let label = |truth: &Value| match &labels {
-        LabelKind::Classes(_) => Label::Class(truth.as_u64().unwrap() as u32),
-        LabelKind::Multilabel(_) => {
-            let flags = truth.as_array().unwrap().iter();
-            Label::Multi(flags.map(|f| f.as_u64().unwrap() as u8).collect())
+    let mut moved = 0;
+    for case in fixture("metrics.json") {
+        let name = case["name"].as_str().unwrap();
+        let mut predictions = predictions(&case);
+        let Some(best) = case["expected"].get("best_mcc") else {
+            let error = score(&predictions, &config, 0).unwrap_err().to_string();
+            assert!(error.contains("leave `threshold` out"), "{error}");
+            continue;
+        };
+        // Without dev rows there is nothing to choose by.
+        let by_test = score(&predictions, &config, 0).unwrap();
+        assert!(by_test.thresholds.values().all(|t| *t == 0.5), "{name}");
+        let as_dev = predictions.rows.clone().into_iter();
+        predictions.rows.extend(as_dev.map(|row| Prediction {
+            split: Split::Dev,
+            ..row
+        }));
+        let cell = score(&predictions, &config, 0).unwrap();
+        match (cell.dev.get("mcc"), best.as_f64()) {
+            (Some(ours), Some(theirs)) => {
+                assert!((ours - theirs).abs() < 1e-10, "{name}: {ours} {theirs}");
+            }
+            (ours, theirs) => assert_eq!(ours, theirs, "{name}"),
         }
-        LabelKind::Regression => Label::Value(truth.as_f64().unwrap() as f32),
-    };
-    let rows = case["truth"].as_array().unwrap().iter();
-    let rows = rows.zip(case["logits"].as_array().unwrap());
-    let rows = rows
-        .enumerate()
-        .map(|(i, (truth, logits))| Prediction {
-            id: i.to_string(),
-            split: Split::Test,
-            label: label(truth),
-            logits: logits
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|x| x.as_f64().unwrap() as f32)
-                .collect(),
-        })
-        .collect();
-    Predictions { labels, rows }
+        assert_eq!(cell.dev, cell.test);
+        moved += u32::from(cell.thresholds.values().any(|t| *t != 0.5));
+    }
+    assert!(moved > 10, "{moved}");
 }
 
 #[test]
@@ -86,6 +104,29 @@ fn every_metric_is_scikit_learns() {
                         .collect();
                     assert_eq!(serde_json::json!(counts), *value, "{name}");
                 }
+                "calibration" => {
+                    let ours = &classification(&cell.test).calibration;
+                    let theirs = value.as_array().unwrap();
+                    assert_eq!(ours.len(), theirs.len(), "{name}");
+                    for (ours, theirs) in ours.iter().zip(theirs) {
+                        assert_eq!(Some(ours.n), theirs["n"].as_u64(), "{name}");
+                        for (ours, key) in
+                            [(ours.predicted, "predicted"), (ours.observed, "observed")]
+                        {
+                            let theirs = theirs[key].as_f64().unwrap();
+                            assert!(
+                                (ours - theirs).abs() < 1e-10,
+                                "{name}: {key} {ours} {theirs}"
+                            );
+                        }
+                    }
+                }
+                "labels_defined" => {
+                    let ours = &classification(&cell.test).labels_defined;
+                    assert_eq!(serde_json::json!(ours), sorted(value), "{name}");
+                }
+                // Of the rows that the threshold is chosen on; see below.
+                "best_mcc" => {}
                 _ => match (cell.test.get(metric), value.as_f64()) {
                     (None, None) => compared += 1,
                     (Some(ours), Some(theirs)) if (ours - theirs).abs() <= 1e-10 => compared += 1,
@@ -115,10 +156,16 @@ fn a_cell_reads_back_from_its_json_and_null_is_null() {
         let json: Value = serde_json::from_str(&text).unwrap();
         if case["kind"] != "values" {
             // No dev rows here: every dev metric is there, as null.
-            for name in &Metrics::NAMES[..8] {
+            for name in &Metrics::NAMES[..9] {
                 assert_eq!(json["dev"].get(name), Some(&Value::Null), "{name}");
             }
-            for name in ["mcc", "accuracy", "f1_macro", "auroc"] {
+            for name in [
+                "mcc", "accuracy", "f1_macro", "auroc", "auprc", "brier", "ece",
+            ] {
+                assert!(json["intervals"]["test"].get(name).is_some(), "{name}");
+            }
+        } else {
+            for name in ["rmse", "r2", "pearson", "spearman"] {
                 assert!(json["intervals"]["test"].get(name).is_some(), "{name}");
             }
         }

@@ -5,6 +5,8 @@
 
 use lingo_artifact::random::Stream;
 use lingo_evaluate::paired::comparison::{CONFIDENCE, Comparison, Pair, RESAMPLES, Reading, Unit};
+use lingo_evaluate::paired::holm::holm;
+use lingo_evaluate::paired::ranks::mean_ranks;
 use lingo_evaluate::paired::{bca, distribution, sign_flip, student};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -66,6 +68,51 @@ fn t_intervals_and_exact_sign_flips_are_scipys() {
         let p = sign_flip::p_value(&differences, 1).unwrap();
         close(p, case["p"].as_f64().unwrap(), 1e-12, name);
     }
+}
+
+#[test]
+fn a_table_is_corrected_as_by_statsmodels_and_ranked_as_by_scipy() {
+    let path = format!("{}/tests/fixtures/tables.json", env!("CARGO_MANIFEST_DIR"));
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let tables = golden["holm"].as_array().unwrap();
+    assert_eq!(tables.len(), 9);
+    for table in tables {
+        let ours = holm(&numbers(&table["p"]));
+        let theirs = numbers(&table["holm"]);
+        assert_eq!(ours.len(), theirs.len());
+        for (ours, theirs) in ours.into_iter().zip(theirs) {
+            close(ours, theirs, 1e-14, "Holm");
+        }
+    }
+    let tables = golden["ranks"].as_array().unwrap();
+    assert_eq!(tables.len(), 5);
+    for table in tables {
+        let values: Vec<Vec<f64>> = table["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(numbers)
+            .collect();
+        let theirs = numbers(&table["ranks"]);
+        for (ours, theirs) in mean_ranks(&values).into_iter().zip(theirs) {
+            close(ours, theirs, 1e-12, "rank");
+        }
+    }
+    assert!(mean_ranks(&[]).is_empty());
+}
+
+#[test]
+fn tasks_are_won_tied_and_lost() {
+    let names = names(4);
+    // Equal but for rounding is a tie.
+    let runs = vec![
+        vec![(0.5, 0.4)],
+        vec![(0.3, 0.1), (0.1, 0.3)],
+        vec![(0.2, 0.4)],
+        vec![(0.3, 0.1)],
+    ];
+    let tally = Comparison::of(&pairs(&names, &runs)).unwrap().tally();
+    assert_eq!((tally.wins, tally.ties, tally.losses), (2, 1, 1));
 }
 
 #[test]

@@ -425,6 +425,7 @@ fn each_of_a_few_methods_is_set_against_each_other_one() {
         ("t_low", [0.067439207, -0.018373862, -0.115542603]),
         ("t_high", [0.122560793, 0.018373862, -0.074457397]),
         ("sign_flip_p", [0.125, 1.0, 0.125]),
+        ("holm_p", [0.375, 1.0, 0.375]),
     ] {
         for (ours, expected) in table.f32s(column).unwrap().iter().zip(expected) {
             assert!(
@@ -433,9 +434,14 @@ fn each_of_a_few_methods_is_set_against_each_other_one() {
             );
         }
     }
+    for (column, expected) in [("wins", [4, 2, 0]), ("ties", [0; 3]), ("losses", [0, 2, 4])] {
+        assert_eq!(table.u64s(column).unwrap(), expected, "{column}");
+    }
     for expected in [
+        "<th scope=\"row\">ars</th><td class=\"n\">1.00</td></tr><tr><th scope=\"row\">lora</th><td class=\"n\">2.50</td>",
+        "Mean rank by test MCC over the 4 tasks of which every method has a result",
         "ars<small>minus lora</small></th><td class=\"n key\">+0.095</td><td class=\"n\">+0.067 to +0.123</td>",
-        "<td class=\"n\">0.125</td><td>4 tasks<small>2 seeds, 8 of 8 pairs used</small></td><td><strong>ars</strong> is ahead</td>",
+        "<td class=\"n\">0.125</td><td class=\"n\">0.375</td><td class=\"n\">4, 0, 0</td><td>4 tasks<small>2 seeds, 8 of 8 pairs used</small></td><td><strong>ars</strong> is ahead</td>",
         "<td>not distinguishable</td>",
         // What the task tells: lora's 0.42 and ars's 0.54.
         "<th scope=\"row\">task-4</th><td class=\"n\">+0.120<small>2 pairs</small></td>",
@@ -484,12 +490,10 @@ fn only_runs_that_differ_in_nothing_but_the_method_are_compared() {
             .conditions
             .insert(label(method), Digest::of_bytes(under.as_bytes()));
     }
-    // Another number of test rows is another test set.
+    // As many test rows, but others.
     let path = matrix.metrics("task-2", "head", 2);
     let mut metrics: CellMetrics = lingo_artifact::atomic::read_json(&path).unwrap();
-    if let lingo_evaluate::Metrics::Classification(test) = &mut metrics.test {
-        test.n += 1;
-    }
+    metrics.test_rows = Some(Digest::of_bytes(b"others"));
     lingo_artifact::atomic::write_json(&path, &metrics).unwrap();
     std::fs::remove_file(matrix.metrics("task-3", "ars", 1)).unwrap();
     let (section, table) = matrix.report();
@@ -531,7 +535,7 @@ fn one_pair_has_a_difference_and_no_interval() {
     let csv = std::fs::read_to_string(matrix.folder.path().join("differences.csv")).unwrap();
     let row = csv.lines().nth(1).unwrap();
     assert!(
-        row.contains(",pair,1,,,,,0.95,1,no interval,1,1,1,0,0,0"),
+        row.contains(",pair,1,,,,,0.95,1,1,no interval,1,0,0,1,1,1,0,0,0"),
         "{row}"
     );
     assert!(section.contains("<td>no interval from one pair</td>"));
@@ -552,18 +556,16 @@ fn folds_are_one_task_and_metrics_are_not_mixed() {
     // The third and the fourth task predict values.
     for method in ["lora", "ars", "head"] {
         for (task, seed) in [(3, 1), (3, 2), (4, 1), (4, 2)] {
-            let metrics = lingo_evaluate::metrics::values::metrics(
-                &[1.0, 2.0, 3.0],
-                &[
-                    1.0,
-                    2.0,
-                    if method == "ars" {
-                        3.0
-                    } else {
-                        1.0 + f64::from(seed)
-                    },
-                ],
-            );
+            let last = if method == "ars" {
+                3.0
+            } else {
+                1.0 + f64::from(seed)
+            };
+            let values = lingo_evaluate::metrics::values::Values {
+                truth: vec![1.0, 2.0, 3.0],
+                predicted: vec![1.0, 2.0, last],
+            };
+            let metrics = values.metrics();
             let mut cell = with_mcc(0.0);
             cell.test = lingo_evaluate::Metrics::Regression(metrics);
             let path = matrix.metrics(&format!("task-{task}"), method, seed as u64);
@@ -575,5 +577,6 @@ fn folds_are_one_task_and_metrics_are_not_mixed() {
     assert_eq!(table.strings("metric").unwrap(), metrics);
     assert_eq!(table.strings("unit").unwrap(), ["pair"; 6]);
     assert!(section.contains("Test Pearson's r of one method minus that of another"));
-    assert_eq!(section.matches("<table>").count(), 4);
+    // Two tables each, and the ranks of the two tasks with values.
+    assert_eq!(section.matches("<table>").count(), 5);
 }

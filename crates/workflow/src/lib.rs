@@ -11,10 +11,9 @@
 //! | [`mod@run`] | running a plan |
 //! | `run_settings` | what of a run changes how it is done, and no result |
 //! | `parallel` | several things at a time |
-//! | [`scores`] | the scores of a run, for its last lines |
 //! | [`mod@tune`] | settings searched on dev |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
-//! | [`report`] | the report of a run |
+//! | [`report`] | the report of a run, two runs against each other |
 //! | [`published`] | numbers from the literature, to stand beside ours |
 //! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |
 //! | [`settings`] | settings of one stage, given on the command line alone |
@@ -37,7 +36,6 @@ pub mod published;
 pub mod report;
 pub mod run;
 mod run_settings;
-pub mod scores;
 pub mod settings;
 pub mod tune;
 pub mod yaml;

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use lingo_artifact::digest::Digest;
 use lingo_artifact::progress::StopFlag;
+use lingo_artifact::thresholds::Thresholds;
 use lingo_workflow::{Error, Kind, Observer as _};
 use serde_json::json;
 
@@ -40,7 +41,13 @@ pub fn predict(arguments: &Predict, terminal: &Terminal) -> Result<(), Error> {
     request::check(arguments)?;
     let stop = stop_on_signals()?;
     let ensemble = Ensemble::load(arguments)?;
-    let outcomes = Outcomes::new(ensemble.labels(), arguments.class.as_deref())?;
+    let thresholds: Vec<Thresholds> = arguments
+        .adapter
+        .iter()
+        .map(|adapter| Ok(Thresholds::read(adapter)?))
+        .collect::<Result<_, Error>>()?;
+    let outcomes =
+        Outcomes::new(ensemble.labels(), arguments.class.as_deref())?.with_thresholds(&thresholds);
     let request = Request::open(arguments, ensemble.labels())?;
     let census = request.census(arguments)?;
     told(&census, terminal);

@@ -1,7 +1,8 @@
 //! From logits to what is told: names, probabilities, log odds; of several adapters their mean and spread.
 
 use lingo_artifact::LabelKind;
-use lingo_evaluate::probability::{argmax, sigmoid, softmax};
+use lingo_artifact::thresholds::Thresholds;
+use lingo_evaluate::probability::{HALF, class_of, is_above, sigmoid, softmax};
 use lingo_workflow::{Error, Kind};
 
 use crate::arguments::ValueChoice;
@@ -12,6 +13,8 @@ pub struct Outcomes {
     pub kind: LabelKind,
     /// The class whose value goes to tracks, variants and mutations.
     pub class: usize,
+    /// Above which probability something is predicted, by its place among the classes; none where nothing was chosen.
+    pub thresholds: Vec<Option<f64>>,
 }
 
 /// The mean over adapters, and their standard deviation (with n - 1; 0 of one adapter).
@@ -57,7 +60,24 @@ impl Outcomes {
         Ok(Self {
             kind: kind.clone(),
             class,
+            thresholds: vec![None; names.len()],
         })
+    }
+
+    /// With the thresholds of the adapters, by name; of several adapters their mean, as of the probabilities. An adapter
+    /// that has none has 0.5.
+    pub fn with_thresholds(mut self, of_adapters: &[Thresholds]) -> Self {
+        for (name, threshold) in self.kind.names().iter().zip(&mut self.thresholds) {
+            let chosen: Vec<Option<f64>> = of_adapters
+                .iter()
+                .map(|adapter| adapter.thresholds.get(name).copied())
+                .collect();
+            if chosen.iter().any(Option::is_some) {
+                let values: Vec<f64> = chosen.iter().map(|t| t.unwrap_or(HALF)).collect();
+                *threshold = Some(Spread::of(&values).mean);
+            }
+        }
+        self
     }
 
     /// Logits of a row of one adapter.
@@ -98,7 +118,8 @@ impl Outcomes {
         let means: Vec<f64> = row.iter().map(|s| s.mean).collect();
         match &self.kind {
             LabelKind::Classes(names) => {
-                let best = argmax(&means);
+                let threshold = self.thresholds.last().copied().flatten();
+                let best = class_of(&means, threshold);
                 let name = names.get(best).cloned().unwrap_or_default();
                 (name, score(means.get(best).copied().unwrap_or(0.0)))
             }
@@ -106,8 +127,9 @@ impl Outcomes {
                 let there: Vec<&str> = names
                     .iter()
                     .zip(&means)
-                    .filter(|(_, p)| **p >= 0.5)
-                    .map(|(name, _)| name.as_str())
+                    .zip(&self.thresholds)
+                    .filter(|((_, p), threshold)| is_above(**p, threshold.unwrap_or(HALF)))
+                    .map(|((name, _), _)| name.as_str())
                     .collect();
                 let most = means.iter().copied().fold(0.0, f64::max);
                 (there.join(";"), score(most))
@@ -203,6 +225,32 @@ mod tests {
         let again = outcomes.of_row(&outcomes.mean_logits(&logits));
         assert!((again[1].mean - 0.625).abs() < 1e-6, "{again:?}");
         assert_eq!(outcomes.mean_logits(&logits[..2]), logits[..2]);
+    }
+
+    #[test]
+    fn a_threshold_of_dev_decides_and_a_tie_is_no() {
+        let chosen = |t: &[(&str, f64)]| {
+            Thresholds::new(t.iter().map(|(name, t)| (name.to_string(), *t)).collect())
+        };
+        let said = |outcomes: &Outcomes, logits: &[f32]| outcomes.told(&outcomes.of_row(logits)).0;
+        let two = classes(2);
+        assert_eq!(
+            [said(&two, &[0.0, 0.0]), said(&two, &[0.0, 1.0])],
+            ["c0", "c1"]
+        );
+        let lower = two.clone().with_thresholds(&[chosen(&[("c1", 0.25)])]);
+        assert_eq!(
+            [said(&lower, &[0.0, 0.0]), said(&lower, &[2.0, 0.0])],
+            ["c1", "c0"]
+        );
+        // Of two adapters the mean: 0.25 and 0.5, which the second one has.
+        let both = two.with_thresholds(&[chosen(&[("c1", 0.25)]), Thresholds::default()]);
+        assert_eq!(both.thresholds, [None, Some(0.375)]);
+        let kind = LabelKind::Multilabel(vec!["a".into(), "b".into()]);
+        let labels = Outcomes::new(&kind, None).unwrap();
+        assert_eq!(said(&labels, &[0.0, 0.1]), "b");
+        let labels = labels.with_thresholds(&[chosen(&[("a", 0.4), ("b", 0.9)])]);
+        assert_eq!(said(&labels, &[0.0, 0.1]), "a");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::cell::{Scored, class, multi, value};
 use crate::floor::lbfgs;
 use crate::floor::logistic::{probabilities, softmax};
 use crate::metrics::classes::Classes;
-use crate::metrics::labels::Labels;
+use crate::metrics::values::Values;
 use crate::probability::sigmoid;
 
 /// The length of the words.
@@ -396,14 +396,14 @@ impl Model {
         kind: &LabelKind,
         vocabulary: &Vocabulary,
         rows: &[&Example],
-    ) -> Scored {
+    ) -> Scored<'static> {
         let words = vocabulary.read(rows.iter().copied());
         let scores = words.rows().map(|row| self.scores(row));
         match kind {
             LabelKind::Classes(names) => {
-                let truth = rows.iter().map(|r| class(&r.label)).collect();
+                let truth = rows.iter().map(|r| class(&r.label) as u32).collect();
                 let all = scores
-                    .map(|s| probabilities(&self.seen, &s, names.len()))
+                    .flat_map(|s| probabilities(&self.seen, &s, names.len()))
                     .collect();
                 Scored::Classes(Classes::new(names, truth, all))
             }
@@ -412,12 +412,12 @@ impl Model {
                 let all: Vec<Vec<f64>> = scores
                     .map(|s| s.into_iter().map(sigmoid).collect())
                     .collect();
-                Scored::Labels(Labels::new(names, &flags, &all))
+                Scored::of_flags(names, flags, all)
             }
-            LabelKind::Regression => Scored::Values {
+            LabelKind::Regression => Scored::Values(Values {
                 truth: rows.iter().map(|r| value(&r.label)).collect(),
                 predicted: scores.map(|s| s[0]).collect(),
-            },
+            }),
         }
     }
 }

@@ -18,11 +18,12 @@ use lingo_artifact::example::{Example, Examples};
 use lingo_artifact::{LabelKind, Split};
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Scored, class, multi, value};
+use crate::cell::{Scored, class, multi, value, with_thresholds};
+use crate::config::Threshold;
 use crate::error::{Error, Result};
 use crate::metrics::classes::Classes;
-use crate::metrics::labels::Labels;
 use crate::metrics::numbers::Metrics;
+use crate::metrics::values::Values;
 use dinucleotide::Standardiser;
 use kmers::Vocabulary;
 use logistic::Logistic;
@@ -44,11 +45,12 @@ pub struct Floor {
 }
 
 /// Trains a linear model on 6-mer counts on the training rows, chooses its penalty on dev, scores on dev and test. With
-/// `both` strands a 6-mer and its reverse complement are counted as one. Nothing where there are very many classes or labels.
+/// `both` strands a 6-mer and its reverse complement are counted as one. Nothing where there are very many classes or
+/// labels. Its thresholds are found as those of a method.
 ///
 /// # Errors
 /// [`Error::NothingToLearn`] without training rows; [`Error::Row`] when a label does not fit the table.
-pub fn kmer_floor(examples: &Examples, both: bool) -> Result<Option<Floor>> {
+pub fn kmer_floor(examples: &Examples, both: bool, threshold: Threshold) -> Result<Option<Floor>> {
     let kind = &examples.metadata.labels;
     let outputs = kind.names().len().max(1);
     if outputs > kmers::MOST_OUTPUTS {
@@ -77,14 +79,16 @@ pub fn kmer_floor(examples: &Examples, both: bool) -> Result<Option<Floor>> {
         true => format!(", {} of {} training rows", taken.len(), train.len()),
         false => String::new(),
     };
+    let [dev, test] = [&dev, &test].map(|rows| model.score(kind, &vocabulary, rows));
+    let [dev, test] = with_thresholds(dev, test, threshold);
     Ok(Some(Floor {
         name: format!(
             "{of} on 6-mer counts{strands} (C = {:?}{share})",
             model.strength
         ),
         counts: "6-mers".into(),
-        dev: model.score(kind, &vocabulary, &dev).metrics(),
-        test: model.score(kind, &vocabulary, &test).metrics(),
+        dev: dev.metrics(),
+        test: test.metrics(),
         parameters: model.parameters(),
     }))
 }
@@ -103,11 +107,12 @@ fn check(kind: &LabelKind, row: &Example) -> Result<()> {
     })
 }
 
-/// Trains a linear model on dinucleotide counts on the training rows, scores on dev and test.
+/// Trains a linear model on dinucleotide counts on the training rows, scores on dev and test. Its thresholds are found as
+/// those of a method.
 ///
 /// # Errors
 /// [`Error::NothingToLearn`] without training rows; [`Error::Row`] when a label does not fit the table.
-pub fn dinucleotide_floor(examples: &Examples) -> Result<Floor> {
+pub fn dinucleotide_floor(examples: &Examples, threshold: Threshold) -> Result<Floor> {
     let kind = &examples.metadata.labels;
     let pairs = examples.rows.iter().any(|e| e.sequence2.is_some());
     let mut parts: [Part; 3] = std::array::from_fn(|_| Part::default());
@@ -126,11 +131,12 @@ pub fn dinucleotide_floor(examples: &Examples) -> Result<Floor> {
         standardiser.apply(&mut part.features);
     }
     let model = Model::fit(kind, train);
+    let [dev, test] = with_thresholds(model.score(dev), model.score(test), threshold);
     Ok(Floor {
         name: model.name().to_string(),
         counts: "dinucleotides".into(),
-        dev: model.score(dev).metrics(),
-        test: model.score(test).metrics(),
+        dev: dev.metrics(),
+        test: test.metrics(),
         parameters: model.parameters(),
     })
 }
@@ -178,22 +184,23 @@ impl Model {
         }
     }
 
-    fn score(&self, part: &Part) -> Scored {
+    fn score(&self, part: &Part) -> Scored<'static> {
         let rows = part.features.iter();
         match self {
             Self::Classes(names, model) => {
-                let probabilities = rows.map(|x| model.probabilities(x)).collect();
-                Scored::Classes(Classes::new(names, part.classes(), probabilities))
+                let truth = part.rows.iter().map(|r| class(&r.label) as u32).collect();
+                let probabilities = rows.flat_map(|x| model.probabilities(x)).collect();
+                Scored::Classes(Classes::new(names, truth, probabilities))
             }
             Self::Labels(names, models) => {
                 let row = |x: &Vec<f64>| models.iter().map(|m| m.probabilities(x)[1]).collect();
                 let probabilities: Vec<Vec<f64>> = rows.map(row).collect();
-                Scored::Labels(Labels::new(names, &part.flags(), &probabilities))
+                Scored::of_flags(names, part.flags(), probabilities)
             }
-            Self::Values(weights) => Scored::Values {
+            Self::Values(weights) => Scored::Values(Values {
                 truth: part.values(),
                 predicted: rows.map(|x| newton::linear(weights, x)).collect(),
-            },
+            }),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Counts of truth against prediction, and what follows from them.
 
+use rayon::prelude::*;
+
+use crate::metrics::chunk::CHUNK;
 use crate::metrics::mean::mean;
 use crate::metrics::numbers::PerClass;
 
@@ -10,12 +13,31 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Of `classes` classes; row `i` counts `weights[i]` times.
-    pub fn new(classes: usize, truth: &[usize], predicted: &[usize], weights: &[u32]) -> Self {
-        let mut counts = vec![vec![0; classes]; classes];
-        for ((t, p), w) in truth.iter().zip(predicted).zip(weights) {
-            counts[*t][*p] += u64::from(*w);
-        }
+    /// Of `classes` classes.
+    pub fn new(classes: usize, truth: &[u32], predicted: &[u32]) -> Self {
+        let parts: Vec<Vec<u64>> = truth
+            .par_chunks(CHUNK)
+            .zip(predicted.par_chunks(CHUNK))
+            .map(|(truth, predicted)| {
+                // Two tables that take turns: a count need not wait for the one before it.
+                let mut counts = vec![0; 2 * classes * classes];
+                for (i, (t, p)) in truth.iter().zip(predicted).enumerate() {
+                    counts[((i & 1) * classes + *t as usize) * classes + *p as usize] += 1;
+                }
+                counts
+            })
+            .collect();
+        let count = |t: usize, p: usize| {
+            let at = t * classes + p;
+            let both = |part: &Vec<u64>| part[at] + part[classes * classes + at];
+            parts.iter().map(both).sum()
+        };
+        let row = |t: usize| (0..classes).map(|p| count(t, p)).collect();
+        Self::of_counts((0..classes).map(row).collect())
+    }
+
+    /// Of `counts[truth][prediction]`.
+    pub fn of_counts(counts: Vec<Vec<u64>>) -> Self {
         Self { counts }
     }
 
@@ -39,6 +61,11 @@ impl Confusion {
 
     fn correct(&self) -> u64 {
         (0..self.counts.len()).map(|c| self.counts[c][c]).sum()
+    }
+
+    /// The counts in one row, truth by truth.
+    pub fn cells(&self) -> Vec<u64> {
+        self.counts.concat()
     }
 
     /// Share of rows on the diagonal; `None` without rows.
@@ -126,19 +153,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_count_rows_again() {
-        let once = Confusion::new(2, &[0, 1, 1], &[0, 0, 1], &[2, 0, 1]);
-        let twice = Confusion::new(2, &[0, 0, 1], &[0, 0, 1], &[1, 1, 1]);
-        assert_eq!(once, twice);
+    fn rows_are_counted_by_truth_and_prediction() {
+        let truth: Vec<u32> = (0..200_000).map(|i| i % 3).collect();
+        let predicted: Vec<u32> = (0..200_000).map(|i| i % 2).collect();
+        let counts = Confusion::new(3, &truth, &predicted);
+        assert_eq!(counts.total(), 200_000);
+        for t in 0..3u32 {
+            for p in 0..3u32 {
+                let pairs = truth.iter().zip(&predicted);
+                let expected = pairs.filter(|(a, b)| (**a, **b) == (t, p)).count() as u64;
+                assert_eq!(counts.counts()[t as usize][p as usize], expected);
+            }
+        }
     }
 
     #[test]
     fn nothing_is_undefined_and_a_constant_is_zero() {
-        let none = Confusion::new(2, &[], &[], &[]);
+        let none = Confusion::new(2, &[], &[]);
         assert_eq!(none.matthews_corrcoef(), None);
         assert_eq!(none.accuracy(), None);
         assert_eq!(none.macro_averages(), [None; 3]);
-        let constant = Confusion::new(2, &[0, 1], &[1, 1], &[1, 1]);
+        let constant = Confusion::new(2, &[0, 1], &[1, 1]);
         assert_eq!(constant.matthews_corrcoef(), Some(0.0));
         assert_eq!(
             constant.per_class(&["a".into(), "b".into()])[0].precision,

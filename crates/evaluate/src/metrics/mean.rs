@@ -10,3 +10,13 @@ pub(crate) fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64>
     }
     (n > 0).then(|| sum / n as f64)
 }
+
+/// The mean of those that are defined, and how many they are; `None` when there are none.
+pub(crate) fn mean_of_defined(values: impl IntoIterator<Item = Option<f64>>) -> (Option<f64>, u64) {
+    let (mut sum, mut n) = (0.0, 0u64);
+    for value in values.into_iter().flatten() {
+        sum += value;
+        n += 1;
+    }
+    ((n > 0).then(|| sum / n as f64), n)
+}

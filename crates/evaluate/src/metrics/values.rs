@@ -1,18 +1,35 @@
 //! Measured values against predicted ones.
 
+use rayon::prelude::*;
+
 use crate::metrics::mean::mean;
 use crate::metrics::numbers::Regression;
 
-/// Metrics of `predicted` against `truth`, row by row.
-pub fn metrics(truth: &[f64], predicted: &[f64]) -> Regression {
-    let errors = || truth.iter().zip(predicted).map(|(t, p)| p - t);
-    Regression {
-        n: truth.len() as u64,
-        mse: mean(errors().map(|e| Some(e * e))),
-        mae: mean(errors().map(|e| Some(e.abs()))),
-        r2: r2(truth, predicted),
-        pearson: pearson(truth, predicted),
-        spearman: pearson(&ranks(truth), &ranks(predicted)),
+/// Truth and prediction of every row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Values {
+    /// What was measured.
+    pub truth: Vec<f64>,
+    /// What was predicted.
+    pub predicted: Vec<f64>,
+}
+
+impl Values {
+    /// Every metric.
+    pub fn metrics(&self) -> Regression {
+        let (truth, predicted) = (&self.truth, &self.predicted);
+        let errors = || truth.iter().zip(predicted).map(|(t, p)| p - t);
+        let mse = mean(errors().map(|e| Some(e * e)));
+        let [of_truth, of_predicted] = [truth, predicted].map(|values| Order::of(values).ranks());
+        Regression {
+            n: truth.len() as u64,
+            mse,
+            rmse: mse.map(f64::sqrt),
+            mae: mean(errors().map(|e| Some(e.abs()))),
+            r2: r2(truth, predicted),
+            pearson: pearson(truth, predicted),
+            spearman: pearson(&of_truth, &of_predicted),
+        }
     }
 }
 
@@ -60,24 +77,58 @@ fn is_constant(values: &[f64]) -> bool {
     values.iter().all(|v| *v == values[0])
 }
 
-/// Ranks from 1; tied values share their mean rank.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut start = 0;
-    while start < order.len() {
-        let tied = order[start..]
-            .iter()
-            .take_while(|row| values[**row] == values[order[start]])
-            .count();
-        let shared = start as f64 + (tied as f64 + 1.0) / 2.0;
-        for row in &order[start..start + tied] {
-            ranks[*row] = shared;
-        }
-        start += tied;
+/// Rows in the order of rising values, sorted once for any number of draws.
+pub struct Order {
+    rows: Vec<u32>,
+    /// Whether the row at this place is the last of those with its value.
+    closes_tie: Vec<bool>,
+}
+
+impl Order {
+    /// Of finite values, fewer than 2^32.
+    pub fn of(values: &[f64]) -> Self {
+        let mut rows: Vec<u32> = (0..values.len() as u32).collect();
+        let value = |row: u32| values[row as usize];
+        // Row numbers decide between equal values: the order does not depend on how it is found. Minus zero is zero.
+        let by_value = |a: &u32, b: &u32| {
+            let values = (value(*a) + 0.0).total_cmp(&(value(*b) + 0.0));
+            values.then(a.cmp(b))
+        };
+        rows.par_sort_unstable_by(by_value);
+        let next = rows.iter().skip(1).map(Some).chain([None]);
+        let closes_tie = rows.iter().zip(next);
+        let closes_tie = closes_tie
+            .map(|(row, next)| next.is_none_or(|next| value(*next) != value(*row)))
+            .collect();
+        Self { rows, closes_tie }
     }
-    ranks
+
+    /// Ranks from 1; tied values share their mean rank.
+    pub fn ranks(&self) -> Vec<f64> {
+        let mut ranks = vec![0.0; self.rows.len()];
+        self.weighted_ranks(&vec![1; self.rows.len()], |row, _, rank| ranks[row] = rank);
+        ranks
+    }
+
+    /// Calls `each` with every row, its weight and its rank among rows that stand as often as their weights say.
+    pub fn weighted_ranks(&self, weights: &[u8], mut each: impl FnMut(usize, f64, f64)) {
+        let mut below = 0.0;
+        let mut start = 0;
+        for (place, closes) in self.closes_tie.iter().enumerate() {
+            if !closes {
+                continue;
+            }
+            let tied = &self.rows[start..=place];
+            let weight = |row: &u32| f64::from(weights[*row as usize]);
+            let sum: f64 = tied.iter().map(weight).sum();
+            let shared = below + (sum + 1.0) / 2.0;
+            for row in tied {
+                each(*row as usize, weight(row), shared);
+            }
+            below += sum;
+            start = place + 1;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -86,12 +137,19 @@ mod tests {
 
     #[test]
     fn ties_share_their_mean_rank() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [3.5, 1.0, 3.5, 2.0]);
+        assert_eq!(
+            Order::of(&[3.0, 1.0, 3.0, 2.0]).ranks(),
+            [3.5, 1.0, 3.5, 2.0]
+        );
     }
 
     #[test]
     fn a_constant_has_no_correlation() {
-        let m = metrics(&[0.1, 0.1, 0.1], &[1.0, 2.0, 3.0]);
+        let values = Values {
+            truth: vec![0.1; 3],
+            predicted: vec![1.0, 2.0, 3.0],
+        };
+        let m = values.metrics();
         assert_eq!((m.pearson, m.spearman, m.r2), (None, None, Some(0.0)));
     }
 }

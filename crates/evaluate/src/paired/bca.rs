@@ -2,7 +2,7 @@
 
 use lingo_artifact::random::Stream;
 
-use crate::bootstrap::{quantile, redraw};
+use crate::bootstrap::quantile::quantile;
 use crate::paired::distribution::{normal_cdf, normal_quantile};
 use crate::paired::sample::{is_constant, mean};
 
@@ -76,4 +76,12 @@ pub fn interval_of(
     };
     let z = normal_quantile((1.0 + confidence) / 2.0);
     Some([quantile(draws, place(-z)?), quantile(draws, place(z)?)])
+}
+
+/// Draws as many differences as there are, with replacement: `weights[i]` is how often difference `i` was drawn.
+fn redraw(stream: &mut Stream, weights: &mut [u32]) {
+    weights.fill(0);
+    for _ in 0..weights.len() {
+        weights[stream.below(weights.len())] += 1;
+    }
 }

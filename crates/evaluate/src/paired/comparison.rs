@@ -1,6 +1,6 @@
 //! Two methods, set against each other run by run.
 
-use crate::paired::sample::mean;
+use crate::paired::sample::{ROUNDING, mean};
 use crate::paired::{bca, sign_flip, student};
 
 /// With fewer tasks than this, the pairs of runs are the units.
@@ -82,6 +82,39 @@ pub struct Comparison {
     pub p: f64,
 }
 
+/// On how many tasks a method is ahead, level and behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tasks on which it is ahead.
+    pub wins: usize,
+    /// Tasks on which the two are the same but for rounding.
+    pub ties: usize,
+    /// Tasks on which it is behind.
+    pub losses: usize,
+}
+
+impl Unit {
+    /// As tables have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Pair => "pair",
+        }
+    }
+}
+
+impl Reading {
+    /// As tables have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ahead => "ahead",
+            Self::Behind => "behind",
+            Self::NotDistinguishable => "not distinguishable",
+            Self::NoInterval => "no interval",
+        }
+    }
+}
+
 /// What a comparison says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
@@ -124,6 +157,20 @@ impl Comparison {
             bca: bca::interval(&units, RESAMPLES, CONFIDENCE, SEED),
             p: sign_flip::p_value(&units, SEED)?,
         })
+    }
+
+    /// Its tasks by who is ahead.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for task in &self.tasks {
+            let side = match task.mean {
+                mean if mean > ROUNDING => &mut tally.wins,
+                mean if mean < -ROUNDING => &mut tally.losses,
+                _ => &mut tally.ties,
+            };
+            *side += 1;
+        }
+        tally
     }
 
     /// What it says: ahead or behind only where both intervals leave out 0.

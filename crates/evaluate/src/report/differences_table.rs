@@ -4,14 +4,14 @@ use lingo_artifact::run_folder::RunFolder;
 use polars::prelude::{Column, DataFrame};
 
 use crate::error::Result;
-use crate::paired::comparison::{CONFIDENCE, Reading, Unit};
+use crate::paired::comparison::CONFIDENCE;
 use crate::report::data::differences::Difference;
 
 /// The table, in the order of the differences.
 ///
 /// Columns: pipeline, metric (of the test rows), method, against, mean_difference (method minus against), unit (`task`
-/// or `pair`), units, t_low and t_high, bca_low and bca_high, confidence, sign_flip_p, reading (`ahead`, `behind`,
-/// `not distinguishable`, `no interval`), tasks, seeds, pairs, and of the pairs that are left out: not_run, not_alike,
+/// or `pair`), units, t_low and t_high, bca_low and bca_high, confidence, sign_flip_p, holm_p (over the rows of the same metric), reading (`ahead`,
+/// `behind`, `not distinguishable`, `no interval`), wins, ties and losses (tasks), tasks, seeds, pairs, and of the pairs that are left out: not_run, not_alike,
 /// undefined.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn frame(pipeline: &str, differences: &[Difference]) -> Result<DataFrame> {
         texts("method", &|d| d.method.to_string()),
         texts("against", &|d| d.against.to_string()),
         numbers("mean_difference", &|d| Some(d.comparison.mean)),
-        texts("unit", &|d| unit(d.comparison.unit).to_string()),
+        texts("unit", &|d| d.comparison.unit.as_str().to_string()),
         counts("units", &|d| d.comparison.units),
         numbers("t_low", &|d| Some(d.comparison.student?[0])),
         numbers("t_high", &|d| Some(d.comparison.student?[1])),
@@ -43,7 +43,11 @@ pub fn frame(pipeline: &str, differences: &[Difference]) -> Result<DataFrame> {
         numbers("bca_high", &|d| Some(d.comparison.bca?[1])),
         numbers("confidence", &|_| Some(CONFIDENCE)),
         numbers("sign_flip_p", &|d| Some(d.comparison.p)),
-        texts("reading", &|d| reading(d.comparison.reading()).to_string()),
+        numbers("holm_p", &|d| Some(d.holm)),
+        texts("reading", &|d| d.comparison.reading().as_str().to_string()),
+        counts("wins", &|d| d.comparison.tally().wins),
+        counts("ties", &|d| d.comparison.tally().ties),
+        counts("losses", &|d| d.comparison.tally().losses),
         counts("tasks", &|d| d.comparison.tasks.len()),
         counts("seeds", &|d| d.comparison.seeds.len()),
         counts("pairs", &|d| d.comparison.pairs),
@@ -65,20 +69,4 @@ pub fn write(run: &RunFolder, pipeline: &str, differences: &[Difference]) -> Res
         &mut frame,
         r#"{"schema":"lingo-pipe/differences-table/1"}"#,
     )?)
-}
-
-fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Task => "task",
-        Unit::Pair => "pair",
-    }
-}
-
-fn reading(reading: Reading) -> &'static str {
-    match reading {
-        Reading::Ahead => "ahead",
-        Reading::Behind => "behind",
-        Reading::NotDistinguishable => "not distinguishable",
-        Reading::NoInterval => "no interval",
-    }
 }

@@ -23,6 +23,7 @@ use lingo_artifact::run_folder::RunFolder;
 use crate::error::Result;
 use data::cells;
 use data::differences::differences;
+use data::ranks::ranks;
 use data::task::TaskResults;
 use page::whole::page;
 
@@ -41,7 +42,7 @@ pub fn report(plan: &ReportPlan) -> Result<()> {
     let tasks = TaskResults::all(plan, &cells);
     let differences = differences(&tasks);
     differences_table::write(&run, &plan.name, &differences)?;
-    let page = page(plan, &tasks, &differences);
+    let page = page(plan, &tasks, &differences, &ranks(&tasks));
     lingo_artifact::atomic::write_bytes(&run.report(), page.as_bytes())?;
     Ok(())
 }

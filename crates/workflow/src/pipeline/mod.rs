@@ -10,6 +10,7 @@
 //! | [`resolved`] | a pipeline, ready to be planned |
 //! | [`resolve`] | from the file to tasks with settings of their own |
 //! | [`check`] | what the parser cannot see: names, references, contradictions |
+//! | [`graph`] | a pipeline as a picture |
 //! | [`tune_section`] | what is searched, and how |
 //! | [`graph`] | as a picture |
 //! | `read` | all of it, from a file on disk |

@@ -23,6 +23,7 @@ pub fn conditions(record: &CellRecord) -> Digest {
             common => common,
         },
         of("evaluate").get("strands"),
+        of("evaluate").get("threshold"),
         of("seed"),
         of("device"),
         of("version"),
@@ -90,12 +91,13 @@ mod tests {
     #[test]
     fn what_changes_a_result_is_one() {
         let first = conditions(&record(|_| {}));
-        let other: [fn(&mut Value); 7] = [
+        let other: [fn(&mut Value); 8] = [
             |p| p["train_of_task"] = json!({ "epochs": 2 }),
             |p| p["ingest"]["label_kind"] = json!("regression"),
             |p| p["tokenize"]["scheme"]["kmer"]["k"] = json!(4),
             |p| p["train"]["epochs"] = json!(1),
             |p| p["evaluate"]["strands"] = json!("both"),
+            |p| p["evaluate"]["threshold"] = json!("dev"),
             |p| p["device"] = json!("cuda"),
             |p| p["version"] = json!("0.0.9"),
         ];

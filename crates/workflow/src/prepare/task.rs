@@ -37,6 +37,7 @@ fn examples(task: &Task, task_plan: &TaskPlan, observer: &dyn Observer) -> Resul
     }
     let progress = observer.part(&format!("{}: examples", task.name));
     let data = lingo_ingest::prepare(&task.ingest, progress.as_ref())?;
+    lingo_evaluate::check_threshold(&task.evaluate, data.labels())?;
     // The old record must not stand beside the new file, not even when the program is killed here.
     TaskRecord::default().write(folder)?;
     data.write(&file)?;
@@ -89,7 +90,12 @@ fn of_examples(
     let tokens_there = !made.contains(&Made::Tokens)
         || record.tokens == Some(task_plan.tokens) && file.is_file() && !record.lengths.is_empty();
     let both = task.evaluate.strands == Strands::Both;
-    let fitted = !record.floors.is_empty() && record.floors_of_both == both;
+    if let Some(labels) = &record.labels {
+        lingo_evaluate::check_threshold(&task.evaluate, labels)?;
+    }
+    let threshold = task.evaluate.threshold;
+    let as_asked = record.floors_of_both == both && record.floors_threshold == threshold;
+    let fitted = !record.floors.is_empty() && as_asked;
     let floor_there =
         !made.contains(&Made::Floor) || fitted || !task.evaluate.floor || plan.hide_test;
     if tokens_there && floor_there {
@@ -126,11 +132,12 @@ fn of_examples(
     if !floor_there {
         let progress = observer.part(&format!("{}: floor", task.name));
         progress.begin("linear models on counts of dinucleotides and 6-mers", 0);
-        record.floors = vec![lingo_evaluate::dinucleotide_floor(&examples)?];
+        record.floors = vec![lingo_evaluate::dinucleotide_floor(&examples, threshold)?];
         record
             .floors
-            .extend(lingo_evaluate::kmer_floor(&examples, both)?);
+            .extend(lingo_evaluate::kmer_floor(&examples, both, threshold)?);
         record.floors_of_both = both;
+        record.floors_threshold = threshold;
         progress.end("");
         record.write(folder)?;
     }

@@ -4,7 +4,7 @@ use lingo_adapt::Lengths;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::TaskFolder;
 use lingo_artifact::{LabelKind, atomic};
-use lingo_evaluate::Floor;
+use lingo_evaluate::{Floor, Threshold};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -39,6 +39,8 @@ pub struct TaskRecord {
     pub floors: Vec<Floor>,
     /// Whether they counted both strands.
     pub floors_of_both: bool,
+    /// How the thresholds of their probabilities were found.
+    pub floors_threshold: Threshold,
 }
 
 impl TaskRecord {

@@ -10,6 +10,7 @@ use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_artifact::thresholds::Thresholds;
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 
@@ -144,10 +145,14 @@ pub(crate) fn run_cell(
         stop,
     })?;
     let predictions = Predictions::read(&folder.predictions())?;
-    let mut metrics = lingo_evaluate::score(&predictions, &task.evaluate, cell.seed)?;
+    let mut metrics = lingo_evaluate::score_until(&predictions, &task.evaluate, cell.seed, stop)?;
     // Counted at the initial rank: what training really had to hold.
     metrics.trainable_parameters = Some(outcome.trained_initially);
     metrics.total_parameters = Some(outcome.total_parameters);
+    if !metrics.thresholds.is_empty() {
+        // Beside the weights, so that they go with them.
+        Thresholds::new(metrics.thresholds.clone()).write(&folder.adapter())?;
+    }
     atomic::write_json(&folder.metrics(), &metrics)?;
 
     record.outputs = hash_outputs(folder.path())?;

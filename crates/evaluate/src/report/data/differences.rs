@@ -1,6 +1,7 @@
 //! Methods against each other, over all tasks that are judged by the same metric.
 
 use crate::paired::comparison::{Comparison, Pair};
+use crate::paired::holm::holm;
 use crate::report::data::cells::Cell;
 use crate::report::data::summary::MethodSummary;
 use crate::report::data::task::TaskResults;
@@ -18,6 +19,8 @@ pub struct Difference<'a> {
     pub against: &'a str,
     /// How far it is ahead.
     pub comparison: Comparison,
+    /// Its p by Holm's correction over the differences of the same metric.
+    pub holm: f64,
     /// Pairs of runs that there would be if all were there, on tasks of which something is.
     pub planned: usize,
     /// Those of which a run is not finished.
@@ -44,11 +47,17 @@ pub fn differences<'a>(tasks: &[TaskResults<'a>]) -> Vec<Difference<'a>> {
         } else {
             1
         };
+        let mut of_metric = Vec::new();
         for against in 0..firsts {
             for method in against + 1..methods {
-                all.extend(difference(metric, &tasks, method, against));
+                of_metric.extend(difference(metric, &tasks, method, against));
             }
         }
+        let p: Vec<f64> = of_metric.iter().map(|d| d.comparison.p).collect();
+        for (difference, corrected) in of_metric.iter_mut().zip(holm(&p)) {
+            difference.holm = corrected;
+        }
+        all.extend(of_metric);
     }
     all
 }
@@ -70,7 +79,7 @@ fn difference<'a>(
                 continue;
             };
             // A library may know nothing of how a cell was run: other rows tell that something is not the same.
-            if value.conditions != against.conditions || ours.test.n() != theirs.test.n() {
+            if value.conditions != against.conditions || !ours.of_the_same_rows(theirs) {
                 not_alike += 1;
                 continue;
             }
@@ -93,6 +102,7 @@ fn difference<'a>(
         method: first.methods[method].method,
         against: first.methods[against].method,
         comparison: Comparison::of(&pairs)?,
+        holm: 1.0,
         planned,
         not_run,
         not_alike,

@@ -5,5 +5,6 @@ pub mod differences;
 pub mod folds;
 pub mod plan;
 pub mod rank_pattern;
+pub mod ranks;
 pub mod summary;
 pub mod task;

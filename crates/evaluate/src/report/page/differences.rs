@@ -6,11 +6,12 @@ use crate::paired::comparison::{CONFIDENCE, FEWEST_TASKS, Reading, Unit};
 use crate::paired::sign_flip::smallest;
 use crate::report::data::differences::{Difference, EACH_AGAINST_EACH};
 use crate::report::data::plan::ReportPlan;
+use crate::report::data::ranks::Ranks;
 use crate::report::data::task::metric_name;
 use crate::report::html::{NONE, escape, fixed, probability, signed};
 
 /// The section; empty where no two methods share a task and a seed.
-pub fn differences(plan: &ReportPlan, all: &[Difference]) -> String {
+pub fn differences(plan: &ReportPlan, all: &[Difference], ranks: &[Ranks]) -> String {
     if all.is_empty() {
         return String::new();
     }
@@ -19,6 +20,8 @@ pub fn differences(plan: &ReportPlan, all: &[Difference]) -> String {
     );
     for one_metric in all.chunk_by(|a, b| a.metric == b.metric) {
         out.push_str(&table(one_metric));
+        let same = |r: &&Ranks| one_metric.first().is_some_and(|d| d.metric == r.metric);
+        out.push_str(&ranks.iter().find(same).map_or(String::new(), rank_table));
         out.push_str(&by_task(one_metric));
     }
     let _ = writeln!(out, "<ul>{}</ul></section>", notes(plan, all));
@@ -29,21 +32,47 @@ fn table(differences: &[Difference]) -> String {
     let metric = differences.first().map_or("", |d| metric_name(d.metric));
     let share = format!("{} %", fixed(100.0 * CONFIDENCE, 0));
     let mut out = format!(
-        "<div class=\"scroll\"><table><caption><span>Test {metric} of one method minus that of another</span></caption><thead><tr><th scope=\"col\">Methods</th><th scope=\"col\" class=\"n\">Mean difference</th><th scope=\"col\" class=\"n\">{share} interval<small>Student\u{2019}s t</small></th><th scope=\"col\" class=\"n\">{share} interval<small>BCa bootstrap</small></th><th scope=\"col\" class=\"n\">p<small>sign flips</small></th><th scope=\"col\">Counted</th><th scope=\"col\">In words</th></tr></thead><tbody>"
+        "<div class=\"scroll\"><table><caption><span>Test {metric} of one method minus that of another</span></caption><thead><tr><th scope=\"col\">Methods</th><th scope=\"col\" class=\"n\">Mean difference</th><th scope=\"col\" class=\"n\">{share} interval<small>Student\u{2019}s t</small></th><th scope=\"col\" class=\"n\">{share} interval<small>BCa bootstrap</small></th><th scope=\"col\" class=\"n\">p<small>sign flips</small></th><th scope=\"col\" class=\"n\">p<small>after Holm</small></th><th scope=\"col\" class=\"n\">Tasks<small>won, tied, lost</small></th><th scope=\"col\">Counted</th><th scope=\"col\">In words</th></tr></thead><tbody>"
     );
     for difference in differences {
         let found = &difference.comparison;
+        let tally = found.tally();
         let _ = write!(
             out,
-            "<tr><th scope=\"row\">{}<small>minus {}</small></th><td class=\"n key\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}<small>minus {}</small></th><td class=\"n key\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}, {}, {}</td><td>{}</td><td>{}</td></tr>",
             escape(difference.method),
             escape(difference.against),
             signed(found.mean, 3),
             interval(found.student),
             interval(found.bca),
             probability(found.p),
+            probability(difference.holm),
+            tally.wins,
+            tally.ties,
+            tally.losses,
             counted(difference),
             in_words(difference)
+        );
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+/// Each method's mean rank, the best first.
+fn rank_table(ranks: &Ranks) -> String {
+    let mut methods = ranks.methods.clone();
+    methods.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut out = format!(
+        "<div class=\"scroll\"><table><caption><span>Mean rank by test {} over the {} of which every method has a result</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Mean rank</th></tr></thead><tbody>",
+        metric_name(ranks.metric),
+        number(ranks.tasks, "task")
+    );
+    for (method, rank) in methods {
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td></tr>",
+            escape(method),
+            fixed(rank, 2)
         );
     }
     out.push_str("</tbody></table></div>");
@@ -169,7 +198,7 @@ fn notes(plan: &ReportPlan, all: &[Difference]) -> String {
     }
     if all.len() > 1 {
         notes.push(
-            "Intervals and p are of each row by itself: of many rows, some are ahead by chance."
+            "Intervals and the first p are of each row by itself: of many rows, some are ahead by chance. The second p is corrected for that, over the rows of its table."
                 .to_string(),
         );
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::metrics::numbers::Metrics;
 use crate::report::data::cells::Cell;
 use crate::report::data::plan::ReportPlan;
 use crate::report::data::summary::{MethodSummary, Spread, best_on_dev};
@@ -27,8 +28,9 @@ pub fn table(task: &TaskResults, plan: &ReportPlan) -> String {
         ],
     };
     let mut out = format!(
-        "<div class=\"scroll\"><table class=\"main\"><caption><span>Test results, mean \u{b1} standard deviation over the seeds that ran</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
-        task.metric_name()
+        "<div class=\"scroll\"><table class=\"main\"><caption><span>Test results, mean \u{b1} standard deviation over the seeds that ran{1}</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Test {0}</th><th scope=\"col\" class=\"n\">Seeds</th><th scope=\"col\" class=\"n\">Dev {0}</th>",
+        task.metric_name(),
+        labels_counted(task)
     );
     for (_, name, _) in secondary {
         let _ = write!(out, "<th scope=\"col\" class=\"n\">{name}</th>");
@@ -85,6 +87,24 @@ pub fn table(task: &TaskResults, plan: &ReportPlan) -> String {
     }
     out.push_str("</tbody></table></div>");
     out
+}
+
+/// Of several labels at once: over how many each mean is.
+fn labels_counted(task: &TaskResults) -> String {
+    let done = task.methods.iter().flat_map(MethodSummary::done);
+    let counted = done.filter_map(|cell| match &cell.test {
+        Metrics::Classification(m) if !m.labels_defined.is_empty() => Some(m),
+        _ => None,
+    });
+    let Some(first) = counted.into_iter().next() else {
+        return String::new();
+    };
+    let of = |metric: &str| first.labels_defined.get(metric).copied().unwrap_or(0);
+    format!(
+        "; means over labels: MCC and AUROC over the {} of {} that some test rows have and some have not",
+        count(of("auroc")),
+        count(first.per_class.len() as u64)
+    )
 }
 
 fn method_row(

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::data::differences::Difference;
 use crate::report::data::plan::ReportPlan;
+use crate::report::data::ranks::Ranks;
 use crate::report::data::task::TaskResults;
 use crate::report::html::{escape, fixed};
 use crate::report::page::differences::differences;
@@ -17,7 +18,12 @@ const STYLE: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");
 
 /// The page as HTML.
-pub fn page(plan: &ReportPlan, tasks: &[TaskResults], compared: &[Difference]) -> String {
+pub fn page(
+    plan: &ReportPlan,
+    tasks: &[TaskResults],
+    compared: &[Difference],
+    ranks: &[Ranks],
+) -> String {
     let methods = tasks.iter().flat_map(|t| &t.methods);
     let (done, all) = methods.fold((0, 0), |(done, all), method| {
         (done + method.done().count(), all + method.cells.len())
@@ -38,7 +44,7 @@ pub fn page(plan: &ReportPlan, tasks: &[TaskResults], compared: &[Difference]) -
     if tasks.len() > 1 {
         out.push_str(&overview(plan, tasks));
     }
-    out.push_str(&differences(plan, compared));
+    out.push_str(&differences(plan, compared, ranks));
     for task in tasks {
         out.push_str(&section(task, plan));
         out.push('\n');
