@@ -191,6 +191,37 @@ fn the_structure_is_this() {
 }
 
 #[test]
+fn many_tasks_are_folded_and_a_link_leads_into_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = made_up::run_with_more(folder.path(), 4).unwrap();
+    report(&plan).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    let tags = tags(&page);
+    let folded = tags.iter().filter(|(name, attributes)| {
+        name == "details" && attributes.get("class").is_some_and(|class| class == "task")
+    });
+    assert_eq!(folded.count(), 7);
+    // Every link of the page leads somewhere on it, the contents' too.
+    let ids: HashSet<&String> = tags.iter().filter_map(|(_, a)| a.get("id")).collect();
+    let links: Vec<&str> = tags
+        .iter()
+        .filter_map(|(_, a)| a.get("href")?.strip_prefix('#'))
+        .collect();
+    assert!(links.len() >= 5 + 7, "{links:?}");
+    for link in links {
+        assert!(ids.contains(&link.to_owned()), "{link}");
+    }
+    // A browser opens what holds the target, not what is it.
+    for number in 1..=7 {
+        assert!(page.contains(&format!("</summary><div id=\"task-{number}\">")));
+    }
+    assert!(page.contains("Of 6 tasks, the best on dev is"));
+    // Not every task is finished by all, so it is said of how many the mean is.
+    assert!(page.contains("<small>6 of 7 tasks</small>"));
+    assert!(page.contains("<small>5 of 7 tasks</small>"));
+}
+
+#[test]
 fn holes_are_shown_with_what_fills_them() {
     let page = written().page;
     for expected in [

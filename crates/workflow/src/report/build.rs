@@ -9,8 +9,8 @@ use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::{ReportPlan, TaskInfo};
 use serde_json::Value;
 
-use crate::cell::CellRecord;
-use crate::failure::Error;
+use crate::cell::{CellRecord, differences};
+use crate::failure::{Error, kept};
 use crate::lock::{self, Lock, LockedTask};
 use crate::plan::conditions::conditions;
 use crate::prepare::model::ModelRecord;
@@ -36,6 +36,18 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         .map(|task| task_info(task, run, &mut warnings))
         .collect();
     warnings.extend(stale(lock, run));
+    warnings.extend(unlike(lock, run));
+    let failures = failures(lock, run);
+    if let Some((label, why)) = failures.first_key_value() {
+        let more = match failures.len() {
+            1 => String::new(),
+            n => format!(
+                " ({} more failed: each is told where its result would be)",
+                n - 1
+            ),
+        };
+        warnings.push(format!("{label} failed: {why}{more}"));
+    }
     let mut facts = vec![
         (
             "program".to_string(),
@@ -75,6 +87,7 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         facts,
         warnings,
         conditions: conditions_of_cells(lock, run),
+        failures,
     }
 }
 
@@ -84,6 +97,91 @@ fn conditions_of_cells(lock: &Lock, run: &Path) -> BTreeMap<String, Digest> {
     for label in labels(lock) {
         if let Some(record) = CellRecord::read(&CellFolder::new(run.join(&label)).finished()) {
             found.insert(label, conditions(&record));
+        }
+    }
+    found
+}
+
+/// Methods whose cells were run under other settings than those of the first method, with the settings: their numbers tell
+/// of both. Tasks of which the same is to be said share a sentence.
+fn unlike(lock: &Lock, run: &Path) -> Vec<String> {
+    let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let folder = RunFolder::new(run);
+    for task in &lock.tasks {
+        for &seed in &lock.seeds {
+            let records = lock.methods.iter().filter_map(|method| {
+                CellRecord::read(&folder.cell(&task.name, method, seed).finished())
+            });
+            let records: Vec<CellRecord> = records.collect();
+            let Some((first, others)) = records.split_first() else {
+                continue;
+            };
+            for other in others {
+                let [was, now] = [first, other].map(common_settings);
+                if conditions(first) == conditions(other) {
+                    continue;
+                }
+                let differences = differences(&was, &now);
+                let told = differences.iter().map(ToString::to_string);
+                let mut told: Vec<String> = told.collect();
+                if first.inputs != other.inputs {
+                    told.push("other inputs".into());
+                }
+                let sentence = format!(
+                    "{} was run under other settings than {} ({}), and is not compared with it",
+                    other.method,
+                    first.method,
+                    told.join("; ")
+                );
+                let tasks = found.entry(sentence).or_default();
+                if !tasks.contains(&task.name.as_str()) {
+                    tasks.push(&task.name);
+                }
+            }
+        }
+    }
+    let sentence = |(sentence, tasks): (String, Vec<&str>)| match &tasks[..] {
+        [one] => format!("{one}: {sentence}"),
+        [one, more @ ..] => format!("{one} and {} more: {sentence}", more.len()),
+        [] => sentence,
+    };
+    found.into_iter().map(sentence).collect()
+}
+
+/// The settings of a cell but those of its method and seed, and those that change no result.
+fn common_settings(record: &CellRecord) -> Value {
+    let mut settings = record.parameters.clone();
+    if let Some(map) = settings.as_object_mut() {
+        // What a method lays over `train` is the method.
+        if let Some(common) = map.remove("train_of_task") {
+            map.insert("train".into(), common);
+        }
+        map.retain(|key, _| !["method", "seed", "model"].contains(&key.as_str()));
+        if let Some(evaluate) = map.get_mut("evaluate").and_then(Value::as_object_mut) {
+            evaluate.retain(|key, _| ["strands", "threshold"].contains(&key.as_str()));
+        }
+    }
+    settings
+}
+
+/// Why cells that are not there failed, by label: their own failure, or that of what their task's cells share.
+fn failures(lock: &Lock, run: &Path) -> BTreeMap<String, String> {
+    let folder = RunFolder::new(run);
+    let mut found = BTreeMap::new();
+    for task in &lock.tasks {
+        let shared = kept::read(&folder.task(&task.name).failure());
+        for method in &lock.methods {
+            for &seed in &lock.seeds {
+                let cell = folder.cell(&task.name, method, seed);
+                if cell.finished().is_file() {
+                    continue;
+                }
+                let failure = shared.clone().or_else(|| kept::read(&cell.failure()));
+                if let Some(failure) = failure {
+                    let label = CellFolder::label(&task.name, method, seed);
+                    found.insert(label, failure.error);
+                }
+            }
         }
     }
     found

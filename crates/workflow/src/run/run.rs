@@ -104,6 +104,8 @@ fn clear_up(plan: &Plan) -> Result<(), Error> {
     let cached = plan.cells.iter().filter(|c| c.state == State::Cached);
     for cell in cached {
         lingo_adapt::forget_checkpoints(cell.folder.path())?;
+        // What jobs of a plan left that were killed between their result and its end.
+        let _ = fs::remove_dir_all(run.work(&cell.id.short()));
     }
     Ok(())
 }

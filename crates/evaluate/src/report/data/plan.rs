@@ -33,6 +33,9 @@ pub struct ReportPlan {
     /// the same.
     #[serde(default)]
     pub conditions: BTreeMap<String, Digest>,
+    /// Why the last try at a cell failed, by its label, for those that are not there.
+    #[serde(default)]
+    pub failures: BTreeMap<String, String>,
 }
 
 /// One task.

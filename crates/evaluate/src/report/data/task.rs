@@ -1,5 +1,7 @@
 //! One task: its cells by method, and what it is judged by.
 
+use lingo_artifact::digest::Digest;
+
 use crate::floor::Floor;
 use crate::report::data::cells::Cell;
 use crate::report::data::plan::{ReportPlan, TaskInfo};
@@ -35,6 +37,22 @@ impl<'a> TaskResults<'a> {
             methods,
             id: format!("task-{}", number + 1),
         }
+    }
+
+    /// Whether a cell of this method was run under other settings (its method aside) than the cell of the same seed of the
+    /// first method that has one.
+    pub fn is_unlike(&self, method: &MethodSummary) -> bool {
+        let done = |summary: &MethodSummary| -> Vec<(u64, Digest)> {
+            let cells = summary.cells.iter().filter(|c| c.metrics.is_some());
+            cells
+                .filter_map(|c| Some((c.seed, c.conditions?)))
+                .collect()
+        };
+        let all: Vec<(u64, Digest)> = self.methods.iter().flat_map(done).collect();
+        done(method).iter().any(|(seed, conditions)| {
+            let first = all.iter().find(|(other, _)| other == seed);
+            first.is_some_and(|(_, first)| first != conditions)
+        })
     }
 
     /// The metric's name as people write it.

@@ -3,16 +3,21 @@
 use std::fmt::Write as _;
 
 use crate::report::data::folds::{cross_validated, fold_spread};
-use crate::report::data::summary::Spread;
+use crate::report::data::summary::{Spread, best_on_dev};
 use crate::report::data::task::TaskResults;
 use crate::report::html::escape;
 use crate::report::page::headline::headline;
 use crate::report::page::parts::spread;
+use crate::report::page::section::UNFOLDED;
 
 /// One sentence a task, and one for each cross-validated task.
 pub fn findings(tasks: &[TaskResults]) -> String {
     let mut out = String::from("<section><h2>Findings</h2><ul class=\"findings\">");
-    for task in tasks {
+    // Of many tasks each result stands on its folded section.
+    if tasks.len() > UNFOLDED {
+        let _ = write!(out, "<li>{}</li>", best_in_how_many(tasks));
+    }
+    for task in tasks.iter().filter(|_| tasks.len() <= UNFOLDED) {
         let _ = write!(
             out,
             "<li><a href=\"#{}\">{}</a>: {}</li>",
@@ -26,6 +31,33 @@ pub fn findings(tasks: &[TaskResults]) -> String {
     }
     out.push_str("</ul></section>\n");
     out
+}
+
+/// In how many tasks each method is the best on dev, in one sentence.
+fn best_in_how_many(tasks: &[TaskResults]) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for task in tasks {
+        let Some(best) = best_on_dev(&task.methods, task.metric) else {
+            continue;
+        };
+        match counts.iter_mut().find(|(method, _)| *method == best.method) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((best.method, 1)),
+        }
+    }
+    counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let finished: usize = counts.iter().map(|(_, count)| count).sum();
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(method, count)| format!("<strong>{}</strong> in {count}", escape(method)))
+        .collect();
+    match counts.is_empty() {
+        true => "No cell has finished yet.".into(),
+        false => format!(
+            "Of {finished} tasks, the best on dev is {}.",
+            counts.join(", ")
+        ),
+    }
 }
 
 /// The best method over the folds on dev, and its test result, in one sentence.

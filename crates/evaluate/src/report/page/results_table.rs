@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lingo_artifact::run_folder::CellFolder;
+
 use crate::metrics::numbers::Metrics;
 use crate::report::data::cells::Cell;
 use crate::report::data::plan::ReportPlan;
@@ -117,8 +119,13 @@ fn method_row(
 ) {
     let holes = summary.holes();
     let name = format!(
-        "{}{}",
+        "{}{}{}",
         escape(summary.method),
+        if task.is_unlike(summary) {
+            " <span class=\"tag warn\">other settings</span>"
+        } else {
+            ""
+        },
         if best {
             " <span class=\"tag\">best on dev</span>"
         } else {
@@ -186,9 +193,20 @@ fn fill(task: &TaskResults, plan: &ReportPlan, method: &str, seeds: &[u64]) -> S
     if let Some(why) = &task.info.missing {
         return escape(why);
     }
+    let of_seed = |seed: &u64| {
+        let label = CellFolder::label(&task.info.name, method, *seed);
+        plan.failures.get(&label)
+    };
+    let mut failures: Vec<&String> = seeds.iter().filter_map(of_seed).collect();
+    failures.sort();
+    failures.dedup();
+    let failed: String = failures
+        .iter()
+        .map(|why| format!("failed: {}; ", escape(why)))
+        .collect();
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     format!(
-        "to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}</code>",
+        "{failed}to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}</code>",
         escape(&plan.pipeline),
         escape(&task.info.name),
         escape(method),

@@ -9,13 +9,27 @@ use crate::report::html::{count, escape};
 use crate::report::page::headline::headline;
 use crate::report::page::{audit, results_table, seeds_table};
 
+/// The most tasks whose sections stand open.
+pub const UNFOLDED: usize = 6;
+
 /// The whole section.
 pub fn section(task: &TaskResults, plan: &ReportPlan) -> String {
-    let mut out = format!(
-        "<section id=\"{}\"><h2>{}</h2>",
-        task.id,
-        escape(&task.info.name)
-    );
+    let name = escape(&task.info.name);
+    // Of many tasks only the result is unfolded. A link to what stands inside opens it.
+    let (mut out, end) = match plan.tasks.len() > UNFOLDED {
+        false => (
+            format!("<section id=\"{}\"><h2>{name}</h2>", task.id),
+            "</section>",
+        ),
+        true => (
+            format!(
+                "<section class=\"task\"><details class=\"task\"><summary><h2>{name}</h2><span>{}</span></summary><div id=\"{}\">",
+                headline(task),
+                task.id
+            ),
+            "</div></details></section>",
+        ),
+    };
     if !task.info.description.is_empty() {
         let _ = write!(
             out,
@@ -23,7 +37,9 @@ pub fn section(task: &TaskResults, plan: &ReportPlan) -> String {
             escape(&task.info.description)
         );
     }
-    let _ = write!(out, "<p>{}</p>", headline(task));
+    if plan.tasks.len() <= UNFOLDED {
+        let _ = write!(out, "<p>{}</p>", headline(task));
+    }
     // A table of nothing but holes that no command can fill says no more than the sentence above.
     if task.info.missing.is_none() || task.methods.iter().any(|m| m.done().next().is_some()) {
         out.push_str(&results_table::table(task, plan));
@@ -31,7 +47,7 @@ pub fn section(task: &TaskResults, plan: &ReportPlan) -> String {
     out.push_str(&of_task(task));
     out.push_str(&seeds_table::table(task));
     out.push_str(&data(task));
-    out.push_str("</section>");
+    out.push_str(end);
     out
 }
 

@@ -12,10 +12,13 @@ use crate::report::page::findings::findings;
 use crate::report::page::overview::overview;
 use crate::report::page::parts::items;
 use crate::report::page::results_table::SHARE_LIMIT;
-use crate::report::page::section::section;
+use crate::report::page::section::{UNFOLDED, section};
 
 const STYLE: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");
+
+/// What the page has, where it is long.
+const CONTENTS: &str = "<nav aria-label=\"Contents\"><a href=\"#all-tasks\">All tasks</a> <a href=\"#differences\">Differences</a> <a href=\"#tasks\">Task by task</a> <a href=\"#how\">How it was run</a> <a href=\"#repeat\">How to repeat it</a></nav>";
 
 /// The page as HTML.
 pub fn page(
@@ -40,11 +43,17 @@ pub fn page(
             items(&plan.warnings)
         );
     }
+    if tasks.len() > UNFOLDED {
+        out.push_str(CONTENTS);
+    }
     out.push_str(&findings(tasks));
     if tasks.len() > 1 {
         out.push_str(&overview(plan, tasks));
     }
     out.push_str(&differences(plan, compared, ranks));
+    if tasks.len() > UNFOLDED {
+        out.push_str("<span id=\"tasks\"></span>");
+    }
     for task in tasks {
         out.push_str(&section(task, plan));
         out.push('\n');
@@ -75,7 +84,7 @@ fn progress(plan: &ReportPlan, done: usize, all: usize) -> String {
 }
 
 fn facts(plan: &ReportPlan) -> String {
-    let mut out = String::from("<section><h2>How it was run</h2><dl class=\"facts\">");
+    let mut out = String::from("<section id=\"how\"><h2>How it was run</h2><dl class=\"facts\">");
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
     let known = [
         ("Pipeline file", plan.pipeline.clone()),
@@ -105,7 +114,7 @@ fn reproduce(plan: &ReportPlan) -> String {
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(",");
     format!(
-        "<section><h2>How to repeat it</h2><pre>lingo-pipe run {0} --only {tasks} --methods {methods} --seeds {seeds}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split, and in <code>differences.csv</code>, one row for each two methods that were compared. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
+        "<section id=\"repeat\"><h2>How to repeat it</h2><pre>lingo-pipe run {0} --only {tasks} --methods {methods} --seeds {seeds}\nlingo-pipe verify {run}\nlingo-pipe report {run}</pre><p>The first command does everything again (cells whose inputs have not changed are skipped; <code>--fresh</code> redoes them). The second holds every input, model file and result against the hashes in <code>lingo.lock</code>, which also names the program\u{2019}s version, the resolved parameters and the seeds. The third rebuilds this page. The numbers behind it stand in <code>metrics.csv</code> and <code>metrics.parquet</code>, one row for each cell and split, and in <code>differences.csv</code>, one row for each two methods that were compared. A share of trained parameters of {limit} % or more is flagged; it is counted at the initial rank, with head and new embedding rows.</p></section>\n",
         escape(&plan.pipeline)
     )
 }
