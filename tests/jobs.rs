@@ -112,6 +112,23 @@ fn two_processes_at_every_job_make_the_run() {
 }
 
 #[test]
+fn cells_of_one_id_are_done_side_by_side() {
+    // The same settings under another name.
+    let toy = planned(&["methods.again={head: {}}", "train.epochs=60"]);
+    (0..3).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    let cells = [6, 7, 8, 9].map(|index| job(&toy, index).spawn().unwrap());
+    for cell in cells {
+        assert_eq!(code(cell), Some(0));
+    }
+    assert_eq!(states(&toy)[6..10], ["done"; 4]);
+    let [one, other] = ["head", "again"].map(|method| {
+        let cell = toy.path("plan/left").join(method).join("seed-2");
+        contents(&cell, &["predictions.parquet"])
+    });
+    assert!(!one.is_empty() && one == other);
+}
+
+#[test]
 fn a_job_that_is_stopped_or_killed_goes_on_to_the_same_bits() {
     let sets = ["train.epochs=300", "train.log_every=1"];
     let toy = planned(&sets);

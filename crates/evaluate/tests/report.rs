@@ -472,7 +472,7 @@ fn each_of_a_few_methods_is_set_against_each_other_one() {
         "<th scope=\"row\">ars</th><td class=\"n\">1.00</td></tr><tr><th scope=\"row\">lora</th><td class=\"n\">2.50</td>",
         "Mean rank by test MCC over the 4 tasks of which every method has a result",
         "ars<small>minus lora</small></th><td class=\"n key\">+0.095</td><td class=\"n\">+0.067 to +0.123</td>",
-        "<td class=\"n\">0.125</td><td class=\"n\">0.375</td><td class=\"n\">4, 0, 0</td><td>4 tasks<small>2 seeds, 8 of 8 pairs used</small></td><td><strong>ars</strong> is ahead</td>",
+        "<td class=\"n\">0.125<small>0.375</small></td><td class=\"wide\">4 tasks<small>tasks won 4, tied 0, lost 0</small><small>2 seeds, 8 of 8 pairs used</small></td><td><strong>ars</strong> is ahead</td>",
         "<td>not distinguishable</td>",
         // What the task tells: lora's 0.42 and ars's 0.54.
         "<th scope=\"row\">task-4</th><td class=\"n\">+0.120<small>2 pairs</small></td>",
@@ -499,8 +499,8 @@ fn many_methods_are_set_against_the_first() {
     assert_eq!(table.u64s("pairs").unwrap(), [6, 5, 6, 3]);
     assert_eq!(table.u64s("not_run").unwrap(), [0, 1, 0, 3]);
     for expected in [
-        "<td>5 pairs of runs<small>2 tasks, 3 seeds, 5 of 6 pairs used; 1 not run</small></td>",
-        "<td>3 pairs of runs<small>1 task, 3 seeds, 3 of 6 pairs used; 3 not run</small></td>",
+        "<td class=\"wide\">5 pairs of runs<small>tasks won 2, tied 0, lost 0</small><small>2 tasks, 3 seeds, 5 of 6 pairs used; 1 not run</small></td>",
+        "<td class=\"wide\">3 pairs of runs<small>tasks won 1, tied 0, lost 0</small><small>1 task, 3 seeds, 3 of 6 pairs used; 3 not run</small></td>",
         "With fewer than 3 tasks, each pair of runs (one task, one seed) is counted.",
         "Pairs of the same task (and folds of it) resemble each other",
         "With more than 4 methods, each is set against the first of the file.",
@@ -570,7 +570,7 @@ fn one_pair_has_a_difference_and_no_interval() {
         "{row}"
     );
     assert!(section.contains("<td>no interval from one pair</td>"));
-    assert!(section.contains("1 pair of runs<small>1 task, 1 seed, 1 of 1 pair used</small>"));
+    assert!(section.contains("<small>1 task, 1 seed, 1 of 1 pair used</small>"));
 }
 
 #[test]

@@ -149,9 +149,11 @@ impl RunFolder {
         self.0.join(RUNNING)
     }
 
-    /// Where jobs of a plan train the cell of this id until its result is whole, each try in a folder of its own.
-    pub fn work(&self, id: &str) -> PathBuf {
-        self.0.join(WORK).join(id)
+    /// Where jobs of a plan train the cell of this label and id until its result is whole, each try in a folder of its own.
+    /// Cells with the same settings under two names have one id, so that the label is in it, too.
+    pub fn work(&self, label: &str, id: &str) -> PathBuf {
+        let name = format!("{}.{id}", label.replace('/', "."));
+        self.0.join(WORK).join(name)
     }
 
     /// Whose lock a process holds while it makes what is called `name`: the model, or what a task's cells share.

@@ -27,7 +27,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// A new try, with what the furthest one before kept.
     pub fn begin(run: &Path, cell: &CellPlan) -> Result<Self, Error> {
-        let tries = RunFolder::new(run).work(&cell.id.short());
+        let tries = RunFolder::new(run).work(&cell.label(), &cell.id.short());
         let mut before: Vec<PathBuf> = match fs::read_dir(&tries) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
             Err(_) => Vec::new(),
@@ -87,7 +87,7 @@ impl Attempt {
 
 /// Removes what tries left of a cell whose result is in its place.
 pub(super) fn forget_tries(run: &Path, cell: &CellPlan) {
-    let _ = fs::remove_dir_all(RunFolder::new(run).work(&cell.id.short()));
+    let _ = fs::remove_dir_all(RunFolder::new(run).work(&cell.label(), &cell.id.short()));
 }
 
 /// Whether the cell's result is in its place.

@@ -79,7 +79,7 @@ fn of_work(run: &RunFolder, job: &Job) -> Option<JobState> {
         }
         Work::Adapt { task, method, seed } => {
             let cell = run.cell(task, method, *seed);
-            of_cell(run, &cell, job.id)
+            of_cell(run, &cell, &job.work.label(), job.id)
         }
         Work::Report => None,
     }
@@ -100,12 +100,14 @@ fn newest(run: &RunFolder, jobs: &[Job]) -> Option<SystemTime> {
     finished.max()
 }
 
-fn of_cell(run: &RunFolder, cell: &CellFolder, id: Digest) -> Option<JobState> {
+fn of_cell(run: &RunFolder, cell: &CellFolder, label: &str, id: Digest) -> Option<JobState> {
     if CellRecord::read(&cell.finished()).is_some_and(|found| found.id == id) {
         return Some(JobState::Done);
     }
     if let Some(failure) = failed::read(&cell.failure()) {
         return Some(JobState::Failed(failure.error));
     }
-    run.work(&id.short()).is_dir().then_some(JobState::Begun)
+    run.work(label, &id.short())
+        .is_dir()
+        .then_some(JobState::Begun)
 }

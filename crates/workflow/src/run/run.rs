@@ -105,7 +105,7 @@ fn clear_up(plan: &Plan) -> Result<(), Error> {
     for cell in cached {
         lingo_adapt::forget_checkpoints(cell.folder.path())?;
         // What jobs of a plan left that were killed between their result and its end.
-        let _ = fs::remove_dir_all(run.work(&cell.id.short()));
+        let _ = fs::remove_dir_all(run.work(&cell.label(), &cell.id.short()));
     }
     Ok(())
 }

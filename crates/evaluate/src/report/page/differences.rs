@@ -32,14 +32,13 @@ fn table(differences: &[Difference]) -> String {
     let metric = differences.first().map_or("", |d| metric_name(d.metric));
     let share = format!("{} %", fixed(100.0 * CONFIDENCE, 0));
     let mut out = format!(
-        "<div class=\"scroll\"><table><caption><span>Test {metric} of one method minus that of another</span></caption><thead><tr><th scope=\"col\">Methods</th><th scope=\"col\" class=\"n\">Mean difference</th><th scope=\"col\" class=\"n\">{share} interval<small>Student\u{2019}s t</small></th><th scope=\"col\" class=\"n\">{share} interval<small>BCa bootstrap</small></th><th scope=\"col\" class=\"n\">p<small>sign flips</small></th><th scope=\"col\" class=\"n\">p<small>after Holm</small></th><th scope=\"col\" class=\"n\">Tasks<small>won, tied, lost</small></th><th scope=\"col\">Counted</th><th scope=\"col\">In words</th></tr></thead><tbody>"
+        "<div class=\"scroll\"><table><caption><span>Test {metric} of one method minus that of another</span></caption><thead><tr><th scope=\"col\">Methods</th><th scope=\"col\" class=\"n\">Mean difference</th><th scope=\"col\" class=\"n\">{share} interval<small>Student\u{2019}s t</small></th><th scope=\"col\" class=\"n\">{share} interval<small>BCa bootstrap</small></th><th scope=\"col\" class=\"n\">p<small>sign flips; after Holm</small></th><th scope=\"col\">Counted</th><th scope=\"col\">In words</th></tr></thead><tbody>"
     );
     for difference in differences {
         let found = &difference.comparison;
-        let tally = found.tally();
         let _ = write!(
             out,
-            "<tr><th scope=\"row\">{}<small>minus {}</small></th><td class=\"n key\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}, {}, {}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}<small>minus {}</small></th><td class=\"n key\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"wide\">{}</td><td>{}</td></tr>",
             escape(difference.method),
             escape(difference.against),
             signed(found.mean, 3),
@@ -47,9 +46,6 @@ fn table(differences: &[Difference]) -> String {
             interval(found.bca),
             probability(found.p),
             probability(difference.holm),
-            tally.wins,
-            tally.ties,
-            tally.losses,
             counted(difference),
             in_words(difference)
         );
@@ -109,8 +105,12 @@ fn counted(difference: &Difference) -> String {
     ];
     let left_out = left_out.iter().filter(|(n, _)| *n > 0);
     let left_out: String = left_out.map(|(n, why)| format!("; {n} {why}")).collect();
+    let tally = found.tally();
     format!(
-        "{units}<small>{}, {used}{left_out}</small>",
+        "{units}<small>tasks won {}, tied {}, lost {}</small><small>{}, {used}{left_out}</small>",
+        tally.wins,
+        tally.ties,
+        tally.losses,
         from.join(", ")
     )
 }
