@@ -29,6 +29,13 @@ oracles:
     .venv/bin/pip install -r tests/oracles/requirements.txt
     tests/oracles/run.sh .venv/bin/python
 
+# Adapters of seven methods loaded in PEFT of the pinned version, logits held against ours (needs Python 3.11).
+peft:
+    python3 -m venv .venv
+    .venv/bin/pip install -r tests/oracles/requirements.txt
+    cargo build --workspace
+    tests/oracles/peft.sh .venv/bin/python
+
 # Ten minutes of broken files of one kind: the targets stand in fuzz/README.md (needs a nightly compiler and cargo-fuzz).
 fuzz target="tokenizer_json":
     mkdir -p fuzz/corpus/tokenizer_json
