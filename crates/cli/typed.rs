@@ -1,14 +1,6 @@
 //! The command line as text.
 
-/// An argument as a shell takes it.
-pub(crate) fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        argument.to_string()
-    } else {
-        format!("'{}'", argument.replace('\'', "'\\''"))
-    }
-}
+pub(crate) use lingo_workflow::jobs::quoted;
 
 /// The command as it was typed, for the record.
 pub(crate) fn typed() -> String {

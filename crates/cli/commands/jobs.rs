@@ -14,7 +14,7 @@ use crate::arguments::{Export, RunCell, Status, Submit};
 use crate::output::{columns, print, print_json};
 use crate::signals::stop_on_signals;
 use crate::terminal::Terminal;
-use crate::typed::typed;
+use crate::typed::{quoted, typed};
 
 /// `run-cell`.
 pub fn run_cell(arguments: &RunCell, terminal: &Terminal) -> Result<(), Error> {
@@ -82,7 +82,13 @@ pub fn submit(arguments: &Submit, terminal: &Terminal) -> Result<(), Error> {
             let part = parts.entry(&submission.stage).or_default();
             let name = format!("{}_{part}", submission.stage.to_uppercase());
             *part += 1;
-            text += &format!("{name}=$({})\n", submission.command.join(" "));
+            // The numbers of earlier arrays are variables, which quotes would hide.
+            let word = |word: &String| match word.contains('$') {
+                true => word.clone(),
+                false => quoted(word),
+            };
+            let words: Vec<String> = submission.command.iter().map(word).collect();
+            text += &format!("{name}=$({})\n", words.join(" "));
         }
         return print(&text);
     }

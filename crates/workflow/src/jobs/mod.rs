@@ -8,6 +8,7 @@
 //! | `attempt` | where a cell is trained until its result is whole |
 //! | `progress` | how far a folder's jobs are |
 //! | `profile` | what a site's file says of its cluster |
+//! | `shell` | words of a shell's command |
 //! | `slurm` | scripts and `sbatch` |
 //! | `snakemake` | a Snakefile of a plan |
 
@@ -17,6 +18,7 @@ mod job;
 mod plan_folder;
 mod profile;
 mod progress;
+mod shell;
 mod slurm;
 mod snakemake;
 
@@ -25,5 +27,6 @@ pub use job::{Job, Work, jobs};
 pub use plan_folder::{PlanFile, PlanFolder};
 pub use profile::{Profile, Resources};
 pub use progress::{JobState, states};
+pub use shell::quoted;
 pub use slurm::{Submission, queued, submit};
 pub use snakemake::export;

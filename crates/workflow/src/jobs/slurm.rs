@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::job::{Job, Work};
 use super::profile::Profile;
 use super::progress::JobState;
+use super::shell::quoted;
 use crate::failure::{Error, Kind};
 
 /// Slurm's own default for `MaxArraySize`.
@@ -84,13 +85,10 @@ pub fn submit(
             };
             let path = slurm.join(name);
             scripts.insert(path.clone(), script(stage, first, &absolute, profile)?);
-            let mut array = ranges(&numbers);
-            let command = command(stage, &array, part, &submissions, &path, profile);
-            if stage == "adapt"
-                && let Some(most) = profile.throttle
-            {
-                let _ = write!(array, "%{most}");
-            }
+            let throttle = profile.throttle.filter(|_| stage == "adapt");
+            let throttle = throttle.map_or_else(String::new, |most| format!("%{most}"));
+            let array = ranges(&numbers) + &throttle;
+            let command = command(stage, &array, part, &submissions, &path);
             submissions.push(Submission {
                 stage: stage.into(),
                 first,
@@ -250,7 +248,6 @@ fn command(
     part: usize,
     before: &[Submission],
     script: &Path,
-    profile: &Profile,
 ) -> Vec<String> {
     let of = |wanted: &str| -> Vec<String> {
         let all = before.iter().enumerate();
@@ -278,9 +275,7 @@ fn command(
         words.push(format!("--dependency={}", needs.join(",")));
         words.push("--kill-on-invalid-dep=yes".into());
     }
-    let throttle = profile.throttle.filter(|_| stage == "adapt");
-    let throttle = throttle.map_or_else(String::new, |most| format!("%{most}"));
-    words.push(format!("--array={array}{throttle}"));
+    words.push(format!("--array={array}"));
     words.push(script.display().to_string());
     words
 }
@@ -373,15 +368,6 @@ fn script(stage: &str, first: usize, run: &Path, profile: &Profile) -> Result<St
     Ok(text)
 }
 
-/// A word of a shell's command.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,12 +379,5 @@ mod tests {
         t(&[0, 1, 2, 3], "0-3");
         t(&[0, 2, 3, 7], "0,2-3,7");
         t(&[], "");
-    }
-
-    #[test]
-    fn words_of_a_script_are_words() {
-        assert_eq!(quoted("/a/b-1.sh"), "/a/b-1.sh");
-        assert_eq!(quoted("my runs; rm"), "'my runs; rm'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -17,9 +17,6 @@ use crate::report::page::section::{UNFOLDED, section};
 const STYLE: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");
 
-/// What the page has, where it is long.
-const CONTENTS: &str = "<nav aria-label=\"Contents\"><a href=\"#all-tasks\">All tasks</a> <a href=\"#differences\">Differences</a> <a href=\"#tasks\">Task by task</a> <a href=\"#how\">How it was run</a> <a href=\"#repeat\">How to repeat it</a></nav>";
-
 /// The page as HTML.
 pub fn page(
     plan: &ReportPlan,
@@ -43,14 +40,15 @@ pub fn page(
             items(&plan.warnings)
         );
     }
+    let compared = differences(plan, compared, ranks);
     if tasks.len() > UNFOLDED {
-        out.push_str(CONTENTS);
+        out.push_str(&contents(!compared.is_empty()));
     }
     out.push_str(&findings(tasks));
     if tasks.len() > 1 {
         out.push_str(&overview(plan, tasks));
     }
-    out.push_str(&differences(plan, compared, ranks));
+    out.push_str(&compared);
     if tasks.len() > UNFOLDED {
         out.push_str("<span id=\"tasks\"></span>");
     }
@@ -63,6 +61,22 @@ pub fn page(
     out.push_str(&reproduce(plan));
     out.push_str("</main>\n</body>\n</html>\n");
     out
+}
+
+/// What the page has, where it is long.
+fn contents(has_differences: bool) -> String {
+    let parts = [
+        ("all-tasks", "All tasks", true),
+        ("differences", "Differences", has_differences),
+        ("tasks", "Task by task", true),
+        ("how", "How it was run", true),
+        ("repeat", "How to repeat it", true),
+    ];
+    let links = parts.iter().filter(|(.., is_there)| *is_there);
+    let links: Vec<String> = links
+        .map(|(id, name, _)| format!("<a href=\"#{id}\">{name}</a>"))
+        .collect();
+    format!("<nav aria-label=\"Contents\">{}</nav>", links.join(" "))
 }
 
 fn progress(plan: &ReportPlan, done: usize, all: usize) -> String {
