@@ -37,7 +37,8 @@ evaluate: { resamples: 200 }
 seeds: [1, 2]
 ";
 
-/// A toy with a plan of these jobs: 0 model, 1 examples, 2 tokens, 3 floor, 4 to 7 cells, 8 report.
+/// A toy with a plan of these jobs: 0 model, 1 examples, 2 tokens, 3 floor, 4 to 7 trainings, 8 to 11 scores,
+/// 12 report.
 fn planned(sets: &[&str]) -> Toy {
     let toy = Toy::new();
     toy.write("jobs.yaml", PIPELINE);
@@ -72,8 +73,8 @@ fn two_processes_at_every_job_make_the_run() {
     let toy = planned(&[]);
     toy.ok(&["run", "jobs.yaml", "--out", "run", "--device", "cpu"]);
     let table = fs::read_to_string(toy.path("plan/jobs.tsv")).unwrap();
-    assert_eq!(table.lines().count(), 10, "{table}");
-    for index in 0..9 {
+    assert_eq!(table.lines().count(), 14, "{table}");
+    for index in 0..13 {
         let twins = [(); 2].map(|()| job(&toy, index).spawn().unwrap());
         for twin in twins {
             assert_eq!(code(twin), Some(0), "job {index}");
@@ -116,11 +117,15 @@ fn cells_of_one_id_are_done_side_by_side() {
     // The same settings under another name.
     let toy = planned(&["methods.again={head: {}}", "train.epochs=60"]);
     (0..3).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
-    let cells = [6, 7, 8, 9].map(|index| job(&toy, index).spawn().unwrap());
-    for cell in cells {
-        assert_eq!(code(cell), Some(0));
+    for cells in [[6, 7, 8, 9], [12, 13, 14, 15]] {
+        let cells = cells.map(|index| job(&toy, index).spawn().unwrap());
+        for cell in cells {
+            assert_eq!(code(cell), Some(0));
+        }
     }
-    assert_eq!(states(&toy)[6..10], ["done"; 4]);
+    for range in [6..10, 12..16] {
+        assert_eq!(states(&toy)[range], ["done"; 4]);
+    }
     let [one, other] = ["head", "again"].map(|method| {
         let cell = toy.path("plan/left").join(method).join("seed-2");
         contents(&cell, &["predictions.parquet"])
@@ -163,16 +168,12 @@ fn a_job_that_is_stopped_or_killed_goes_on_to_the_same_bits() {
             .spawn()
             .unwrap()
     };
-    let work = toy.path("plan/.work");
     // Two signals: a scheduler's notice, and a kill without one.
     for (signal, expected) in [("USR1", Some(75)), ("KILL", None)] {
         let child = begin("20");
         wait_for("a checkpoint", || {
-            let tries = fs::read_dir(&work).into_iter().flatten().flatten();
-            let tries =
-                tries.flat_map(|id| fs::read_dir(id.path()).into_iter().flatten().flatten());
-            tries.filter(|one| toy::has_checkpoint(&one.path())).count()
-                > usize::from(signal == "KILL")
+            let tries = toy::tries(&toy.path("plan")).into_iter();
+            tries.filter(|one| toy::has_checkpoint(one)).count() > usize::from(signal == "KILL")
         });
         let signalled = Command::new("kill")
             .args(["-s", signal, &child.id().to_string()])
@@ -182,6 +183,7 @@ fn a_job_that_is_stopped_or_killed_goes_on_to_the_same_bits() {
         assert_eq!(states(&toy)[4], "begun");
     }
     assert_eq!(code(begin("5m")), Some(0));
+    assert!(job(&toy, 8).status().unwrap().success());
     let cell = "left/lora/seed-1";
     let [one, other] =
         ["plan", "run"].map(|run| contents(&toy.path(run).join(cell), &RESULTS[..3]));
@@ -206,9 +208,9 @@ fn what_has_changed_since_the_plan_is_refused() {
     let mut on_node = job(&toy, 1);
     on_node.env("JOBS_FASTA", "/nowhere.fa");
     assert!(on_node.status().unwrap().success());
-    let (code, told) = refused(9);
+    let (code, told) = refused(13);
     assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("9 jobs, from 0 to 8"), "{told}");
+    assert!(told.contains("13 jobs, from 0 to 12"), "{told}");
     let bed = fs::read_to_string(toy.path("left.bed")).unwrap();
     toy.write(
         "left.bed",
@@ -227,15 +229,19 @@ fn what_fails_is_told_and_leaves_the_others_alone() {
     let toy = planned(&["methods.lora.train.learning_rate=1e30"]);
     (0..4).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
     assert!(!job(&toy, 4).status().unwrap().success());
-    assert!(job(&toy, 6).status().unwrap().success());
+    assert!(!job(&toy, 8).status().unwrap().success());
+    (6..=10)
+        .step_by(4)
+        .for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
     assert_eq!(states(&toy)[4..8], ["failed", "ready", "done", "ready"]);
+    assert_eq!(states(&toy)[8..12], ["waits", "waits", "done", "waits"]);
     let status = toy.ok(&["status", "plan"]).stdout;
     assert!(
         status.contains("failed: 4, adapt left/lora/seed-1: "),
         "{status}"
     );
     // The report is made of what is there.
-    assert!(job(&toy, 8).status().unwrap().success());
+    assert!(job(&toy, 12).status().unwrap().success());
     assert!(toy.path("plan/report.html").is_file());
     let failure = fs::read_to_string(toy.path("plan/left/lora/seed-1/failure.json")).unwrap();
     assert!(
@@ -260,8 +266,8 @@ fn a_cluster_is_asked_for_what_is_not_done() {
         .lines()
         .filter(|line| line.contains("=$(sbatch "))
         .collect();
-    assert_eq!(commands.len(), 6, "{text}");
-    let [model, examples, tokens, floor, adapt, report] = commands[..] else {
+    assert_eq!(commands.len(), 7, "{text}");
+    let [model, examples, tokens, floor, adapt, score, report] = commands[..] else {
         unreachable!()
     };
     assert!(model.starts_with("MODEL_0=") && examples.starts_with("EXAMPLES_0="));
@@ -270,8 +276,12 @@ fn a_cluster_is_asked_for_what_is_not_done() {
         "{tokens}"
     );
     assert!(
-        floor.contains("--dependency=aftercorr:$TOKENS_0 "),
+        floor.contains("--dependency=aftercorr:$EXAMPLES_0 "),
         "{floor}"
+    );
+    assert!(
+        score.contains("--dependency=aftercorr:$ADAPT_0 ") && score.contains("--array=0-3 "),
+        "{score}"
     );
     assert!(
         adapt.contains("--dependency=afterany:$TOKENS_0 ") && adapt.contains("--array=0-3%3 "),
@@ -296,9 +306,15 @@ fn a_cluster_is_asked_for_what_is_not_done() {
         .lines()
         .filter(|line| line.contains("=$(sbatch "))
         .collect();
-    assert_eq!(commands.len(), 2, "{text}");
+    assert_eq!(commands.len(), 3, "{text}");
     assert!(
         commands[0].contains("--array=0,2-3%3 ") && !commands[0].contains("--dependency"),
+        "{text}"
+    );
+    // The second one's training is done: its scores wait for no other number of its own.
+    assert!(
+        commands[1].contains("--dependency=afterany:$ADAPT_0 ")
+            && commands[1].contains("--array=0-3 "),
         "{text}"
     );
     // Every script is one that a shell can read.

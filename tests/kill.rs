@@ -186,6 +186,21 @@ fn moment(run: &Path) -> &'static str {
     let Some((_, cell)) = open else {
         return "lock and report";
     };
+    let begun = fs::read_to_string(cell.started()).unwrap_or_default();
+    let begun: serde_json::Value = serde_json::from_str(&begun).unwrap_or_default();
+    let training = begun["training"].as_str().unwrap_or_default();
+    let stored = run.join("store").join(training).join("result.json");
+    if !training.is_empty() && stored.is_file() {
+        return "scoring";
+    }
+    let tries = toy::tries(run).into_iter();
+    let ours = tries.filter(|one| one.parent().is_some_and(|id| id.ends_with(training)));
+    let Some(cell) = ours.map(CellFolder::new).next() else {
+        return match training {
+            "" => "between cells",
+            _ => "a cell's beginning",
+        };
+    };
     let half = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut names = entries.map(|entry| entry.file_name().into_string().unwrap());
@@ -194,13 +209,11 @@ fn moment(run: &Path) -> &'static str {
     match () {
         () if half(&cell.checkpoints()) => "within a checkpoint",
         () if half(cell.path()) => "within a result",
-        () if cell.metrics().is_file() => "behind scoring",
-        () if cell.predictions().is_file() => "scoring",
+        () if cell.predictions().is_file() => "behind predicting",
         () if cell.adapter().is_dir() => "predicting",
         () if cell.checkpoints().is_dir() => "training, with a checkpoint",
         () if cell.stem().is_dir() => "in the stem",
-        () if cell.started().is_file() => "a cell's beginning",
-        () => "between cells",
+        () => "a cell's beginning",
     }
 }
 

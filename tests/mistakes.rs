@@ -297,7 +297,7 @@ fn a_write_that_fails_is_told_with_its_path_and_leaves_nothing_half_written() {
 /// What was being written and did not get its name: files and folders called `.NAME.XXXXXX`.
 #[cfg(unix)]
 fn temporary_files(folder: &std::path::Path) -> Vec<String> {
-    let stays = [".running", ".digests.json", ".states"];
+    let stays = [".running", ".locks", ".digests.json", ".states"];
     toy::contents(folder, &[""])
         .into_keys()
         .filter(|path| {

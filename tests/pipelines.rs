@@ -100,7 +100,8 @@ fn gue_has_its_28_tasks() {
             "{name}"
         );
     }
-    let table = lingo_workflow::published::read(pipeline.published.as_ref().unwrap()).unwrap();
+    let table =
+        lingo_workflow::lock::published::read(pipeline.published.as_ref().unwrap()).unwrap();
     // Of each task but covid, of which the benchmark reports no Matthews correlation, and of none beside them.
     let published: Vec<&str> = table.keys().map(String::as_str).collect();
     let mut tasks: Vec<&str> = pipeline.tasks.iter().map(|t| t.name.as_str()).collect();

@@ -205,7 +205,7 @@ fn one_changed_byte_reruns_exactly_the_cells_that_read_it() {
 }
 
 #[test]
-fn a_folder_with_other_settings_is_refused_with_the_difference() {
+fn results_of_other_settings_are_kept_and_found_again() {
     let toy = Toy::new();
     let run = [
         "run",
@@ -217,29 +217,198 @@ fn a_folder_with_other_settings_is_refused_with_the_difference() {
         "--methods",
         "lora",
     ];
+    let with = |more: &[&'static str]| -> Vec<&str> { run.iter().chain(more).copied().collect() };
     toy.ok(&run);
-    let cells = toy.cells("runs/toy");
-    let changed: Vec<&str> = run
-        .iter()
-        .copied()
-        .chain(["--set", "train.epochs=2"])
-        .collect();
-    let refused = toy.lingo(&changed);
-    assert_eq!(refused.code, 2);
-    assert!(
-        refused.stderr.contains("train.epochs: 4 -> 2"),
-        "{}",
-        refused.stderr
-    );
-    assert!(refused.stderr.contains("--fresh"), "{}", refused.stderr);
-    assert_eq!(toy.cells("runs/toy"), cells, "nothing was touched");
+    let result = |file: &str| fs::read(toy.path("runs/toy/left/lora/seed-1").join(file)).unwrap();
+    let first = result("predictions.parquet");
+    let shorter = with(&["--set", "train.epochs=2"]);
+    let mut planned = shorter.clone();
+    planned[0] = "plan";
+    let told = toy.ok(&planned).stdout;
+    assert!(told.contains("train.epochs: 4 -> 2"), "{told}");
+    let ran = toy.ok(&shorter);
+    assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
+    assert_ne!(result("predictions.parquet"), first);
+    // Back at the first settings nothing is trained, nor where what is logged or shown changes no result.
+    for more in [
+        &[][..],
+        &["--set", "train.log_every=7"],
+        &["--set", "evaluate.floor=false"],
+    ] {
+        let ran = toy.ok(&with(more));
+        assert!(
+            ran.stderr.contains("0 cells run, 1 finished before"),
+            "{more:?}: {}",
+            ran.stderr
+        );
+        assert_eq!(result("predictions.parquet"), first);
+    }
+    assert_eq!(toy.lingo(&["verify", "runs/toy"]).code, 0);
 
-    let elsewhere: Vec<&str> = changed.iter().copied().chain(["--out", "other"]).collect();
-    toy.ok(&elsewhere);
+    // Only how it is scored: the training stands.
+    let log = result("train.jsonl");
+    let resampled = with(&["--set", "evaluate.resamples=30"]);
+    let metrics = result("metrics.json");
+    let ran = toy.ok(&resampled);
+    assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
+    assert_eq!(result("train.jsonl"), log);
+    assert_ne!(result("metrics.json"), metrics);
+
+    // What the store does not have is not overwritten unasked.
+    fs::remove_dir_all(toy.path("runs/toy/store")).unwrap();
+    let cells = toy.cells("runs/toy");
+    let refused = toy.lingo(&shorter);
+    assert_eq!(refused.code, 2);
+    for part in ["train.epochs: 4 -> 2", "--fresh"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    assert_eq!(toy.cells("runs/toy"), cells, "nothing was touched");
+    toy.ok(&with(&["--set", "train.epochs=2", "--out", "other"]));
     assert!(toy.path("other/left/lora/seed-1/cell.json").is_file());
-    let fresh: Vec<&str> = changed.iter().copied().chain(["--fresh"]).collect();
-    toy.ok(&fresh);
+    toy.ok(&with(&["--set", "train.epochs=2", "--fresh"]));
     assert_ne!(toy.cells("runs/toy"), cells);
+}
+
+#[test]
+fn what_was_made_again_is_explained_and_what_nothing_refers_to_is_removed() {
+    let toy = Toy::new();
+    let run = [
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
+    let with = |more: &[&'static str]| -> Vec<&str> { run.iter().chain(more).copied().collect() };
+    toy.ok(&run);
+    let told = toy.ok(&["explain", "runs/toy"]).stdout;
+    assert!(told.contains("were made once"), "{told}");
+    toy.ok(&with(&["--set", "train.epochs=2"]));
+    let bed = toy.read("left.bed");
+    toy.write(
+        "left.bed",
+        &bed.lines()
+            .skip(1)
+            .fold(String::new(), |all, l| all + l + "\n"),
+    );
+    toy.ok(&with(&["--set", "train.epochs=2"]));
+    let told = toy
+        .ok(&["explain", "runs/toy", "--cell", "left/lora/seed-1"])
+        .stdout;
+    let trainings: Vec<&str> = told
+        .lines()
+        .filter(|l| l.contains("  training  "))
+        .collect();
+    assert_eq!(trainings.len(), 3, "{told}");
+    assert!(!trainings[0].contains(" -> "), "{told}");
+    assert!(trainings[1].ends_with(": train.epochs: 4 -> 2"), "{told}");
+    assert!(trainings[2].contains("has another content"), "{told}");
+    assert!(told.contains("  examples  "), "{told}");
+    let unknown = toy.lingo(&["explain", "runs/toy", "--cell", "left/lora/seed-9x"]);
+    assert_eq!(
+        unknown.code, 0,
+        "the examples and tokens of its task are told: {}",
+        unknown.stderr
+    );
+    assert_eq!(toy.lingo(&["explain", "runs/nowhere"]).code, 3);
+
+    // The results of three makings: examples, tokens, floor twice, training and score three times.
+    let count = || fs::read_dir(toy.path("runs/toy/store")).unwrap().count();
+    assert_eq!(count(), 12);
+    let shown = toy.ok(&["clean", "runs/toy", "--dry-run"]).stdout;
+    assert!(shown.contains("would remove 7 folders"), "{shown}");
+    assert_eq!(count(), 12);
+    let removed = toy.ok(&["clean", "runs/toy"]).stdout;
+    assert!(
+        removed.contains("removed 7 folders") && removed.contains("5 results stay"),
+        "{removed}"
+    );
+    assert_eq!(count(), 5);
+    let ran = toy.ok(&with(&["--set", "train.epochs=2"]));
+    assert!(
+        ran.stderr.contains("0 cells run, 1 finished before"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(toy.lingo(&["clean", "runs/nowhere"]).code, 3);
+}
+
+#[test]
+fn a_locked_run_refuses_what_has_drifted() {
+    let toy = Toy::new();
+    let run = [
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
+    let with = |more: &[&'static str]| -> Vec<&str> { run.iter().chain(more).copied().collect() };
+    let early = toy.lingo(&with(&["--locked"]));
+    assert_eq!(early.code, 3, "{}", early.stderr);
+    toy.ok(&run);
+    toy.ok(&with(&["--locked"]));
+    toy.ok(&with(&["--locked", "--set", "train.log_every=3"]));
+    toy.ok(&with(&["--locked=runs/toy/lingo.lock", "--out", "again"]));
+    let refused = |more: &[&'static str], why: &str| {
+        let ran = toy.lingo(&with(more));
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    };
+    refused(
+        &["--locked", "--set", "train.epochs=2"],
+        "train.epochs: 4 -> 2",
+    );
+    refused(
+        &["--locked", "--seeds", "5"],
+        "left/lora/seed-5 is not in the lock",
+    );
+    toy.write("left.bed", &(toy.read("left.bed") + "a\t1\t9\tx\t1\n"));
+    refused(&["--locked"], "another content");
+}
+
+#[test]
+fn inputs_that_were_moved_are_verified_where_they_lie() {
+    let toy = Toy::new();
+    toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ]);
+    fs::create_dir(toy.path("moved")).unwrap();
+    for file in ["left.fa", "left.bed"] {
+        fs::rename(toy.path(file), toy.path("moved").join(file)).unwrap();
+    }
+    let gone = toy.lingo(&["verify", "runs/toy"]);
+    assert_eq!(gone.code, 1);
+    assert!(gone.stderr.contains("--map OLD=NEW"), "{}", gone.stderr);
+    let [from, to] = ["left", "moved/left"].map(|name| toy.path(name).display().to_string());
+    let maps = ["fa", "bed"].map(|end| format!("{from}.{end}={to}.{end}"));
+    toy.ok(&["verify", "runs/toy", "--map", &maps[0], "--map", &maps[1]]);
+    assert_eq!(
+        toy.lingo(&["verify", "runs/toy", "--map", "nothing"]).code,
+        2
+    );
+    // The pipeline file is compared, too, where it is there.
+    toy.write("toy.yaml", &(toy.read("toy.yaml") + "# more\n"));
+    let changed = toy.lingo(&["verify", "runs/toy", "--map", &maps[0], "--map", &maps[1]]);
+    assert_eq!(changed.code, 1);
+    assert!(
+        changed.stderr.contains("pipeline toy.yaml differs"),
+        "{}",
+        changed.stderr
+    );
 }
 
 #[test]
@@ -323,19 +492,26 @@ fn verify_tells_what_differs() {
 }
 
 #[test]
-fn a_cell_without_its_record_is_run_again_and_a_hole_is_a_hole() {
+fn a_cell_whose_folder_is_gone_is_laid_there_again_and_a_hole_is_a_hole() {
     let toy = Toy::new();
     toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"]);
     let folder = toy.path("runs/toy/left/lora/seed-1");
     fs::remove_dir_all(&folder).unwrap();
     toy.ok(&["report", "runs/toy"]);
     assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 1 + 2);
-    let ran = toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"]);
-    assert!(
-        ran.stderr.contains("1 cells run, 1 finished before"),
-        "{}",
-        ran.stderr
-    );
+    let run = || {
+        toy.ok(&["run", "toy.yaml", "--device", "cpu", "--methods", "lora"])
+            .stderr
+    };
+    let told = run();
+    assert!(told.contains("0 cells run, 2 finished before"), "{told}");
+    assert!(folder.join("predictions.parquet").is_file());
+    assert_eq!(toy.read("runs/toy/metrics.csv").lines().count(), 1 + 4);
+    // Without the store it is trained again.
+    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_dir_all(toy.path("runs/toy/store")).unwrap();
+    let told = run();
+    assert!(told.contains("1 cells run, 1 finished before"), "{told}");
 }
 
 #[test]
@@ -397,9 +573,22 @@ fn a_result_that_lost_a_file_is_made_again_and_data_may_move() {
         "lora",
     ];
     toy.ok(&run);
-    fs::remove_file(toy.path("runs/toy/left/lora/seed-1/predictions.parquet")).unwrap();
+    let predictions = toy.path("runs/toy/left/lora/seed-1/predictions.parquet");
+    let bytes = fs::read(&predictions).unwrap();
+    fs::remove_file(&predictions).unwrap();
+    let ran = toy.ok(&run);
+    assert!(
+        ran.stderr.contains("0 cells run, 1 finished"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(fs::read(&predictions).unwrap(), bytes);
+    // Cut short where it lies, and so in the store, which has the same file.
+    let file = fs::File::options().write(true).open(&predictions).unwrap();
+    file.set_len(10).unwrap();
     let ran = toy.ok(&run);
     assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
+    assert_eq!(fs::read(&predictions).unwrap(), bytes);
 
     // The same bytes elsewhere are the same input, and the lock names where they lie now.
     fs::create_dir(toy.path("moved")).unwrap();
@@ -456,8 +645,12 @@ fn interrupt_and_go_on(signal: &str) {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let log = toy.path("runs/toy/left/lora/seed-1/train.jsonl");
-    while !fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 2) {
+    let lines = || {
+        let tries = toy::tries(&toy.path("runs/toy")).into_iter();
+        let logs = tries.filter_map(|one| fs::read_to_string(one.join("train.jsonl")).ok());
+        logs.map(|text| text.lines().count()).max().unwrap_or(0)
+    };
+    while lines() <= 2 {
         assert!(
             child.try_wait().unwrap().is_none(),
             "it ended before it was stopped"

@@ -95,8 +95,8 @@ fn the_better_trials_go_on_and_a_second_search_runs_nothing() {
         fs::metadata(toy.path(&name)).unwrap().nlink()
     };
     assert!(
-        rows.iter().all(|row| links(row) == 9),
-        "nine trials and rungs"
+        rows.iter().all(|row| links(row) == 18),
+        "nine trials and rungs, each with a store"
     );
 
     // Interrupted or repeated: what is finished stays, and the table is the same but for nothing.

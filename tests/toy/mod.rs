@@ -200,7 +200,20 @@ pub fn has_checkpoint(cell: &Path) -> bool {
         .any(|file| file.file_name().to_str().is_some_and(is_manifest))
 }
 
-/// Every file below a folder with its content, but for those that hold times.
+/// The folders of tries at results, the last that was begun first.
+pub fn tries(run: &Path) -> Vec<PathBuf> {
+    let below = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut tries: Vec<PathBuf> = below(&run.join(".work"))
+        .flat_map(|result| below(&result.path()).collect::<Vec<_>>())
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    tries.sort_by_key(|path| fs::metadata(path).and_then(|m| m.created()).ok());
+    tries.reverse();
+    tries
+}
+
+/// Every file below a folder with its content that a user sees: the store has the same once more.
 pub fn contents(folder: &Path, names: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -208,7 +221,9 @@ pub fn contents(folder: &Path, names: &[&str]) -> BTreeMap<String, Vec<u8>> {
         for entry in fs::read_dir(&at).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                if path != folder.join("store") {
+                    folders.push(path);
+                }
             } else {
                 let name = path
                     .strip_prefix(folder)

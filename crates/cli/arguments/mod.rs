@@ -26,8 +26,8 @@ pub use model::{
     StatesOfModel, ThresholdChoice,
 };
 pub use pipeline::{
-    Compare, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune, Validate,
-    VerifyArguments,
+    Clean, Compare, Explain, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune,
+    Validate, VerifyArguments,
 };
 pub use predict::{Overlaps, Predict, ValueChoice};
 pub use sequences::{
@@ -146,6 +146,10 @@ pub enum Command {
         after_help = "Example:\n  lingo-pipe verify runs/demo\nExits 1 when something differs, saying what."
     )]
     Verify(VerifyArguments),
+    /// Tell what of a run was made again, and which change was the reason.
+    Explain(Explain),
+    /// Remove results that a run no longer refers to: those of earlier settings, and of tries that were given up.
+    Clean(Clean),
     /// Print shell completions.
     #[command(
         after_help = "Example:\n  lingo-pipe completions bash > /etc/bash_completion.d/lingo-pipe"

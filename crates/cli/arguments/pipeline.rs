@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lingo_adapt::CheckpointEvery;
+use lingo_workflow::lock::Moved;
 
 /// The pipeline and what part of it.
 #[derive(Debug, Args)]
@@ -102,6 +103,9 @@ pub struct Run {
     /// Leave out tasks whose input files are missing.
     #[arg(long)]
     pub skip_missing: bool,
+    /// Refuse to run anything that is not as a lock says, and tell what differs: the run's own lingo.lock, or FILE.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub locked: Option<Option<PathBuf>>,
 }
 
 /// `validate`.
@@ -192,7 +196,37 @@ pub struct Compare {
 pub struct VerifyArguments {
     /// The folder of a run, such as runs/demo.
     pub run: PathBuf,
+    /// Inputs that lay below OLD lie below NEW now; may be given several times.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub map: Vec<Moved>,
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  lingo-pipe explain runs/demo --cell binding/lora/seed-1\nWhat was made and made again, when, and which settings or inputs had changed."
+)]
+pub struct Explain {
+    /// The folder of a run, such as runs/demo.
+    pub run: PathBuf,
+    /// One cell, and the examples and tokens of its task.
+    #[arg(long, value_name = "TASK/METHOD/seed-N")]
+    pub cell: Option<String>,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `clean`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  lingo-pipe clean runs/demo --dry-run")]
+pub struct Clean {
+    /// The folder of a run, such as runs/demo.
+    pub run: PathBuf,
+    /// Only show what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
 }

@@ -34,12 +34,9 @@ pub fn run_cell(arguments: &RunCell, terminal: &Terminal) -> Result<(), Error> {
         ));
     };
     let plan = folder.plan(&file)?;
-    let context = Context {
-        command: &typed(),
-        checkpoint_every: arguments.checkpoint_every,
-        observer: terminal,
-        stop: &stop,
-    };
+    let command = typed();
+    let every = arguments.checkpoint_every;
+    let context = Context::new(&plan, &[], &command, every, (terminal, &stop));
     let outcome = jobs::execute(&plan, job, &context);
     terminal.finish();
     let outcome = match outcome? {

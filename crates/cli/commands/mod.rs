@@ -12,6 +12,7 @@ mod pipeline;
 mod predict;
 mod pretrain;
 mod run;
+mod store;
 mod tokenize;
 mod tune;
 
@@ -59,6 +60,8 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Report(arguments) => run::report(&arguments.run),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Verify(arguments) => run::verify(&arguments),
+        Command::Explain(arguments) => store::explain(&arguments),
+        Command::Clean(arguments) => store::clean(&arguments),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "lingo-pipe", &mut text);

@@ -48,6 +48,9 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         &arguments.selection,
         arguments.skip_missing,
     );
+    if let Some(file) = &arguments.locked {
+        refuse_drift(&plan, file.as_deref())?;
+    }
     if arguments.dry_run {
         return print(&tables::of_plan(&plan));
     }
@@ -97,6 +100,24 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     result.map(|_| ())
 }
 
+/// Nothing may differ from the lock: the run's own, where no file is named.
+fn refuse_drift(plan: &Plan, file: Option<&Path>) -> Result<(), Error> {
+    let lock = match file {
+        None => lock::Lock::read(&plan.run)?,
+        Some(file) => lock::Lock::at(file)?,
+    };
+    let drift = lock::drift(plan, &lock);
+    if drift.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "--locked: this is not what the lock of {} says:\n  {}",
+        lock.date,
+        drift.join("\n  ")
+    );
+    Err(Error::stage(Kind::Usage, message))
+}
+
 /// The arguments of `run` that change its results, but for the selection of cells: the report prints commands with
 /// them. `--fresh`, `--jobs` and the like change nothing.
 pub fn repeatable(file: Option<&Path>, selection: &Selection, skip_missing: bool) -> String {
@@ -127,7 +148,7 @@ pub fn report(run: &Path) -> Result<(), Error> {
 
 /// `verify`.
 pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
-    let found = lock::verify(&arguments.run)?;
+    let found = lock::verify(&arguments.run, &arguments.map)?;
     if arguments.json {
         print_json(&serde_json::json!({
             "schema": "lingo-pipe/verify/1",

@@ -20,8 +20,12 @@ pub const SCHEMA: &str = "lingo-pipe/cell/1";
 pub struct CellRecord {
     /// [`SCHEMA`].
     pub schema: String,
-    /// sha256 over the parameters and the contents of the inputs.
+    /// sha256 over everything that can change the result.
     pub id: Digest,
+    /// The id of its training, which other cells may share that are scored in another way; none in results of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Digest>,
     /// The task.
     pub task: String,
     /// The method.
@@ -34,8 +38,25 @@ pub struct CellRecord {
     pub inputs: BTreeMap<String, Digest>,
     /// The files of the result, by path below the cell's folder.
     pub outputs: BTreeMap<String, FileHash>,
+    /// What trained it.
+    #[serde(default)]
+    pub made_by: MadeBy,
     /// When it was finished, UTC.
     pub finished: String,
+}
+
+/// What made a result: none of it is in an id.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MadeBy {
+    /// The program's version.
+    pub version: String,
+    /// The commit that the program was built from, where that was known.
+    pub commit: Option<String>,
+    /// The device's name.
+    pub device: String,
+    /// The instructions that its kernels use, such as `avx2`: sums differ in their last digits between them.
+    pub kernels: String,
 }
 
 impl CellRecord {

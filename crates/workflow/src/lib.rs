@@ -32,11 +32,11 @@ mod parallel;
 pub mod pipeline;
 pub mod plan;
 pub mod prepare;
-pub mod published;
 pub mod report;
 pub mod run;
 mod run_settings;
 pub mod settings;
+pub mod store;
 pub mod tune;
 pub mod yaml;
 

@@ -10,6 +10,9 @@
 //!   model/                       the pretrained model, where the pipeline pretrains one
 //!   model.json                   what it was pretrained from
 //!   .digests.json                hashes of input files, remembered by size and time
+//!   store/<id>/                  results by what they were made from; the files below are hard links to them
+//!     result.json                what it is and what made it; written last
+//!   .work/<id>/<try>/            where a result is made until it is whole
 //!   .running                     locked while a run is at work here
 //!   .model.checkpoints/          where pretraining goes on; removed at its end
 //!   <task>/                      TaskFolder
@@ -33,6 +36,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files::digest::Digest;
+
 const LOCK: &str = "lingo.lock";
 const REPORT: &str = "report.html";
 const METRICS_CSV: &str = "metrics.csv";
@@ -42,6 +47,8 @@ const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
 const RUNNING: &str = ".running";
+const STORE: &str = "store";
+const RESULT: &str = "result.json";
 const WORK: &str = ".work";
 const LOCKS: &str = ".locks";
 const PLAN: &str = "plan.json";
@@ -72,11 +79,14 @@ impl RunFolder {
     /// The files of the report, by their names.
     pub const REPORT_FILES: [&'static str; 4] = [REPORT, METRICS_CSV, METRICS_PARQUET, DIFFERENCES];
 
+    /// What says which result is in a folder of the store: no part of it.
+    pub const RESULT: &'static str = RESULT;
+
     /// The folder of a pretrained model, by its name.
     pub const MODEL: &'static str = MODEL;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 10] = [
+    pub const TAKEN: [&'static str; 11] = [
         MODEL,
         MODEL_RECORD,
         LOCK,
@@ -87,6 +97,7 @@ impl RunFolder {
         PLAN,
         JOBS,
         SLURM,
+        STORE,
     ];
 
     /// The folder at `path`; it need not exist.
@@ -149,11 +160,24 @@ impl RunFolder {
         self.0.join(RUNNING)
     }
 
-    /// Where jobs of a plan train the cell of this label and id until its result is whole, each try in a folder of its own.
-    /// Cells with the same settings under two names have one id, so that the label is in it, too.
-    pub fn work(&self, label: &str, id: &str) -> PathBuf {
-        let name = format!("{}.{id}", label.replace('/', "."));
-        self.0.join(WORK).join(name)
+    /// Results by what they were made from.
+    pub fn store(&self) -> PathBuf {
+        self.0.join(STORE)
+    }
+
+    /// The result of this id.
+    pub fn stored(&self, id: &Digest) -> PathBuf {
+        self.store().join(id.to_string())
+    }
+
+    /// Where results are made until they are whole.
+    pub fn works(&self) -> PathBuf {
+        self.0.join(WORK)
+    }
+
+    /// Where the result of this id is made until it is whole, each try in a folder of its own.
+    pub fn work(&self, id: &Digest) -> PathBuf {
+        self.works().join(id.to_string())
     }
 
     /// Whose lock a process holds while it makes what is called `name`: the model, or what a task's cells share.
@@ -242,7 +266,7 @@ pub struct CellFolder(PathBuf);
 
 impl CellFolder {
     /// The records that say which cell is in the folder: no part of its result.
-    pub const RECORDS: [&'static str; 3] = [FINISHED, STARTED, FAILURE];
+    pub const RECORDS: [&'static str; 4] = [FINISHED, STARTED, FAILURE, RESULT];
 
     /// The folders that are there while a cell is trained: no part of its result.
     pub const WORK: [&'static str; 3] = [CHECKPOINTS, STEM, STATES];

@@ -1,37 +1,22 @@
 //! What a job does: the one function that a scheduler's processes call.
 
-use lingo_adapt::{CheckpointEvery, Models};
 use lingo_artifact::atomic;
-use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 
-use super::attempt::{Attempt, forget_tries, is_finished};
+use super::context::Context;
 use super::job::{Job, Work};
+use super::only_run::{one_at_a_time, one_of_many};
+use super::scoring::{begun, score};
+use super::training::train;
 use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::lock::{self, Shared};
-use crate::observer::Observer;
 use crate::parallel::guarded;
 use crate::plan::planned::{CellPlan, Plan, TaskPlan};
 use crate::prepare::model::{ModelRecord, fetch_model, prepare_model};
-use crate::prepare::task::{Made, prepare_examples, prepare_of_examples};
-use crate::prepare::task_record::TaskRecord;
+use crate::prepare::{self, Made};
 use crate::report;
-use crate::run::cells::run_cell;
-use crate::run::only_run::{one_at_a_time, one_of_many};
-use crate::run::shared_tokens::SharedTokens;
-
-/// How a job is done; nothing here changes a result.
-pub struct Context<'a> {
-    /// The command as it was typed.
-    pub command: &'a str,
-    /// How often a training writes a checkpoint.
-    pub checkpoint_every: CheckpointEvery,
-    /// Who hears of it.
-    pub observer: &'a dyn Observer,
-    /// Raised to stop.
-    pub stop: &'a StopFlag,
-}
+use crate::store::{Stored, forget_tries, is_placed};
 
 /// What came of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,42 +36,47 @@ pub enum Outcome {
 /// (`failure.json`); [`Error::Interrupted`].
 pub fn execute(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome, Error> {
     let _one = one_of_many(&plan.run)?;
-    let observer = context.observer;
-    match &job.work {
-        Work::Model => {
-            let _alone = one_at_a_time(
-                &RunFolder::new(&plan.run).lock_of(RunFolder::MODEL),
-                context.stop,
-            )?;
-            fetch_model(plan, observer, context.stop)?;
-            prepare_model(plan, context.checkpoint_every, observer, context.stop)?;
-            if plan.model.pretrain.is_none() {
-                let record = ModelRecord {
-                    id: Some(job.id),
-                    ..ModelRecord::default()
-                };
-                atomic::write_json(&RunFolder::new(&plan.run).model_record(), &record)?;
-            }
-            Ok(Outcome::Done)
+    let shared = match &job.work {
+        Work::Model => Some(RunFolder::MODEL),
+        Work::Examples { task } | Work::Tokens { task } | Work::Floor { task } => {
+            Some(task.as_str())
         }
-        Work::Examples { task } => of_task(plan, task, context.stop, |task| {
-            prepare_examples(plan, task, observer)
-        }),
-        Work::Tokens { task } => of_task(plan, task, context.stop, |task| {
-            prepare_of_examples(plan, task, &[Made::Tokens], observer)
-        }),
-        Work::Floor { task } => of_task(plan, task, context.stop, |task| {
-            prepare_of_examples(plan, task, &[Made::Floor], observer)
-        }),
-        Work::Adapt { task, method, seed } => {
+        _ => None,
+    };
+    let lock = shared.map(|name| RunFolder::new(&plan.run).lock_of(name));
+    let _alone = lock
+        .map(|lock| one_at_a_time(&lock, context.stop))
+        .transpose()?;
+    done(plan, job, context)
+}
+
+/// As [`execute`], in a process that has the run's folder to itself.
+pub(crate) fn done(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome, Error> {
+    match &job.work {
+        Work::Model => model(plan, job, context),
+        Work::Examples { task } => of_task(plan, task, Made::Examples, context),
+        Work::Tokens { task } => of_task(plan, task, Made::Tokens, context),
+        Work::Floor { task } => of_task(plan, task, Made::Floor, context),
+        Work::Adapt { task, method, seed } | Work::Score { task, method, seed } => {
             let is_it =
                 |cell: &&CellPlan| (&cell.task, &cell.method, cell.seed) == (task, method, *seed);
             let Some(cell) = plan.cells.iter().find(is_it) else {
                 return Err(unknown(job));
             };
-            adapt(plan, cell, context)
+            let result = guarded(|| match job.work {
+                Work::Adapt { .. } => adapt(plan, cell, context),
+                _ => scored(plan, cell, context),
+            });
+            if let Err(e) = &result {
+                failed::keep(&cell.folder.failure(), &cell.label(), e);
+            }
+            result
         }
         Work::Report => {
+            for task in plan.tasks.iter().filter(|task| task.missing.is_empty()) {
+                // Two machines may have written the record at once, each with what it knew.
+                prepare::place(plan, task)?;
+            }
             lock::write(plan, context.command, Shared::Made)?;
             report::build(&plan.run)?;
             Ok(Outcome::Done)
@@ -94,27 +84,46 @@ pub fn execute(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome,
     }
 }
 
+fn model(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome, Error> {
+    let run = RunFolder::new(&plan.run);
+    fetch_model(plan, context.observer, context.stop)?;
+    prepare_model(
+        plan,
+        context.checkpoint_every,
+        context.observer,
+        context.stop,
+    )?;
+    if plan.model.pretrain.is_none() {
+        let record = ModelRecord {
+            id: Some(job.id),
+            ..ModelRecord::default()
+        };
+        atomic::write_json(&run.model_record(), &record)?;
+    }
+    Ok(Outcome::Done)
+}
+
 fn unknown(job: &Job) -> Error {
     let message = format!("the plan has no {} {}", job.work.stage(), job.work.label());
     Error::stage(Kind::Failed, message)
 }
 
-fn of_task(
-    plan: &Plan,
-    name: &str,
-    stop: &StopFlag,
-    work: impl Fn(&TaskPlan) -> Result<(), Error>,
-) -> Result<Outcome, Error> {
+fn of_task(plan: &Plan, name: &str, made: Made, context: &Context<'_>) -> Result<Outcome, Error> {
     let Some(task) = plan.tasks.iter().find(|task| task.name == name) else {
         return Err(Error::stage(
             Kind::Failed,
             format!("the plan has no task {name}"),
         ));
     };
-    let _alone = one_at_a_time(&RunFolder::new(&plan.run).lock_of(name), stop)?;
     let failure = task.folder.failure();
-    match guarded(|| work(task)) {
-        Ok(()) => failed::forget(&failure).map(|()| Outcome::Done),
+    match guarded(|| prepare::prepare(plan, task, made, context.observer)) {
+        Ok(is_ours) => {
+            failed::forget(&failure)?;
+            Ok(match is_ours {
+                true => Outcome::Done,
+                false => Outcome::WasThere,
+            })
+        }
         Err(e) => {
             failed::keep(&failure, name, &e);
             Err(e)
@@ -123,34 +132,53 @@ fn of_task(
 }
 
 fn adapt(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome, Error> {
-    if is_finished(cell) {
-        forget_tries(&plan.run, cell);
+    let run = RunFolder::new(&plan.run);
+    let is_there = || Stored::read(&run, &cell.training).is_some();
+    if is_there() {
+        lingo_adapt::forget_checkpoints(&run.stored(&cell.training))?;
+        forget_tries(&run, &cell.training);
+        context.tokens.release(&cell.task);
         return Ok(Outcome::WasThere);
     }
-    let result = needed(plan, cell).and_then(|()| train(plan, cell, context));
-    match result {
+    let progress = context.observer.part(&cell.label());
+    let result = needed(plan, cell).and_then(|task| {
+        failed::forget(&cell.folder.failure())?;
+        if !is_placed(&cell.folder, &cell.id) {
+            begun(plan, cell).write(&cell.folder.started())?;
+        }
+        train(plan, (task, cell), context, progress.as_ref())
+    });
+    context.tokens.release(&cell.task);
+    let outcome = match result {
+        Ok(true) => Outcome::Done,
         // Whatever became of this one: the same result is there.
-        Err(_) | Ok(Outcome::OtherWasFirst) if is_finished(cell) => {
+        Ok(false) | Err(_) if is_there() => {
             // Where the first has removed its folder, it wrote on into a new one.
-            forget_tries(&plan.run, cell);
-            Ok(Outcome::OtherWasFirst)
+            forget_tries(&run, &cell.training);
+            Outcome::OtherWasFirst
         }
-        Err(e) => {
-            failed::keep(&cell.folder.failure(), &cell.label(), &e);
-            Err(e)
-        }
-        Ok(outcome) => Ok(outcome),
+        Ok(false) => Outcome::OtherWasFirst,
+        Err(e) => return Err(e),
+    };
+    let others = plan.cells.iter().filter(|c| c.task == cell.task);
+    if others
+        .into_iter()
+        .all(|c| Stored::read(&run, &c.training).is_some())
+    {
+        // Whoever is last needs them no more; where two are, one finds them gone. States that cannot be removed do no harm.
+        let _ = context.models.remove_states(&run.task(&cell.task).states());
     }
+    Ok(outcome)
 }
 
 /// What a cell is trained on is there.
-fn needed(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
+fn needed<'a>(plan: &'a Plan, cell: &CellPlan) -> Result<&'a TaskPlan, Error> {
     let Some(task) = plan.tasks.iter().find(|task| task.name == cell.task) else {
-        return Ok(());
+        let message = format!("the plan has no task {}", cell.task);
+        return Err(Error::stage(Kind::Failed, message));
     };
-    let record = TaskRecord::read(&task.folder);
-    if record.tokens == Some(task.tokens) && task.folder.tokens().is_file() {
-        return Ok(());
+    if Stored::read(&RunFolder::new(&plan.run), &task.tokens).is_some() {
+        return Ok(task);
     }
     let why = failed::read(&task.folder.failure());
     let why = why.map_or_else(String::new, |failure| format!(": {}", failure.error));
@@ -158,42 +186,24 @@ fn needed(plan: &Plan, cell: &CellPlan) -> Result<(), Error> {
     Err(Error::stage(Kind::Input, message))
 }
 
-fn train(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome, Error> {
-    let attempt = Attempt::begin(&plan.run, cell)?;
-    failed::forget(&cell.folder.failure())?;
-    let own = CellPlan {
-        folder: attempt.folder().clone(),
-        ..cell.clone()
-    };
-    let tokens = SharedTokens::of(&[&own], plan.hide_test);
-    let hashed = plan
-        .inputs
-        .iter()
-        .map(|(path, hash)| (path.clone(), hash.sha256));
-    let models = Models::knowing(hashed.collect());
-    let progress = context.observer.part(&cell.label());
-    let watched = (progress.as_ref(), context.stop);
-    let result = guarded(|| {
-        run_cell(
-            plan,
-            &own,
-            &tokens,
-            &models,
-            context.checkpoint_every,
-            watched,
-        )
-    });
-    result.map_err(|e| e.with_checkpoint(|| lingo_adapt::last_checkpoint(own.folder.path())))?;
-    let is_ours = attempt.commit(cell)?;
+fn scored(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome, Error> {
     let run = RunFolder::new(&plan.run);
-    let others = plan.cells.iter().filter(|c| c.task == cell.task);
-    if others.clone().all(is_finished) {
-        // Whoever is last needs them no more; where two are, one finds them gone.
-        let _ = models.remove_states(&run.task(&cell.task).states());
+    if is_placed(&cell.folder, &cell.id) {
+        return Ok(Outcome::WasThere);
     }
-    Ok(if is_ours {
-        Outcome::Done
-    } else {
-        Outcome::OtherWasFirst
-    })
+    let Some(trained) = Stored::read(&run, &cell.training) else {
+        let why = failed::read(&cell.folder.failure());
+        let why = why.map_or_else(
+            || "it is not trained: do its `adapt` job first".into(),
+            |f| f.error,
+        );
+        return Err(Error::stage(Kind::Failed, why));
+    };
+    failed::forget(&cell.folder.failure())?;
+    match score(plan, cell, &trained, context.stop) {
+        Ok(true) => Ok(Outcome::Done),
+        Ok(false) => Ok(Outcome::WasThere),
+        Err(_) if is_placed(&cell.folder, &cell.id) => Ok(Outcome::OtherWasFirst),
+        Err(e) => Err(e),
+    }
 }

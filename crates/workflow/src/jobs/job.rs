@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::id_of;
 use crate::pipeline::resolved::ModelPlan;
-use crate::plan::planned::Plan;
+use crate::plan::planned::{CellPlan, Plan};
 
 /// Something that one process does from its beginning to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,8 +43,17 @@ pub enum Work {
         /// The task.
         task: String,
     },
-    /// Trains a cell and scores it.
+    /// Trains a cell.
     Adapt {
+        /// The task.
+        task: String,
+        /// The method.
+        method: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// Scores a cell, and lays its result at its place.
+    Score {
         /// The task.
         task: String,
         /// The method.
@@ -58,18 +67,20 @@ pub enum Work {
 
 impl Work {
     /// The stages in the order of their jobs.
-    pub const STAGES: [&'static str; 6] =
-        ["model", "examples", "tokens", "floor", "adapt", "report"];
+    pub const STAGES: [&'static str; 7] = [
+        "model", "examples", "tokens", "floor", "adapt", "score", "report",
+    ];
 
     /// The stage's name.
     pub fn stage(&self) -> &'static str {
-        let [model, examples, tokens, floor, adapt, report] = Self::STAGES;
+        let [model, examples, tokens, floor, adapt, score, report] = Self::STAGES;
         match self {
             Self::Model => model,
             Self::Examples { .. } => examples,
             Self::Tokens { .. } => tokens,
             Self::Floor { .. } => floor,
             Self::Adapt { .. } => adapt,
+            Self::Score { .. } => score,
             Self::Report => report,
         }
     }
@@ -79,7 +90,9 @@ impl Work {
         match self {
             Self::Model | Self::Report => self.stage().into(),
             Self::Examples { task } | Self::Tokens { task } | Self::Floor { task } => task.clone(),
-            Self::Adapt { task, method, seed } => CellFolder::label(task, method, *seed),
+            Self::Adapt { task, method, seed } | Self::Score { task, method, seed } => {
+                CellFolder::label(task, method, *seed)
+            }
         }
     }
 }
@@ -98,7 +111,6 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
         });
         index
     };
-    let of = |what: &str, id: Digest| id_of(&serde_json::json!([what, id]));
     let model = match (&plan.pipeline.model, plan.model.pretrain) {
         (ModelPlan::Pretrain { .. }, Some(id)) => Some(add(Work::Model, id, vec![])),
         (ModelPlan::Hub { .. }, _) if !plan.model.left.is_empty() => {
@@ -128,23 +140,26 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
         &|i| model.into_iter().chain([examples[i]]).collect(),
     );
     if !plan.hide_test {
-        // Behind the tokens: both write into the task's record.
-        stage(
-            |task| Work::Floor { task },
-            &|i| of("floor", tasks[i].examples),
-            &|i| vec![tokens[i]],
-        );
+        stage(|task| Work::Floor { task }, &|i| tasks[i].floor, &|i| {
+            vec![examples[i]]
+        });
     }
-    for cell in &plan.cells {
-        let Some(i) = tasks.iter().position(|t| t.name == cell.task) else {
-            continue;
-        };
-        let work = Work::Adapt {
-            task: cell.task.clone(),
-            method: cell.method.clone(),
-            seed: cell.seed,
-        };
-        add(work, cell.id, vec![tokens[i]]);
+    let at = |cell: &CellPlan| tasks.iter().position(|task| task.name == cell.task);
+    let cells: Vec<_> = (plan.cells.iter())
+        .filter_map(|cell| Some((cell, at(cell)?)))
+        .collect();
+    let named = |cell: &CellPlan| (cell.task.clone(), cell.method.clone(), cell.seed);
+    let trained: Vec<usize> = (cells.iter())
+        .map(|&(cell, i)| {
+            let (task, method, seed) = named(cell);
+            let work = Work::Adapt { task, method, seed };
+            add(work, cell.training, vec![tokens[i]])
+        })
+        .collect();
+    for (&(cell, _), training) in cells.iter().zip(trained) {
+        let (task, method, seed) = named(cell);
+        let work = Work::Score { task, method, seed };
+        add(work, cell.id, vec![training]);
     }
     let all: Vec<usize> = (0..jobs.len()).collect();
     let ids: Vec<Digest> = jobs.iter().map(|job| job.id).collect();

@@ -5,24 +5,36 @@
 //! | `job` | one job, and the jobs of a plan |
 //! | `plan_folder` | `plan.json` and `jobs.tsv` |
 //! | `execute` | what a job does |
-//! | `attempt` | where a cell is trained until its result is whole |
+//! | `context` | how jobs are done, and what they hold in common in one process |
+//! | `training` | the training of a cell |
+//! | `scoring` | its scores, and its result at its place |
+//! | `shared_tokens` | tokens that several cells train on |
+//! | `only_run` | one run at a time in a folder |
 //! | `progress` | how far a folder's jobs are |
 //! | `profile` | what a site's file says of its cluster |
+//! | `unused` | what a run no longer refers to |
 //! | `shell` | words of a shell's command |
 //! | `slurm` | scripts and `sbatch` |
 //! | `snakemake` | a Snakefile of a plan |
 
-mod attempt;
+mod context;
 mod execute;
 mod job;
+pub(crate) mod only_run;
 mod plan_folder;
 mod profile;
 mod progress;
+mod scoring;
+mod shared_tokens;
 mod shell;
 mod slurm;
 mod snakemake;
+mod training;
+mod unused;
 
-pub use execute::{Context, Outcome, execute};
+pub use context::Context;
+pub(crate) use execute::done;
+pub use execute::{Outcome, execute};
 pub use job::{Job, Work, jobs};
 pub use plan_folder::{PlanFile, PlanFolder};
 pub use profile::{Profile, Resources};
@@ -30,3 +42,4 @@ pub use progress::{JobState, states};
 pub use shell::quoted;
 pub use slurm::{Submission, queued, submit};
 pub use snakemake::export;
+pub use unused::remove_unused;

@@ -39,7 +39,7 @@ pub struct Profile {
     pub max_array_size: Option<NonZeroU32>,
     /// More options of sbatch.
     pub sbatch: Vec<String>,
-    /// By stage (`model`, `examples`, `tokens`, `floor`, `adapt`, `report`); `default` stands for those that are not there.
+    /// By stage (`model`, `examples`, `tokens`, `floor`, `adapt`, `score`, `report`); `default` stands for those that are not there.
     pub resources: BTreeMap<String, Resources>,
 }
 

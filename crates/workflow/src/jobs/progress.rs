@@ -4,14 +4,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use lingo_artifact::atomic;
-use lingo_artifact::digest::Digest;
-use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_artifact::run_folder::RunFolder;
 
 use super::job::{Job, Work};
-use crate::cell::CellRecord;
 use crate::failure::kept as failed;
 use crate::prepare::model::ModelRecord;
-use crate::prepare::task_record::TaskRecord;
+use crate::store::{Stored, is_placed};
 
 /// How far a job is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,34 +30,41 @@ pub enum JobState {
 pub fn states(run: &Path, jobs: &[Job]) -> Vec<JobState> {
     let folder = RunFolder::new(run);
     let mut states: Vec<JobState> = Vec::with_capacity(jobs.len());
+    // What failed, and what waits for something that failed.
+    let mut lost: Vec<bool> = Vec::with_capacity(jobs.len());
     let report = modified(&folder.report());
     for job in jobs {
         let needs = job.needs.iter().map(|&need| &states[need]);
-        let state = match of_work(&folder, job) {
+        let needs_are_done = needs.clone().all(|state| *state == JobState::Done);
+        let state = match of_work(&folder, job, needs_are_done) {
             Some(state) => state,
             None if job.work == Work::Report => {
-                let is_whole = needs.clone().all(|state| *state == JobState::Done);
-                let is_over =
-                    |state: &JobState| matches!(state, JobState::Done | JobState::Failed(_));
+                let is_over = |&need: &usize| states[need] == JobState::Done || lost[need];
                 // A cell that was finished since is not in it.
-                if is_whole && report.is_some() && report >= newest(&folder, jobs) {
+                if needs_are_done && report.is_some() && report >= newest(&folder, jobs) {
                     JobState::Done
-                } else if needs.clone().all(is_over) {
+                } else if job.needs.iter().all(is_over) {
                     JobState::Ready
                 } else {
                     JobState::Waits
                 }
             }
-            None if needs.clone().all(|state| *state == JobState::Done) => JobState::Ready,
+            None if needs_are_done => JobState::Ready,
             None => JobState::Waits,
         };
+        let waits_for_lost = || job.needs.iter().any(|&need| lost[need]);
+        lost.push(match &state {
+            JobState::Failed(_) => true,
+            JobState::Waits => waits_for_lost(),
+            _ => false,
+        });
         states.push(state);
     }
     states
 }
 
 /// What is there of a job; nothing where it was not begun.
-fn of_work(run: &RunFolder, job: &Job) -> Option<JobState> {
+fn of_work(run: &RunFolder, job: &Job, needs_are_done: bool) -> Option<JobState> {
     let done = |is: bool| is.then_some(JobState::Done);
     let failed = |path: &Path| failed::read(path).map(|failure| JobState::Failed(failure.error));
     match &job.work {
@@ -68,18 +73,23 @@ fn of_work(run: &RunFolder, job: &Job) -> Option<JobState> {
             done(record.is_some_and(|record| record.id == Some(job.id)))
         }
         Work::Examples { task } | Work::Tokens { task } | Work::Floor { task } => {
-            let folder = run.task(task);
-            let record = TaskRecord::read(&folder);
-            let is_done = match job.work {
-                Work::Examples { .. } => record.examples == Some(job.id),
-                Work::Tokens { .. } => record.tokens == Some(job.id),
-                _ => !record.floors.is_empty(),
-            };
-            done(is_done).or_else(|| failed(&folder.failure()))
+            let is_done = Stored::read(run, &job.id).is_some();
+            done(is_done).or_else(|| failed(&run.task(task).failure()))
         }
         Work::Adapt { task, method, seed } => {
+            if Stored::read(run, &job.id).is_some() {
+                return Some(JobState::Done);
+            }
+            let failed = failed(&run.cell(task, method, *seed).failure());
+            failed.or_else(|| run.work(&job.id).is_dir().then_some(JobState::Begun))
+        }
+        Work::Score { task, method, seed } => {
             let cell = run.cell(task, method, *seed);
-            of_cell(run, &cell, &job.work.label(), job.id)
+            if is_placed(&cell, &job.id) {
+                return Some(JobState::Done);
+            }
+            // What its training says is told there.
+            needs_are_done.then(|| failed(&cell.failure())).flatten()
         }
         Work::Report => None,
     }
@@ -94,20 +104,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
 /// When the last cell was finished.
 fn newest(run: &RunFolder, jobs: &[Job]) -> Option<SystemTime> {
     let finished = jobs.iter().filter_map(|job| match &job.work {
-        Work::Adapt { task, method, seed } => modified(&run.cell(task, method, *seed).finished()),
+        Work::Score { task, method, seed } => modified(&run.cell(task, method, *seed).finished()),
         _ => None,
     });
     finished.max()
-}
-
-fn of_cell(run: &RunFolder, cell: &CellFolder, label: &str, id: Digest) -> Option<JobState> {
-    if CellRecord::read(&cell.finished()).is_some_and(|found| found.id == id) {
-        return Some(JobState::Done);
-    }
-    if let Some(failure) = failed::read(&cell.failure()) {
-        return Some(JobState::Failed(failure.error));
-    }
-    run.work(label, &id.short())
-        .is_dir()
-        .then_some(JobState::Begun)
 }

@@ -1,8 +1,9 @@
 //! Jobs of a plan on a Slurm cluster: a script for each stage, and one array of jobs from it (more where the cluster's
 //! limit is lower). Slurm queues; nothing here watches a queue.
 //!
-//! A task's tokens wait for its examples alone (`aftercorr`), its floor for its tokens. Cells wait until all tokens have
-//! come to an end, good or bad, and fail at once where theirs are not there; the report waits for the end of all.
+//! A task's tokens and its floor wait for its examples alone (`aftercorr`), a cell's scores for its training. Trainings wait
+//! until all tokens have come to an end, good or bad, and fail at once where theirs are not there; the report waits for the
+//! end of all.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -254,15 +255,26 @@ fn command(
         let some = all.filter(|(_, s)| s.stage == wanted);
         some.map(|(i, s)| variable(&s.stage, i, before)).collect()
     };
-    // Parts of stages that go through the same tasks have the same bounds.
-    let same_part = |wanted: &str| of(wanted).get(part).cloned();
+    // Parts of stages that go through the same tasks or cells have the same bounds. Number waits for number where each has
+    // one: where some are done already, for the end of all.
+    let same_part = |wanted: &str| {
+        let name = of(wanted).get(part).cloned()?;
+        let all = before.iter().filter(|s| s.stage == wanted);
+        let needed = all.map(|s| bare(&s.array)).nth(part)?;
+        let kind = match needed == bare(array) {
+            true => "aftercorr",
+            false => "afterany",
+        };
+        Some(format!("{kind}:{name}"))
+    };
     let mut needs = Vec::new();
     match stage {
         "tokens" => {
             needs.extend(of("model").first().map(|model| format!("afterok:{model}")));
-            needs.extend(same_part("examples").map(|array| format!("aftercorr:{array}")));
+            needs.extend(same_part("examples"));
         }
-        "floor" => needs.extend(same_part("tokens").map(|array| format!("aftercorr:{array}"))),
+        "floor" => needs.extend(same_part("examples")),
+        "score" => needs.extend(same_part("adapt")),
         "adapt" => needs.extend(of("tokens").iter().map(|array| format!("afterany:{array}"))),
         "report" => {
             let all = Work::STAGES.iter().flat_map(|stage| of(stage));
@@ -278,6 +290,11 @@ fn command(
     words.push(format!("--array={array}"));
     words.push(script.display().to_string());
     words
+}
+
+/// An array's numbers without how many of it may run at a time.
+fn bare(array: &str) -> &str {
+    array.split('%').next().unwrap_or_default()
 }
 
 /// `0-5,8` of sorted numbers.

@@ -1,13 +1,16 @@
 //! Where the ids are made: of a task's examples, of its tokens, of a cell.
 //!
-//! A cell's id is the sha256 over everything that can change its result: the resolved settings of its stages, the
-//! content of its input files, the seed, the device, the program's version. Ids are built on each other: the
-//! examples' id goes into the tokens', the tokens' into the cell's.
+//! An id is the sha256 over everything that can change a result: the resolved settings of its stage, the content of its
+//! input files, the seed, whether a GPU computes. Ids are built on each other: the examples' id goes into the tokens', the
+//! tokens' into the training's, the training's into the cell's. What cannot change a result (how often a line is logged,
+//! how much memory may be taken) is in none, and neither are the program's version and the device's name: where the same
+//! settings come to mean something else, the number of their stage goes up.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lingo_artifact::digest::Digest;
+use lingo_evaluate::EvaluateConfig;
 use lingo_ingest::IngestConfig;
 use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::Serialize;
@@ -17,12 +20,61 @@ use crate::failure::{Error, Kind};
 use crate::inputs::id_of;
 use crate::pipeline::resolved::Task;
 
-/// The version of the program: results of another version are not taken for this one's.
+/// The version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The id of a task's `examples.parquet`. The number goes up when the same settings mean something else than before.
+/// What the same settings mean, by stage: a number goes up when that changes.
+pub(super) const RESULTS: [(&str, u32); 5] = [
+    ("examples", 3),
+    ("tokens", 3),
+    ("floor", 1),
+    ("training", 1),
+    ("score", 1),
+];
+
+/// Settings of `train` that change no result.
+const QUIET_IN_TRAIN: [&str; 3] = ["log_every", "recompute", "cache_limit_mib"];
+
+/// Settings of `ingest` that change no result.
+const QUIET_IN_INGEST: [&str; 2] = ["max_memory", "max_uncompressed_bytes"];
+
+/// Settings of `evaluate` that change no result of a cell.
+const QUIET_IN_EVALUATE: [&str; 1] = ["floor"];
+
+/// Whether a setting, dotted, changes no result.
+pub(crate) fn is_quiet(key: &str) -> bool {
+    let of = |section: &str, keys: &[&str]| {
+        let inside = key.strip_prefix(section).and_then(|k| k.strip_prefix('.'));
+        inside.is_some_and(|key| keys.contains(&key))
+    };
+    of("train", &QUIET_IN_TRAIN)
+        || of("train_of_task", &QUIET_IN_TRAIN)
+        || of("ingest", &QUIET_IN_INGEST)
+        || of("evaluate", &QUIET_IN_EVALUATE)
+}
+
+/// `train` without what changes no result.
+pub(super) fn loud_train(train: Value) -> Value {
+    without(train, &QUIET_IN_TRAIN)
+}
+
+fn without(mut settings: Value, keys: &[&str]) -> Value {
+    if let Some(map) = settings.as_object_mut() {
+        map.retain(|key, _| !keys.contains(&key.as_str()));
+    }
+    settings
+}
+
+/// What the stage's settings mean.
+fn meaning(stage: &str) -> String {
+    let number = RESULTS.iter().find(|(name, _)| *name == stage);
+    format!("{stage}/{}", number.map_or(0, |(_, number)| *number))
+}
+
+/// The id of a task's `examples.parquet`.
 pub(super) fn examples(settings: &TaskSettings, inputs: &BTreeMap<String, Digest>) -> Digest {
-    id_of(&json!([VERSION, "examples/2", settings.ingest_id, inputs]))
+    let ingest = without(settings.ingest_id.clone(), &QUIET_IN_INGEST);
+    id_of(&json!([meaning("examples"), ingest, inputs]))
 }
 
 /// The id of a task's `tokens.parquet`.
@@ -33,8 +85,7 @@ pub(super) fn tokens(
     model: &BTreeMap<String, Digest>,
 ) -> Digest {
     id_of(&json!([
-        VERSION,
-        "tokens/2",
+        meaning("tokens"),
         examples,
         settings.tokenize_id,
         keys,
@@ -42,28 +93,48 @@ pub(super) fn tokens(
     ]))
 }
 
-/// What makes a cell the one it is.
-pub(super) struct CellParts<'a> {
+/// The id of a task's linear models on counts.
+pub(super) fn floor(examples: Digest, evaluate: &EvaluateConfig) -> Result<Digest, Error> {
+    let strands = to_json(&evaluate.strands)?;
+    let threshold = to_json(&evaluate.threshold)?;
+    Ok(id_of(&json!([
+        meaning("floor"),
+        examples,
+        strands,
+        threshold,
+        evaluate.floor,
+    ])))
+}
+
+/// What makes a training the one it is.
+pub(super) struct TrainingParts<'a> {
     pub(super) tokens: Digest,
     pub(super) method: &'a Value,
     pub(super) train: &'a Value,
-    pub(super) evaluate: &'a Value,
+    /// The strands that are predicted from, and whether the test rows are hidden.
+    pub(super) predicted: &'a Value,
     pub(super) seed: u64,
+    /// `cpu` or `gpu`.
     pub(super) device: &'a str,
 }
 
-/// The id of a cell.
-pub(super) fn cell(parts: &CellParts<'_>) -> Digest {
+/// The id of a training.
+pub(super) fn training(parts: &TrainingParts<'_>) -> Digest {
     id_of(&json!([
-        VERSION,
-        "cell",
+        meaning("training"),
         parts.tokens,
         parts.method,
-        parts.train,
-        parts.evaluate,
+        loud_train(parts.train.clone()),
+        parts.predicted,
         parts.seed,
         parts.device,
     ]))
+}
+
+/// The id of a cell: of a training that is scored.
+pub(super) fn cell(training: Digest, evaluate: &Value, seed: u64) -> Digest {
+    let evaluate = without(evaluate.clone(), &QUIET_IN_EVALUATE);
+    id_of(&json!([meaning("score"), training, evaluate, seed]))
 }
 
 /// A task's settings as JSON: as a reader sees them, and without paths, for ids.

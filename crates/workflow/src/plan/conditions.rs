@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cell::CellRecord;
 use crate::inputs::id_of;
-use crate::plan::cell_id::{ingest_without_paths, to_json, tokenize_without_paths};
+use crate::plan::cell_id::{ingest_without_paths, loud_train, to_json, tokenize_without_paths};
 
 /// The sha256 over everything that can change the result of a finished cell, but its method: as its id, where files
 /// lie is left out. Of `evaluate` only what changes a metric counts.
@@ -18,14 +18,16 @@ pub fn conditions(record: &CellRecord) -> Digest {
         changed(of("tokenize"), tokenize_without_paths),
         of("keys"),
         // What a method lays over `train` is the method.
-        match of("train_of_task") {
+        loud_train(match of("train_of_task") {
             Value::Null => of("train"),
             common => common,
-        },
+        }),
         of("evaluate").get("strands"),
         of("evaluate").get("threshold"),
         of("seed"),
         of("device"),
+        of("results"),
+        // In results of earlier versions.
         of("version"),
         record.inputs,
     ]))
@@ -54,7 +56,7 @@ mod tests {
             "method": { "lora": { "rank": 8 } },
             "train": { "epochs": 3 },
             "evaluate": { "strands": "given", "resamples": 1000 },
-            "seed": 1, "device": "cpu", "version": "0.1.0",
+            "seed": 1, "device": "cpu", "results": [["training", 1]],
         });
         edit(&mut parameters);
         CellRecord {
@@ -66,6 +68,8 @@ mod tests {
             parameters,
             inputs: BTreeMap::from([("ingest[0]".into(), Digest::of_bytes(b"train"))]),
             outputs: BTreeMap::new(),
+            training: None,
+            made_by: crate::cell::MadeBy::default(),
             finished: String::new(),
         }
     }
@@ -73,7 +77,8 @@ mod tests {
     #[test]
     fn method_and_places_of_files_are_no_conditions() {
         let first = conditions(&record(|_| {}));
-        let same: [fn(&mut Value); 5] = [
+        let same: [fn(&mut Value); 6] = [
+            |p| p["train"]["log_every"] = json!(7),
             |p| {
                 p["train_of_task"] = p["train"].clone();
                 p["train"]["epochs"] = json!(9);
@@ -99,7 +104,7 @@ mod tests {
             |p| p["evaluate"]["strands"] = json!("both"),
             |p| p["evaluate"]["threshold"] = json!("dev"),
             |p| p["device"] = json!("cuda"),
-            |p| p["version"] = json!("0.0.9"),
+            |p| p["results"] = json!([["training", 2]]),
         ];
         for edit in other {
             assert_ne!(conditions(&record(edit)), first);

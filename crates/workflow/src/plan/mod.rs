@@ -1,12 +1,11 @@
 //! The plan of a run: which cells there are, which are done, which are to be run and why.
 //!
-//! A cell's id is the sha256 over everything that can change its result: the resolved settings of its
-//! stages, the content of its input files, the seed, the device, the program's version. For a folder that
-//! holds a result with another id the rule is:
+//! A cell's id is the sha256 over everything that can change its result ([`cell_id`]). For a folder that holds a result
+//! with another id the rule is:
 //!
-//! - only the *content* of inputs differs (a byte of a FASTA changed): the cell is run again;
-//! - a *setting* differs (the file or a `--set` changed, another device, another version): refused, with the
-//!   difference shown, unless `--fresh` or another `--out` is given.
+//! - the store has that result, too: it stays there, and the cell is run; so are cells whose inputs have changed;
+//! - the store has it not (an earlier version made it), and a *setting* differs: refused, with the difference shown, unless
+//!   `--fresh` or another `--out` is given.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -30,6 +29,7 @@ pub(crate) mod selection;
 pub(crate) mod state;
 
 pub use cell_id::VERSION;
+pub(crate) use cell_id::is_quiet;
 pub use model_identity::ModelIdentity;
 pub use planned::{CellPlan, Plan, TaskPlan};
 pub use selection::Request;

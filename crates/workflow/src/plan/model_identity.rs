@@ -10,7 +10,7 @@ use lingo_artifact::run_folder::RunFolder;
 use lingo_hub::{Depth, Hub, HubModel, LeftFile, Weights};
 use serde_json::{Value, json};
 
-use super::cell_id::{VERSION, to_json};
+use super::cell_id::to_json;
 use crate::failure::{Error, Kind, MissingFile};
 use crate::inputs::{FileHash, Hashes, id_of};
 use crate::pipeline::resolved::{ModelPlan, Pipeline};
@@ -155,7 +155,7 @@ pub(super) fn model_identity(
             } else {
                 miss(fasta);
             }
-            let id = id_of(&json!([VERSION, "pretrain", config, seed, genome, device]));
+            let id = id_of(&json!(["pretrain/1", config, seed, genome, device]));
             found.insert("model/pretrained".into(), id);
             Ok(ModelIdentity {
                 folder: RunFolder::new(run).model(),

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use lingo_artifact::run_folder::RunFolder;
 use serde_json::json;
 
-use super::cell_id::{self, TaskSettings, VERSION, to_json};
+use super::cell_id::{self, RESULTS, TaskSettings, to_json};
 use super::model_identity::model_identity;
 use super::planned::{CellPlan, Plan, TaskPlan};
 use super::selection::{Request, select};
-use super::state::{State, state_of};
+use super::state::{State, Wanted, state_of};
 use crate::failure::{Error, MissingFile};
 use crate::inputs::Hashes;
 use crate::pipeline::resolved::Pipeline;
@@ -66,7 +66,7 @@ impl Plan {
         let model = model_identity(
             &mut pipeline,
             &run,
-            &device,
+            device_class(&device),
             &hashes,
             &mut inputs,
             &mut missing,
@@ -86,6 +86,7 @@ impl Plan {
             methods,
             seeds,
             arguments: pipeline.file.clone(),
+            commit: option_env!("LINGO_PIPE_COMMIT").map(str::to_owned),
             fresh: request.fresh,
             hide_test: request.hide_test,
             cells: Vec::new(),
@@ -123,7 +124,10 @@ impl Plan {
         let settings = TaskSettings::of(&task)?;
         let examples = cell_id::examples(&settings, &task_inputs);
         let tokens = cell_id::tokens(examples, &settings, &task.keys, &self.model.hashes);
+        let floor = cell_id::floor(examples, &task.evaluate)?;
         let evaluate = to_json(&task.evaluate)?;
+        let device = device_class(&self.device);
+        let run = RunFolder::new(&self.run);
         for method in self.methods.clone() {
             let Some(settings_of_method) = self.pipeline.method(&method) else {
                 continue;
@@ -140,9 +144,10 @@ impl Plan {
                     "train": train,
                     "evaluate": evaluate,
                     "seed": seed,
-                    "device": self.device,
-                    "version": VERSION,
+                    "device": device,
+                    "results": RESULTS.map(|(stage, number)| json!([stage, number])),
                 });
+                let mut predicted = json!({ "strands": task.evaluate.strands });
                 let mut evaluate = evaluate.clone();
                 if *task.train_of(&method) != task.train {
                     parameters["train_of_task"] = to_json(&task.train)?;
@@ -150,20 +155,28 @@ impl Plan {
                 if self.hide_test {
                     parameters["test"] = "hidden".into();
                     evaluate["test"] = "hidden".into();
+                    predicted["test"] = "hidden".into();
                 }
-                let id = cell_id::cell(&cell_id::CellParts {
+                let training = cell_id::training(&cell_id::TrainingParts {
                     tokens,
                     method: &settings_of_method,
                     train: &train,
-                    evaluate: &evaluate,
+                    predicted: &predicted,
                     seed,
-                    device: &self.device,
+                    device,
                 });
+                let id = cell_id::cell(training, &evaluate, seed);
                 let mut all_inputs = task_inputs.clone();
                 all_inputs.extend(self.model.hashes.clone());
                 let folder = folder.cell(&method, seed);
                 let state = if missing.is_empty() {
-                    state_of(&folder, &id, &parameters, &all_inputs, self.fresh)
+                    let wanted = Wanted {
+                        training,
+                        id,
+                        parameters: &parameters,
+                        inputs: &all_inputs,
+                    };
+                    state_of(&run, &folder, &wanted, self.fresh)
                 } else {
                     State::Missing(missing.clone())
                 };
@@ -172,6 +185,7 @@ impl Plan {
                     method: method.clone(),
                     seed,
                     folder,
+                    training,
                     id,
                     parameters,
                     inputs: all_inputs,
@@ -184,8 +198,18 @@ impl Plan {
             folder,
             examples,
             tokens,
+            floor,
             missing,
         });
         Ok(())
+    }
+}
+
+/// The class of a device: results of one GPU are taken for another's, as they are between processors; what made them is in
+/// their records.
+fn device_class(name: &str) -> &'static str {
+    match name {
+        "cpu" => "cpu",
+        _ => "gpu",
     }
 }

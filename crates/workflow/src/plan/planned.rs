@@ -8,8 +8,10 @@ use lingo_artifact::run_folder::{CellFolder, TaskFolder};
 use lingo_lm::DeviceChoice;
 use serde_json::{Value, json};
 
+use super::cell_id::VERSION;
 use super::model_identity::ModelIdentity;
 use super::state::State;
+use crate::cell::MadeBy;
 use crate::failure::{Error, MissingFile, MissingVariable, Refusal};
 use crate::inputs::{FileHash, Hashes};
 use crate::pipeline::resolved::Pipeline;
@@ -37,6 +39,8 @@ pub struct Plan {
     /// What is typed behind `lingo-pipe run`, without the selection of cells: for the commands that the report prints.
     /// The pipeline file, unless the caller knows more.
     pub arguments: String,
+    /// The commit that the program was built from, where the caller knows it.
+    pub commit: Option<String>,
     /// Whether what is there is replaced.
     pub fresh: bool,
     /// The cells, task by task, method by method, seed by seed.
@@ -60,6 +64,8 @@ pub struct TaskPlan {
     pub examples: Digest,
     /// The id of `tokens.parquet`.
     pub tokens: Digest,
+    /// The id of its linear models on counts.
+    pub floor: Digest,
     /// Its input files that are missing: then none of its cells can run.
     pub missing: Vec<PathBuf>,
 }
@@ -75,6 +81,8 @@ pub struct CellPlan {
     pub seed: u64,
     /// Its folder.
     pub folder: CellFolder,
+    /// The id of its training.
+    pub training: Digest,
     /// Its id.
     pub id: Digest,
     /// Every setting.
@@ -93,6 +101,16 @@ impl CellPlan {
 }
 
 impl Plan {
+    /// What its jobs are done by here.
+    pub fn made_by(&self) -> MadeBy {
+        MadeBy {
+            version: VERSION.into(),
+            commit: self.commit.clone(),
+            device: self.device.clone(),
+            kernels: lingo_lm::Level::detect().to_string(),
+        }
+    }
+
     /// The folders that hold other cells' results.
     pub fn refusals(&self) -> Vec<Refusal> {
         self.cells
@@ -153,7 +171,7 @@ impl Plan {
             .iter()
             .map(|c| {
                 json!({
-                    "task": c.task, "method": c.method, "seed": c.seed, "id": c.id,
+                    "task": c.task, "method": c.method, "seed": c.seed, "id": c.id, "training": c.training,
                     "folder": c.folder.path(), "state": c.state, "parameters": c.parameters, "inputs": c.inputs,
                 })
             })

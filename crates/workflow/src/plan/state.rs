@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lingo_artifact::digest::Digest;
-use lingo_artifact::run_folder::CellFolder;
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::cell_id::is_quiet;
 use crate::cell::{CellRecord, differences};
 use crate::failure::Difference;
+use crate::store::{Stored, is_placed};
 
 /// What is to be done with a cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,43 +27,76 @@ pub enum State {
     Missing(Vec<PathBuf>),
 }
 
-/// What is to be done with the cell `id` whose folder is `folder`.
+/// A cell as it is planned.
+pub(super) struct Wanted<'a> {
+    pub(super) training: Digest,
+    pub(super) id: Digest,
+    pub(super) parameters: &'a Value,
+    pub(super) inputs: &'a BTreeMap<String, Digest>,
+}
+
+/// What is to be done with a cell whose folder is `folder`.
 pub(super) fn state_of(
+    run: &RunFolder,
     folder: &CellFolder,
-    id: &Digest,
-    parameters: &Value,
-    inputs: &BTreeMap<String, Digest>,
+    wanted: &Wanted<'_>,
     fresh: bool,
 ) -> State {
-    let run = |why: &str| State::Run(why.to_string());
-    let Some(found) = CellRecord::read(&folder.finished()) else {
+    let to_run = |why: &str| State::Run(why.to_string());
+    let found = CellRecord::read(&folder.finished());
+    if fresh && found.is_some() {
+        return to_run("--fresh");
+    }
+    if is_placed(folder, &wanted.id) {
+        return State::Cached;
+    }
+    let is_stored = |id: &Digest| Stored::read(run, id).is_some();
+    let trained = !fresh && is_stored(&wanted.training);
+    let scored = trained && is_stored(&wanted.id);
+    let Some(found) = found else {
         return match CellRecord::read(&folder.started()) {
-            Some(started) if started.id == *id => run("was begun and not finished"),
-            Some(_) => run("another cell was begun here and not finished"),
-            None => run("not run yet"),
+            _ if scored => State::Cached,
+            _ if trained => to_run("trained, to be scored"),
+            Some(started) if started.id == wanted.id => to_run("was begun and not finished"),
+            Some(_) => to_run("another cell was begun here and not finished"),
+            None => to_run("not run yet"),
         };
     };
-    if fresh {
-        return run("--fresh");
-    }
-    if found.id == *id {
+    if found.id == wanted.id {
         let changed = found.outputs.iter().find(|(name, hash)| {
             let file = std::fs::metadata(folder.path().join(name));
             file.map_or(true, |file| file.len() != hash.bytes)
         });
         return match changed {
+            _ if scored => State::Cached,
             None => State::Cached,
-            Some((name, _)) => State::Run(format!("{name} is gone or has another size")),
+            Some((name, _)) => to_run(&format!("{name} is gone or has another size")),
         };
     }
-    let different = differences(&found.parameters, parameters);
-    if !different.is_empty() {
+    let different: Vec<Difference> = differences(&found.parameters, wanted.parameters)
+        .into_iter()
+        .filter(|difference| !is_quiet(&difference.key))
+        .collect();
+    // What the store keeps is not lost when its place is taken.
+    let is_kept = is_stored(&found.id) && found.training.is_none_or(|id| is_stored(&id));
+    if !different.is_empty() && !is_kept && !scored {
         return State::Refused(different);
     }
-    let changed: Vec<&str> = inputs
+    if scored {
+        return State::Cached;
+    }
+    let changed: Vec<&str> = wanted
+        .inputs
         .iter()
         .filter(|(role, digest)| found.inputs.get(*role) != Some(digest))
         .map(|(role, _)| role.as_str())
         .collect();
-    State::Run(format!("input changed: {}", changed.join(", ")))
+    let mut why: Vec<String> = different.iter().map(ToString::to_string).collect();
+    if !changed.is_empty() {
+        why.push(format!("input changed: {}", changed.join(", ")));
+    }
+    if trained {
+        why.push("trained, to be scored".into());
+    }
+    State::Run(why.join("; "))
 }

@@ -35,6 +35,8 @@ pub struct TaskRecord {
     pub lengths: Lengths,
     /// New embedding vectors that are trained.
     pub new_vectors: u32,
+    /// The id of the linear models on counts.
+    pub floor: Option<Digest>,
     /// The linear models on counts.
     pub floors: Vec<Floor>,
     /// Whether they counted both strands.
@@ -47,6 +49,30 @@ impl TaskRecord {
     /// The record in a task's folder; an empty one where there is none that can be read.
     pub fn read(folder: &TaskFolder) -> Self {
         atomic::read_json(&folder.record()).unwrap_or_default()
+    }
+
+    /// What the results of the three stages say.
+    pub(super) fn joined(
+        examples: Option<&Self>,
+        tokens: Option<&Self>,
+        floor: Option<&Self>,
+    ) -> Self {
+        let mut joined = examples.cloned().unwrap_or_default();
+        if let Some(of) = tokens {
+            joined.tokens = of.tokens;
+            joined.truncated = of.truncated;
+            joined.unknown = of.unknown;
+            joined.longest = of.longest;
+            joined.lengths.clone_from(&of.lengths);
+            joined.new_vectors = of.new_vectors;
+        }
+        if let Some(of) = floor {
+            joined.floor = of.floor;
+            joined.floors.clone_from(&of.floors);
+            joined.floors_of_both = of.floors_of_both;
+            joined.floors_threshold = of.floors_threshold;
+        }
+        joined
     }
 
     pub(super) fn write(&self, folder: &TaskFolder) -> Result<(), Error> {

@@ -3,17 +3,15 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `run` | the order of things |
-//! | `only_run` | one run at a time in a folder |
+//! | `every_task` | what cells share, and what the failure of a task stops |
 //! | `schedules` | what is checked before anything is trained |
 //! | `cells` | running cells, several at a time |
-//! | `shared_tokens` | tokens that several cells train on |
 
-pub(crate) mod cells;
-pub(crate) mod only_run;
+mod cells;
+mod every_task;
 #[allow(clippy::module_inception)]
 mod run;
 mod schedules;
-pub(crate) mod shared_tokens;
 
 pub use crate::run_settings::Settings;
 pub use run::{Summary, run};

@@ -6,18 +6,20 @@ use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 
-use super::cells::{empty, run_cells};
-use super::only_run::only_run;
+use super::cells::{empty, of_cell, run_cells};
+use super::every_task::every_task;
 use super::schedules::check_schedules;
 use crate::failure::{Error, Kind};
+use crate::jobs::only_run::only_run;
+use crate::jobs::{Context, Job, done, jobs};
 use crate::lock::{self, Shared};
 use crate::observer::Observer;
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::state::State;
-use crate::prepare::every_task::every_task;
 use crate::prepare::model::fetch_model;
 use crate::report;
 use crate::run_settings::Settings;
+use crate::store::{Stored, forget_tries, is_placed, remove_half_placed};
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,18 +56,22 @@ pub fn run(
         .iter()
         .filter(|c| matches!(c.state, State::Run(_)))
         .collect();
-    let bad_tasks = every_task(plan, &unfinished, settings, observer, stop)?;
+    let every = settings.checkpoint_every;
+    let context = Context::new(plan, &unfinished, command, every, (observer, stop));
+    let jobs = jobs(plan);
+    let bad_tasks = every_task(plan, &jobs, &unfinished, settings.jobs, &context)?;
     let (lost, todo): (Vec<&CellPlan>, Vec<&CellPlan>) = unfinished
         .iter()
         .partition(|c| bad_tasks.iter().any(|(task, _)| *task == c.task));
     check_schedules(plan, &todo)?;
     if plan.fresh {
         // All at once, so that a run that is interrupted can be continued, without --fresh.
-        todo.iter().try_for_each(|cell| empty(&cell.folder))?;
+        forget(plan, &todo)?;
     }
+    place_cached(plan, &jobs, &context)?;
     // From here on a kill leaves a lock that is true.
     lock::write(plan, command, Shared::Made)?;
-    let (done, failures) = run_cells(plan, &todo, settings, observer, stop);
+    let (done, failures) = run_cells(plan, &jobs, &todo, settings.jobs, &context);
 
     lock::write(plan, command, Shared::Made)?;
     if !plan.hide_test {
@@ -94,18 +100,48 @@ pub fn run(
     })
 }
 
-/// Removes what a run that was killed left: half-written files, and checkpoints of cells that it had finished.
+/// Removes what a run that was killed left: half-written files, and tries at results that it had finished.
 fn clear_up(plan: &Plan) -> Result<(), Error> {
     let run = RunFolder::new(&plan.run);
     atomic::remove_leftovers(run.path())?;
     for task in &plan.tasks {
         atomic::remove_leftovers(run.task(&task.name).path())?;
     }
-    let cached = plan.cells.iter().filter(|c| c.state == State::Cached);
-    for cell in cached {
-        lingo_adapt::forget_checkpoints(cell.folder.path())?;
-        // What jobs of a plan left that were killed between their result and its end.
-        let _ = fs::remove_dir_all(run.work(&cell.label(), &cell.id.short()));
+    remove_half_placed(&run);
+    for cell in &plan.cells {
+        for id in [cell.training, cell.id] {
+            if run.work(&id).is_dir() && Stored::read(&run, &id).is_some() {
+                forget_tries(&run, &id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the results of cells, and what tries at them left.
+fn forget(plan: &Plan, cells: &[&CellPlan]) -> Result<(), Error> {
+    let run = RunFolder::new(&plan.run);
+    for cell in cells {
+        empty(&cell.folder)?;
+        for id in [cell.training, cell.id] {
+            forget_tries(&run, &id);
+            let stored = run.stored(&id);
+            if stored.exists() {
+                fs::remove_dir_all(&stored).map_err(lingo_artifact::Error::io("empty", &stored))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Results that the store has are laid at their places, where other results were.
+fn place_cached(plan: &Plan, jobs: &[Job], context: &Context<'_>) -> Result<(), Error> {
+    for cell in plan.cells.iter().filter(|c| c.state == State::Cached) {
+        if !is_placed(&cell.folder, &cell.id) {
+            for job in of_cell(jobs, cell) {
+                done(plan, job, context)?;
+            }
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
-use lingo_artifact::run_folder::{RunFolder, TaskFolder};
+use lingo_artifact::run_folder::RunFolder;
 use lingo_artifact::training::Training;
 use lingo_evaluate::CellMetrics;
 
@@ -20,6 +20,7 @@ use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::selection::Request;
 use crate::plan::state::State;
 use crate::run::{self, run};
+use crate::store::{Stored, place_file};
 
 /// What is searched, and how it is run.
 pub struct Settings<'a> {
@@ -202,27 +203,27 @@ fn with(settings: &Settings, section: &TuneSection, trial: &Trial) -> Result<Pip
     Ok(Pipeline::read(settings.file, &sets)?)
 }
 
-/// Lays what cells share (the model, examples, tokens) from an earlier trial's run into that of a plan. Their records, which
-/// come last, say what they were made from, so what does not fit the trial is made anew.
+/// Lays what cells share (the model, examples, tokens) from an earlier trial's run into that of a plan. Each says what it was
+/// made from, so what does not fit the trial is made anew.
 fn lend(from: &Path, plan: &Plan) -> Result<(), Error> {
     let (from, to) = (RunFolder::new(from), RunFolder::new(&plan.run));
-    let mut files = Vec::new();
-    for entry in fs::read_dir(from.model()).into_iter().flatten().flatten() {
-        files.push((entry.path(), to.model().join(entry.file_name())));
-    }
-    files.push((from.model_record(), to.model_record()));
+    let mut files = vec![(from.model_record(), to.model_record())];
+    let mut add = |from: &Path, to: &Path| {
+        for entry in fs::read_dir(from).into_iter().flatten().flatten() {
+            files.push((entry.path(), to.join(entry.file_name())));
+        }
+    };
+    add(&from.model(), &to.model());
     for task in &plan.tasks {
-        let (from, to) = (from.task(&task.name), to.task(&task.name));
-        files.extend(TaskFolder::FILES.map(|name| (from.path().join(name), to.path().join(name))));
+        for id in [task.examples, task.tokens] {
+            if Stored::read(&from, &id).is_some() {
+                add(&from.stored(&id), &to.stored(&id));
+            }
+        }
     }
     for (from, to) in files {
-        if !from.is_file() || to.exists() {
-            continue;
-        }
-        let folder = to.parent().unwrap_or(&plan.run);
-        fs::create_dir_all(folder).map_err(lingo_artifact::Error::io("create folder", folder))?;
-        if fs::hard_link(&from, &to).is_err() {
-            fs::copy(&from, &to).map_err(lingo_artifact::Error::io("write", &to))?;
+        if from.is_file() && !to.exists() {
+            place_file(&from, &to)?;
         }
     }
     Ok(())

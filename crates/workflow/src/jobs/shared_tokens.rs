@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
-use lingo_artifact::run_folder::RunFolder;
+use lingo_artifact::run_folder::TaskFolder;
 use lingo_artifact::tokens::Tokens;
 use lingo_ingest::Genome;
 use lingo_tokenize::{EncodedRows, Encoder};
@@ -24,7 +24,6 @@ pub(crate) struct SharedTokens {
 #[derive(Default)]
 struct Task {
     cells_left: usize,
-    failed: bool,
     tokens: Option<Arc<Tokens>>,
     readings: Option<Arc<EncodedRows>>,
 }
@@ -41,13 +40,13 @@ impl SharedTokens {
         }
     }
 
-    pub(crate) fn get(&self, run: &RunFolder, task: &str) -> Result<Arc<Tokens>, Error> {
+    pub(crate) fn get(&self, files: &TaskFolder, task: &str) -> Result<Arc<Tokens>, Error> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let known = tasks.entry(task.to_string()).or_default();
         if let Some(tokens) = &known.tokens {
             return Ok(tokens.clone());
         }
-        let mut tokens = Tokens::read(&run.task(task).tokens())?;
+        let mut tokens = Tokens::read(&files.tokens())?;
         if self.hide_test {
             tokens.rows.retain(|row| row.split != Split::Test);
         }
@@ -59,18 +58,18 @@ impl SharedTokens {
     /// The sequences behind a task's tokens, for cells that read bases or change them, and the genome around them.
     pub(crate) fn readings(
         &self,
-        run: &RunFolder,
+        (tokens, examples): (&TaskFolder, &TaskFolder),
         task: &str,
         model: &Path,
         genome: impl FnOnce() -> Result<Option<Genome>, Error>,
     ) -> Result<Arc<EncodedRows>, Error> {
-        let tokens = self.get(run, task)?;
+        let tokens = self.get(tokens, task)?;
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let known = tasks.entry(task.to_string()).or_default();
         if let Some(readings) = &known.readings {
             return Ok(readings.clone());
         }
-        let mut examples = Examples::read(&run.task(task).examples())?;
+        let mut examples = Examples::read(&examples.examples())?;
         if self.hide_test {
             examples.rows.retain(|row| row.split != Split::Test);
         }
@@ -84,45 +83,16 @@ impl SharedTokens {
         Ok(readings)
     }
 
-    /// A cell has come to its end. Whether it was the task's last and all have succeeded.
-    pub(crate) fn release(&self, task: &str, succeeded: bool) -> bool {
+    /// A cell has come to the end of its training.
+    pub(crate) fn release(&self, task: &str) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = tasks.get_mut(task) else {
-            return false;
+            return;
         };
         known.cells_left = known.cells_left.saturating_sub(1);
-        known.failed |= !succeeded;
         if known.cells_left == 0 {
             known.tokens = None;
             known.readings = None;
         }
-        known.cells_left == 0 && !known.failed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_task_is_over_once_its_last_cell_is_and_all_have_succeeded() {
-        let t = |succeeded: &[bool], over: &[bool]| {
-            let task = Task {
-                cells_left: succeeded.len(),
-                ..Task::default()
-            };
-            let tokens = SharedTokens {
-                tasks: Mutex::new([("task".to_string(), task)].into()),
-                hide_test: false,
-            };
-            let found: Vec<bool> = succeeded
-                .iter()
-                .map(|&succeeded| tokens.release("task", succeeded))
-                .collect();
-            assert_eq!(found, over);
-        };
-        t(&[true], &[true]);
-        t(&[true, true], &[false, true]);
-        t(&[false, true], &[false, false]);
     }
 }

@@ -11,13 +11,14 @@ use lingo_evaluate::Published;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::published;
 use crate::cell::CellRecord;
+use crate::date;
 use crate::failure::{Error, Kind};
 use crate::inputs::FileHash;
 use crate::plan::cell_id::VERSION;
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::state::State;
-use crate::{date, published};
 
 /// What `schema` says in every `lingo.lock` of this version.
 pub const SCHEMA: &str = "lingo-pipe/lock/1";
@@ -46,6 +47,9 @@ pub struct Lock {
     pub pipeline: String,
     /// sha256 of the pipeline file's text.
     pub pipeline_sha256: Digest,
+    /// Its text; none in locks of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_text: Option<String>,
     /// Where the model comes from.
     pub model: Value,
     /// sha256 of its files, or the id of its pretraining.
@@ -110,7 +114,15 @@ impl Lock {
             );
             return Err(Error::stage(Kind::Input, message));
         }
-        Ok(atomic::read_json(&path)?)
+        Self::at(&path)
+    }
+
+    /// Reads a lock wherever it lies.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        Ok(atomic::read_json(path)?)
     }
 
     /// The lock of a run with the cells that are finished now: a run that was killed wrote none behind them.
@@ -202,6 +214,7 @@ pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
         description: pipeline.description.clone(),
         pipeline: pipeline.file.clone(),
         pipeline_sha256: Digest::of_bytes(pipeline.document.text.as_bytes()),
+        pipeline_text: Some(pipeline.document.text.clone()),
         model: plan.model.parameters.clone(),
         model_hashes: plan.model.hashes.clone(),
         tasks,
@@ -254,7 +267,7 @@ fn inputs(
 }
 
 /// The ids of this plan's cells, and of those that earlier runs planned in the folder.
-fn planned(plan: Option<&Plan>, before: Option<&Lock>) -> BTreeMap<String, Digest> {
+pub(super) fn planned(plan: Option<&Plan>, before: Option<&Lock>) -> BTreeMap<String, Digest> {
     let earlier = before.into_iter().flat_map(|b| {
         let finished = b.cells.iter().map(|(label, cell)| (label, cell.id));
         finished.chain(b.planned.iter().map(|(label, id)| (label, *id)))
@@ -269,7 +282,10 @@ fn planned(plan: Option<&Plan>, before: Option<&Lock>) -> BTreeMap<String, Diges
 }
 
 /// The planned cells whose result is in its folder.
-fn finished_cells(planned: &BTreeMap<String, Digest>, run: &Path) -> BTreeMap<String, LockedCell> {
+pub(super) fn finished_cells(
+    planned: &BTreeMap<String, Digest>,
+    run: &Path,
+) -> BTreeMap<String, LockedCell> {
     let finished = planned.iter().filter_map(|(label, id)| {
         let record = CellRecord::read(&CellFolder::new(run.join(label)).finished())?;
         let cell = LockedCell {
@@ -323,83 +339,4 @@ fn hashed(mut lock: Lock, run: &Path, in_work: &dyn Fn(&str) -> bool) -> Result<
         }
     }
     Ok(lock)
-}
-
-/// What verifying a run found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Verification {
-    /// Files that were hashed.
-    pub files: usize,
-    /// What differs from the lock, in sentences.
-    pub differences: Vec<String>,
-    /// Cells that were finished after the lock was written, because their run was killed. Their files are compared with
-    /// their own `cell.json`.
-    pub finished_since: Vec<String>,
-    /// Planned cells that are not finished.
-    pub unfinished: Vec<String>,
-}
-
-/// Hashes everything that the lock of a run names, and compares.
-///
-/// # Errors
-/// There is no lock, or it cannot be read.
-pub fn verify(run: &Path) -> Result<Verification, Error> {
-    let lock = Lock::read(run)?;
-    let mut found = Verification::default();
-    for (path, hash) in &lock.inputs {
-        compare(&mut found, "input", path, hash);
-    }
-    for (label, cell) in &lock.cells {
-        let folder = CellFolder::new(run.join(label));
-        let begun = CellRecord::read(&folder.started()).is_some();
-        match CellRecord::read(&folder.finished()) {
-            Some(record) if record.id == cell.id => {}
-            Some(_) => found.differences.push(format!(
-                "{label}: its cell.json has another id than the lock says"
-            )),
-            None if begun => {
-                let problem = "was begun again and is not finished: run the pipeline again";
-                found.differences.push(format!("{label}: {problem}"));
-                continue;
-            }
-            None => found
-                .differences
-                .push(format!("{label}: its cell.json is gone or cannot be read")),
-        }
-        compare_outputs(&mut found, &folder, cell);
-    }
-    let planned = planned(None, Some(&lock));
-    let now = finished_cells(&planned, run);
-    for (label, cell) in now.iter().filter(|(l, _)| !lock.cells.contains_key(*l)) {
-        compare_outputs(&mut found, &CellFolder::new(run.join(label)), cell);
-        found.finished_since.push(label.clone());
-    }
-    let known = |label: &&String| now.contains_key(*label) || lock.cells.contains_key(*label);
-    found.unfinished = planned.into_keys().filter(|l| !known(&l)).collect();
-    for (name, hash) in &lock.artifacts {
-        compare(&mut found, "artifact", &run.join(name), hash);
-    }
-    Ok(found)
-}
-
-fn compare_outputs(found: &mut Verification, folder: &CellFolder, cell: &LockedCell) {
-    for (name, hash) in &cell.outputs {
-        compare(found, "result", &folder.path().join(name), hash);
-    }
-}
-
-fn compare(found: &mut Verification, what: &str, path: &Path, want: &FileHash) {
-    found.files += 1;
-    let shown = path.display();
-    match Digest::of_file(path) {
-        Ok((sha256, _)) if sha256 == want.sha256 => {}
-        Ok((sha256, bytes)) => found.differences.push(format!(
-            "{what} {shown} differs: {} ({} bytes) in the lock, {} ({bytes} bytes) now",
-            want.sha256.short(),
-            want.bytes,
-            sha256.short()
-        )),
-        Err(_) if !path.exists() => found.differences.push(format!("{what} {shown} is gone")),
-        Err(e) => found.differences.push(format!("{what}: {e}")),
-    }
 }

@@ -10,7 +10,7 @@ use lingo_artifact::run_folder::RunFolder;
 use crate::failure::{Error, Kind};
 
 /// Two runs in one folder would overwrite each other's files: the second is refused.
-pub(super) fn only_run(run: &Path) -> Result<File, Error> {
+pub(crate) fn only_run(run: &Path) -> Result<File, Error> {
     let path = RunFolder::new(run).running();
     let file = File::create(&path).map_err(lingo_artifact::Error::io("write", &path))?;
     match file.try_lock() {

@@ -1,0 +1,128 @@
+//! The training of a cell.
+
+use lingo_adapt::{AdaptRequest, TrainConfig};
+use lingo_artifact::progress::Progress;
+use lingo_artifact::readings::Readings;
+use lingo_artifact::run_folder::{RunFolder, TaskFolder};
+use lingo_evaluate::Strands;
+use lingo_ingest::Genome;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::failure::{Error, Kind};
+use crate::pipeline::resolved::Task;
+use crate::plan::planned::{CellPlan, Plan, TaskPlan};
+use crate::store::{Attempt, Stored};
+
+/// What a training says of itself in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Parameters that were trained, counted at the initial rank: what training really had to hold.
+    pub trained_initially: u64,
+    /// Parameters in all.
+    pub total_parameters: u64,
+}
+
+/// Trains a cell, on to its result in the store. Whether ours was the first.
+pub(super) fn train(
+    plan: &Plan,
+    (task, cell): (&TaskPlan, &CellPlan),
+    context: &Context<'_>,
+    progress: &dyn Progress,
+) -> Result<bool, Error> {
+    let run = RunFolder::new(&plan.run);
+    let attempt = Attempt::begin(&run, cell.training)?;
+    let facts = adapt(plan, (task, cell), context, progress, &attempt);
+    let kept = || lingo_adapt::last_checkpoint(attempt.folder());
+    let facts = facts.map_err(|e| e.with_checkpoint(kept))?;
+    let facts = serde_json::to_value(facts).unwrap_or_default();
+    let stored = Stored::of(
+        attempt.folder(),
+        ("training", &cell.label()),
+        cell.training,
+        (parameters(cell), cell.inputs.clone()),
+        facts,
+        plan.made_by(),
+    )?;
+    attempt.commit(&stored)
+}
+
+/// The settings of a cell but those of how it is scored.
+fn parameters(cell: &CellPlan) -> Value {
+    let mut parameters = cell.parameters.clone();
+    if let Some(map) = parameters.as_object_mut() {
+        let strands = map
+            .get("evaluate")
+            .and_then(|of| of.get("strands"))
+            .cloned();
+        map.insert("evaluate".into(), json!({ "strands": strands }));
+    }
+    parameters
+}
+
+fn adapt(
+    plan: &Plan,
+    (task_plan, cell): (&TaskPlan, &CellPlan),
+    context: &Context<'_>,
+    progress: &dyn Progress,
+    attempt: &Attempt,
+) -> Result<Facts, Error> {
+    let (Some(task), Some(method)) = (
+        plan.pipeline.task(&cell.task),
+        plan.pipeline.method(&cell.method),
+    ) else {
+        return Err(Error::stage(Kind::Failed, "the pipeline has no such cell"));
+    };
+    let run = RunFolder::new(&plan.run);
+    let (examples, tokens) = (
+        TaskFolder::new(run.stored(&task_plan.examples)),
+        TaskFolder::new(run.stored(&task_plan.tokens)),
+    );
+    let train = task.train_of(&cell.method);
+    let both_strands = task.evaluate.strands == Strands::Both;
+    let reads_bases = method.reads_bases() || train.stem.is_some() || train.augment.is_on();
+    let shared = &context.tokens;
+    let readings = match both_strands || reads_bases {
+        true => {
+            let genome = || genome_of(task);
+            let files = (&tokens, &examples);
+            Some(shared.readings(files, &cell.task, &plan.model.folder, genome)?)
+        }
+        false => None,
+    };
+    let tokens = shared.get(&tokens, &cell.task)?;
+    let outcome = lingo_adapt::adapt(&AdaptRequest {
+        model: &plan.model.folder,
+        tokens: &tokens,
+        readings: readings.as_deref().map(|r| r as &dyn Readings),
+        both_strands,
+        method,
+        train,
+        seed: cell.seed,
+        device: plan.choice,
+        out: attempt.folder(),
+        states: Some(&run.task(&cell.task).states()),
+        models: &context.models,
+        checkpoint_every: context.checkpoint_every,
+        progress,
+        stop: context.stop,
+    })?;
+    Ok(Facts {
+        trained_initially: outcome.trained_initially,
+        total_parameters: outcome.total_parameters,
+    })
+}
+
+/// The genome around a task's examples, where windows are moved in it.
+fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
+    let moves = |train: &TrainConfig| train.augment.shift > 0;
+    match task.ingest.genome() {
+        Some(genomes) if task.train_of_methods.values().any(moves) => {
+            let ingest = &task.ingest;
+            let (limit, memory) = (ingest.max_uncompressed_bytes, ingest.max_memory);
+            Ok(Some(Genome::open_within(genomes, limit, memory)?))
+        }
+        _ => Ok(None),
+    }
+}
