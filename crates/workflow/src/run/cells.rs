@@ -14,6 +14,7 @@ use lingo_artifact::thresholds::Thresholds;
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 
+use super::measured::Measured;
 use super::shared_tokens::SharedTokens;
 use crate::cell::{CellRecord, SCHEMA, hash_outputs};
 use crate::date;
@@ -113,6 +114,7 @@ pub(crate) fn run_cell(
         empty(folder)?;
     }
     record.write(&folder.started())?;
+    let measured = Measured::begin();
     failed::forget(&folder.failure())?;
 
     let run = RunFolder::new(&plan.run);
@@ -155,6 +157,7 @@ pub(crate) fn run_cell(
     }
     atomic::write_json(&folder.metrics(), &metrics)?;
 
+    measured.write(folder, &plan.device)?;
     record.outputs = hash_outputs(folder.path())?;
     record.finished = date::now();
     record.write(&folder.finished())?;

@@ -6,9 +6,11 @@
 //! | `only_run` | one run at a time in a folder |
 //! | `schedules` | what is checked before anything is trained |
 //! | `cells` | running cells, several at a time |
+//! | `measured` | the time and memory that a cell takes |
 //! | `shared_tokens` | tokens that several cells train on |
 
 pub(crate) mod cells;
+mod measured;
 pub(crate) mod only_run;
 #[allow(clippy::module_inception)]
 mod run;
