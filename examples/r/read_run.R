@@ -36,7 +36,7 @@ read_parquet <- if (requireNamespace("arrow", quietly = TRUE)) {
 mcc <- function(truth, predicted) {
   classes <- sort(unique(c(truth, predicted)))
   counts <- table(factor(truth, classes), factor(predicted, classes))
-  n <- sum(counts)
+  n <- as.numeric(sum(counts))
   of_truth <- rowSums(counts)
   of_predicted <- colSums(counts)
   covariance <- function(x, y) n * n - sum(x * y)
@@ -45,8 +45,8 @@ mcc <- function(truth, predicted) {
   (n * sum(diag(counts)) - sum(of_truth * of_predicted)) / spread
 }
 
-# Checked on the counts of ?caret::confusionMatrix's form: 95 of 100 right, by hand.
-stopifnot(abs(mcc(rep(c(0, 1), c(50, 50)), rep(c(0, 1, 1, 0), c(48, 2, 47, 3))) - 0.9001801) < 1e-6)
+# 48 and 47 of 50 right: 2250 / sqrt(49 * 50 * 50 * 51).
+stopifnot(abs(mcc(rep(c(0, 1), c(50, 50)), rep(c(0, 1, 1, 0), c(48, 2, 47, 3))) - 2250 / sqrt(49 * 50 * 50 * 51)) < 1e-12)
 
 if (is.null(read_parquet)) {
   message("LEFT OUT: predictions.parquet, because neither arrow nor nanoparquet is installed")

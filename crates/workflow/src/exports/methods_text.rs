@@ -55,10 +55,16 @@ pub(super) fn methods(facts: &Facts) -> Methods {
 }
 
 fn data(facts: &Facts) -> String {
-    let has_cells = |task: &&Task| facts.finished().any(|(c, _)| c.task == task.locked.name);
-    let tasks = facts.tasks.iter().filter(has_cells);
-    let told: Vec<String> = tasks.map(|task| of_task(facts, task)).collect();
+    let told: Vec<String> = trained_tasks(facts)
+        .map(|task| of_task(facts, task))
+        .collect();
     format!("**Data.** {}", told.join(" "))
+}
+
+/// The tasks that have a finished cell.
+fn trained_tasks<'f>(facts: &'f Facts) -> impl Iterator<Item = &'f Task<'f>> {
+    let has_cells = |task: &&Task| facts.finished().any(|(c, _)| c.task == task.locked.name);
+    facts.tasks.iter().filter(has_cells)
 }
 
 fn of_task(facts: &Facts, task: &Task) -> String {
@@ -332,7 +338,7 @@ fn evaluation(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
             0 => "none".to_owned(),
             n => format!(
                 "{} % percentile bootstrap intervals over the test rows of a seed ({} resamples)",
-                intervals.confidence * 100.0,
+                (intervals.confidence * 1e6).round() / 1e4,
                 grouped(u64::from(n))
             ),
         };
@@ -346,11 +352,8 @@ fn evaluation(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
         }
         None => {}
     }
-    let floors: BTreeSet<&str> = facts
-        .tasks
-        .iter()
-        .flat_map(|task| task.record.floors.iter().map(|floor| floor.name.as_str()))
-        .collect();
+    let floors = trained_tasks(facts).flat_map(|task| &task.record.floors);
+    let floors: BTreeSet<&str> = floors.map(|floor| floor.name.as_str()).collect();
     if !floors.is_empty() {
         let floors: Vec<&str> = floors.into_iter().collect();
         text += &format!(
