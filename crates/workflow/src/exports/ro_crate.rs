@@ -299,6 +299,9 @@ fn run(facts: &Facts, workflow: Option<&str>, inputs: &[Value], results: &[Strin
         .collect();
     if holes.is_empty() {
         action["actionStatus"] = json!(COMPLETED);
+        if let Some(ended) = ended {
+            action["endTime"] = json!(moment(ended));
+        }
     } else {
         action["actionStatus"] = json!(FAILED);
         action["error"] = json!(format!(
@@ -306,9 +309,6 @@ fn run(facts: &Facts, workflow: Option<&str>, inputs: &[Value], results: &[Strin
             holes.len(),
             facts.cells.len()
         ));
-    }
-    if let Some(ended) = ended {
-        action["endTime"] = json!(moment(ended));
     }
     action
 }
