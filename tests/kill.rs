@@ -138,6 +138,7 @@ fn results(run: &Path) -> BTreeMap<String, Vec<u8>> {
             "cell.json",
             "metrics.json",
             "predictions.parquet",
+            "resources.json",
             "train.jsonl",
             "training.json",
         ];

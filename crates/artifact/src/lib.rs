@@ -16,6 +16,7 @@
 //! | [`run_folder`] | the folder of a run: the name and the place of everything in it |
 //! | [`train_log`] | `train.jsonl`, one event a line |
 //! | [`training`] | `training.json`: how a training went |
+//! | [`resources`] | `resources.json`: the time and memory that a cell took |
 //! | [`thresholds`] | `thresholds.json`: above which probabilities an adapter calls something positive |
 //! | [`audit`] | what `ingest` found in the data of a task |
 //! | [`left_out`] | the words for what a source left out and counted |
@@ -41,7 +42,7 @@ mod value;
 pub use error::{Error, Result};
 pub use files::{atomic, digest};
 pub use folders::{model_folder, run_folder};
-pub use records::{audit, left_out, thresholds, train_log, training, vocabulary};
+pub use records::{audit, left_out, resources, thresholds, train_log, training, vocabulary};
 pub use tables::{example, layer_states, placed_prediction, prediction, table, tokens};
 pub use value::byte_size::ByteSize;
 pub use value::label::{Label, LabelKind};

@@ -10,6 +10,18 @@ pub fn now() -> String {
     iso(seconds)
 }
 
+/// Now, as `2026-03-01T12:30:05.250Z`.
+pub fn now_to_the_millisecond() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    let seconds = iso(since.as_secs());
+    format!(
+        "{}.{:03}Z",
+        seconds.trim_end_matches('Z'),
+        since.subsec_millis()
+    )
+}
+
 /// Seconds since 1970 as `2026-03-01T12:30:05Z`.
 fn iso(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -47,5 +59,13 @@ mod tests {
         ] {
             assert_eq!(iso(seconds), text);
         }
+    }
+
+    #[test]
+    fn a_moment_is_the_second_and_its_thousandths() {
+        let (before, moment, after) = (now(), now_to_the_millisecond(), now());
+        assert_eq!(moment.len(), "2026-03-01T12:30:05.250Z".len());
+        let second = format!("{}Z", &moment[..19]);
+        assert!(before <= second && second <= after, "{moment}");
     }
 }

@@ -14,6 +14,7 @@
 //! | [`mod@tune`] | settings searched on dev |
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run, two runs against each other |
+//! | `exports` | a run for MultiQC, Nextflow's readers, articles, RO-Crate |
 //! | [`published`] | numbers from the literature, to stand beside ours |
 //! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |
 //! | [`settings`] | settings of one stage, given on the command line alone |
@@ -23,6 +24,7 @@
 
 pub mod cell;
 mod date;
+mod exports;
 pub mod failure;
 pub mod inputs;
 pub mod jobs;

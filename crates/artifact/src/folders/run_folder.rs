@@ -7,6 +7,14 @@
 //!   metrics.csv
 //!   metrics.parquet
 //!   differences.csv
+//!   metrics_mqc.json             for MultiQC: the scores as a table, and as bars
+//!   metrics_plot_mqc.json
+//!   software_versions.yml        program, model and kernels, as nf-core's pipelines tell them
+//!   trace.tsv                    time and memory of each cell, as Nextflow's trace
+//!   methods.md                   what was done, as a paragraph for an article; what it cites
+//!   references.bib
+//!   pipeline.yaml                the pipeline file as it was typed
+//!   ro-crate-metadata.json       the run as a Workflow Run RO-Crate
 //!   model/                       the pretrained model, where the pipeline pretrains one
 //!   model.json                   what it was pretrained from
 //!   .digests.json                hashes of input files, remembered by size and time
@@ -27,6 +35,7 @@
 //!       train.jsonl              the training log
 //!       training.json            how the training went
 //!       metrics.json             how good the predictions are
+//!       resources.json           the time and memory that it took; no part of the result
 //!       .stem/                   networks of motifs while they are trained; removed at the end
 //!       checkpoints/             where a training goes on; removed when the cell is finished
 //!       started.json             which cell is at work; removed when it is finished
@@ -43,6 +52,14 @@ const REPORT: &str = "report.html";
 const METRICS_CSV: &str = "metrics.csv";
 const METRICS_PARQUET: &str = "metrics.parquet";
 const DIFFERENCES: &str = "differences.csv";
+const METRICS_MQC: &str = "metrics_mqc.json";
+const METRICS_PLOT_MQC: &str = "metrics_plot_mqc.json";
+const SOFTWARE_VERSIONS: &str = "software_versions.yml";
+const TRACE: &str = "trace.tsv";
+const METHODS: &str = "methods.md";
+const REFERENCES: &str = "references.bib";
+const PIPELINE: &str = "pipeline.yaml";
+const RO_CRATE: &str = "ro-crate-metadata.json";
 const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
@@ -65,6 +82,7 @@ const PREDICTIONS: &str = "predictions.parquet";
 const TRAIN_LOG: &str = "train.jsonl";
 const TRAINING: &str = "training.json";
 const METRICS: &str = "metrics.json";
+const RESOURCES: &str = "resources.json";
 const CHECKPOINTS: &str = "checkpoints";
 const STEM: &str = ".stem";
 const STARTED: &str = "started.json";
@@ -76,8 +94,21 @@ const FAILURE: &str = "failure.json";
 pub struct RunFolder(PathBuf);
 
 impl RunFolder {
-    /// The files of the report, by their names.
-    pub const REPORT_FILES: [&'static str; 4] = [REPORT, METRICS_CSV, METRICS_PARQUET, DIFFERENCES];
+    /// The files of the report and those written beside it, by their names.
+    pub const REPORT_FILES: [&'static str; 12] = [
+        REPORT,
+        METRICS_CSV,
+        METRICS_PARQUET,
+        DIFFERENCES,
+        METRICS_MQC,
+        METRICS_PLOT_MQC,
+        SOFTWARE_VERSIONS,
+        TRACE,
+        METHODS,
+        REFERENCES,
+        PIPELINE,
+        RO_CRATE,
+    ];
 
     /// What says which result is in a folder of the store: no part of it.
     pub const RESULT: &'static str = RESULT;
@@ -86,7 +117,7 @@ impl RunFolder {
     pub const MODEL: &'static str = MODEL;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 11] = [
+    pub const TAKEN: [&'static str; 19] = [
         MODEL,
         MODEL_RECORD,
         LOCK,
@@ -94,6 +125,14 @@ impl RunFolder {
         METRICS_CSV,
         METRICS_PARQUET,
         DIFFERENCES,
+        METRICS_MQC,
+        METRICS_PLOT_MQC,
+        SOFTWARE_VERSIONS,
+        TRACE,
+        METHODS,
+        REFERENCES,
+        PIPELINE,
+        RO_CRATE,
         PLAN,
         JOBS,
         SLURM,
@@ -138,6 +177,46 @@ impl RunFolder {
     /// The differences between methods as text.
     pub fn differences(&self) -> PathBuf {
         self.0.join(DIFFERENCES)
+    }
+
+    /// The scores for MultiQC, as a table.
+    pub fn metrics_mqc(&self) -> PathBuf {
+        self.0.join(METRICS_MQC)
+    }
+
+    /// The scores for MultiQC, as bars.
+    pub fn metrics_plot_mqc(&self) -> PathBuf {
+        self.0.join(METRICS_PLOT_MQC)
+    }
+
+    /// The versions of what computed.
+    pub fn software_versions(&self) -> PathBuf {
+        self.0.join(SOFTWARE_VERSIONS)
+    }
+
+    /// Time and memory of each cell.
+    pub fn trace(&self) -> PathBuf {
+        self.0.join(TRACE)
+    }
+
+    /// What was done, for an article.
+    pub fn methods(&self) -> PathBuf {
+        self.0.join(METHODS)
+    }
+
+    /// What [`RunFolder::methods`] cites.
+    pub fn references(&self) -> PathBuf {
+        self.0.join(REFERENCES)
+    }
+
+    /// The pipeline file as it was typed.
+    pub fn pipeline(&self) -> PathBuf {
+        self.0.join(PIPELINE)
+    }
+
+    /// The run as a Workflow Run RO-Crate.
+    pub fn ro_crate(&self) -> PathBuf {
+        self.0.join(RO_CRATE)
     }
 
     /// The folder of the pretrained model.
@@ -265,8 +344,11 @@ impl TaskFolder {
 pub struct CellFolder(PathBuf);
 
 impl CellFolder {
-    /// The records that say which cell is in the folder: no part of its result.
-    pub const RECORDS: [&'static str; 4] = [FINISHED, STARTED, FAILURE, RESULT];
+    /// The records that say which cell is in the folder, and what it took: no part of its result.
+    pub const RECORDS: [&'static str; 5] = [FINISHED, STARTED, FAILURE, RESULT, RESOURCES];
+
+    /// Records that go with a result although they are no part of it.
+    pub const BESIDE: [&'static str; 1] = [RESOURCES];
 
     /// The folders that are there while a cell is trained: no part of its result.
     pub const WORK: [&'static str; 3] = [CHECKPOINTS, STEM, STATES];
@@ -319,6 +401,11 @@ impl CellFolder {
     /// How good the predictions are.
     pub fn metrics(&self) -> PathBuf {
         self.0.join(METRICS)
+    }
+
+    /// The time and memory that it took.
+    pub fn resources(&self) -> PathBuf {
+        self.0.join(RESOURCES)
     }
 
     /// Where an interrupted training goes on.
@@ -388,6 +475,14 @@ mod tests {
             run.metrics_csv(),
             run.metrics_parquet(),
             run.differences(),
+            run.metrics_mqc(),
+            run.metrics_plot_mqc(),
+            run.software_versions(),
+            run.trace(),
+            run.methods(),
+            run.references(),
+            run.pipeline(),
+            run.ro_crate(),
             run.model(),
             run.model_record(),
             run.digests(),

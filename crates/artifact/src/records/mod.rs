@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod left_out;
+pub mod resources;
 pub mod thresholds;
 pub mod train_log;
 pub mod training;

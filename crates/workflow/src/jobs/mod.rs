@@ -7,6 +7,7 @@
 //! | `execute` | what a job does |
 //! | `context` | how jobs are done, and what they hold in common in one process |
 //! | `training` | the training of a cell |
+//! | `measured` | what a training takes: time, processor, memory |
 //! | `scoring` | its scores, and its result at its place |
 //! | `shared_tokens` | tokens that several cells train on |
 //! | `only_run` | one run at a time in a folder |
@@ -20,6 +21,7 @@
 mod context;
 mod execute;
 mod job;
+mod measured;
 pub(crate) mod only_run;
 mod plan_folder;
 mod profile;

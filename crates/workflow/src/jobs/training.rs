@@ -3,13 +3,14 @@
 use lingo_adapt::{AdaptRequest, TrainConfig};
 use lingo_artifact::progress::Progress;
 use lingo_artifact::readings::Readings;
-use lingo_artifact::run_folder::{RunFolder, TaskFolder};
+use lingo_artifact::run_folder::{CellFolder, RunFolder, TaskFolder};
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::measured::Measured;
 use crate::failure::{Error, Kind};
 use crate::pipeline::resolved::Task;
 use crate::plan::planned::{CellPlan, Plan, TaskPlan};
@@ -33,9 +34,11 @@ pub(super) fn train(
 ) -> Result<bool, Error> {
     let run = RunFolder::new(&plan.run);
     let attempt = Attempt::begin(&run, cell.training)?;
+    let measured = Measured::begin();
     let facts = adapt(plan, (task, cell), context, progress, &attempt);
     let kept = || lingo_adapt::last_checkpoint(attempt.folder());
     let facts = facts.map_err(|e| e.with_checkpoint(kept))?;
+    measured.write(&CellFolder::new(attempt.folder()), &plan.device)?;
     let facts = serde_json::to_value(facts).unwrap_or_default();
     let stored = Stored::of(
         attempt.folder(),

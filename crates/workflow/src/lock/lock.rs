@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::published;
-use crate::cell::CellRecord;
+use crate::cell::{CellRecord, MadeBy};
 use crate::date;
 use crate::failure::{Error, Kind};
 use crate::inputs::FileHash;
@@ -98,6 +98,9 @@ pub struct LockedCell {
     pub inputs: BTreeMap<String, Digest>,
     /// Its files.
     pub outputs: BTreeMap<String, FileHash>,
+    /// What trained it.
+    #[serde(default)]
+    pub made_by: MadeBy,
 }
 
 impl Lock {
@@ -293,6 +296,7 @@ pub(super) fn finished_cells(
             parameters: record.parameters,
             inputs: record.inputs,
             outputs: record.outputs,
+            made_by: record.made_by,
         };
         (record.id == *id).then(|| (label.clone(), cell))
     });

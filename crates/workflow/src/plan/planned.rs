@@ -107,7 +107,7 @@ impl Plan {
             version: VERSION.into(),
             commit: self.commit.clone(),
             device: self.device.clone(),
-            kernels: lingo_lm::Level::detect().to_string(),
+            kernels: kernels(),
         }
     }
 
@@ -188,5 +188,13 @@ impl Plan {
             "missing": self.missing.iter().map(|m| json!({ "task": m.task, "path": m.path })).collect::<Vec<_>>(),
             "cells": cells,
         })
+    }
+}
+
+/// The instruction set that a model's kernels take here; a name that is none has stopped the training before.
+pub(crate) fn kernels() -> String {
+    match std::env::var("LINGO_KERNELS") {
+        Ok(named) if !named.is_empty() => named,
+        _ => lingo_lm::Level::detect().to_string(),
     }
 }

@@ -10,13 +10,15 @@ use lingo_evaluate::{ReportPlan, TaskInfo};
 use serde_json::Value;
 
 use crate::cell::{CellRecord, differences};
+use crate::exports;
 use crate::failure::{Error, kept};
 use crate::lock::{self, Lock, LockedTask};
 use crate::plan::conditions::conditions;
 use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
 
-/// Writes `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a run; cells that are not there are holes.
+/// Writes `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a run, and what other programs read of
+/// it; cells that are not there are holes.
 ///
 /// # Errors
 /// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
@@ -24,7 +26,8 @@ pub fn build(run: &Path) -> Result<(), Error> {
     let lock = Lock::current(run)?;
     // The lock names the hashes of the report's files.
     lock::around_report(lock, run, |lock| {
-        Ok(lingo_evaluate::report(&plan(lock, run))?)
+        lingo_evaluate::report(&plan(lock, run))?;
+        exports::write(lock, run)
     })
 }
 

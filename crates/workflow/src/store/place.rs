@@ -44,7 +44,10 @@ pub(crate) fn place_cell(
     create(&ready)?;
     for stored in results {
         let from = run.stored(&stored.id);
-        for name in stored.outputs.keys() {
+        let outputs = stored.outputs.keys().map(String::as_str);
+        let beside = CellFolder::BESIDE.into_iter();
+        let beside = beside.filter(|name| from.join(name).is_file());
+        for name in outputs.chain(beside) {
             let (from, to) = (from.join(name), ready.join(name));
             if let Some(parent) = to.parent() {
                 create(parent)?;

@@ -1,0 +1,24 @@
+//! The pipeline file as it was typed, from wherever it still lies.
+
+use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::RunFolder;
+use serde_json::Value;
+
+use crate::lock::Lock;
+
+/// The text of the pipeline file whose hash is in the lock: the file itself, what the jobs of a plan are done by, or the
+/// copy of an earlier report; nothing where none of them is that text any more.
+pub(super) fn text(lock: &Lock, folder: &RunFolder) -> Option<String> {
+    let file = || std::fs::read_to_string(&lock.pipeline).ok();
+    let plan = || {
+        let plan: Value = atomic::read_json(&folder.plan()).ok()?;
+        Some(plan.get("text")?.as_str()?.to_owned())
+    };
+    let copy = || std::fs::read_to_string(folder.pipeline()).ok();
+    let found: [&dyn Fn() -> Option<String>; 3] = [&file, &plan, &copy];
+    found
+        .iter()
+        .filter_map(|find| find())
+        .find(|text| Digest::of_bytes(text.as_bytes()) == lock.pipeline_sha256)
+}
