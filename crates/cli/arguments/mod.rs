@@ -26,7 +26,7 @@ pub use model::{
     StatesOfModel, ThresholdChoice,
 };
 pub use pipeline::{
-    Clean, Compare, Explain, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune,
+    Clean, Compare, Design, Explain, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune,
     Validate, VerifyArguments,
 };
 pub use predict::{Overlaps, Predict, ValueChoice};
@@ -136,6 +136,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Predict with an adapter: on a genome, intervals, examples, variants, or every change of a base.
     Predict(Box<Predict>),
+    /// Design sequences from measured ones, through a frozen language model: a design file, cell by cell.
+    Design(Design),
     /// Rebuild the report of a run from the cells that are finished, and show which are not.
     #[command(after_help = "Example:\n  lingo-pipe report runs/demo")]
     Report(RunFolder),

@@ -35,6 +35,33 @@ pub struct Selection {
     pub fresh: bool,
 }
 
+/// `design`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lingo-pipe design my-designs.yaml
+  lingo-pipe design my-designs.yaml --only promoter --methods bib,ridge --seeds 1,2
+
+The file names tables of measured sequences and the methods to design better ones by:
+  lingo: 1
+  model: { path: models/all-MiniLM-L6-v2 }
+  tasks:
+    promoter: { data: measured.tsv, designs: 96, constraints: { gc: [0.3, 0.7], forbidden: [GAATTC] } }
+  methods:
+    bib: { bib: {} }
+    ridge: { ridge: {} }
+    random: { random: {} }
+
+Of each task, method and seed the run's folder gets designs.fasta, designs.tsv and metrics.json. Finished cells are
+skipped; one is made again when its table, its settings or the model changed.")]
+pub struct Design {
+    /// The design file.
+    pub file: PathBuf,
+    /// What part of it.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
 /// `tune`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -2,6 +2,7 @@
 
 mod adapt;
 mod compare;
+mod design;
 mod evaluate;
 mod ingest;
 mod ingest_sources;
@@ -57,6 +58,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
         Command::Adapt(arguments) => adapt::adapt(arguments, terminal),
         Command::Evaluate(arguments) => evaluate::evaluate(&arguments),
         Command::Predict(arguments) => predict::predict(&arguments, terminal),
+        Command::Design(arguments) => design::design(&arguments, terminal),
         Command::Report(arguments) => run::report(&arguments.run),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Verify(arguments) => run::verify(&arguments),

@@ -344,6 +344,18 @@ impl From<lingo_evaluate::Error> for Error {
     }
 }
 
+impl From<lingo_design::Error> for Error {
+    fn from(e: lingo_design::Error) -> Self {
+        match e {
+            lingo_design::Error::Stopped => Self::Interrupted { checkpoint: false },
+            lingo_design::Error::Artifact(e) => e.into(),
+            lingo_design::Error::Model(e) => e.into(),
+            _ if e.is_settings() => Self::stage(Kind::Usage, e.to_string()),
+            _ => Self::stage(Kind::Input, e.to_string()),
+        }
+    }
+}
+
 impl From<lingo_adapt::Error> for Error {
     fn from(e: lingo_adapt::Error) -> Self {
         use lingo_adapt::error::Kind as Adapt;

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`mod@file`] | what may stand in a file, and its JSON Schema |
+//! | [`design_file`] | what a design file may say, checked and resolved |
 //! | [`method_section`] | a method with its own `train` |
 //! | [`name`] | which names tasks and methods may have |
 //! | [`named`] | a mapping whose keys are names |
@@ -16,6 +17,7 @@
 //! | `read` | all of it, from a file on disk |
 
 pub mod check;
+pub mod design_file;
 pub mod file;
 pub mod graph;
 pub mod method_section;

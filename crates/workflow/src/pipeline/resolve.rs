@@ -63,7 +63,7 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
 }
 
 /// Hints for mistakes that the parser cannot know a hint for.
-fn explain(fault: Fault) -> Fault {
+pub(super) fn explain(fault: Fault) -> Fault {
     if fault.help.is_none() && fault.path.is_empty() && fault.message.contains("`lingo` is missing")
     {
         return fault.help("begin the file with `lingo: 1`, the version of its format");
@@ -71,13 +71,13 @@ fn explain(fault: Fault) -> Fault {
     fault
 }
 
-fn stem(name: &str) -> String {
+pub(super) fn stem(name: &str) -> String {
     FilePath::new(name)
         .file_stem()
         .map_or_else(|| "pipeline".into(), |s| s.to_string_lossy().into_owned())
 }
 
-fn model(section: &ModelSection, document: &Document) -> Result<ModelPlan, Fault> {
+pub(super) fn model(section: &ModelSection, document: &Document) -> Result<ModelPlan, Fault> {
     match section {
         ModelSection::Path(path) => Ok(ModelPlan::Folder(document.resolve(path))),
         ModelSection::Hub(section) => hub(section),

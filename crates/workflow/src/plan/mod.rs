@@ -31,6 +31,8 @@ pub(crate) mod state;
 pub use cell_id::VERSION;
 pub(crate) use cell_id::is_quiet;
 pub use model_identity::ModelIdentity;
+pub(crate) use model_identity::model_identity;
+pub(crate) use plan::device_class;
 pub use planned::{CellPlan, Plan, TaskPlan};
 pub use selection::Request;
 pub use state::State;

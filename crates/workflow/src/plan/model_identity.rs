@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::cell_id::to_json;
 use crate::failure::{Error, Kind, MissingFile};
 use crate::inputs::{FileHash, Hashes, id_of};
-use crate::pipeline::resolved::{ModelPlan, Pipeline};
+use crate::pipeline::resolved::ModelPlan;
 
 /// What identifies the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,9 +110,9 @@ impl ModelIdentity {
 }
 
 /// Hashes the model's files, or what it will be pretrained from; what is missing goes into `missing`. The commit of a model
-/// of a hub is written into the pipeline.
-pub(super) fn model_identity(
-    pipeline: &mut Pipeline,
+/// of a hub is written into the pipeline's.
+pub(crate) fn model_identity(
+    model: &mut ModelPlan,
     run: &Path,
     device: &str,
     hashes: &Hashes,
@@ -125,7 +125,7 @@ pub(super) fn model_identity(
             path: path.to_path_buf(),
         });
     };
-    match &mut pipeline.model {
+    match model {
         ModelPlan::Folder(folder) => {
             let missing = ModelFolder::new(&*folder).missing();
             missing.iter().for_each(|path| miss(path));

@@ -64,7 +64,7 @@ impl Plan {
         let mut inputs = BTreeMap::new();
         let mut missing = Vec::new();
         let model = model_identity(
-            &mut pipeline,
+            &mut pipeline.model,
             &run,
             device_class(&device),
             &hashes,
@@ -207,7 +207,7 @@ impl Plan {
 
 /// The class of a device: results of one GPU are taken for another's, as they are between processors; what made them is in
 /// their records.
-fn device_class(name: &str) -> &'static str {
+pub(crate) fn device_class(name: &str) -> &'static str {
     match name {
         "cpu" => "cpu",
         _ => "gpu",

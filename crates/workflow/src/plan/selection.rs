@@ -29,7 +29,7 @@ pub struct Request {
 }
 
 /// The selected names, in the order of the file.
-pub(super) fn select<'a>(
+pub(crate) fn select<'a>(
     what: &str,
     known: impl Iterator<Item = &'a str> + Clone,
     wanted: Option<&[String]>,

@@ -1,5 +1,7 @@
 //! The model that a run fetches or pretrains first.
 
+use std::path::Path;
+
 use lingo_adapt::{CheckpointEvery, PretrainRequest};
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
@@ -8,12 +10,14 @@ use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_hub::{Depth, Hub, HubModel};
 use lingo_ingest::Genome;
+use lingo_lm::DeviceChoice;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::resolved::ModelPlan;
+use crate::plan::ModelIdentity;
 use crate::plan::planned::Plan;
 
 /// The record of a pretrained model: `model.json` beside its folder.
@@ -54,6 +58,35 @@ pub fn prepare_model(
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<(), Error> {
+    let place = Place {
+        run: &plan.run,
+        identity: &plan.model,
+        device: plan.choice,
+    };
+    pretrain_at(&place, &plan.pipeline.model, checkpoint_every, observer, stop)
+}
+
+/// Where a model is pretrained, and what it is.
+pub(crate) struct Place<'a> {
+    /// The run's folder.
+    pub run: &'a Path,
+    /// What identifies the model.
+    pub identity: &'a ModelIdentity,
+    /// What computes.
+    pub device: DeviceChoice,
+}
+
+/// As [`prepare_model`], for any run.
+///
+/// # Errors
+/// As there.
+pub(crate) fn pretrain_at(
+    place: &Place,
+    model: &ModelPlan,
+    checkpoint_every: CheckpointEvery,
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<(), Error> {
     let (
         Some(id),
         ModelPlan::Pretrain {
@@ -61,13 +94,14 @@ pub fn prepare_model(
             seed,
             config,
         },
-    ) = (plan.model.pretrain, &plan.pipeline.model)
+    ) = (place.identity.pretrain, model)
     else {
         return Ok(());
     };
-    let record_path = RunFolder::new(&plan.run).model_record();
+    let folder = &place.identity.folder;
+    let record_path = RunFolder::new(place.run).model_record();
     let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
-    if found.id == Some(id) && ModelFolder::new(&plan.model.folder).is_there() {
+    if found.id == Some(id) && ModelFolder::new(folder).is_there() {
         return Ok(());
     }
     let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
@@ -78,13 +112,13 @@ pub fn prepare_model(
         source: &genome,
         config,
         seed: *seed,
-        device: plan.choice,
-        out: &plan.model.folder,
+        device: place.device,
+        out: folder,
         checkpoint_every,
         progress: progress.as_ref(),
         stop,
     });
-    let kept = || lingo_adapt::pretrain::last_checkpoint(&plan.model.folder);
+    let kept = || lingo_adapt::pretrain::last_checkpoint(folder);
     let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
     let outcome = serde_json::to_value(&outcome)
         .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;

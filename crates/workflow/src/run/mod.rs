@@ -6,8 +6,10 @@
 //! | `every_task` | what cells share, and what the failure of a task stops |
 //! | `schedules` | what is checked before anything is trained |
 //! | `cells` | running cells, several at a time |
+//! | [`design`] | the cells of a design file, which share features |
 
 mod cells;
+pub mod design;
 mod every_task;
 #[allow(clippy::module_inception)]
 mod run;

@@ -1,0 +1,119 @@
+//! A method, run: designs in their order.
+
+use lingo_artifact::progress::{Progress, StopFlag};
+
+use crate::error::Error;
+use crate::methods::{ascent, evolution, exhaustive, genetic, random};
+use crate::prepare::Prepared;
+use crate::proxy::heads;
+use crate::sequences::constraints::Constraints;
+use crate::sequences::dna;
+use crate::settings::Method;
+
+/// What is asked for.
+pub struct Request<'a> {
+    /// How.
+    pub method: &'a Method,
+    /// The measured sequences and their features.
+    pub prepared: &'a Prepared,
+    /// What designs keep to.
+    pub constraints: &'a Constraints,
+    /// How many designs.
+    pub count: usize,
+    /// The seed of all draws.
+    pub seed: u64,
+    /// Who hears of it.
+    pub progress: &'a dyn Progress,
+    /// Whether to stop.
+    pub stop: &'a StopFlag,
+}
+
+/// A sequence that was designed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Design {
+    /// Its bases.
+    pub bases: Vec<u8>,
+    /// The score that the method's proxy predicts, in the unit of the measured ones.
+    pub predicted: f64,
+    /// The standard deviation between what five heads predict, in that unit.
+    pub spread: f64,
+    /// The row of the measured sequence that is nearest, on either strand.
+    pub nearest: usize,
+    /// The bases in which that differs.
+    pub distance: usize,
+}
+
+/// A sequence that a search found: a higher value is better.
+pub(crate) struct Found {
+    pub bases: Vec<u8>,
+    pub value: f64,
+    pub predicted: f64,
+}
+
+/// Designs, the best first by what the method looks at. Fewer than were asked for where the constraints leave no more.
+///
+/// # Errors
+/// Settings that do not fit the data; what a language model says; [`Error::Stopped`].
+pub fn design(request: &Request) -> Result<Vec<Design>, Error> {
+    request.method.check()?;
+    let found = match request.method {
+        Method::Bib(settings) => ascent::bib(settings, request)?,
+        Method::GradientAscent(settings) => ascent::on_heads(settings, request)?,
+        Method::Exhaustive(settings) => exhaustive::by_loss(settings, request)?,
+        Method::Ridge(settings) => exhaustive::by_ridge(settings, request)?,
+        Method::CmaEs(settings) => evolution::evolve(settings, request)?,
+        Method::Genetic(settings) => genetic::breed(settings, request)?,
+        Method::Random(_) => random::draw(request)?,
+    };
+    let chosen = choose(found, request);
+    judge(chosen, request)
+}
+
+/// The best that keep to the constraints; equals in the order in which they were found.
+fn choose(mut found: Vec<Found>, request: &Request) -> Vec<Found> {
+    found.sort_by(|a, b| b.value.total_cmp(&a.value));
+    let mut taken: Vec<Vec<u8>> = Vec::new();
+    let mut chosen = Vec::new();
+    for one in found {
+        if chosen.len() == request.count {
+            break;
+        }
+        let allowed = request.constraints.allow(&one.bases);
+        if allowed && request.constraints.is_apart(&one.bases, &taken) {
+            taken.push(one.bases.clone());
+            chosen.push(one);
+        }
+    }
+    chosen
+}
+
+fn judge(chosen: Vec<Found>, request: &Request) -> Result<Vec<Design>, Error> {
+    let prepared = request.prepared;
+    let sequences: Vec<Vec<u8>> = chosen.iter().map(|found| found.bases.clone()).collect();
+    let features = prepared.features.of(&sequences)?;
+    let deviation = prepared.scores.deviation;
+    let rows = chosen.into_iter().zip(features.rows());
+    Ok(rows
+        .map(|(found, row)| {
+            let (nearest, distance) = nearest(&found.bases, &prepared.known.sequences);
+            Design {
+                predicted: found.predicted,
+                spread: heads::spread(prepared.heads(), row).1 * deviation,
+                nearest,
+                distance,
+                bases: found.bases,
+            }
+        })
+        .collect())
+}
+
+/// The first of the nearest sequences, and how far it is.
+fn nearest(bases: &[u8], known: &[Vec<u8>]) -> (usize, usize) {
+    let other = dna::reverse_complement(bases);
+    let of = |(row, known): (usize, &Vec<u8>)| {
+        let far = dna::distance(bases, known).min(dna::distance(&other, known));
+        (far, row)
+    };
+    let (far, row) = known.iter().enumerate().map(of).min().unwrap_or_default();
+    (row, far)
+}

@@ -1,0 +1,55 @@
+//! Candidates as logits of the bases at each place.
+
+use lingo_artifact::random::Stream;
+
+use crate::sequences::constraints::Constraints;
+
+/// The first logits of candidates: one draw for all of them, in which the largest value of each place is changed with
+/// that of the candidate's base, so that its own sequence is the most probable.
+pub fn begin(sequences: &[Vec<u8>], noise: f64, seed: u64) -> Vec<Vec<f64>> {
+    let length = sequences.first().map_or(0, Vec::len);
+    let mut stream = Stream::new(seed, "design: first logits");
+    let drawn: Vec<f64> = (0..4 * length).map(|_| noise * stream.normal()).collect();
+    let of = |bases: &Vec<u8>| {
+        let mut logits = drawn.clone();
+        let (places, _) = logits.as_chunks_mut::<4>();
+        for (place, &base) in places.iter_mut().zip(bases) {
+            let most = (0..4).max_by(|a, b| place[*a].total_cmp(&place[*b]));
+            place.swap(most.unwrap_or(0), usize::from(base));
+        }
+        logits
+    };
+    sequences.iter().map(of).collect()
+}
+
+/// Lets fixed places stay.
+pub fn hold(gradient: &mut [f64], constraints: &Constraints) {
+    let (places, _) = gradient.as_chunks_mut::<4>();
+    for (place, fixed) in places.iter_mut().zip(&constraints.fixed) {
+        if fixed.is_some() {
+            *place = [0.0; 4];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::soft;
+
+    #[test]
+    fn a_candidate_begins_as_its_own_sequence() {
+        let sequences = vec![vec![0, 1, 2, 3, 3], vec![2, 2, 2, 0, 1]];
+        let logits = begin(&sequences, 0.01, 7);
+        for (sequence, logits) in sequences.iter().zip(&logits) {
+            assert_eq!(soft::hard(logits), *sequence);
+        }
+        // The draw is shared: the same values, in another order.
+        let sorted = |logits: &[f64]| {
+            let mut place = logits[..4].to_vec();
+            place.sort_by(f64::total_cmp);
+            place
+        };
+        assert_eq!(sorted(&logits[0]), sorted(&logits[1]));
+    }
+}

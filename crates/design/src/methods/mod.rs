@@ -1,0 +1,8 @@
+//! The searches.
+
+pub(crate) mod ascent;
+pub(crate) mod evolution;
+pub(crate) mod exhaustive;
+pub(crate) mod genetic;
+mod logits;
+pub(crate) mod random;

@@ -1,0 +1,5 @@
+//! What predicts a score from features.
+
+pub mod closed_form;
+pub mod heads;
+pub mod ridge;
