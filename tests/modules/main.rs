@@ -23,13 +23,14 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "workflow", "hub", "ingest", "tokenize", "adapt", "evaluate", "lm", "artifact",
+            "workflow", "hub", "ingest", "tokenize", "adapt", "design", "evaluate", "lm",
+            "artifact",
         ],
     ),
     (
         "workflow",
         &[
-            "hub", "ingest", "tokenize", "adapt", "evaluate", "lm", "artifact",
+            "hub", "ingest", "tokenize", "adapt", "design", "evaluate", "lm", "artifact",
         ],
     ),
     ("hub", &["artifact"]),
@@ -37,6 +38,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tokenize", &["artifact"]),
     ("evaluate", &["artifact"]),
     ("adapt", &["lm", "kernels", "artifact"]),
+    ("design", &["lm", "artifact"]),
     ("lm", &["kernels"]),
     ("kernels", &[]),
     ("artifact", &[]),

@@ -40,6 +40,16 @@ train: { epochs: 2, batch: 8 }
 tune: { space: { methods.lora.lora.rank: [1, 2] }, rungs: [1] }
 ";
 
+/// The design file of the help's examples.
+const DESIGN: &str = "\
+lingo: 1
+name: designs
+model: { path: MiniLM }
+tasks: { promoter: { data: data/demo/landscape.tsv, offline: { lowest: 200 }, designs: 8 } }
+methods: { bib: { bib: { steps: 3 } }, ridge: { ridge: {} }, random: { random: {} } }
+seeds: [1, 2]
+";
+
 impl Shelf {
     /// Makes every file.
     pub fn new() -> Self {
@@ -64,6 +74,7 @@ impl Shelf {
         shelf.genome();
         shelf.write("site.yaml", "partition: main\n");
         shelf.write("my.yaml", PIPELINE);
+        shelf.write("my-designs.yaml", DESIGN);
         shelf.made_by_commands();
         shelf
     }

@@ -26,8 +26,8 @@ pub use model::{
     StatesOfModel, ThresholdChoice,
 };
 pub use pipeline::{
-    Clean, Compare, Design, Explain, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection, Tune,
-    Validate, VerifyArguments,
+    Clean, Compare, Design, Explain, Graph, GraphFormat, PlanArguments, Run, RunFolder, Selection,
+    Tune, Validate, VerifyArguments,
 };
 pub use predict::{Overlaps, Predict, ValueChoice};
 pub use sequences::{

@@ -29,17 +29,27 @@ pub fn design(arguments: &Design, terminal: &Terminal) -> Result<(), Error> {
 
 /// Mean and standard deviation over the seeds.
 fn table(cells: &[Cell]) -> String {
-    let mut rows = vec![["task", "method", "seeds", "designs", "max", "median", "mean", "unique"].map(String::from)];
+    let mut rows = vec![
+        [
+            "task", "method", "seeds", "designs", "max", "median", "mean", "unique",
+        ]
+        .map(String::from),
+    ];
     let is_same = |a: &Cell, b: &Cell| (&a.task, &a.method) == (&b.task, &b.method);
     for of_method in cells.chunk_by(is_same) {
-        let Some(first) = of_method.first() else { continue };
+        let Some(first) = of_method.first() else {
+            continue;
+        };
         let designs = number(first, "designs").unwrap_or_default();
         let over = |name: &str, digits: usize| {
             let of = |cell| {
                 let designs = number(cell, "designs").unwrap_or_default();
                 number(cell, &format!("{name}_{designs}"))
             };
-            spread(&of_method.iter().filter_map(of).collect::<Vec<f64>>(), digits)
+            spread(
+                &of_method.iter().filter_map(of).collect::<Vec<f64>>(),
+                digits,
+            )
         };
         rows.push([
             first.task.clone(),
@@ -69,5 +79,8 @@ fn spread(values: &[f64], digits: usize) -> String {
         return format!("{mean:.digits$}");
     }
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    format!("{mean:.digits$} ± {:.digits$}", (squares / (n - 1.0)).sqrt())
+    format!(
+        "{mean:.digits$} ± {:.digits$}",
+        (squares / (n - 1.0)).sqrt()
+    )
 }

@@ -3,7 +3,7 @@
 use lingo_artifact::progress::{Progress, StopFlag};
 
 use crate::error::Error;
-use crate::methods::{ascent, evolution, exhaustive, genetic, random};
+use crate::methods::{ascent, bdi, evolution, exhaustive, genetic, random};
 use crate::prepare::Prepared;
 use crate::proxy::heads;
 use crate::sequences::constraints::Constraints;
@@ -63,6 +63,7 @@ pub fn design(request: &Request) -> Result<Vec<Design>, Error> {
         Method::Ridge(settings) => exhaustive::by_ridge(settings, request)?,
         Method::CmaEs(settings) => evolution::evolve(settings, request)?,
         Method::Genetic(settings) => genetic::breed(settings, request)?,
+        Method::Bdi(settings) => bdi::bdi(settings, request)?,
         Method::Random(_) => random::draw(request)?,
     };
     let chosen = choose(found, request);

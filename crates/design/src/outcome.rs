@@ -21,11 +21,19 @@ pub struct Landscape {
 impl Landscape {
     /// Of all that was measured; the scores are scaled to 0 to 1 over it.
     pub fn new(known: &Known) -> Self {
-        let pairs = known.sequences.iter().cloned().zip(known.scores.iter().copied());
+        let pairs = known
+            .sequences
+            .iter()
+            .cloned()
+            .zip(known.scores.iter().copied());
         Self {
             scores: pairs.collect(),
             low: known.scores.iter().copied().fold(f64::INFINITY, f64::min),
-            high: known.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            high: known
+                .scores
+                .iter()
+                .copied()
+                .fold(f64::NEG_INFINITY, f64::max),
         }
     }
 
@@ -55,7 +63,10 @@ pub fn metrics(designs: &[Design], landscape: Option<&Landscape>) -> Map<String,
             if let Some(largest) = scores.last() {
                 put("max", json!(largest));
                 put("median", json!(median(&scores)));
-                put("mean", json!(scores.iter().sum::<f64>() / scores.len() as f64));
+                put(
+                    "mean",
+                    json!(scores.iter().sum::<f64>() / scores.len() as f64),
+                );
             }
             put("found", json!(scores.len()));
         }

@@ -24,6 +24,8 @@ pub enum Method {
     CmaEs(EvolutionSettings),
     /// A genetic algorithm with rollouts, on the mean of five linear heads (AdaLead; Sinai et al. 2020).
     Genetic(GeneticSettings),
+    /// Both directions with the kernel of an infinitely wide network, without a language model (Chen et al. 2022).
+    Bdi(BdiSettings),
     /// Sequences drawn evenly.
     Random(RandomSettings),
 }
@@ -147,6 +149,8 @@ pub struct BibSettings {
     pub learning_rate: Positive,
     /// The standard deviation of the first logits. Default: 0.01.
     pub noise: NonNegative,
+    /// Whether all candidates begin with one draw of them, as the paper has it, or each with its own. Default: true.
+    pub shared_noise: bool,
 }
 
 /// Gradient ascent.
@@ -163,6 +167,8 @@ pub struct AscentSettings {
     pub learning_rate: Positive,
     /// The standard deviation of the first logits. Default: 0.01.
     pub noise: NonNegative,
+    /// Whether all candidates begin with one draw of them, as the paper has it, or each with its own. Default: true.
+    pub shared_noise: bool,
 }
 
 /// All sequences, by the loss.
@@ -217,6 +223,20 @@ pub struct GeneticSettings {
     pub mutations: Positive,
 }
 
+/// The kernel of an infinitely wide network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BdiSettings {
+    /// Known sequences of the kernel, a matrix of all pairs; of more, so many are taken evenly by score. Default: 5,000.
+    pub rows: NonZeroU32,
+    /// As in `bib`. Default: 10.
+    pub target: Positive,
+    /// Steps of Adam. Default: 200.
+    pub steps: NonZeroU32,
+    /// Adam's rate. Default: 0.1.
+    pub learning_rate: Positive,
+}
+
 /// Nothing to set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -228,7 +248,10 @@ impl Default for KmerFeatures {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "the default is named where it is documented")]
+#[expect(
+    clippy::derivable_impls,
+    reason = "the default is named where it is documented"
+)]
 impl Default for ModelFeatures {
     fn default() -> Self {
         Self {
@@ -282,6 +305,7 @@ impl Default for BibSettings {
             steps: count(100),
             learning_rate: positive(0.1),
             noise: noise(),
+            shared_noise: true,
         }
     }
 }
@@ -294,6 +318,7 @@ impl Default for AscentSettings {
             steps: count(100),
             learning_rate: positive(0.1),
             noise: noise(),
+            shared_noise: true,
         }
     }
 }
@@ -328,6 +353,17 @@ impl Default for EvolutionSettings {
     }
 }
 
+impl Default for BdiSettings {
+    fn default() -> Self {
+        Self {
+            rows: count(5_000),
+            target: positive(10.0),
+            steps: count(200),
+            learning_rate: positive(0.1),
+        }
+    }
+}
+
 impl Default for GeneticSettings {
     fn default() -> Self {
         Self {
@@ -341,7 +377,7 @@ impl Default for GeneticSettings {
 }
 
 impl Method {
-    /// The features that it reads; those of `random` only judge its designs.
+    /// The features that it reads; those of `bdi` and `random` only judge its designs.
     pub fn features(&self) -> FeatureChoice {
         match self {
             Self::Bib(settings) => settings.features.clone(),
@@ -350,13 +386,13 @@ impl Method {
             Self::Ridge(settings) => settings.features.clone(),
             Self::CmaEs(settings) => settings.features.clone(),
             Self::Genetic(settings) => settings.features.clone(),
-            Self::Random(_) => FeatureChoice::of_kmers(),
+            Self::Bdi(_) | Self::Random(_) => FeatureChoice::of_kmers(),
         }
     }
 
     /// Whether a seed changes anything.
     pub fn is_drawn(&self) -> bool {
-        !matches!(self, Self::Exhaustive(_) | Self::Ridge(_))
+        !matches!(self, Self::Exhaustive(_) | Self::Ridge(_) | Self::Bdi(_))
     }
 
     /// What no single key shows.

@@ -13,7 +13,7 @@ use crate::pretrain::vocabulary::{KmerLength, PretrainKmer, PretrainScheme};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PretrainConfig {
-    /// How DNA becomes tokens: `base`, or `kmer: { k: 3 }`, side by side, the default. Tasks on the model use `scheme: model`.
+    /// How DNA becomes tokens: `base`, or `kmer: { k: 3 }`, side by side, the default; `kmer: { k: 3, stride: 1 }` overlaps. Tasks on the model use `scheme: model`.
     pub scheme: PretrainScheme,
     /// Width of the hidden states.
     pub hidden: NonZeroU32,
@@ -51,7 +51,7 @@ impl Default for PretrainConfig {
         let positive = |x| Positive::try_from(x).unwrap_or_else(|_| unreachable!());
         let k = KmerLength::try_from(3).unwrap_or_else(|_| unreachable!());
         Self {
-            scheme: PretrainScheme::Kmer(PretrainKmer { k }),
+            scheme: PretrainScheme::Kmer(PretrainKmer { k, stride: None }),
             hidden: count(128),
             layers: count(2),
             heads: count(4),

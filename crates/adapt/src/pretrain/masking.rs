@@ -25,6 +25,18 @@ pub(super) struct Masked {
 }
 
 impl Masked {
+    /// The bases of a row that no token shows which was left: of side-by-side tokens those of the hidden ones.
+    pub fn hidden_bases(&self, number: usize, row: &Row) -> Vec<bool> {
+        let bases = row.spans.last().map_or(0, |span| span.end);
+        let mut hidden = vec![true; bases];
+        for (token, span) in row.spans.iter().enumerate() {
+            if !self.hidden.contains(&(number, token)) {
+                hidden[span.clone()].fill(false);
+            }
+        }
+        hidden
+    }
+
     /// All tokens of the batch.
     pub fn tokens(&self) -> u64 {
         self.rows.iter().map(|r| r.len() as u64).sum()
@@ -42,8 +54,16 @@ impl Masking<'_> {
         for (r, row) in rows.iter().enumerate() {
             let kept = row.ids.len().min(self.positions.saturating_sub(2));
             let mut ids = vec![CLS];
+            let together = self.vocabulary.hidden_together();
+            // Tokens that are yet to be hidden with the one before them.
+            let mut rest = 0usize;
             for (t, &id) in row.ids[..kept].iter().enumerate() {
-                let chosen = dna.contains(&id) && stream.uniform() < self.probability;
+                let is_dna = dna.contains(&id);
+                if rest == 0 && is_dna && stream.uniform() < self.probability / together as f64 {
+                    rest = together;
+                }
+                let chosen = is_dna && rest > 0;
+                rest = rest.saturating_sub(1);
                 ids.push(if chosen {
                     self.replacement(id, stream)
                 } else {

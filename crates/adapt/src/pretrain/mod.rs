@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use config::PretrainConfig;
-pub use vocabulary::{KmerLength, PretrainKmer, PretrainScheme};
+pub use vocabulary::{KmerLength, Overlapping, PretrainKmer, PretrainScheme};
 
 use crate::error::Error;
 use crate::settings::checkpoint_every::CheckpointEvery;
@@ -170,7 +170,13 @@ pub fn pretrain(request: &PretrainRequest) -> Result<PretrainOutcome, Error> {
             .model
             .save_with_head(&model.head, folder)
             .map_err(Error::WriteModel)?;
-        atomic::write_json(&folder.join("tokenizer.json"), &vocabulary.tokenizer_json())?;
+        match vocabulary.vocabulary_file() {
+            Some(text) => atomic::write_bytes(&folder.join("vocab.txt"), text.as_bytes())?,
+            None => {
+                let file = folder.join("tokenizer.json");
+                atomic::write_json(&file, &vocabulary.tokenizer_json())?;
+            }
+        }
         atomic::write_json(
             &folder.join("tokenizer_config.json"),
             &tokenizer_config(config),
@@ -505,12 +511,17 @@ impl Run<'_> {
                 continue;
             }
             ours += model.summed_loss(&masked)?;
-            for (row, token) in &masked.hidden {
-                let span = rows[*row].spans[*token].clone();
-                bases += span.len() as u64;
-                theirs += span
-                    .map(|i| markov.loss(&batch[*row][i..=i + ORDER]))
-                    .sum::<f64>();
+            for of_row in masked.hidden.chunk_by(|a, b| a.0 == b.0) {
+                let row = of_row[0].0;
+                let hidden = masked.hidden_bases(row, &rows[row]);
+                for (_, token) in of_row {
+                    // What the token's neighbours show is no riddle.
+                    let span = rows[row].spans[*token].clone().filter(|&i| hidden[i]);
+                    for i in span {
+                        bases += 1;
+                        theirs += markov.loss(&batch[row][i..=i + ORDER]);
+                    }
+                }
             }
         }
         if bases == 0 {

@@ -2,7 +2,8 @@
 //!
 //! Ids: `[PAD] [UNK] [CLS] [SEP] [MASK]`; for k-mers the 4^k of them in the order A < C < G < T; the
 //! single bases; N. The file is the one that the scheme's own export is, so the scheme fits the model
-//! without a map.
+//! without a map. Of overlapping k-mers there are no single bases and no N, and the file is DNABERT's `vocab.txt`: no
+//! `tokenizer.json` cuts a text into tokens that overlap.
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use serde_json::{Map, Value, json};
 pub enum PretrainScheme {
     /// One base a token.
     Base,
-    /// k-mers side by side; a single base where k bases without N do not follow.
+    /// k-mers: side by side, a single base where k bases without N do not follow; or overlapping, as DNABERT has them.
     Kmer(PretrainKmer),
 }
 
@@ -26,6 +27,33 @@ pub enum PretrainScheme {
 pub struct PretrainKmer {
     /// Bases in a k-mer.
     pub k: KmerLength,
+    /// 1: every base begins a k-mer. Default: k-mers stand side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<Overlapping>,
+}
+
+/// 1, the stride of k-mers that overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Overlapping(#[schemars(range(min = 1, max = 1))] u8);
+
+impl TryFrom<u8> for Overlapping {
+    type Error = String;
+
+    fn try_from(stride: u8) -> Result<Self, String> {
+        match stride {
+            1 => Ok(Self(stride)),
+            _ => Err(format!(
+                "the stride is {stride}; it is 1 where k-mers overlap, and not given where they stand side by side"
+            )),
+        }
+    }
+}
+
+impl From<Overlapping> for u8 {
+    fn from(stride: Overlapping) -> Self {
+        stride.0
+    }
 }
 
 /// 2 to 6: the embedding of longer k-mers is larger than a small model.
@@ -53,6 +81,7 @@ impl From<KmerLength> for u8 {
     }
 }
 
+const UNKNOWN: u32 = 1;
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 pub(super) const PAD: u32 = 0;
 pub(super) const CLS: u32 = 2;
@@ -71,15 +100,17 @@ pub(super) struct Row {
 pub(super) struct Vocabulary {
     /// Bases of a k-mer; 1 for single bases.
     k: usize,
+    /// Whether every base begins a k-mer.
+    overlaps: bool,
 }
 
 impl Vocabulary {
     pub fn new(scheme: PretrainScheme) -> Self {
-        let k = match scheme {
-            PretrainScheme::Base => 1,
-            PretrainScheme::Kmer(kmer) => usize::from(kmer.k.0),
+        let (k, overlaps) = match scheme {
+            PretrainScheme::Base => (1, false),
+            PretrainScheme::Kmer(kmer) => (usize::from(kmer.k.0), kmer.stride.is_some()),
         };
-        Self { k }
+        Self { k, overlaps }
     }
 
     /// k-mers, or none under `base`, whose single bases are the tokens.
@@ -94,16 +125,30 @@ impl Vocabulary {
     /// Ids of A, C, G and T alone: what is masked, and what random replacements are drawn from.
     pub fn dna(&self) -> Range<u32> {
         let first = SPECIAL.len() as u32;
-        first..first + self.kmers() + BASES.len() as u32
+        first..first + self.kmers() + self.singles()
+    }
+
+    /// Single bases that are tokens.
+    fn singles(&self) -> u32 {
+        if self.overlaps { 0 } else { BASES.len() as u32 }
+    }
+
+    /// How many tokens side by side are hidden at a time: among overlapping k-mers one that is hidden alone could be read
+    /// off its neighbours, so as many are hidden as hold a base (DNABERT).
+    pub fn hidden_together(&self) -> usize {
+        if self.overlaps { self.k } else { 1 }
     }
 
     /// Rows of the embedding.
     pub fn size(&self) -> usize {
-        self.dna().end as usize + 1
+        self.dna().end as usize + usize::from(!self.overlaps)
     }
 
-    /// How many bases DNA tokens stand for.
+    /// How many bases DNA tokens stand for; of overlapping ones each for one.
     pub fn bases(&self, ids: &[u32]) -> u64 {
+        if self.overlaps {
+            return ids.len() as u64;
+        }
         let first_single = self.dna().start + self.kmers();
         ids.iter()
             .map(|&id| if id < first_single { self.k as u64 } else { 1 })
@@ -123,6 +168,17 @@ impl Vocabulary {
             ids: Vec::with_capacity(bases.len() / self.k + self.k),
             spans: Vec::new(),
         };
+        if self.overlaps {
+            for (start, kmer) in bases.windows(self.k).enumerate() {
+                let code = kmer
+                    .iter()
+                    .try_fold(0, |code, b| Some(4 * code + digit(b)?));
+                row.ids
+                    .push(code.map_or(UNKNOWN, |code: u32| dna.start + code));
+                row.spans.push(start..start + self.k);
+            }
+            return row;
+        }
         let mut at = 0;
         while let Some(rest) = bases.get(at..).filter(|rest| !rest.is_empty()) {
             let kmer = rest.get(..self.k).filter(|_| self.k > 1).and_then(|kmer| {
@@ -153,9 +209,19 @@ impl Vocabulary {
         };
         let mut texts: Vec<String> = SPECIAL.map(str::to_string).into();
         texts.extend((0..self.kmers()).map(kmer));
+        if self.overlaps {
+            return texts;
+        }
         texts.extend(BASES.map(String::from));
         texts.push("N".to_string());
         texts
+    }
+
+    /// `vocab.txt` of overlapping k-mers.
+    pub fn vocabulary_file(&self) -> Option<String> {
+        let line = |text: String| text + "\n";
+        self.overlaps
+            .then(|| self.texts().into_iter().map(line).collect())
     }
 
     /// `tokenizer.json` of Hugging Face's `tokenizers`: upper case, U as T, all else N; then the tokens.
@@ -248,11 +314,31 @@ mod tests {
     }
 
     #[test]
+    fn overlapping_tokens_of_a_sequence() {
+        let scheme = serde_json::from_str(r#"{"kmer":{"k":3,"stride":1}}"#).unwrap();
+        let vocabulary = Vocabulary::new(scheme);
+        let texts = vocabulary.texts();
+        assert_eq!((texts.len(), vocabulary.size()), (69, 69));
+        let row = vocabulary.encode(b"ACGTNACG");
+        let found: Vec<&str> = row
+            .ids
+            .iter()
+            .map(|&id| texts[id as usize].as_str())
+            .collect();
+        assert_eq!(found, ["ACG", "CGT", "[UNK]", "[UNK]", "[UNK]", "ACG"]);
+        assert_eq!(row.spans[5], 5..8);
+        let file = vocabulary.vocabulary_file().unwrap();
+        assert_eq!(file.lines().nth(5), Some("AAA"));
+        assert_eq!(file.lines().count(), 69);
+    }
+
+    #[test]
     fn a_bad_length_does_not_parse() {
         for bad in [
             r#"{"kmer":{"k":1}}"#,
             r#"{"kmer":{"k":7}}"#,
             r#"{"kmer":{}}"#,
+            r#"{"kmer":{"k":3,"stride":3}}"#,
             r#""model""#,
         ] {
             assert!(

@@ -29,7 +29,7 @@ impl ModelFolder {
     ];
 
     /// What pretraining writes that a lock names.
-    pub const PRETRAINED_FILES: [&'static str; 3] = [CONFIG, WEIGHTS, TOKENIZER];
+    pub const PRETRAINED_FILES: [&'static str; 4] = [CONFIG, WEIGHTS, TOKENIZER, VOCABULARY];
 
     /// The folder at `path`; it need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {

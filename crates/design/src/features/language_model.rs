@@ -64,9 +64,9 @@ impl LanguageModel {
         let mut table = Vec::new();
         for &id in ids {
             let at = id as usize * embedding;
-            let row = words.get(at..at + embedding).ok_or_else(|| {
-                Error::Settings(format!("the model's embedding has no row {id}"))
-            })?;
+            let row = words
+                .get(at..at + embedding)
+                .ok_or_else(|| Error::Settings(format!("the model's embedding has no row {id}")))?;
             table.extend_from_slice(row);
         }
         let device = model.parameters().device().clone().autodiff();
@@ -133,7 +133,10 @@ impl LanguageModel {
         let kmers = self.tokens.kmers.len();
         match self.tokens.kmers.get(row) {
             Some(id) => *id,
-            None => self.tokens.singles.map_or(0, |singles| singles[row - kmers]),
+            None => self
+                .tokens
+                .singles
+                .map_or(0, |singles| singles[row - kmers]),
         }
     }
 
@@ -281,9 +284,7 @@ impl Features for LanguageModel {
             batch.check(self.model.config(), 0)?;
             let states = self.model.forward(&batch, Adaptation::none()).states;
             let states = self.download(states)?;
-            features
-                .values
-                .extend(self.pool(&states, &batch).values);
+            features.values.extend(self.pool(&states, &batch).values);
         }
         Ok(features)
     }

@@ -7,7 +7,7 @@ use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::features::soft;
 use crate::methods::exhaustive::weight;
-use crate::methods::logits;
+use crate::methods::logits::{self, Noise};
 use crate::numbers::adam::Adam;
 use crate::numbers::matrix::{Matrix, add_scaled, dot};
 use crate::prepare::Prepared;
@@ -61,7 +61,8 @@ pub(crate) fn bib(settings: &BibSettings, request: &Request) -> Result<Vec<Found
             // One module five times, of the checkpoint that was loaded last.
             Ensemble::One => mean_of(heads.last().map(heads::Head::weights).into_iter()),
         };
-        mean.iter_mut().for_each(|w| *w *= prepared.scores.deviation);
+        mean.iter_mut()
+            .for_each(|w| *w *= prepared.scores.deviation);
         mean
     });
     let objective = Objective {
@@ -74,7 +75,11 @@ pub(crate) fn bib(settings: &BibSettings, request: &Request) -> Result<Vec<Found
         steps: settings.steps.get() as usize,
         rate: settings.learning_rate.get(),
     };
-    search(&objective, settings.noise.get(), settings.choose, request)
+    let noise = Noise {
+        deviation: settings.noise.get(),
+        shared: settings.shared_noise,
+    };
+    search(&objective, noise, settings.choose, request)
 }
 
 pub(crate) fn on_heads(settings: &AscentSettings, request: &Request) -> Result<Vec<Found>, Error> {
@@ -86,7 +91,11 @@ pub(crate) fn on_heads(settings: &AscentSettings, request: &Request) -> Result<V
         steps: settings.steps.get() as usize,
         rate: settings.learning_rate.get(),
     };
-    search(&objective, settings.noise.get(), settings.choose, request)
+    let noise = Noise {
+        deviation: settings.noise.get(),
+        shared: settings.shared_noise,
+    };
+    search(&objective, noise, settings.choose, request)
 }
 
 fn mean_of<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>) -> Vec<f64> {
@@ -101,7 +110,7 @@ fn mean_of<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>) -> Vec<f64> {
 
 fn search(
     objective: &Objective,
-    noise: f64,
+    noise: Noise,
     choose: Choose,
     request: &Request,
 ) -> Result<Vec<Found>, Error> {
@@ -211,7 +220,8 @@ impl Objective<'_> {
         let features = &self.prepared.features;
         let sequences: Vec<Vec<u8>> = candidates.iter().map(|c| soft::hard(&c.logits)).collect();
         let tokens = features.tokens(self.prepared.known.length());
-        let found = features.pull_back(&sequences, &mut |features| self.ask(features, candidates))?;
+        let found =
+            features.pull_back(&sequences, &mut |features| self.ask(features, candidates))?;
         for (i, candidate) in candidates.iter_mut().enumerate() {
             let soft = soft::probabilities(&candidate.logits);
             let mut gradients: Vec<Vec<f64>> = found
@@ -295,5 +305,225 @@ impl Objective<'_> {
                 }
             })
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use lingo_artifact::progress::{Silent, StopFlag};
+    use lingo_lm::{DeviceChoice, Model, Packing, Precision, open_device};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::features::Features;
+    use crate::features::language_model::{LanguageModel, TokenRows};
+    use crate::sequences::constraints::Constraints;
+    use crate::sequences::known::Known;
+    use crate::settings::Method;
+
+    /// The tiny model of tests/oracles/design.py: overlapping 3-mers behind five special tokens.
+    fn features(both_strands: bool) -> LanguageModel {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dnabert_tiny");
+        let device = open_device(DeviceChoice::Cpu).unwrap().autodiff();
+        let packing = Packing {
+            precision: Precision::F32,
+            quantization: None,
+            gradients: true,
+        };
+        let model = Model::load_packed(&folder, &device, packing).unwrap();
+        let tokens = TokenRows {
+            k: 3,
+            stride: 1,
+            kmers: (5..69).collect(),
+            singles: None,
+            before: vec![2],
+            after: vec![3],
+        };
+        LanguageModel::new(model, tokens, both_strands, 6).unwrap()
+    }
+
+    fn golden() -> (Value, Prepared) {
+        let golden: Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/bib.json")).unwrap();
+        let known = Known {
+            sequences: serde_json::from_value(golden["sequences"].clone()).unwrap(),
+            scores: serde_json::from_value(golden["scores"].clone()).unwrap(),
+        };
+        let prepared = Prepared::new(Arc::new(features(false)), Arc::new(known)).unwrap();
+        (golden, prepared)
+    }
+
+    fn numbers(value: &Value) -> Vec<Vec<f64>> {
+        serde_json::from_value(value.clone()).unwrap()
+    }
+
+    fn close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let size = expected.iter().fold(1.0f64, |size, x| size.max(x.abs()));
+        for (found, expected) in found.iter().zip(expected) {
+            let error = (found - expected).abs() / size;
+            assert!(error < tolerance, "{what}: {found} {expected}");
+        }
+    }
+
+    fn request<'a>(method: &'a Method, prepared: &'a Prepared, stop: &'a StopFlag) -> Request<'a> {
+        static FREE: std::sync::OnceLock<Constraints> = std::sync::OnceLock::new();
+        Request {
+            method,
+            prepared,
+            constraints: FREE.get_or_init(Constraints::default),
+            count: 4,
+            seed: 1,
+            progress: &Silent,
+            stop,
+        }
+    }
+
+    fn objective<'a>(
+        prepared: &'a Prepared,
+        settings: &'a BibSettings,
+        auxiliary: Option<Vec<f64>>,
+    ) -> Objective<'a> {
+        Objective {
+            prepared,
+            kind: Kind::Losses {
+                proxy: prepared.closed_form().unwrap(),
+                settings,
+                auxiliary,
+            },
+            steps: 5,
+            rate: 0.1,
+        }
+    }
+
+    #[test]
+    fn five_steps_are_those_of_pytorch() {
+        let (golden, prepared) = golden();
+        for (row, expected) in numbers(&golden["features"]).iter().enumerate() {
+            close(prepared.matrix.row(row), expected, 1e-5, "features");
+        }
+        let auxiliary: Vec<f64> = serde_json::from_value(golden["auxiliary"].clone()).unwrap();
+        let method = Method::Bib(BibSettings::default());
+        let stop = StopFlag::default();
+        let request = request(&method, &prepared, &stop);
+        for (name, gamma, rate) in [
+            ("fixed", false, false),
+            ("adaptive_gamma", true, false),
+            ("adaptive_rate", true, true),
+        ] {
+            let settings = BibSettings {
+                adaptive_gamma: gamma,
+                adaptive_rate: rate,
+                ..BibSettings::default()
+            };
+            let objective = objective(&prepared, &settings, gamma.then(|| auxiliary.clone()));
+            let mut candidates = objective.candidates(numbers(&golden["first"]));
+            for (step, expected) in golden[name].as_array().unwrap().iter().enumerate() {
+                objective.step(step, &mut candidates, &request).unwrap();
+                let gammas: Vec<f64> = candidates.iter().map(|c| c.gamma).collect();
+                let expected_gammas: Vec<f64> =
+                    serde_json::from_value(expected["gamma"].clone()).unwrap();
+                close(&gammas, &expected_gammas, 1e-4, name);
+                for (candidate, expected) in candidates.iter().zip(numbers(&expected["logits"])) {
+                    close(&candidate.logits, &expected, 1e-4, name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_of_both_losses_and_the_auxiliary_score_are_those_of_pytorch() {
+        let (golden, prepared) = golden();
+        let auxiliary: Vec<f64> = serde_json::from_value(golden["auxiliary"].clone()).unwrap();
+        let settings = BibSettings::default();
+        let objective = objective(&prepared, &settings, Some(auxiliary));
+        let candidates = objective.candidates(numbers(&golden["first"]));
+        let sequences: Vec<Vec<u8>> = candidates.iter().map(|c| soft::hard(&c.logits)).collect();
+        let features = prepared.features.of(&sequences).unwrap();
+        let proxy = prepared.closed_form().unwrap();
+        for (name, of) in [
+            ("forward", ClosedForm::forward as fn(&_, &_, _) -> _),
+            ("backward", ClosedForm::backward),
+        ] {
+            let values: Vec<f64> = features
+                .rows()
+                .map(|row| of(proxy, row, 10.0).value)
+                .collect();
+            let expected: Vec<f64> = serde_json::from_value(golden[name].clone()).unwrap();
+            close(&values, &expected, 1e-4, name);
+        }
+        let mut ask = |features: &Matrix| objective.ask(features, &candidates);
+        let found = prepared.features.pull_back(&sequences, &mut ask).unwrap();
+        let tokens = prepared.features.tokens(6);
+        for (of_tokens, expected) in found.iter().zip(golden["gradients"].as_array().unwrap()) {
+            for (i, expected) in numbers(expected).iter().enumerate() {
+                let soft = soft::probabilities(&candidates[i].logits);
+                let found = soft::pull_back(&tokens, &soft, &of_tokens[i]);
+                close(&found, expected, 1e-4, "gradient");
+            }
+        }
+    }
+
+    /// The auxiliary score behind a step, differentiated by `gamma`, against differences of the linearised score.
+    #[test]
+    fn gamma_moves_along_the_slope_of_the_score_behind_the_step() {
+        let forward = [0.3, -1.0, 0.2];
+        let backward = [-0.5, 0.1, 0.9];
+        let auxiliary = [1.0, 0.4, -0.7];
+        let rate = 0.1;
+        let score = |gamma: f64| {
+            let step = forward.iter().zip(&backward);
+            let step = step.map(|(f, b)| -rate * (gamma * f + (1.0 - gamma) * b));
+            step.zip(&auxiliary).map(|(s, a)| s * a).sum::<f64>()
+        };
+        let slope = -rate * (dot(&auxiliary, &forward) - dot(&auxiliary, &backward));
+        assert!(((score(0.5 + 1e-4) - score(0.5 - 1e-4)) / 2e-4 - slope).abs() < 1e-9);
+    }
+
+    #[test]
+    fn candidates_alone_are_the_same_bits_as_among_others() {
+        let (golden, _) = golden();
+        let sequences: Vec<Vec<u8>> = serde_json::from_value(golden["sequences"].clone()).unwrap();
+        for both_strands in [false, true] {
+            let features = features(both_strands);
+            let mut ask = |of: &Matrix| vec![of.clone(), of.clone()];
+            let together = features.pull_back(&sequences, &mut ask).unwrap();
+            let all = features.of(&sequences).unwrap();
+            for (i, sequence) in sequences.iter().enumerate().step_by(7) {
+                let alone = [sequence.clone()];
+                assert_eq!(features.of(&alone).unwrap().row(0), all.row(i));
+                let found = features.pull_back(&alone, &mut ask).unwrap();
+                assert_eq!(found[0][0], together[0][i]);
+                assert_eq!(found[1][0], together[1][i]);
+            }
+        }
+    }
+
+    #[test]
+    fn both_strands_have_the_same_features_and_gradients() {
+        use crate::sequences::dna::reverse_complement;
+        let features = features(true);
+        let bases = vec![0, 0, 1, 3, 2, 1];
+        let pair = [bases.clone(), reverse_complement(&bases)];
+        let of = features.of(&pair).unwrap();
+        close(of.row(0), of.row(1), 1e-6, "features");
+        let mut ask = |of: &Matrix| vec![of.clone()];
+        let found = features.pull_back(&pair, &mut ask).unwrap();
+        let tokens = features.tokens(6);
+        let noise = Noise {
+            deviation: 0.5,
+            shared: true,
+        };
+        let logits = logits::begin(&pair, noise, 3);
+        let soft: Vec<f64> = soft::probabilities(&logits[0]);
+        // The other strand's probabilities: places and bases turned around.
+        let turned: Vec<f64> = soft.iter().rev().copied().collect();
+        let one = soft::pull_back(&tokens, &soft, &found[0][0]);
+        let mut other = soft::pull_back(&tokens, &turned, &found[0][1]);
+        other.reverse();
+        close(&one, &other, 1e-5, "gradients");
     }
 }

@@ -28,8 +28,8 @@ pub(crate) fn evolve(settings: &EvolutionSettings, request: &Request) -> Result<
     let c_sigma = (mass + 2.0) / (dimensions + mass + 5.0);
     let damping = 1.0 + 2.0 * (((mass - 1.0) / (dimensions + 1.0)).sqrt() - 1.0).max(0.0) + c_sigma;
     let c_one = 2.0 / ((dimensions + 1.3).powi(2) + mass);
-    let c_mu = (1.0 - c_one)
-        .min(2.0 * (mass - 2.0 + 1.0 / mass) / ((dimensions + 2.0).powi(2) + mass));
+    let c_mu =
+        (1.0 - c_one).min(2.0 * (mass - 2.0 + 1.0 / mass) / ((dimensions + 2.0).powi(2) + mass));
     let chi = dimensions.sqrt() * (1.0 - 0.25 / dimensions + 1.0 / (21.0 * dimensions.powi(2)));
 
     let mut stream = Stream::new(request.seed, "design: evolution strategy");

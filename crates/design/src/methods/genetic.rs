@@ -42,10 +42,12 @@ pub(crate) fn breed(settings: &GeneticSettings, request: &Request) -> Result<Vec
                 let [a, b] = [0, 0].map(|_| &parents[stream.below(parents.len())]);
                 let pairs = a.iter().zip(b);
                 pairs
-                    .map(|(a, b)| match stream.uniform() < settings.recombination.get() {
-                        true => *b,
-                        false => *a,
-                    })
+                    .map(
+                        |(a, b)| match stream.uniform() < settings.recombination.get() {
+                            true => *b,
+                            false => *a,
+                        },
+                    )
                     .collect()
             })
             .collect();

@@ -1,6 +1,7 @@
 //! The searches.
 
 pub(crate) mod ascent;
+pub(crate) mod bdi;
 pub(crate) mod evolution;
 pub(crate) mod exhaustive;
 pub(crate) mod genetic;

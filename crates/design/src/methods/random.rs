@@ -28,7 +28,9 @@ pub(crate) fn draw(request: &Request) -> Result<Vec<Found>, Error> {
         }
     }
     let features = prepared.features.of(&sequences)?;
-    let predicted = features.rows().map(|row| heads::spread(prepared.heads(), row).0);
+    let predicted = features
+        .rows()
+        .map(|row| heads::spread(prepared.heads(), row).0);
     let found = sequences.into_iter().zip(predicted);
     Ok(found
         .map(|(bases, predicted)| Found {

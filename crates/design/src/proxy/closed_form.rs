@@ -82,7 +82,9 @@ impl ClosedForm {
         let mut regular = gram.clone();
         (0..width).for_each(|i| regular.values[i * width + i] += RIDGE * trace / n);
         let factors = Cholesky::new(regular).ok_or_else(|| {
-            Error::Settings("the features of the measured sequences are all zero, or no numbers".into())
+            Error::Settings(
+                "the features of the measured sequences are all zero, or no numbers".into(),
+            )
         })?;
         let weights = factors.solve(&cross);
         gram.values.iter_mut().for_each(|g| *g /= n);
@@ -150,7 +152,9 @@ mod tests {
     fn the_weights_predict_what_the_kernel_predicts() {
         for (n, width) in [(40, 7), (30, 30), (20, 50)] {
             let (features, scores, design) = measured(n, width);
-            let primal = ClosedForm::new(&features, &scores).unwrap().predict(&design);
+            let primal = ClosedForm::new(&features, &scores)
+                .unwrap()
+                .predict(&design);
             let mut kernel = Matrix::zeros(n, n);
             for i in 0..n {
                 for j in 0..n {
@@ -161,14 +165,19 @@ mod tests {
             (0..n).for_each(|i| kernel.values[i * n + i] += RIDGE * trace / n as f64);
             let alpha = Cholesky::new(kernel).unwrap().solve(&scores);
             let dual = dot(&features.times(&design), &alpha);
-            assert!((primal - dual).abs() < 1e-8, "{n} x {width}: {primal} {dual}");
+            assert!(
+                (primal - dual).abs() < 1e-8,
+                "{n} x {width}: {primal} {dual}"
+            );
         }
     }
 
     #[test]
     fn the_backward_loss_is_the_mean_over_the_measured() {
         let (features, scores, design) = measured(40, 7);
-        let found = ClosedForm::new(&features, &scores).unwrap().backward(&design, 10.0);
+        let found = ClosedForm::new(&features, &scores)
+            .unwrap()
+            .backward(&design, 10.0);
         let norm = dot(&design, &design);
         let c = 10.0 / (norm + 1e-6 * norm);
         let errors = features.times(&design).into_iter().zip(&scores);

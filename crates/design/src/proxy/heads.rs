@@ -3,7 +3,7 @@
 //!
 //! Each head is trained on nine tenths of the measured sequences, drawn by its seed, by Adam (rate 0.001, batches of 128)
 //! on the mean squared error of standardised scores, from weights uniform within `1 / sqrt(width)`; the weights of the epoch
-//! with the least error on the last tenth are kept, and ten epochs without a better one, or a thousand in all, end the training.
+//! with the least error on the last tenth are kept, and ten epochs without a better one, or 20,000 steps, end the training.
 
 use lingo_artifact::random::Stream;
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ pub const SEEDS: [u64; 5] = [1, 10, 100, 1000, 10000];
 
 const BATCH: usize = 128;
 const RATE: f64 = 1e-3;
-const EPOCHS: usize = 1000;
+const STEPS: usize = 20_000;
 const PATIENCE: usize = 10;
 
 /// A linear head: weights and, behind them, a bias.
@@ -50,7 +50,7 @@ impl Head {
         let mut adam = Adam::new(width + 1);
         let mut best = (error(&head), head.clone());
         let mut since = 0;
-        for _ in 0..EPOCHS {
+        for _ in 0..STEPS.div_ceil(rows.len().div_ceil(BATCH)) {
             stream.shuffle(&mut rows);
             for batch in rows.chunks(BATCH) {
                 let mut gradient = vec![0.0; width + 1];

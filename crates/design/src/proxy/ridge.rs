@@ -31,8 +31,9 @@ impl Ridge {
         for (cross, of_column) in cross.iter_mut().zip(&means) {
             *cross -= n * of_column * mean;
         }
-        let factors = Cholesky::new(gram)
-            .ok_or_else(|| Error::Settings("the features of the measured sequences are no numbers".into()))?;
+        let factors = Cholesky::new(gram).ok_or_else(|| {
+            Error::Settings("the features of the measured sequences are no numbers".into())
+        })?;
         let weights = factors.solve(&cross);
         let intercept = mean - dot(&means, &weights);
         Ok(Self { weights, intercept })

@@ -59,12 +59,16 @@ impl ConstraintSettings {
     /// # Errors
     /// [`Error::Settings`] with the key and the value.
     pub fn check(&self, length: usize) -> Result<Constraints, Error> {
-        let bad = |key: &str, problem: String| Error::Settings(format!("constraints.{key}: {problem}"));
+        let bad =
+            |key: &str, problem: String| Error::Settings(format!("constraints.{key}: {problem}"));
         let fits = |key: &str, text: &str| {
             if text.chars().count() == length {
                 return Ok(());
             }
-            let problem = format!("`{text}` has {} letters, the sequences have {length}", text.len());
+            let problem = format!(
+                "`{text}` has {} letters, the sequences have {length}",
+                text.len()
+            );
             Err(bad(key, problem))
         };
         let mut fixed = vec![None; length];
@@ -73,9 +77,11 @@ impl ConstraintSettings {
             for (place, letter) in fixed.iter_mut().zip(text.chars()) {
                 *place = match letter {
                     'N' | 'n' => None,
-                    letter => Some(dna::bases(&letter.to_string()).map_err(|letter| {
-                        bad("fixed", format!("`{letter}` is none of A, C, G, T, N"))
-                    })?[0]),
+                    letter => Some(
+                        dna::bases(&letter.to_string()).map_err(|letter| {
+                            bad("fixed", format!("`{letter}` is none of A, C, G, T, N"))
+                        })?[0],
+                    ),
                 };
             }
         }
@@ -90,7 +96,10 @@ impl ConstraintSettings {
             let mask: Option<Vec<u8>> = motif.chars().map(iupac).collect();
             let mask = mask.filter(|mask| !mask.is_empty());
             let mask = mask.ok_or_else(|| {
-                bad("forbidden", format!("`{motif}` is no sequence of the letters of IUPAC"))
+                bad(
+                    "forbidden",
+                    format!("`{motif}` is no sequence of the letters of IUPAC"),
+                )
             })?;
             // The complement of a set of bases: bit b goes to bit 3 - b.
             let other = mask.iter().rev().map(|m| m.reverse_bits() >> 4).collect();
@@ -124,7 +133,10 @@ impl Constraints {
     /// Whether a sequence keeps to all of them, [`Constraints::apart`] aside.
     pub fn allow(&self, bases: &[u8]) -> bool {
         let fixed = self.fixed.iter().zip(bases);
-        if fixed.clone().any(|(fixed, b)| fixed.is_some_and(|fixed| fixed != *b)) {
+        if fixed
+            .clone()
+            .any(|(fixed, b)| fixed.is_some_and(|fixed| fixed != *b))
+        {
             return false;
         }
         if let Some([low, high]) = self.gc {
@@ -213,9 +225,17 @@ mod tests {
         t(r#"{"gc": [0.5, 0.5]}"#, &["ACGTAC"], &["ACGTAA", "CCCCCC"]);
         // GAATTC is its own other strand; GGTCTC is not.
         t(r#"{"forbidden": ["GAATTC"]}"#, &["GAATTA"], &["GAATTC"]);
-        t(r#"{"forbidden": ["GGTC"]}"#, &["AGGTTC"], &["AGGTCA", "TGACCA"]);
+        t(
+            r#"{"forbidden": ["GGTC"]}"#,
+            &["AGGTTC"],
+            &["AGGTCA", "TGACCA"],
+        );
         // G[AG]C, and on the other strand G[CT]C.
-        t(r#"{"forbidden": ["GRC"]}"#, &["GTTAGA"], &["AGACAA", "AGTCAA"]);
+        t(
+            r#"{"forbidden": ["GRC"]}"#,
+            &["GTTAGA"],
+            &["AGACAA", "AGTCAA"],
+        );
         t(
             r#"{"edits": {"of": "AAAAAA", "most": 2}}"#,
             &["AATAAC"],
@@ -258,7 +278,10 @@ mod tests {
         let of = |text: &str| dna::bases(text).unwrap();
         let taken = [of("AACC")];
         assert!(!constraints.is_apart(&of("AACG"), &taken));
-        assert!(!constraints.is_apart(&of("GGTT"), &taken), "the other strand");
+        assert!(
+            !constraints.is_apart(&of("GGTT"), &taken),
+            "the other strand"
+        );
         assert!(constraints.is_apart(&of("TTCC"), &taken));
     }
 }

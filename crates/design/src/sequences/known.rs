@@ -135,7 +135,10 @@ impl Known {
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {
-            sequences: rows.iter().map(|&row| self.sequences[row].clone()).collect(),
+            sequences: rows
+                .iter()
+                .map(|&row| self.sequences[row].clone())
+                .collect(),
             scores: rows.iter().map(|&row| self.scores[row]).collect(),
         }
     }
@@ -182,7 +185,11 @@ mod tests {
             assert_eq!(read(name, text).unwrap_err(), expected);
         };
         let one = "sequence,score\n";
-        t("t.csv", &rows(3, "0."), "t.csv: 3 rows; at least 10 are needed");
+        t(
+            "t.csv",
+            &rows(3, "0."),
+            "t.csv: 3 rows; at least 10 are needed",
+        );
         t(
             "t.csv",
             &(0..10).fold(one.to_string(), |text, i| {

@@ -8,6 +8,7 @@
 //! One seed gives the same bytes.
 
 mod background;
+mod landscape;
 
 mod weight_matrix;
 
@@ -73,6 +74,14 @@ impl SyntheticGenome {
             jitter: 6,
             labelled: 200,
         }
+    }
+
+    /// Writes a score for every sequence of six bases: the better strand's under a weight matrix of its own.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_landscape(&self, writer: &mut impl Write) -> io::Result<()> {
+        landscape::write(self.seed, writer)
     }
 
     /// Makes the genome.

@@ -30,6 +30,9 @@ fn the_shipped_files_are_what_the_generator_makes() {
             "{task}"
         );
     }
+    let mut table = Vec::new();
+    SyntheticGenome::demo().write_landscape(&mut table).unwrap();
+    assert!(table == std::fs::read(shipped("landscape.tsv")).unwrap());
 }
 
 #[test]

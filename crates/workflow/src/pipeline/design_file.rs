@@ -127,11 +127,28 @@ impl DesignPlan {
     /// # Errors
     /// [`Mistakes`], each with its place in the file.
     pub fn read(path: &FilePath, sets: &[String]) -> Result<Self, Mistakes> {
-        let document = Document::read(path, sets)?;
+        Self::of_document(&Document::read(path, sets)?)
+    }
+
+    /// As [`DesignPlan::read`], for text that is already in memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse(
+        name: &str,
+        folder: &FilePath,
+        text: String,
+        sets: &[String],
+    ) -> Result<Self, Mistakes> {
+        let variable = |name: &str| std::env::var(name).ok();
+        Self::of_document(&Document::parse(name, folder, text, sets, &variable)?)
+    }
+
+    fn of_document(document: &Document) -> Result<Self, Mistakes> {
         let parsed = every_fault(&document.node, |node| {
             let file = from_node::<DesignFile>(node)?;
             let model = file.model.as_ref();
-            let model = model.map(|model| resolve::model(model, &document));
+            let model = model.map(|model| resolve::model(model, document));
             Ok((model.transpose()?, file))
         });
         let (model, file) = match parsed {
@@ -200,10 +217,9 @@ impl DesignPlan {
             }
             if method.features().needs_model() && self.model.is_none() {
                 let message = "it reads a language model, and the file names none";
-                faults.push(
-                    Fault::new(keys(&["methods", name]), message)
-                        .help("name one (`model: { path: FOLDER }`), or take `features: { kmers: {} }`"),
-                );
+                faults.push(Fault::new(keys(&["methods", name]), message).help(
+                    "name one (`model: { path: FOLDER }`), or take `features: { kmers: {} }`",
+                ));
             }
         }
         if let Some(Scheme::Bpe(_)) = &self.tokens {

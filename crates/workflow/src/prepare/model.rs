@@ -63,7 +63,13 @@ pub fn prepare_model(
         identity: &plan.model,
         device: plan.choice,
     };
-    pretrain_at(&place, &plan.pipeline.model, checkpoint_every, observer, stop)
+    pretrain_at(
+        &place,
+        &plan.pipeline.model,
+        checkpoint_every,
+        observer,
+        stop,
+    )
 }
 
 /// Where a model is pretrained, and what it is.

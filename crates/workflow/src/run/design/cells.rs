@@ -82,8 +82,7 @@ pub fn run(
         }
     }
     let folder = request.out.clone();
-    let folder =
-        folder.unwrap_or_else(|| RunFolder::of_pipeline(&plan.name).path().to_path_buf());
+    let folder = folder.unwrap_or_else(|| RunFolder::of_pipeline(&plan.name).path().to_path_buf());
     let hashes = Hashes::of_run(&folder);
     let mut missing: Vec<MissingFile> = Vec::new();
     for (name, task) in &plan.tasks {

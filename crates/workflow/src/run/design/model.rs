@@ -56,9 +56,8 @@ pub(super) fn features(wanted: &Wanted) -> Result<LanguageModel, Error> {
 /// Where DNA stands in a model's vocabulary.
 fn tokens(folder: &Path, scheme: Option<&Scheme>) -> Result<TokenRows, Error> {
     let vocabulary = ModelVocabulary::load(folder)?;
-    let bad = |problem: String| {
-        Error::stage(Kind::Usage, format!("{}: {problem}", folder.display()))
-    };
+    let bad =
+        |problem: String| Error::stage(Kind::Usage, format!("{}: {problem}", folder.display()));
     let kmers = match scheme {
         Some(Scheme::Kmer(kmers)) => *kmers,
         Some(Scheme::Base) => KmerScheme::new(1, 1)?,
@@ -71,11 +70,13 @@ fn tokens(folder: &Path, scheme: Option<&Scheme>) -> Result<TokenRows, Error> {
     let letters = || vocabulary.letter_rows();
     let row = |text: &String| {
         let found = vocabulary.row(text);
-        found.or_else(|| vocabulary.row(&text.to_lowercase())).ok_or_else(|| {
-            bad(format!(
-                "the model has no token `{text}`; `tokens: base` reads single bases"
-            ))
-        })
+        found
+            .or_else(|| vocabulary.row(&text.to_lowercase()))
+            .ok_or_else(|| {
+                bad(format!(
+                    "the model has no token `{text}`; `tokens: base` reads single bases"
+                ))
+            })
     };
     let texts = kmers.texts();
     let count = kmers.kmers() as usize;

@@ -72,6 +72,8 @@ pub(super) fn write(
 /// The metrics of a finished cell with this id.
 pub(super) fn finished(folder: &Path, id: &str) -> Option<Map<String, Value>> {
     let found: Map<String, Value> = atomic::read_json(&folder.join(METRICS)).ok()?;
-    let is_whole = [FASTA, TABLE].iter().all(|name| folder.join(name).is_file());
+    let is_whole = [FASTA, TABLE]
+        .iter()
+        .all(|name| folder.join(name).is_file());
     (is_whole && found.get("id")?.as_str() == Some(id)).then_some(found)
 }
