@@ -51,7 +51,7 @@ pub struct KmerFeatures {
 }
 
 /// The model's states.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelFeatures {
     /// Whether both strands are read and the mean of their features taken; else the strand that is written. Default: false.
@@ -121,6 +121,8 @@ pub enum Choose {
     Final,
     /// The best of all that the candidates went through, each once.
     Visited,
+    /// The best of these and of sequences one base away from the best, on and on while the chosen get better.
+    Refined,
 }
 
 /// Bidirectional learning.
@@ -245,18 +247,6 @@ pub struct RandomSettings {}
 impl Default for KmerFeatures {
     fn default() -> Self {
         Self { k: KmerLength(3) }
-    }
-}
-
-#[expect(
-    clippy::derivable_impls,
-    reason = "the default is named where it is documented"
-)]
-impl Default for ModelFeatures {
-    fn default() -> Self {
-        Self {
-            both_strands: false,
-        }
     }
 }
 

@@ -81,7 +81,7 @@ pub fn pull_back(tokens: &[Token], probabilities: &[f64], gradients: &[f64]) -> 
                     .iter()
                     .map(|&(j, stride)| {
                         let (at, turn) = place(token, j);
-                        probabilities[4 * at + (kind / stride % 4 ^ turn)]
+                        probabilities[4 * at + ((kind / stride % 4) ^ turn)]
                     })
                     .product();
                 of_bases[4 * at + (base ^ turn)] += gradient * rest;

@@ -129,7 +129,7 @@ fn search(
         if request.stop.is_raised() {
             return Err(Error::Stopped);
         }
-        if choose == Choose::Visited {
+        if choose != Choose::Final {
             for candidate in &candidates {
                 let bases = soft::hard(&candidate.logits);
                 if seen.insert(bases.clone()) {
@@ -143,9 +143,51 @@ fn search(
     let last = candidates.iter().map(|c| soft::hard(&c.logits));
     match choose {
         Choose::Final => visited.extend(last),
-        Choose::Visited => visited.extend(last.filter(|bases| seen.insert(bases.clone()))),
+        Choose::Visited | Choose::Refined => {
+            visited.extend(last.filter(|bases| seen.insert(bases.clone())));
+        }
     }
-    objective.found(visited)
+    let found = objective.found(visited)?;
+    match choose {
+        Choose::Refined => refine(objective, found, seen, request),
+        Choose::Final | Choose::Visited => Ok(found),
+    }
+}
+
+/// So many rounds of neighbours at most.
+const ROUNDS: usize = 50;
+
+/// Looks at every sequence one base away from the best, until the best are among themselves.
+fn refine(
+    objective: &Objective,
+    mut found: Vec<Found>,
+    mut seen: HashSet<Vec<u8>>,
+    request: &Request,
+) -> Result<Vec<Found>, Error> {
+    for _ in 0..ROUNDS {
+        if request.stop.is_raised() {
+            return Err(Error::Stopped);
+        }
+        found.sort_by(|a, b| b.value.total_cmp(&a.value));
+        let allowed = found.iter().filter(|f| request.constraints.allow(&f.bases));
+        let mut near = Vec::new();
+        for one in allowed.take(request.count) {
+            for place in 0..one.bases.len() {
+                for change in 1..4 {
+                    let mut bases = one.bases.clone();
+                    bases[place] = (bases[place] + change) % 4;
+                    if request.constraints.allow(&bases) && seen.insert(bases.clone()) {
+                        near.push(bases);
+                    }
+                }
+            }
+        }
+        if near.is_empty() {
+            break;
+        }
+        found.extend(objective.found(near)?);
+    }
+    Ok(found)
 }
 
 impl Objective<'_> {

@@ -76,7 +76,7 @@ impl SyntheticGenome {
         }
     }
 
-    /// Writes a score for every sequence of six bases: the better strand's under a weight matrix of its own.
+    /// Writes a score for every sequence of six bases: that of a weight matrix of its own, over all places and both strands.
     ///
     /// # Errors
     /// Those of the writer.
