@@ -1,32 +1,11 @@
 //! A method, run: designs in their order.
 
-use lingo_artifact::progress::{Progress, StopFlag};
-
 use crate::error::Error;
 use crate::methods::{ascent, bdi, evolution, exhaustive, genetic, random};
-use crate::prepare::Prepared;
 use crate::proxy::heads;
-use crate::sequences::constraints::Constraints;
+use crate::request::{Found, Request};
 use crate::sequences::dna;
 use crate::settings::Method;
-
-/// What is asked for.
-pub struct Request<'a> {
-    /// How.
-    pub method: &'a Method,
-    /// The measured sequences and their features.
-    pub prepared: &'a Prepared,
-    /// What designs keep to.
-    pub constraints: &'a Constraints,
-    /// How many designs.
-    pub count: usize,
-    /// The seed of all draws.
-    pub seed: u64,
-    /// Who hears of it.
-    pub progress: &'a dyn Progress,
-    /// Whether to stop.
-    pub stop: &'a StopFlag,
-}
 
 /// A sequence that was designed.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,13 +20,6 @@ pub struct Design {
     pub nearest: usize,
     /// The bases in which that differs.
     pub distance: usize,
-}
-
-/// A sequence that a search found: a higher value is better.
-pub(crate) struct Found {
-    pub bases: Vec<u8>,
-    pub value: f64,
-    pub predicted: f64,
 }
 
 /// Designs, the best first by what the method looks at. Fewer than were asked for where the constraints leave no more.

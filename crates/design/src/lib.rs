@@ -6,6 +6,7 @@
 //! | [`settings`] | the methods and their keys |
 //! | [`prepare`] | what the methods of a task share: features of the measured rows, the closed forms |
 //! | [`mod@design`] | a method, run: designs in their order |
+//! | [`request`] | what is asked of a search, and what it gives |
 //! | [`outcome`] | what designs are worth where every score is known |
 //! | `methods` | the searches |
 //! | [`proxy`] | what predicts: closed forms of both directions, linear heads |
@@ -21,6 +22,7 @@ pub mod numbers;
 pub mod outcome;
 pub mod prepare;
 pub mod proxy;
+pub mod request;
 pub mod sequences;
 pub mod settings;
 

@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lingo_artifact::progress::{Silent, StopFlag};
-use lingo_design::design::{Request, design};
+use lingo_design::design::design;
 use lingo_design::features::kmers::KmerCounts;
 use lingo_design::outcome::{Landscape, metrics};
 use lingo_design::prepare::Prepared;
+use lingo_design::request::Request;
 use lingo_design::sequences::constraints::Constraints;
 use lingo_design::sequences::known::{Columns, Known};
 use lingo_design::settings::Method;

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::features::soft;
 use crate::methods::exhaustive::weight;
@@ -13,6 +12,7 @@ use crate::numbers::matrix::{Matrix, add_scaled, dot};
 use crate::prepare::Prepared;
 use crate::proxy::closed_form::ClosedForm;
 use crate::proxy::heads;
+use crate::request::{Found, Request};
 use crate::settings::{AscentSettings, BibSettings, Choose, Direction, Ensemble};
 
 /// Adam's rate for `gamma`.

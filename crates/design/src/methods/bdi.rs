@@ -10,13 +10,13 @@ use std::f64::consts::PI;
 
 use rayon::prelude::*;
 
-use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::features::soft;
 use crate::numbers::adam::Adam;
 use crate::numbers::cholesky::Cholesky;
 use crate::numbers::matrix::{Matrix, add_scaled, dot};
 use crate::proxy::closed_form::Standardised;
+use crate::request::{Found, Request};
 use crate::settings::BdiSettings;
 
 /// ReLUs between the layers.

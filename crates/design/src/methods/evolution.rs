@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use lingo_artifact::random::Stream;
 
-use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::features::soft;
 use crate::numbers::matrix::{add_scaled, dot};
 use crate::proxy::heads;
+use crate::request::{Found, Request};
 use crate::settings::EvolutionSettings;
 
 pub(crate) fn evolve(settings: &EvolutionSettings, request: &Request) -> Result<Vec<Found>, Error> {

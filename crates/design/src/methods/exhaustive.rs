@@ -1,8 +1,8 @@
 //! Every sequence there is.
 
-use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::proxy::ridge::Ridge;
+use crate::request::{Found, Request};
 use crate::sequences::dna;
 use crate::settings::{Direction, ExhaustiveSettings, RidgeSettings};
 

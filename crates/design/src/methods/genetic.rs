@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use lingo_artifact::random::Stream;
 
-use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::proxy::heads;
+use crate::request::{Found, Request};
 use crate::settings::GeneticSettings;
 
 /// Children that are changed at the same time.

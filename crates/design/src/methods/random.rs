@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use lingo_artifact::random::Stream;
 
-use crate::design::{Found, Request};
 use crate::error::Error;
 use crate::proxy::heads;
+use crate::request::{Found, Request};
 
 /// So many draws for each design that is asked for: constraints may leave few.
 const TRIES: usize = 10_000;
