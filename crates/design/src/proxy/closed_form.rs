@@ -189,9 +189,10 @@ mod tests {
     fn gradients_are_those_of_finite_differences() {
         let (features, scores, design) = measured(40, 7);
         let proxy = ClosedForm::new(&features, &scores).unwrap();
-        let losses: [fn(&ClosedForm, &[f64], f64) -> Loss; 2] =
-            [ClosedForm::forward, ClosedForm::backward];
-        for loss in losses {
+        for loss in [
+            ClosedForm::forward as fn(&_, &_, _) -> Loss,
+            ClosedForm::backward,
+        ] {
             let found = loss(&proxy, &design, 10.0).gradient;
             for i in 0..design.len() {
                 let moved = |by: f64| {
