@@ -19,9 +19,9 @@ pub struct RunCell {
     /// The folder of the plan.
     #[arg(long, value_name = "DIR")]
     pub plan: PathBuf,
-    /// Which job, from 0.
-    #[arg(long, value_name = "N")]
-    pub index: usize,
+    /// Which job, from 0; given several times, they are done one after another.
+    #[arg(long, value_name = "N", required = true)]
+    pub index: Vec<usize>,
     /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
     /// on it.
     #[arg(long, default_value_t, value_name = "N|TIME")]
