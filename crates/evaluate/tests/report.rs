@@ -124,7 +124,7 @@ fn tags_are_paired_ids_unique_and_every_figure_says_what_it_shows() {
     let ids: Vec<&String> = tags.iter().filter_map(|(_, a)| a.get("id")).collect();
     let known: HashSet<&String> = ids.iter().copied().collect();
     assert_eq!(ids.len(), known.len(), "an id stands twice");
-    let mut figures = 0;
+    let (mut figures, mut files) = (0, 0);
     for (name, attributes) in &tags {
         if name == "svg" && !attributes.contains_key("aria-hidden") {
             assert_eq!(attributes["role"], "img");
@@ -133,18 +133,27 @@ fn tags_are_paired_ids_unique_and_every_figure_says_what_it_shows() {
             }
             figures += 1;
         }
-        if let Some(target) = attributes.get("href") {
-            assert!(known.contains(&target[1..].to_string()), "{target}");
+        match attributes.get("href").map(|target| target.split_at(1)) {
+            Some(("#", target)) => assert!(known.contains(&target.to_string()), "{target}"),
+            Some((first, rest)) => {
+                let file = format!("{first}{rest}");
+                assert!(file.starts_with("figures/"), "{file}");
+                assert!(written.folder.path().join(&file).is_file(), "{file}");
+                files += 1;
+            }
+            None => {}
         }
         if name == "th" {
             assert!(attributes.contains_key("scope"));
         }
     }
-    // Two tasks with results, dev, loss, rank, reintroductions and two rank maps each.
-    assert_eq!(figures, 14);
+    // Results against parameters and time; of two tasks results, confusion, calibration, dev, loss, rank, reintroductions, and
+    // of two methods each the rank of modules in the end and over steps.
+    assert_eq!(figures, 2 + 2 * 11);
     let number = |figure: &str| page.matches(figure).count();
-    assert_eq!(number("<figure>"), 14);
-    assert_eq!(number("<figcaption>"), 14);
+    assert_eq!(number("<figure>"), 24);
+    assert_eq!(number("<figcaption>"), 24);
+    assert_eq!(files, 2 * 24);
 }
 
 #[test]
@@ -161,6 +170,7 @@ fn the_structure_is_this() {
             "Read this first",
             "Findings",
             "All tasks",
+            "Results against cost",
             "Differences between methods",
             "invented_promoter",
             "invented_splice",
@@ -173,19 +183,25 @@ fn the_structure_is_this() {
     let figures: Vec<&str> = page
         .split("<h3>")
         .skip(1)
-        .take(7)
+        .take(13)
         .map(|rest| rest.split_once("</h3>").unwrap().0)
         .collect();
     assert_eq!(
         figures,
         [
+            "Mean test MCC against trained parameters",
+            "Mean test MCC against training time",
             "Test MCC by method",
+            "Truth and prediction: full",
+            "Calibration on test",
             "Dev MCC over steps",
             "Training loss over steps",
             "Rank over steps: triplets alive",
             "Triplets that came back to life",
             "Final rank by module: adalora",
-            "Final rank by module: adaptive_rank_sampling"
+            "Final rank by module: adaptive_rank_sampling",
+            "Rank over steps by layer and module: adalora",
+            "Rank over steps by layer and module: adaptive_rank_sampling"
         ]
     );
 }

@@ -7,6 +7,7 @@
 //!   metrics.csv
 //!   metrics.parquet
 //!   differences.csv
+//!   figures/                     the report's figures, each as a drawing and as a table
 //!   model/                       the pretrained model, where the pipeline pretrains one
 //!   model.json                   what it was pretrained from
 //!   .digests.json                hashes of input files, remembered by size and time
@@ -38,6 +39,7 @@ const REPORT: &str = "report.html";
 const METRICS_CSV: &str = "metrics.csv";
 const METRICS_PARQUET: &str = "metrics.parquet";
 const DIFFERENCES: &str = "differences.csv";
+const FIGURES: &str = "figures";
 const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
@@ -72,11 +74,14 @@ impl RunFolder {
     /// The files of the report, by their names.
     pub const REPORT_FILES: [&'static str; 4] = [REPORT, METRICS_CSV, METRICS_PARQUET, DIFFERENCES];
 
+    /// The folder of the report's figures, by its name.
+    pub const FIGURES: &'static str = FIGURES;
+
     /// The folder of a pretrained model, by its name.
     pub const MODEL: &'static str = MODEL;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 10] = [
+    pub const TAKEN: [&'static str; 11] = [
         MODEL,
         MODEL_RECORD,
         LOCK,
@@ -84,6 +89,7 @@ impl RunFolder {
         METRICS_CSV,
         METRICS_PARQUET,
         DIFFERENCES,
+        FIGURES,
         PLAN,
         JOBS,
         SLURM,
@@ -127,6 +133,11 @@ impl RunFolder {
     /// The differences between methods as text.
     pub fn differences(&self) -> PathBuf {
         self.0.join(DIFFERENCES)
+    }
+
+    /// The folder of the report's figures.
+    pub fn figures(&self) -> PathBuf {
+        self.0.join(FIGURES)
     }
 
     /// The folder of the pretrained model.
@@ -364,6 +375,7 @@ mod tests {
             run.metrics_csv(),
             run.metrics_parquet(),
             run.differences(),
+            run.figures(),
             run.model(),
             run.model_record(),
             run.digests(),

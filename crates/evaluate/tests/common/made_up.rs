@@ -153,6 +153,10 @@ fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> O
             event["rank_budget"] = json!(budget as u64);
             event["rank_alive"] = json!(budget as u64 - sampled as u64);
             event["reintroduced"] = json!(sampled);
+            // 36 modules of up to 8 triplets.
+            let even = (budget as u64 - sampled as u64) / 36;
+            let ranks: Vec<u64> = (0..36).map(|m| (even + m % 3).min(8)).collect();
+            event["rank_pattern"] = json!(ranks);
         }
         if step % 124 < 10 {
             let best = 0.85 * ease * (1.0 - (-5.0 * part).exp());

@@ -1,6 +1,10 @@
 //! Small pieces of HTML that several parts of the page show.
 
+use lingo_artifact::run_folder::RunFolder;
+
 use crate::report::data::summary::Spread;
+use crate::report::figures::figure::Figure;
+use crate::report::figures::style::legend;
 use crate::report::html::{NONE, escape, fixed};
 
 /// Sentences as a list; nothing for none.
@@ -30,4 +34,18 @@ pub fn spread(spread: &Spread, decimals: usize) -> String {
 /// A number, or the dash that stands for an undefined one.
 pub fn plain(value: Option<f64>, decimals: usize) -> String {
     value.map_or(NONE.to_string(), |v| fixed(v, decimals))
+}
+
+/// Figures below the legend of their methods; nothing for none.
+pub fn figures(key: &[(usize, String)], figures: &[Figure]) -> String {
+    if figures.is_empty() {
+        return String::new();
+    }
+    let names: Vec<(usize, &str)> = key.iter().map(|(s, name)| (*s, name.as_str())).collect();
+    let figures = figures.iter().map(|f| f.html(RunFolder::FIGURES));
+    format!(
+        "{}<div class=\"figures\">{}</div>",
+        legend(&names),
+        figures.collect::<String>()
+    )
 }

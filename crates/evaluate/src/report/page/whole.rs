@@ -6,15 +6,17 @@ use crate::report::data::differences::Difference;
 use crate::report::data::plan::ReportPlan;
 use crate::report::data::ranks::Ranks;
 use crate::report::data::task::TaskResults;
+use crate::report::figures::figure::{Figure, Figures};
+use crate::report::figures::style::STYLE;
 use crate::report::html::{escape, fixed};
 use crate::report::page::differences::differences;
 use crate::report::page::findings::findings;
 use crate::report::page::overview::overview;
-use crate::report::page::parts::items;
+use crate::report::page::parts::{figures, items};
 use crate::report::page::results_table::SHARE_LIMIT;
 use crate::report::page::section::{UNFOLDED, section};
 
-const STYLE: &str = include_str!("report.css");
+const RULES: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");
 
 /// The page as HTML.
@@ -23,6 +25,7 @@ pub fn page(
     tasks: &[TaskResults],
     compared: &[Difference],
     ranks: &[Ranks],
+    drawn: &Figures,
 ) -> String {
     let methods = tasks.iter().flat_map(|t| &t.methods);
     let (done, all) = methods.fold((0, 0), |(done, all), method| {
@@ -30,7 +33,7 @@ pub fn page(
     });
     let name = escape(&plan.name);
     let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}{RULES}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
         progress(plan, done, all)
     );
     if !plan.warnings.is_empty() {
@@ -42,18 +45,19 @@ pub fn page(
     }
     let compared = differences(plan, compared, ranks);
     if tasks.len() > UNFOLDED {
-        out.push_str(&contents(!compared.is_empty()));
+        out.push_str(&contents(!drawn.of_run.is_empty(), !compared.is_empty()));
     }
     out.push_str(&findings(tasks));
     if tasks.len() > 1 {
         out.push_str(&overview(plan, tasks));
     }
+    out.push_str(&cost(&drawn.of_run));
     out.push_str(&compared);
     if tasks.len() > UNFOLDED {
         out.push_str("<span id=\"tasks\"></span>");
     }
-    for task in tasks {
-        out.push_str(&section(task, plan));
+    for (task, figures) in tasks.iter().zip(&drawn.of_tasks) {
+        out.push_str(&section(task, plan, figures));
         out.push('\n');
     }
     out.push_str(&facts(plan));
@@ -63,10 +67,25 @@ pub fn page(
     out
 }
 
+/// What methods reach against what they cost; empty where there are not two of them.
+fn cost(drawn: &[Figure]) -> String {
+    let mut key: Vec<(usize, String)> = drawn.iter().flat_map(|f| f.key.clone()).collect();
+    key.sort();
+    key.dedup();
+    match drawn.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<section id=\"cost\"><h2>Results against cost</h2>{}</section>\n",
+            figures(&key, drawn)
+        ),
+    }
+}
+
 /// What the page has, where it is long.
-fn contents(has_differences: bool) -> String {
+fn contents(has_cost: bool, has_differences: bool) -> String {
     let parts = [
         ("all-tasks", "All tasks", true),
+        ("cost", "Results against cost", has_cost),
         ("differences", "Differences", has_differences),
         ("tasks", "Task by task", true),
         ("how", "How it was run", true),
