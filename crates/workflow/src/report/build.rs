@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lingo_artifact::atomic;
+use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_evaluate::report::{InputFile, RunBy};
 use lingo_evaluate::{ReportPlan, TaskInfo};
@@ -124,7 +125,10 @@ fn run_by(record: &CellRecord) -> RunBy {
 
 /// The files that went in, and those of the model.
 fn inputs(lock: &Lock) -> Vec<InputFile> {
-    let of_model = lock.model_hashes.iter().map(|(path, sha256)| InputFile {
+    // A model that is pretrained is made from a file, too.
+    let known = |sha256: &Digest| lock.inputs.values().any(|hash| hash.sha256 == *sha256);
+    let of_model = lock.model_hashes.iter().filter(|(_, h)| !known(h));
+    let of_model = of_model.map(|(path, sha256)| InputFile {
         path: path.clone(),
         sha256: *sha256,
         bytes: None,

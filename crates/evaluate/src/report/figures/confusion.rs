@@ -130,7 +130,8 @@ fn draw(task: &TaskResults, best: &MethodSummary, names: &[String], counts: &[Ve
         cells,
     };
     let svg = grid.svg(460.0);
-    match left + width * names.len() as f64 + 30.0 > 461.0 {
+    // Names that reach out a little make the drawing a little smaller.
+    match grid.width() > 500.0 {
         true => Shown::Wide(svg),
         false => Shown::Drawing(svg),
     }

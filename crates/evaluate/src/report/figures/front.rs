@@ -169,10 +169,11 @@ fn svg(standings: &Standings, cost: &Cost, title: &str, dots: &[Dot]) -> String 
     for dot in dots.iter().filter(|d| d.on_front) {
         let (x, y) = place(dot);
         let _ = match line.is_empty() {
-            true => write!(line, "M{x:.1} {y:.1}"),
+            true => write!(line, "M{x:.1} {BASE}V{y:.1}"),
             false => write!(line, "H{x:.1}V{y:.1}"),
         };
     }
+    let _ = write!(line, "H{RIGHT}");
     let _ = write!(out, "<path class=\"axis\" d=\"{line}\"/>");
     let places: Vec<(f64, f64)> = dots.iter().map(place).collect();
     for (dot, (name_x, name_y, end)) in dots.iter().zip(names(dots, &places)) {

@@ -48,18 +48,27 @@ pub struct Cell {
 }
 
 impl Grid<'_> {
+    /// How wide the drawing must be: up to where the last column ends, or the name of any, which is turned.
+    pub fn width(&self) -> f64 {
+        let ends = self.columns.iter().enumerate().map(|(j, name)| {
+            let letters = 7.0 * 0.79 * name.chars().count() as f64;
+            self.left + (j as f64 + 0.5) * self.cell[0] + letters + 6.0
+        });
+        let columns = self.left + self.cell[0] * self.columns.len() as f64;
+        ends.fold(columns, f64::max)
+    }
+
     /// The grid as one `<svg>`, at least `narrowest` wide.
     pub fn svg(&self, narrowest: f64) -> String {
         let [width, height] = self.cell;
-        // What a name that is turned needs at the right.
-        let whole = (self.left + width * self.columns.len() as f64 + 30.0).max(narrowest);
+        let whole = self.width().max(narrowest);
         let top = above(self.columns);
         let mut out = open(
             self.id,
             self.title,
             self.description,
-            whole,
-            top + height * self.rows.len() as f64 + 6.0,
+            (10.0 * whole).round() / 10.0,
+            (top + height * self.rows.len() as f64 + 6.0).round(),
         );
         let _ = write!(
             out,

@@ -128,8 +128,8 @@ pub fn inputs(plan: &ReportPlan) -> String {
         return String::new();
     }
     let mut out = format!(
-        "<details><summary>{} went in</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">File</th><th scope=\"col\" class=\"n\">Bytes</th><th scope=\"col\">sha256</th></tr></thead><tbody>",
-        counted(plan.inputs.len(), "file")
+        "<details><summary>What went in: {}</summary><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Input</th><th scope=\"col\" class=\"n\">Bytes</th><th scope=\"col\">sha256</th></tr></thead><tbody>",
+        counted(plan.inputs.len(), "input")
     );
     for file in &plan.inputs {
         let _ = write!(
