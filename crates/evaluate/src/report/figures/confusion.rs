@@ -6,9 +6,9 @@ use crate::metrics::numbers::{Classification, Metrics};
 use crate::report::data::summary::{MethodSummary, best_on_dev};
 use crate::report::data::task::TaskResults;
 use crate::report::figures::figure::{Figure, Shown};
-use crate::report::figures::files::tsv::{Tsv, number};
 use crate::report::figures::grid::{Cell, Grid, cut};
 use crate::report::figures::style::colour;
+use crate::report::figures::tsv::{Tsv, number};
 use crate::report::html::{count, escape, fixed};
 
 /// Up to so many classes the matrix is drawn; of more the largest confusions are listed.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::report::figures::files::tsv::Tsv;
+use crate::report::figures::tsv::Tsv;
 use crate::report::html::escape;
 
 /// A figure of the page, which also becomes files beside it.

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use crate::report::data::standing::{Standing, Standings};
 use crate::report::data::task::metric_name;
 use crate::report::figures::figure::{Figure, Shown, open};
-use crate::report::figures::files::tsv::{Tsv, number};
 use crate::report::figures::grid::cut;
 use crate::report::figures::plane::{Axis, BASE, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes};
 use crate::report::figures::scale::{Scale, decimals, range, ticks};
 use crate::report::figures::style::marker;
+use crate::report::figures::tsv::{Tsv, number};
 use crate::report::html::{escape, fixed};
 
 /// What a method costs.

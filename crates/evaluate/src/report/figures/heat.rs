@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::report::data::task::TaskResults;
 use crate::report::figures::figure::{Figure, Shown};
-use crate::report::figures::files::tsv::{Tsv, number};
 use crate::report::figures::grid::{Cell, Grid};
 use crate::report::figures::style::colour;
+use crate::report::figures::tsv::{Tsv, number};
 use crate::report::html::fixed;
 
 /// Ranks by (layer, module), one a seed.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`of_task`], [`confusion`], [`reliability`], [`heat`], [`rank_steps`] | the figures of a task |
 //! | [`front`] | what a method reaches against what it costs, over all tasks |
-//! | [`chart`], [`dots`], [`grid`], [`plane`], [`scale`], [`style`], [`curves`], [`key`] | what they are drawn with |
+//! | [`chart`], [`dots`], [`grid`], [`plane`], [`scale`], [`style`], [`curves`], [`key`], [`tsv`] | what they are drawn and told with |
 //! | [`mod@figure`] | their frame |
 //! | [`mod@files`] | their files beside the page |
 
@@ -24,3 +24,4 @@ pub mod rank_steps;
 pub mod reliability;
 pub mod scale;
 pub mod style;
+pub mod tsv;

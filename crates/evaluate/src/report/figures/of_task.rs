@@ -4,8 +4,8 @@ use crate::report::data::task::TaskResults;
 use crate::report::figures::chart::{Chart, Line, Weight};
 use crate::report::figures::dots::{self, Row};
 use crate::report::figures::figure::{Figure, Shown};
-use crate::report::figures::files::tsv::{Tsv, number};
 use crate::report::figures::key::of_lines;
+use crate::report::figures::tsv::{Tsv, number};
 use crate::report::figures::{confusion, curves, heat, rank_steps, reliability};
 use crate::report::html::fixed;
 

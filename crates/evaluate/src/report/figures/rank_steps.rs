@@ -3,10 +3,10 @@
 use crate::report::data::cells::Cell;
 use crate::report::data::task::TaskResults;
 use crate::report::figures::figure::{Figure, Shown};
-use crate::report::figures::files::tsv::Tsv;
 use crate::report::figures::grid::{self, Grid};
 use crate::report::figures::heat::short;
 use crate::report::figures::style::colour;
+use crate::report::figures::tsv::Tsv;
 use crate::report::html::{count, fixed};
 
 /// At most so many moments are shown.

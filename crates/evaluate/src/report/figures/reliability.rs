@@ -8,10 +8,10 @@ use crate::report::data::summary::MethodSummary;
 use crate::report::data::task::TaskResults;
 use crate::report::figures::chart::{Line, Weight, draw};
 use crate::report::figures::figure::{Figure, Shown, open};
-use crate::report::figures::files::tsv::{Tsv, number};
 use crate::report::figures::key::of_lines;
 use crate::report::figures::plane::{Axis, BASE, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes};
 use crate::report::figures::scale::Scale;
+use crate::report::figures::tsv::{Tsv, number};
 use crate::report::html::{escape, fixed};
 
 /// The curves of all methods, each over the test rows of its seeds; nothing where no class is predicted.

@@ -1,5 +1,4 @@
 //! Figures as files beside the page: drawings that stand alone, and the numbers behind them.
 
 pub mod stand_alone;
-pub mod tsv;
 pub mod write;
