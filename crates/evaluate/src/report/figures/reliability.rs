@@ -135,7 +135,7 @@ mod tests {
             let p: Vec<f64> = (0..200)
                 .map(|i| ((i * 37 + seed * 11) % 200) as f64 / 199.0)
                 .collect();
-            let t: Vec<bool> = (0..200).map(|i| (i * 7 + seed) % 3 == 0).collect();
+            let t: Vec<bool> = (0..200).map(|i| (i * 7 + seed).is_multiple_of(3)).collect();
             (p, t)
         };
         let (mut all_p, mut all_t) = rows(1);
