@@ -1,5 +1,6 @@
 //! What is taken for what: the confusion matrix of the best method, the classes in rows and what was predicted in columns.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::metrics::numbers::{Classification, Metrics};
@@ -112,7 +113,7 @@ fn draw(task: &TaskResults, best: &MethodSummary, names: &[String], counts: &[Ve
         cells.collect()
     });
     let cells: Vec<Vec<Option<Cell>>> = cells.collect();
-    let short: Vec<String> = names.iter().map(|name| cut(name, 15)).collect();
+    let short = shortened(names);
     let longest = short.iter().map(|n| n.chars().count()).max().unwrap_or(0);
     // A letter is about 7 units wide.
     let left = (16.0 + 7.0 * longest as f64).max(50.0);
@@ -134,6 +135,20 @@ fn draw(task: &TaskResults, best: &MethodSummary, names: &[String], counts: &[Ve
     match grid.width() > 500.0 {
         true => Shown::Wide(svg),
         false => Shown::Drawing(svg),
+    }
+}
+
+/// The names of the classes, short; by number where they would look the same.
+fn shortened(names: &[String]) -> Vec<String> {
+    let short: Vec<String> = names.iter().map(|name| cut(name, 15)).collect();
+    let distinct: BTreeSet<&String> = short.iter().collect();
+    match distinct.len() == short.len() {
+        true => short,
+        false => names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| cut(&format!("{}: {name}", i + 1), 15))
+            .collect(),
     }
 }
 
@@ -162,4 +177,22 @@ fn list(names: &[String], counts: &[Vec<u64>]) -> String {
     }
     out.push_str("</tbody></table></div>");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_cut_stay_distinct() {
+        let names = |names: [&str; 2]| names.map(String::from).to_vec();
+        assert_eq!(
+            shortened(&names(["donor", "acceptor"])),
+            ["donor", "acceptor"]
+        );
+        assert_eq!(
+            shortened(&names(["transcription factor 1", "transcription factor 2"])),
+            ["1: transcripti\u{2026}", "2: transcripti\u{2026}"]
+        );
+    }
 }
