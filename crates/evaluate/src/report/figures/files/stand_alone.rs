@@ -121,7 +121,7 @@ mod tests {
         );
         assert!(file.contains(">a &lt; b</text></svg>"), "{file}");
         assert!(
-            !file.contains("var(") && !file.contains(" class="),
+            !file.contains("var(") && !file.contains(" class=\""),
             "{file}"
         );
     }
