@@ -475,6 +475,8 @@ fn verify_tells_what_differs() {
     bytes[10] ^= 1;
     fs::write(&predictions, bytes).unwrap();
     fs::remove_file(toy.path("left.bed")).unwrap();
+    let figure = fs::read_dir(toy.path("runs/toy/figures")).unwrap().next();
+    fs::write(figure.unwrap().unwrap().path(), "another").unwrap();
     let found = toy.lingo(&["verify", "runs/toy", "--json"]);
     assert_eq!(found.code, 1);
     assert!(
@@ -488,7 +490,7 @@ fn verify_tells_what_differs() {
         found.stderr
     );
     let json: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
-    assert_eq!(json["differences"].as_array().unwrap().len(), 2);
+    assert_eq!(json["differences"].as_array().unwrap().len(), 3);
 }
 
 #[test]
