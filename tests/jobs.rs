@@ -74,6 +74,8 @@ fn states(toy: &Toy) -> Vec<String> {
 fn two_processes_at_every_job_make_the_run() {
     let toy = planned(&[]);
     toy.ok(&["run", "jobs.yaml", "--out", "run", "--device", "cpu"]);
+    let drawn = toy.ok(&["graph", "plan"]).stdout;
+    assert!(drawn.contains("[\"adapt left x 4\"]"), "{drawn}");
     let table = fs::read_to_string(toy.path("plan/jobs.tsv")).unwrap();
     assert_eq!(table.lines().count(), 14, "{table}");
     for index in 0..13 {
@@ -347,6 +349,25 @@ fn a_cluster_is_asked_for_what_is_not_done() {
         "{}",
         wrong.stderr
     );
+    // Of the method of which a seed is done, time and memory are known.
+    toy.write("site.yaml", "estimate: 2\n");
+    let estimated = print();
+    let scripts: Vec<&str> = estimated.split("#!/bin/bash").collect();
+    let of_class = |n: usize| {
+        let is_it = |script: &&&str| script.contains("lingo-adapt");
+        *scripts.iter().filter(is_it).nth(n).unwrap()
+    };
+    assert_eq!(
+        of_class(0).matches("#SBATCH --time=15").count(),
+        1,
+        "{estimated}"
+    );
+    assert!(of_class(0).contains("#SBATCH --mem="), "{estimated}");
+    assert!(!of_class(1).contains("--time"), "{estimated}");
+    toy.write("wrong.yaml", "estimate: 0.5\n");
+    let wrong = toy.lingo(&["submit", "plan", "--profile", "wrong.yaml", "--print"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("at least 1"), "{}", wrong.stderr);
     // Every script is one that a shell can read.
     let checked = Command::new("bash")
         .args(["-n", "-c", &text])

@@ -307,10 +307,11 @@ fn what_was_made_again_is_explained_and_what_nothing_refers_to_is_removed() {
     assert!(trainings[1].ends_with(": train.epochs: 4 -> 2"), "{told}");
     assert!(trainings[2].contains("has another content"), "{told}");
     assert!(told.contains("  examples  "), "{told}");
-    let unknown = toy.lingo(&["explain", "runs/toy", "--cell", "left/lora/seed-9x"]);
-    assert_eq!(
-        unknown.code, 0,
-        "the examples and tokens of its task are told: {}",
+    let unknown = toy.lingo(&["explain", "runs/toy", "--cell", "left/lora/seed-9"]);
+    assert_eq!(unknown.code, 3);
+    assert!(
+        unknown.stderr.contains("no result of left/lora/seed-9"),
+        "{}",
         unknown.stderr
     );
     assert_eq!(toy.lingo(&["explain", "runs/nowhere"]).code, 3);

@@ -23,7 +23,6 @@
 //!     result.json                what it is and what made it; written last
 //!   .work/<id>/<try>/            where a result is made until it is whole
 //!   .running                     locked while a run is at work here
-//!   .model.checkpoints/          where pretraining goes on; removed at its end
 //!   <task>/                      TaskFolder
 //!     examples.parquet           what `ingest` makes
 //!     tokens.parquet             what `tokenize` makes

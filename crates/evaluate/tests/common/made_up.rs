@@ -43,6 +43,7 @@ pub fn run(folder: &Path) -> Outcome<ReportPlan> {
         }
     }
     Ok(ReportPlan {
+        methods_text: String::from("# Methods\n\n**Data.** Task *left* `0`."),
         name: "made-up <numbers>".into(),
         pipeline: "pipelines/made-up.yaml".into(),
         run: folder.to_path_buf(),

@@ -43,6 +43,39 @@ pub struct Profile {
     pub resources: BTreeMap<String, Resources>,
     /// Jobs that may take something else than their stage: the first class that fits one counts.
     pub classes: Vec<Class>,
+    /// Time and memory of trainings of which nothing is said, as a multiple of what their like took in this folder.
+    pub estimate: Option<Margin>,
+}
+
+/// A multiple of what was seen, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Margin(f64);
+
+impl Margin {
+    /// The multiple.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Margin {
+    type Error = String;
+
+    fn try_from(margin: f64) -> Result<Self, String> {
+        match margin.is_finite() && margin >= 1.0 {
+            true => Ok(Self(margin)),
+            false => Err(format!(
+                "estimate: {margin} is not a multiple of at least 1"
+            )),
+        }
+    }
+}
+
+impl From<Margin> for f64 {
+    fn from(margin: Margin) -> Self {
+        margin.0
+    }
 }
 
 /// Jobs that may take something else than their stage.
@@ -127,6 +160,7 @@ impl Default for Profile {
             sbatch: Vec::new(),
             resources: BTreeMap::new(),
             classes: Vec::new(),
+            estimate: None,
         }
     }
 }

@@ -14,6 +14,7 @@ use lingo_artifact::atomic;
 use lingo_artifact::run_folder::RunFolder;
 use serde::{Deserialize, Serialize};
 
+use super::estimate::Estimates;
 use super::job::{Job, Work};
 use super::profile::{Profile, Resources};
 use super::progress::JobState;
@@ -68,6 +69,8 @@ pub fn submit(
     let mut submissions: Vec<Submission> = Vec::new();
     let scores = Scores::of(jobs);
     profile.check(jobs)?;
+    let margin = profile.estimate;
+    let estimates = margin.map(|margin| Estimates::of(run, jobs, margin.get()));
     for stage in Work::STAGES.into_iter().filter(|stage| *stage != SCORE) {
         let of_stage: Vec<&Job> = jobs
             .iter()
@@ -86,6 +89,10 @@ pub fn submit(
             let mut classes: Vec<(Resources, Vec<usize>)> = Vec::new();
             for job in some {
                 let resources = profile.resources(&job.work);
+                let resources = match &estimates {
+                    Some(estimates) => estimates.complete(&job.work, resources),
+                    None => resources,
+                };
                 let known = classes.iter().position(|(known, _)| *known == resources);
                 let at = known.unwrap_or(classes.len());
                 if known.is_none() {

@@ -336,8 +336,11 @@ fn hashed(mut lock: Lock, run: &Path, in_work: &dyn Fn(&str) -> bool) -> Result<
     }
     let figures = std::fs::read_dir(run.join(RunFolder::FIGURES));
     for figure in figures.into_iter().flatten().flatten() {
-        let name = figure.file_name();
-        names.push(format!("{}/{}", RunFolder::FIGURES, name.to_string_lossy()));
+        let name = figure.file_name().to_string_lossy().into_owned();
+        // What is being written has a hidden name.
+        if !name.starts_with('.') {
+            names.push(format!("{}/{name}", RunFolder::FIGURES));
+        }
     }
     names.retain(|name| !in_work(name));
     lock.artifacts.clear();

@@ -3,7 +3,6 @@
 use lingo_adapt::{CheckpointEvery, PretrainRequest};
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
-use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_hub::{Depth, Hub, HubModel};
@@ -15,6 +14,7 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::resolved::ModelPlan;
 use crate::plan::planned::Plan;
+use crate::store::{Attempt, Stored, place_file};
 
 /// The record of a pretrained model: `model.json` beside its folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub fn fetch_model(plan: &Plan, observer: &dyn Observer, stop: &StopFlag) -> Res
     Ok(())
 }
 
-/// Pretrains the model of a run, if it is to be pretrained and is not there.
+/// Pretrains the model of a run, if it is to be pretrained and is not in the store, and lays it at its place.
 ///
 /// # Errors
 /// What pretraining says.
@@ -54,43 +54,105 @@ pub fn prepare_model(
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<(), Error> {
-    let (
-        Some(id),
-        ModelPlan::Pretrain {
-            fasta,
-            seed,
-            config,
-        },
-    ) = (plan.model.pretrain, &plan.pipeline.model)
+    let Some(id) = plan.model.pretrain else {
+        return Ok(());
+    };
+    let run = RunFolder::new(&plan.run);
+    let is_there = || Stored::read(&run, &id).is_some();
+    if !is_there()
+        && let Err(e) = pretrain(plan, id, checkpoint_every, (observer, stop))
+    {
+        // Where two were at it at once, the first removes what the other wrote.
+        if !is_there() {
+            return Err(e);
+        }
+    }
+    match Stored::read(&run, &id) {
+        Some(stored) => place(&run, &stored),
+        None => Ok(()),
+    }
+}
+
+/// Pretrains, on to the result in the store.
+fn pretrain(
+    plan: &Plan,
+    id: Digest,
+    checkpoint_every: CheckpointEvery,
+    (observer, stop): (&dyn Observer, &StopFlag),
+) -> Result<(), Error> {
+    let ModelPlan::Pretrain {
+        fasta,
+        seed,
+        config,
+    } = &plan.pipeline.model
     else {
         return Ok(());
     };
-    let record_path = RunFolder::new(&plan.run).model_record();
-    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
-    if found.id == Some(id) && ModelFolder::new(&plan.model.folder).is_there() {
-        return Ok(());
-    }
+    let run = RunFolder::new(&plan.run);
     let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    // The record goes first: killed in between, no record of another model stands beside this one.
-    atomic::write_json(&record_path, &ModelRecord::default())?;
+    let attempt = Attempt::begin(&run, id)?;
+    let out = attempt.folder().join(RunFolder::MODEL);
     let progress = observer.part("model");
     let outcome = lingo_adapt::pretrain(&PretrainRequest {
         source: &genome,
         config,
         seed: *seed,
         device: plan.choice,
-        out: &plan.model.folder,
+        out: &out,
         checkpoint_every,
         progress: progress.as_ref(),
         stop,
     });
-    let kept = || lingo_adapt::pretrain::last_checkpoint(&plan.model.folder);
+    let kept = || lingo_adapt::pretrain::last_checkpoint(&out);
     let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
     let outcome = serde_json::to_value(&outcome)
         .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;
-    let record = ModelRecord {
-        id: Some(id),
+    let stored = Stored::of(
+        attempt.folder(),
+        ("model", RunFolder::MODEL),
+        id,
+        (plan.model.parameters.clone(), plan.model.hashes.clone()),
         outcome,
+        plan.made_by(),
+    )?;
+    attempt.commit(&stored)?;
+    Ok(())
+}
+
+/// Lays the files of a model at their place, with their record; those of another model make room.
+fn place(run: &RunFolder, stored: &Stored) -> Result<(), Error> {
+    let record_path = run.model_record();
+    let record = ModelRecord {
+        id: Some(stored.id),
+        outcome: stored.facts.clone(),
     };
-    Ok(atomic::write_json(&record_path, &record)?)
+    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
+    let from = run.stored(&stored.id);
+    if found != record {
+        // The record goes first: killed in between, no record of another model stands beside this one.
+        atomic::write_json(&record_path, &ModelRecord::default())?;
+        let io = lingo_artifact::Error::io;
+        for entry in std::fs::read_dir(run.model())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let path = entry.path();
+            let name = format!(
+                "{}/{}",
+                RunFolder::MODEL,
+                entry.file_name().to_string_lossy()
+            );
+            if path.is_file() && !stored.outputs.contains_key(&name) {
+                std::fs::remove_file(&path).map_err(io("remove", &path))?;
+            }
+        }
+    }
+    for name in stored.outputs.keys() {
+        place_file(&from.join(name), &run.path().join(name))?;
+    }
+    match found == record {
+        true => Ok(()),
+        false => Ok(atomic::write_json(&record_path, &record)?),
+    }
 }

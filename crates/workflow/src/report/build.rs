@@ -96,6 +96,8 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         altered: altered(run, &records),
         run_by: records.iter().map(of_record(run_by)).collect(),
         inputs: inputs(lock),
+        // A file that cannot be read is told by what reads it for the numbers.
+        methods_text: exports::methods(lock, run).unwrap_or_default(),
         failures,
     }
 }

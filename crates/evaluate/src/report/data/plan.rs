@@ -42,6 +42,9 @@ pub struct ReportPlan {
     /// What went in: path, sha256 and size of each file.
     #[serde(default)]
     pub inputs: Vec<InputFile>,
+    /// Paragraphs for an article, in Markdown: bold, italics, code, a title that is left out here.
+    #[serde(default)]
+    pub methods_text: String,
     /// Why the last try at a cell failed, by its label, for those that are not there.
     #[serde(default)]
     pub failures: BTreeMap<String, String>,

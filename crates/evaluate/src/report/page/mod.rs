@@ -5,6 +5,7 @@ pub mod data_audit;
 pub mod differences;
 pub mod findings;
 pub mod headline;
+pub mod methods_text;
 pub mod overview;
 pub mod parts;
 pub mod provenance;

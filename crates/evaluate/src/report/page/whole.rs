@@ -12,6 +12,7 @@ use crate::report::html::{escape, fixed};
 use crate::report::page::data_audit::data_audit;
 use crate::report::page::differences::differences;
 use crate::report::page::findings::findings;
+use crate::report::page::methods_text::methods_text;
 use crate::report::page::overview::overview;
 use crate::report::page::parts::{counted, figures, items};
 use crate::report::page::provenance::{inputs, made_by, mixtures};
@@ -161,6 +162,7 @@ fn facts(plan: &ReportPlan, tasks: &[TaskResults]) -> String {
     out.push_str("</dl>");
     out.push_str(&made_by(tasks));
     out.push_str(&inputs(plan));
+    out.push_str(&methods_text(&plan.methods_text));
     out.push_str("</section>\n");
     out
 }
