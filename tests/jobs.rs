@@ -8,6 +8,8 @@ mod toy;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -72,6 +74,8 @@ fn states(toy: &Toy) -> Vec<String> {
 fn two_processes_at_every_job_make_the_run() {
     let toy = planned(&[]);
     toy.ok(&["run", "jobs.yaml", "--out", "run", "--device", "cpu"]);
+    let drawn = toy.ok(&["graph", "plan"]).stdout;
+    assert!(drawn.contains("[\"adapt left x 4\"]"), "{drawn}");
     let table = fs::read_to_string(toy.path("plan/jobs.tsv")).unwrap();
     assert_eq!(table.lines().count(), 14, "{table}");
     for index in 0..13 {
@@ -266,8 +270,8 @@ fn a_cluster_is_asked_for_what_is_not_done() {
         .lines()
         .filter(|line| line.contains("=$(sbatch "))
         .collect();
-    assert_eq!(commands.len(), 7, "{text}");
-    let [model, examples, tokens, floor, adapt, score, report] = commands[..] else {
+    assert_eq!(commands.len(), 6, "{text}");
+    let [model, examples, tokens, floor, adapt, report] = commands[..] else {
         unreachable!()
     };
     assert!(model.starts_with("MODEL_0=") && examples.starts_with("EXAMPLES_0="));
@@ -279,10 +283,9 @@ fn a_cluster_is_asked_for_what_is_not_done() {
         floor.contains("--dependency=aftercorr:$EXAMPLES_0 "),
         "{floor}"
     );
-    assert!(
-        score.contains("--dependency=aftercorr:$ADAPT_0 ") && score.contains("--array=0-3 "),
-        "{score}"
-    );
+    // A cell is scored by the job that trained it.
+    let both = "--index $((4 + SLURM_ARRAY_TASK_ID)) --index $((8 + SLURM_ARRAY_TASK_ID))";
+    assert!(text.contains(both), "{text}");
     assert!(
         adapt.contains("--dependency=afterany:$TOKENS_0 ") && adapt.contains("--array=0-3%3 "),
         "{adapt}"
@@ -300,29 +303,143 @@ fn a_cluster_is_asked_for_what_is_not_done() {
     }
     assert!(!toy.path("plan/slurm").exists());
     (0..4).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
-    assert!(job(&toy, 5).status().unwrap().success());
+    for index in [5, 9] {
+        assert!(job(&toy, index).status().unwrap().success());
+    }
     let text = print();
     let commands: Vec<&str> = text
         .lines()
         .filter(|line| line.contains("=$(sbatch "))
         .collect();
-    assert_eq!(commands.len(), 3, "{text}");
+    assert_eq!(commands.len(), 2, "{text}");
     assert!(
         commands[0].contains("--array=0,2-3%3 ") && !commands[0].contains("--dependency"),
         "{text}"
     );
-    // The second one's training is done: its scores wait for no other number of its own.
-    assert!(
-        commands[1].contains("--dependency=afterany:$ADAPT_0 ")
-            && commands[1].contains("--array=0-3 "),
-        "{text}"
+    // Cells that may take more are an array of their own.
+    toy.write(
+        "site.yaml",
+        "resources: { adapt: { time: '01:00:00', memory: 2G } }\n\
+         classes: [{ methods: [lora], resources: { memory: 9G } }]\n",
     );
+    let classes = print();
+    for part in [
+        "--array=0 ",
+        "--array=2-3 ",
+        "adapt-class-0.sh",
+        "adapt-class-1.sh",
+        "#SBATCH --mem=9G",
+        "#SBATCH --mem=2G",
+    ] {
+        assert!(classes.contains(part), "{part}: {classes}");
+    }
+    assert_eq!(
+        classes.matches("#SBATCH --time=01:00:00").count(),
+        2,
+        "{classes}"
+    );
+    toy.write(
+        "wrong.yaml",
+        "classes: [{ methods: [lorra], resources: { memory: 9G } }]\n",
+    );
+    let wrong = toy.lingo(&["submit", "plan", "--profile", "wrong.yaml", "--print"]);
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.stderr.contains("fits no job") && wrong.stderr.contains("lorra"),
+        "{}",
+        wrong.stderr
+    );
+    // Of the method of which a seed is done, time and memory are known.
+    toy.write("site.yaml", "estimate: 2\n");
+    let estimated = print();
+    let scripts: Vec<&str> = estimated.split("#!/bin/bash").collect();
+    let of_class = |n: usize| {
+        let is_it = |script: &&&str| script.contains("lingo-adapt");
+        *scripts.iter().filter(is_it).nth(n).unwrap()
+    };
+    assert_eq!(
+        of_class(0).matches("#SBATCH --time=15").count(),
+        1,
+        "{estimated}"
+    );
+    assert!(of_class(0).contains("#SBATCH --mem="), "{estimated}");
+    assert!(!of_class(1).contains("--time"), "{estimated}");
+    toy.write("wrong.yaml", "estimate: 0.5\n");
+    let wrong = toy.lingo(&["submit", "plan", "--profile", "wrong.yaml", "--print"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("at least 1"), "{}", wrong.stderr);
     // Every script is one that a shell can read.
     let checked = Command::new("bash")
         .args(["-n", "-c", &text])
         .status()
         .unwrap();
     assert!(checked.success());
+}
+
+/// Snakemake does the same jobs to the same bits: the program that `LINGO_SNAKEMAKE` names, or the one that is found.
+#[test]
+fn snakemake_makes_the_run() {
+    let program = std::env::var("LINGO_SNAKEMAKE").unwrap_or_else(|_| "snakemake".into());
+    if Command::new(&program).arg("--version").output().is_err() {
+        let told = "LEFT OUT: snakemake is not found; LINGO_SNAKEMAKE names it\n";
+        std::io::stderr().write_all(told.as_bytes()).unwrap();
+        return;
+    }
+    let toy = planned(&[]);
+    toy.ok(&["run", "jobs.yaml", "--out", "run", "--device", "cpu"]);
+    toy.ok(&["export", "snakemake", "plan", "--out", "workflow"]);
+    let ours = Path::new(env!("CARGO_BIN_EXE_lingo-pipe"));
+    let config = toy.read("workflow/config.yaml");
+    let config = config.replace(
+        "program: lingo-pipe",
+        &format!("program: {}", ours.display()),
+    );
+    toy.write("workflow/config.yaml", &config);
+    let output = Command::new(&program)
+        .args(["--cores", "2", "--quiet"])
+        .current_dir(toy.path("workflow"))
+        .env("XDG_CACHE_HOME", toy.path("cache"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(states(&toy).iter().all(|state| state == "done"), "{told}");
+    let [one, other] = ["plan/left", "run/left"].map(|run| contents(&toy.path(run), &RESULTS[..3]));
+    assert!(!one.is_empty() && one == other);
+}
+
+/// What Slurm's queue has forgotten its accounting may know.
+#[test]
+fn status_tells_what_slurm_says_of_a_job() {
+    let toy = planned(&[]);
+    let bin = toy.path("bin");
+    fs::create_dir(&bin).unwrap();
+    let program = |name: &str, says: &str| {
+        let path = bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\nprintf '{says}'\n")).unwrap();
+        let status = Command::new("chmod").arg("+x").arg(&path).status();
+        assert!(status.unwrap().success());
+    };
+    program("squeue", "12 1 PENDING Resources\\n");
+    program(
+        "sacct",
+        "12_0|OUT_OF_MEMORY|0:125\\n12_1|PENDING|0:0\\n12_3|CANCELLED by 0|0:0\\n",
+    );
+    fs::create_dir(toy.path("plan/slurm")).unwrap();
+    toy.write(
+        "plan/slurm/submitted.json",
+        r#"[{ "stage": "adapt", "first": 4, "array": "0-3", "job": "12", "command": [] }]"#,
+    );
+    let mut command = toy.command(&["status", "plan", "--json"]);
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", bin.display()));
+    let output = command.output().unwrap();
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let queue = |index: usize| status["jobs"][index]["queue"].clone();
+    assert_eq!(queue(4), "out_of_memory exit 0:125");
+    assert_eq!(queue(5), "pending resources");
+    assert_eq!(queue(6), Value::Null);
+    assert_eq!(queue(7), "cancelled");
 }
 
 fn wait_for(what: &str, is_there: impl Fn() -> bool) {

@@ -176,10 +176,14 @@ fn losses(run: &Path) -> Vec<Vec<TrainEvent>> {
 fn moment(run: &Path) -> &'static str {
     let folder = RunFolder::new(run);
     if !folder.model_record().is_file() {
-        return "before the model";
-    }
-    if !folder.model().is_dir() {
-        return "pretraining";
+        let is_begun = toy::tries(run)
+            .iter()
+            .any(|one| !one.join("examples.parquet").is_file());
+        return if is_begun {
+            "pretraining"
+        } else {
+            "before the model"
+        };
     }
     let open = cells(run)
         .into_iter()

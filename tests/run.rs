@@ -307,10 +307,11 @@ fn what_was_made_again_is_explained_and_what_nothing_refers_to_is_removed() {
     assert!(trainings[1].ends_with(": train.epochs: 4 -> 2"), "{told}");
     assert!(trainings[2].contains("has another content"), "{told}");
     assert!(told.contains("  examples  "), "{told}");
-    let unknown = toy.lingo(&["explain", "runs/toy", "--cell", "left/lora/seed-9x"]);
-    assert_eq!(
-        unknown.code, 0,
-        "the examples and tokens of its task are told: {}",
+    let unknown = toy.lingo(&["explain", "runs/toy", "--cell", "left/lora/seed-9"]);
+    assert_eq!(unknown.code, 3);
+    assert!(
+        unknown.stderr.contains("no result of left/lora/seed-9"),
+        "{}",
         unknown.stderr
     );
     assert_eq!(toy.lingo(&["explain", "runs/nowhere"]).code, 3);
@@ -475,6 +476,8 @@ fn verify_tells_what_differs() {
     bytes[10] ^= 1;
     fs::write(&predictions, bytes).unwrap();
     fs::remove_file(toy.path("left.bed")).unwrap();
+    let figure = fs::read_dir(toy.path("runs/toy/figures")).unwrap().next();
+    fs::write(figure.unwrap().unwrap().path(), "another").unwrap();
     let found = toy.lingo(&["verify", "runs/toy", "--json"]);
     assert_eq!(found.code, 1);
     assert!(
@@ -488,7 +491,7 @@ fn verify_tells_what_differs() {
         found.stderr
     );
     let json: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
-    assert_eq!(json["differences"].as_array().unwrap().len(), 2);
+    assert_eq!(json["differences"].as_array().unwrap().len(), 3);
 }
 
 #[test]
@@ -850,4 +853,69 @@ fn methods_are_compared_where_they_were_run_alike() {
     fs::remove_dir_all(toy.path("runs/toy/left/lora/seed-1")).unwrap();
     toy.ok(&["report", "runs/toy"]);
     assert_eq!(used(&toy), [1, 0, 1]);
+}
+
+#[test]
+fn a_report_tells_what_was_altered_behind_the_run_and_what_made_the_cells() {
+    let toy = Toy::new();
+    toy.ok(&["run", "toy.yaml", "--device", "cpu"]);
+    let report = toy.read("runs/toy/report.html");
+    for absent in ["Not as the run left it", "Not all cells were made alike"] {
+        assert!(!report.contains(absent), "{absent}");
+    }
+    let training: serde_json::Value =
+        serde_json::from_str(&toy.read("runs/toy/left/ars/seed-1/training.json")).unwrap();
+    let by = training["computed_by"].as_str().unwrap();
+    let kernels = by.strip_prefix("cpu").unwrap().trim();
+    let row = match kernels {
+        // The kernels are off.
+        "" => format!("<td>cpu</td><td>{}", "<span class=\"none\""),
+        kernels => format!("<td>cpu</td><td>{kernels}</td>"),
+    };
+    assert!(report.contains(&row), "{row}");
+    assert!(report.contains("toy.yaml") && report.contains("What went in: "));
+    let figures = toy.path("runs/toy/figures");
+    assert!(figures.join("front.mcc.time.svg").is_file());
+    assert!(figures.join("left.rank_steps.ars.tsv").is_file());
+
+    // The same numbers, but not the file that the run wrote.
+    let metrics = "runs/toy/right/lora/seed-1/metrics.json";
+    let text = toy.read(metrics);
+    toy.write(metrics, &format!("{text} "));
+    fs::remove_file(toy.path("runs/toy/left/ars/seed-1/predictions.parquet")).unwrap();
+    // As a cell of an older program on another machine.
+    let label = "runs/toy/left/lora/seed-1/cell.json";
+    let record = toy.read(label);
+    toy.write(
+        label,
+        &record.replace("\"device\": \"cpu\"", "\"device\": \"Some GPU\""),
+    );
+    toy.ok(&["report", "runs/toy"]);
+    let report = toy.read("runs/toy/report.html");
+    for expected in [
+        "2 files of 2 cells are not what the record of the cell says.",
+        "<li>left/ars/seed-1/predictions.parquet is gone</li>",
+        "<li>right/lora/seed-1/metrics.json is not what the run wrote: sha256 ",
+        "<li>The cells were made by several devices: 1 cell by Some GPU, 3 cells by cpu. ",
+    ] {
+        assert!(report.contains(expected), "{expected}");
+    }
+    assert_eq!(report.matches("altered</small>").count(), 2);
+
+    toy.write(metrics, &text);
+    toy.write(label, &record);
+    toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--device",
+        "cpu",
+        "--fresh",
+        "--only",
+        "left",
+        "--methods",
+        "ars",
+    ]);
+    let report = toy.read("runs/toy/report.html");
+    assert!(!report.contains("Not as the run left it"));
+    assert!(!report.contains("Not all cells were made alike"));
 }

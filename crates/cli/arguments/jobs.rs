@@ -19,9 +19,9 @@ pub struct RunCell {
     /// The folder of the plan.
     #[arg(long, value_name = "DIR")]
     pub plan: PathBuf,
-    /// Which job, from 0.
-    #[arg(long, value_name = "N")]
-    pub index: usize,
+    /// Which job, from 0; given several times, they are done one after another.
+    #[arg(long, value_name = "N", required = true)]
+    pub index: Vec<usize>,
     /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
     /// on it.
     #[arg(long, default_value_t, value_name = "N|TIME")]
@@ -50,6 +50,9 @@ A site's file; everything has a default:
   resources:
     default: { time: '01:00:00', memory: 4G, cpus: 1 }
     adapt: { time: '08:00:00', memory: 16G, cpus: 4, gres: 'gpu:1' }
+  classes:                # the first that fits a job; what it leaves out is as the stage has it
+    - { methods: [full], resources: { memory: 64G } }
+  estimate: 2             # what is not said of a training: twice what its like took that are done
 
 Only jobs that are not done are submitted: the same command takes up what failed or was cancelled.")]
 pub struct Submit {

@@ -104,7 +104,8 @@ pub enum Command {
     Plan(PlanArguments),
     /// Do one job of a plan that `plan --out` wrote: what a cluster's scheduler calls.
     RunCell(RunCell),
-    /// Queue the jobs of a plan on a cluster.
+    /// Queue the jobs of a plan on a cluster: those that are not done.
+    #[command(visible_alias = "resume")]
     Submit(Submit),
     /// How far the jobs of a plan are.
     Status(Status),

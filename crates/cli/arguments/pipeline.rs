@@ -85,7 +85,7 @@ pub struct Tune {
     /// What part of it; --out is the folder of the search, by default runs/NAME-tune.
     #[command(flatten)]
     pub selection: Selection,
-    /// Cells at a time; they share the threads. Results do not depend on it.
+    /// Cells at a time; they share the threads. Fewer where memory does not suffice. Results do not depend on it.
     #[arg(long, default_value = "1", value_name = "N")]
     pub jobs: NonZeroU32,
     /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
@@ -117,7 +117,7 @@ pub struct Run {
     /// What part of it.
     #[command(flatten)]
     pub selection: Selection,
-    /// Cells at a time; they share the threads. Results do not depend on it.
+    /// Cells at a time; they share the threads. Fewer where memory does not suffice. Results do not depend on it.
     #[arg(long, default_value = "1", value_name = "N")]
     pub jobs: NonZeroU32,
     /// How often a training writes a checkpoint: a number of steps (200), or a time (30s, 5m, 2h). Results do not depend
@@ -173,9 +173,11 @@ pub struct PlanArguments {
 
 /// `graph`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  lingo-pipe graph my.yaml > pipeline.mmd")]
+#[command(
+    after_help = "Examples:\n  lingo-pipe graph my.yaml > pipeline.mmd\n  lingo-pipe graph plans/mine > jobs.mmd     the jobs of a plan, and what waits for what"
+)]
 pub struct Graph {
-    /// The pipeline file.
+    /// The pipeline file, or the folder of a plan: then its jobs are drawn.
     pub pipeline: PathBuf,
     /// Override a key of the file, as in `run`.
     #[arg(long = "set", value_name = "KEY=VALUE")]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use lingo_artifact::run_folder::RunFolder;
 use lingo_workflow::jobs::{
-    self, Context, JobState, Outcome, PlanFile, PlanFolder, Profile, Submission, Work,
+    self, Context, Job, JobState, Outcome, PlanFile, PlanFolder, Profile, Submission, Work,
 };
 use lingo_workflow::{Error, Kind};
 use serde_json::json;
@@ -21,35 +21,39 @@ pub fn run_cell(arguments: &RunCell, terminal: &Terminal) -> Result<(), Error> {
     let stop = stop_on_signals()?;
     let folder = PlanFolder::new(&arguments.plan);
     let file = folder.read()?;
-    let Some(job) = file.jobs.get(arguments.index) else {
-        return Err(Error::stage(
-            Kind::Usage,
-            format!(
-                "{} has {} jobs, from 0 to {}: there is no job {}",
-                arguments.plan.display(),
-                file.jobs.len(),
-                file.jobs.len().saturating_sub(1),
-                arguments.index
-            ),
-        ));
+    let job = |&index: &usize| {
+        file.jobs.get(index).ok_or_else(|| {
+            Error::stage(
+                Kind::Usage,
+                format!(
+                    "{} has {} jobs, from 0 to {}: there is no job {index}",
+                    arguments.plan.display(),
+                    file.jobs.len(),
+                    file.jobs.len().saturating_sub(1),
+                ),
+            )
+        })
     };
+    let todo: Vec<&Job> = arguments.index.iter().map(job).collect::<Result<_, _>>()?;
     let plan = folder.plan(&file)?;
     let command = typed();
     let every = arguments.checkpoint_every;
     let context = Context::new(&plan, &[], &command, every, (terminal, &stop));
-    let outcome = jobs::execute(&plan, job, &context);
-    terminal.finish();
-    let outcome = match outcome? {
-        Outcome::Done => "done",
-        Outcome::WasThere => "was done before",
-        Outcome::OtherWasFirst => "another process was done first, with the same result",
-    };
-    terminal.note(&format!(
-        "job {}, {} {}: {outcome}",
-        job.index,
-        job.work.stage(),
-        job.work.label()
-    ));
+    for job in todo {
+        let outcome = jobs::execute(&plan, job, &context);
+        terminal.finish();
+        let outcome = match outcome? {
+            Outcome::Done => "done",
+            Outcome::WasThere => "was done before",
+            Outcome::OtherWasFirst => "another process was done first, with the same result",
+        };
+        terminal.note(&format!(
+            "job {}, {} {}: {outcome}",
+            job.index,
+            job.work.stage(),
+            job.work.label()
+        ));
+    }
     Ok(())
 }
 

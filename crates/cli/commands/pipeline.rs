@@ -1,6 +1,6 @@
 //! `validate`, `plan`, `graph`.
 
-use lingo_workflow::jobs::PlanFolder;
+use lingo_workflow::jobs::{self, PlanFolder};
 use lingo_workflow::pipeline::graph as graphs;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request};
 
@@ -64,6 +64,12 @@ pub fn plan(arguments: &PlanArguments, terminal: &Terminal) -> Result<(), Error>
 
 /// `graph`.
 pub fn graph(arguments: &Graph) -> Result<(), Error> {
+    if arguments.pipeline.is_dir() {
+        let plan = PlanFolder::new(&arguments.pipeline).read()?;
+        return match arguments.format {
+            GraphFormat::Mermaid => print(&jobs::mermaid(&plan.jobs)),
+        };
+    }
     let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
     match arguments.format {
         GraphFormat::Mermaid => print(&graphs::mermaid(&pipeline)),

@@ -11,7 +11,8 @@ use crate::output::{print, print_json};
 pub fn explain(arguments: &Explain) -> Result<(), Error> {
     let run = RunFolder::new(&arguments.run);
     let found = store::explain(&run, arguments.cell.as_deref());
-    if found.is_empty() {
+    let is_wanted = |label: &str| arguments.cell.as_ref().is_none_or(|cell| cell == label);
+    if !found.iter().any(|(label, _)| is_wanted(label)) {
         let what = match &arguments.cell {
             Some(cell) => format!("no result of {cell}, such as binding/lora/seed-1"),
             None => "no results".into(),

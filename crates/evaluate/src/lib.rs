@@ -9,7 +9,7 @@
 //! | [`bootstrap`] | confidence intervals |
 //! | [`paired`] | differences between methods: mean, intervals, sign-flip test |
 //! | [`floor`] | linear models on counts of dinucleotides and 6-mers: what a model must beat |
-//! | [`mod@report`] | `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a whole run |
+//! | [`mod@report`] | `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv` and `figures/` of a whole run |
 //! | [`error`] | the one error type of this crate |
 
 pub mod bootstrap;

@@ -124,7 +124,7 @@ fn tags_are_paired_ids_unique_and_every_figure_says_what_it_shows() {
     let ids: Vec<&String> = tags.iter().filter_map(|(_, a)| a.get("id")).collect();
     let known: HashSet<&String> = ids.iter().copied().collect();
     assert_eq!(ids.len(), known.len(), "an id stands twice");
-    let mut figures = 0;
+    let (mut figures, mut files) = (0, 0);
     for (name, attributes) in &tags {
         if name == "svg" && !attributes.contains_key("aria-hidden") {
             assert_eq!(attributes["role"], "img");
@@ -133,18 +133,27 @@ fn tags_are_paired_ids_unique_and_every_figure_says_what_it_shows() {
             }
             figures += 1;
         }
-        if let Some(target) = attributes.get("href") {
-            assert!(known.contains(&target[1..].to_string()), "{target}");
+        match attributes.get("href").map(|target| target.split_at(1)) {
+            Some(("#", target)) => assert!(known.contains(&target.to_string()), "{target}"),
+            Some((first, rest)) => {
+                let file = format!("{first}{rest}");
+                assert!(file.starts_with("figures/"), "{file}");
+                assert!(written.folder.path().join(&file).is_file(), "{file}");
+                files += 1;
+            }
+            None => {}
         }
         if name == "th" {
             assert!(attributes.contains_key("scope"));
         }
     }
-    // Two tasks with results, dev, loss, rank, reintroductions and two rank maps each.
-    assert_eq!(figures, 14);
+    // Results against parameters and time; of two tasks results, confusion, calibration, dev, loss, rank, reintroductions, and
+    // of two methods each the rank of modules in the end and over steps.
+    assert_eq!(figures, 2 + 2 * 11);
     let number = |figure: &str| page.matches(figure).count();
-    assert_eq!(number("<figure>"), 14);
-    assert_eq!(number("<figcaption>"), 14);
+    assert_eq!(number("<figure>"), 24);
+    assert_eq!(number("<figcaption>"), 24);
+    assert_eq!(files, 2 * 24);
 }
 
 #[test]
@@ -158,10 +167,15 @@ fn the_structure_is_this() {
     assert_eq!(
         headings,
         [
+            "Not as the run left it",
+            "Not all cells were made alike",
             "Read this first",
             "Findings",
             "All tasks",
+            "Results against cost",
+            "Run times",
             "Differences between methods",
+            "Data audit",
             "invented_promoter",
             "invented_splice",
             "absent",
@@ -173,19 +187,25 @@ fn the_structure_is_this() {
     let figures: Vec<&str> = page
         .split("<h3>")
         .skip(1)
-        .take(7)
+        .take(13)
         .map(|rest| rest.split_once("</h3>").unwrap().0)
         .collect();
     assert_eq!(
         figures,
         [
+            "Mean test MCC against trained parameters",
+            "Mean test MCC against training time",
             "Test MCC by method",
+            "Truth and prediction: full",
+            "Calibration on test",
             "Dev MCC over steps",
             "Training loss over steps",
             "Rank over steps: triplets alive",
             "Triplets that came back to life",
             "Final rank by module: adalora",
-            "Final rank by module: adaptive_rank_sampling"
+            "Final rank by module: adaptive_rank_sampling",
+            "Rank over steps by layer and module: adalora",
+            "Rank over steps by layer and module: adaptive_rank_sampling"
         ]
     );
 }
@@ -207,7 +227,10 @@ fn many_tasks_are_folded_and_a_link_leads_into_each() {
         .iter()
         .filter_map(|(_, a)| a.get("href")?.strip_prefix('#'))
         .collect();
-    assert!(links.len() >= 5 + 7, "{links:?}");
+    assert!(links.len() >= 8 + 7, "{links:?}");
+    for folded in ["of training in", "The data of 7 tasks</summary>"] {
+        assert!(page.contains(folded), "{folded}");
+    }
     for link in links {
         assert!(ids.contains(&link.to_owned()), "{link}");
     }
@@ -219,6 +242,184 @@ fn many_tasks_are_folded_and_a_link_leads_into_each() {
     // Not every task is finished by all, so it is said of how many the mean is.
     assert!(page.contains("<small>6 of 7 tasks</small>"));
     assert!(page.contains("<small>5 of 7 tasks</small>"));
+}
+
+#[test]
+fn what_was_altered_or_made_by_others_stands_in_red_at_the_top() {
+    let page = written().page;
+    let (top, rest) = page.split_once("<h2>Findings</h2>").unwrap();
+    for expected in [
+        "<p>1 file of one cell is not what the record of the cell says.",
+        "<li>invented_splice/lora/seed-2/metrics.json is not what the run wrote: &lt;no&gt; hash</li>",
+        "<li>The cells of lora were made by several devices or kernels: 2 cells by cpu avx2, 4 cells by cpu avx512. Their",
+    ] {
+        assert!(top.contains(expected), "{expected}: {top}");
+    }
+    assert!(page.contains(".warnings.red li{color:var(--leak)}"));
+    // In the overview, in the table of its task, and at its seed.
+    assert_eq!(
+        rest.matches("<small class=\"leak\">altered</small>")
+            .count(),
+        1
+    );
+    let (_, splice) = rest.split_once("<h2>invented_splice</h2>").unwrap();
+    let tag = "<th scope=\"row\">lora <span class=\"tag leak\" title=\"a file is not as the run left it\">altered</span></th>";
+    assert_eq!(splice.matches(tag).count(), 2);
+    assert_eq!(rest.matches("tag leak").count(), 2);
+}
+
+#[test]
+fn times_data_and_provenance_have_their_tables() {
+    let page = written().page;
+    let section = |id: &str| {
+        let (_, rest) = page.split_once(&format!("<section id=\"{id}\">")).unwrap();
+        rest.split_once("</section>").unwrap().0
+    };
+    // Six cells of 90, 31.7 times the method and the seed; 1240 steps of 2,000 tokens in 80 seconds.
+    assert!(
+        section("times").contains("<th scope=\"row\">lora</th><td class=\"n\">6</td><td class=\"n\">2 min 4 s<small>2 min 3 s to 2 min 5 s</small></td><td class=\"n\">12 min 22 s</td><td class=\"n\">31,000</td><td class=\"n\">573 MiB</td>"),
+        "{}",
+        section("times")
+    );
+    let data = section("data");
+    assert!(
+        data.contains("<p class=\"leak\">Leakage: 3 of 3 tasks have rows"),
+        "{data}"
+    );
+    assert!(data.contains("<td class=\"n\">12</td><td class=\"n\">12</td><td class=\"leak\">16 of test in train: the same<br>2 of test in train: reverse complement</td>"), "{data}");
+    let how = section("how");
+    assert!(
+        how.contains("<td>cpu</td><td>avx2</td><td>f32</td><td class=\"n\">2</td><td>lora</td>"),
+        "{how}"
+    );
+    assert!(
+        how.contains("data/invented &amp; more.csv</td><td class=\"n\">12,345,678</td><td><code>"),
+        "{how}"
+    );
+}
+
+#[test]
+fn figures_are_files_and_those_of_earlier_figures_go() {
+    let written = written();
+    let folder = written.folder.path().join("figures");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    // What the page shows, and what lies beside it, come from the same cells.
+    let confusion = read("invented_promoter.confusion.tsv");
+    let mut lines = confusion.lines();
+    assert_eq!(lines.next(), Some("truth\tpredicted\trows\tshare_of_truth"));
+    let mut sum = 0;
+    for seed in 1..=3 {
+        let path = format!("invented_promoter/full/seed-{seed}/metrics.json");
+        let cell: CellMetrics =
+            lingo_artifact::atomic::read_json(&written.folder.path().join(path)).unwrap();
+        let lingo_evaluate::Metrics::Classification(test) = cell.test else {
+            panic!("classes are predicted");
+        };
+        sum += test.confusion_matrix[0][0];
+    }
+    let first = lines.next().unwrap();
+    assert!(
+        first.starts_with(&format!("other\tother\t{sum}\t0.9")),
+        "{first}"
+    );
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        match path.extension().unwrap().to_str().unwrap() {
+            "svg" => {
+                let (_, svg) = text.split_once("?>\n").unwrap();
+                tags(svg);
+                assert!(svg.contains("xmlns=\"http://www.w3.org/2000/svg\""));
+                assert!(!svg.contains("var(") && !svg.contains("class=") && !svg.contains("NaN"));
+            }
+            "tsv" => {
+                let columns = |line: &str| line.matches('\t').count();
+                let first = columns(text.lines().next().unwrap());
+                assert!(text.lines().count() > 1 && text.lines().all(|l| columns(l) == first));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let modified = |name: &str| {
+        std::fs::metadata(folder.join(name))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
+    let before = modified("invented_splice.loss.svg");
+    for stray in ["gone.svg", "gone.tsv", "notes.txt", ".gone.svg.Ab12cD"] {
+        std::fs::write(folder.join(stray), "x").unwrap();
+    }
+    std::fs::write(folder.join("invented_splice.dev.tsv"), "half").unwrap();
+    report(&written.plan).unwrap();
+    let there = ["gone.svg", "gone.tsv", "notes.txt", ".gone.svg.Ab12cD"]
+        .map(|stray| folder.join(stray).exists());
+    assert_eq!(there, [false, false, true, false]);
+    assert!(read("invented_splice.dev.tsv").starts_with("method\tline\tstep\tvalue\n"));
+    assert_eq!(modified("invented_splice.loss.svg"), before);
+}
+
+/// A run of one task of so many classes, whose every row but some is right.
+fn of_classes(folder: &std::path::Path, classes: usize) -> String {
+    use lingo_artifact::prediction::{Prediction, Predictions};
+    use lingo_artifact::{Label, LabelKind, Split};
+    let rows = [Split::Dev, Split::Test].into_iter().flat_map(|split| {
+        (0..10 * classes).map(move |i| {
+            let truth = i % classes;
+            // Of the rows of class 2 three in ten are called 5.
+            let said = if truth == 2 && i / classes < 3 {
+                5
+            } else {
+                truth
+            };
+            Prediction {
+                id: i.to_string(),
+                split,
+                label: Label::Class(truth as u32),
+                logits: (0..classes)
+                    .map(|c| if c == said { 3.0 } else { 0.0 })
+                    .collect(),
+            }
+        })
+    });
+    let predictions = Predictions {
+        labels: LabelKind::Classes((0..classes).map(|c| format!("class {c}")).collect()),
+        rows: rows.collect(),
+    };
+    let metrics = lingo_evaluate::score(&predictions, &Default::default(), 0).unwrap();
+    let cell = folder.join("many/lora/seed-1");
+    std::fs::create_dir_all(&cell).unwrap();
+    lingo_artifact::atomic::write_json(&cell.join("metrics.json"), &metrics).unwrap();
+    let plan = ReportPlan {
+        name: "classes".into(),
+        run: folder.to_path_buf(),
+        tasks: vec![lingo_evaluate::TaskInfo {
+            name: "many".into(),
+            ..Default::default()
+        }],
+        methods: vec!["lora".into()],
+        seeds: vec![1],
+        ..Default::default()
+    };
+    report(&plan).unwrap();
+    std::fs::read_to_string(folder.join("report.html")).unwrap()
+}
+
+#[test]
+fn up_to_twelve_classes_are_drawn_and_of_more_the_largest_confusions_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = of_classes(folder.path(), 12);
+    assert!(page.contains(
+        "<figure class=\"wide\"><h3>Truth and prediction: lora</h3><div class=\"scroll\"><svg"
+    ));
+    assert!(page.contains("class 2 as class 5: 3;") && page.contains(">30 %</text>"));
+    assert!(folder.path().join("figures/many.confusion.svg").is_file());
+    let page = of_classes(folder.path(), 13);
+    assert!(page.contains("<tr><td>class 2</td><td>class 5</td><td class=\"n\">3 of 10<small>30.0 %</small></td></tr></tbody>"));
+    assert!(!folder.path().join("figures/many.confusion.svg").exists());
+    let data = std::fs::read_to_string(folder.path().join("figures/many.confusion.tsv")).unwrap();
+    assert_eq!(data.lines().count(), 1 + 13 * 13);
+    assert!(data.contains("class 2\tclass 5\t3\t0.3\n"));
 }
 
 #[test]

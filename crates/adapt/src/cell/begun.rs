@@ -220,12 +220,12 @@ impl<'a> Begun<'a> {
         }
     }
 
-    /// The numbers of the training.
+    /// The numbers of the training; of what computed the name and [`crate::network::net::Net::computed_by`].
     pub fn outcome(
         &self,
         trained: u64,
         state: &Progressed,
-        device: String,
+        (device, computed_by): (String, String),
         precision: &str,
     ) -> Training {
         Training {
@@ -242,6 +242,7 @@ impl<'a> Begun<'a> {
             allocations: self.planned.allocations,
             reintroduced: state.reintroduced,
             device,
+            computed_by,
             precision: precision.to_owned(),
             peak_memory_bytes: peak_memory(),
             warnings: self

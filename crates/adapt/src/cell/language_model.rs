@@ -121,7 +121,7 @@ fn adapt_beside<'a>(
     let mut outcome = begun.outcome(
         trained_values + of_stem,
         &state,
-        device_name(&device),
+        (device_name(&device), model.computed_by()),
         precision.name(),
     );
     let base = Base {

@@ -12,6 +12,7 @@ use crate::cell::stem::train_stem;
 use crate::error::Error;
 use crate::folder::adapter::{write_stem, write_store};
 use crate::network::motif_net::MotifNet;
+use crate::network::net::Net;
 use crate::plan::model_shape::ModelShape;
 use crate::predict::{both_strands, logits_of_stem};
 use crate::settings::motif_cnn::MotifCnn;
@@ -60,12 +61,13 @@ fn train_one(mut begun: Begun, motifs: &MotifCnn) -> Result<Training, Error> {
     }
     let (network, store, state) = (&mut trainer.network, &trainer.store, &trainer.state);
     let trained = store.len() as u64;
-    let outcome = begun.outcome(trained, state, "cpu".into(), "f32");
+    let by = ("cpu".into(), network.computed_by());
+    let outcome = begun.outcome(trained, state, by, "f32");
     let description = describe(&begun, None, &outcome);
     write_store(&begun.out.adapter(), store, &description)?;
 
     let rows = begun.predicted();
-    let uploaded = crate::network::net::Net::upload(network, store, None, false)?;
+    let uploaded = Net::upload(network, store, None, false)?;
     let size = EVALUATION_BATCH.max(request.train.batch.get() as usize);
     let predicted = both_strands(request.both_strands, |view| {
         predict_with(
@@ -102,7 +104,9 @@ fn train_several(
         seconds: found.seconds,
         ..Progressed::default()
     };
-    let mut outcome = begun.outcome(trained, &state, "cpu".into(), "f32");
+    // As its networks compute.
+    let by = ("cpu".into(), format!("cpu {}", Level::detect()));
+    let mut outcome = begun.outcome(trained, &state, by, "f32");
     outcome.warnings.extend(found.warnings);
     let mut description = describe(&begun, None, &outcome);
     description.stem = Some(stem.scale);

@@ -15,6 +15,7 @@
 //!   references.bib
 //!   pipeline.yaml                the pipeline file as it was typed
 //!   ro-crate-metadata.json       the run as a Workflow Run RO-Crate
+//!   figures/                     the report's figures, each as a drawing and as a table
 //!   model/                       the pretrained model, where the pipeline pretrains one
 //!   model.json                   what it was pretrained from
 //!   .digests.json                hashes of input files, remembered by size and time
@@ -22,7 +23,6 @@
 //!     result.json                what it is and what made it; written last
 //!   .work/<id>/<try>/            where a result is made until it is whole
 //!   .running                     locked while a run is at work here
-//!   .model.checkpoints/          where pretraining goes on; removed at its end
 //!   <task>/                      TaskFolder
 //!     examples.parquet           what `ingest` makes
 //!     tokens.parquet             what `tokenize` makes
@@ -60,6 +60,7 @@ const METHODS: &str = "methods.md";
 const REFERENCES: &str = "references.bib";
 const PIPELINE: &str = "pipeline.yaml";
 const RO_CRATE: &str = "ro-crate-metadata.json";
+const FIGURES: &str = "figures";
 const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const DIGESTS: &str = ".digests.json";
@@ -113,11 +114,14 @@ impl RunFolder {
     /// What says which result is in a folder of the store: no part of it.
     pub const RESULT: &'static str = RESULT;
 
+    /// The folder of the report's figures, by its name.
+    pub const FIGURES: &'static str = FIGURES;
+
     /// The folder of a pretrained model, by its name.
     pub const MODEL: &'static str = MODEL;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 19] = [
+    pub const TAKEN: [&'static str; 20] = [
         MODEL,
         MODEL_RECORD,
         LOCK,
@@ -133,6 +137,7 @@ impl RunFolder {
         REFERENCES,
         PIPELINE,
         RO_CRATE,
+        FIGURES,
         PLAN,
         JOBS,
         SLURM,
@@ -217,6 +222,11 @@ impl RunFolder {
     /// The run as a Workflow Run RO-Crate.
     pub fn ro_crate(&self) -> PathBuf {
         self.0.join(RO_CRATE)
+    }
+
+    /// The folder of the report's figures.
+    pub fn figures(&self) -> PathBuf {
+        self.0.join(FIGURES)
     }
 
     /// The folder of the pretrained model.
@@ -483,6 +493,7 @@ mod tests {
             run.references(),
             run.pipeline(),
             run.ro_crate(),
+            run.figures(),
             run.model(),
             run.model_record(),
             run.digests(),

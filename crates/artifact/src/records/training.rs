@@ -26,6 +26,10 @@ pub struct Training {
     pub reintroduced: u64,
     /// The device's name.
     pub device: String,
+    /// What computed: the device's name and, where kernels of ours did, their instruction set. Two that are named alike give the
+    /// same bits.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub computed_by: String,
     /// How the frozen weights were held: `f32` or `bf16`.
     pub precision: String,
     /// Most memory that the process held.

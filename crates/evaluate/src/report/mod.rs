@@ -1,4 +1,4 @@
-//! The report of a run: `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv`.
+//! The report of a run: `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv`, and `figures/`.
 //!
 //! The page is one file without scripts and without anything from the network: CSS and SVG stand in it.
 //!
@@ -24,12 +24,17 @@ use crate::error::Result;
 use data::cells;
 use data::differences::differences;
 use data::ranks::ranks;
+use data::standing::standings;
 use data::task::TaskResults;
+use figures::figure::Figures;
+use figures::files;
+use figures::front::fronts;
+use figures::of_task::of_task;
 use page::whole::page;
 
-pub use data::plan::{Published, ReportPlan, TaskInfo};
+pub use data::plan::{InputFile, Published, ReportPlan, RunBy, TaskInfo};
 
-/// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` there.
+/// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv` and `figures/` there.
 ///
 /// A cell without `metrics.json` is a hole and shown as one.
 ///
@@ -42,7 +47,12 @@ pub fn report(plan: &ReportPlan) -> Result<()> {
     let tasks = TaskResults::all(plan, &cells);
     let differences = differences(&tasks);
     differences_table::write(&run, &plan.name, &differences)?;
-    let page = page(plan, &tasks, &differences, &ranks(&tasks));
+    let standings = standings(&tasks);
+    let of_tasks = tasks.iter().map(of_task).collect();
+    let figures = Figures::new(fronts(&standings), of_tasks);
+    // Before the page, which leads to them.
+    files::write::write(&run.figures(), &figures.all())?;
+    let page = page(plan, &tasks, &differences, &ranks(&tasks), &figures);
     lingo_artifact::atomic::write_bytes(&run.report(), page.as_bytes())?;
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! A run folder of invented cells, for looking at a report and for testing one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use lingo_artifact::digest::Digest;
 use lingo_artifact::prediction::{Prediction, Predictions};
 use lingo_artifact::random::Stream;
 use lingo_artifact::{Label, LabelKind, Split};
+use lingo_evaluate::report::InputFile;
 use lingo_evaluate::{EvaluateConfig, Floor, Published, ReportPlan, TaskInfo, score};
 use serde_json::json;
 
@@ -40,6 +43,7 @@ pub fn run(folder: &Path) -> Outcome<ReportPlan> {
         }
     }
     Ok(ReportPlan {
+        methods_text: String::from("# Methods\n\n**Data.** Task *left* `0`."),
         name: "made-up <numbers>".into(),
         pipeline: "pipelines/made-up.yaml".into(),
         run: folder.to_path_buf(),
@@ -62,6 +66,18 @@ pub fn run(folder: &Path) -> Outcome<ReportPlan> {
             "Every number on this page is invented to look at the page <b>itself</b>.".into(),
         ],
         conditions: Default::default(),
+        altered: [(
+            "invented_splice/lora/seed-2",
+            "invented_splice/lora/seed-2/metrics.json is not what the run wrote: <no> hash",
+        )]
+        .map(|(label, what)| (label.to_owned(), vec![what.to_owned()]))
+        .into(),
+        run_by: BTreeMap::new(),
+        inputs: vec![InputFile {
+            path: "data/invented & more.csv".into(),
+            sha256: Digest::of_bytes(b"invented"),
+            bytes: Some(12_345_678),
+        }],
         failures: [("invented_splice/full/seed-1", "a loss that is <no> number")]
             .map(|(label, why)| (label.to_owned(), why.to_owned()))
             .into(),
@@ -133,6 +149,8 @@ fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> O
     let training = json!({
         "trainable_parameters": trained, "trained_initially": trained, "total_parameters": 23_045_764,
         "steps": STEPS, "seconds": 90.0 + 31.7 * method as f64 + seed as f64, "best_step": 1116, "device": "cpu",
+        "computed_by": if method == 1 && seed == 3 { "cpu avx2" } else { "cpu avx512" }, "precision": "f32",
+        "peak_memory_bytes": 600_000_000 + 1_000_000 * method as u64,
     });
     fs::write(folder.join("training.json"), training.to_string())?;
     let mut stream = Stream::new(seed * 100 + method as u64, "made-up log");
@@ -143,6 +161,8 @@ fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> O
         let mut event = json!({"step": step, "epoch": part * 8.0});
         event["loss"] =
             json!(0.69 - 0.5 * ease * (1.0 - (-4.0 * part).exp()) + 0.06 * stream.normal());
+        event["tokens"] = json!(step * 2000);
+        event["seconds"] = json!(part * 80.0);
         if adaptive {
             let budget = (288.0 - 144.0 * ((part - 0.1) / 0.5).clamp(0.0, 1.0)).round();
             let sampled = if method == 3 && part < 0.7 {
@@ -153,6 +173,10 @@ fn cell(folder: &Path, classes: usize, ease: f64, method: usize, seed: u64) -> O
             event["rank_budget"] = json!(budget as u64);
             event["rank_alive"] = json!(budget as u64 - sampled as u64);
             event["reintroduced"] = json!(sampled);
+            // 36 modules of up to 8 triplets.
+            let even = (budget as u64 - sampled as u64) / 36;
+            let ranks: Vec<u64> = (0..36).map(|m| (even + m % 3).min(8)).collect();
+            event["rank_pattern"] = json!(ranks);
         }
         if step % 124 < 10 {
             let best = 0.85 * ease * (1.0 - (-5.0 * part).exp());

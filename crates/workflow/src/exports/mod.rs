@@ -21,4 +21,4 @@ mod typed;
 mod versions;
 mod write;
 
-pub(crate) use write::write;
+pub(crate) use write::{methods, write};

@@ -40,6 +40,15 @@ pub(crate) fn write(lock: &Lock, run: &Path) -> Result<(), Error> {
     )?)
 }
 
+/// `methods.md` as it would be written, for the report.
+///
+/// # Errors
+/// A file of a finished cell that is there but cannot be read.
+pub(crate) fn methods(lock: &Lock, run: &Path) -> Result<String, Error> {
+    let facts = Facts::read(lock, run)?;
+    Ok(methods_text::methods(&facts).text)
+}
+
 /// Removes what an earlier state of the run had, and this one has not.
 fn forget(path: &Path) -> Result<(), Error> {
     match std::fs::remove_file(path) {

@@ -41,7 +41,9 @@ pub fn execute(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome,
         Work::Examples { task } | Work::Tokens { task } | Work::Floor { task } => {
             Some(task.as_str())
         }
-        _ => None,
+        // Its files are written one by one, and hashed into the lock.
+        Work::Report => Some(job.work.stage()),
+        Work::Adapt { .. } | Work::Score { .. } => None,
     };
     let lock = shared.map(|name| RunFolder::new(&plan.run).lock_of(name));
     let _alone = lock

@@ -14,12 +14,16 @@
 //! | `progress` | how far a folder's jobs are |
 //! | `profile` | what a site's file says of its cluster |
 //! | `unused` | what a run no longer refers to |
+//! | `estimate` | what trainings may take, by those that are finished |
+//! | `graph` | a picture of them |
 //! | `shell` | words of a shell's command |
 //! | `slurm` | scripts and `sbatch` |
 //! | `snakemake` | a Snakefile of a plan |
 
 mod context;
+mod estimate;
 mod execute;
+mod graph;
 mod job;
 mod measured;
 pub(crate) mod only_run;
@@ -37,6 +41,7 @@ mod unused;
 pub use context::Context;
 pub(crate) use execute::done;
 pub use execute::{Outcome, execute};
+pub use graph::mermaid;
 pub use job::{Job, Work, jobs};
 pub use plan_folder::{PlanFile, PlanFolder};
 pub use profile::{Profile, Resources};

@@ -7,7 +7,7 @@ use std::path::Path;
 use lingo_adapt::CheckpointEvery;
 use serde::{Deserialize, Serialize};
 
-use super::job::Work;
+use super::job::{Job, Work};
 use crate::failure::{Error, Kind};
 use crate::yaml::deserialize::from_node;
 use crate::yaml::document::{Document, unknown};
@@ -41,6 +41,84 @@ pub struct Profile {
     pub sbatch: Vec<String>,
     /// By stage (`model`, `examples`, `tokens`, `floor`, `adapt`, `score`, `report`); `default` stands for those that are not there.
     pub resources: BTreeMap<String, Resources>,
+    /// Jobs that may take something else than their stage: the first class that fits one counts.
+    pub classes: Vec<Class>,
+    /// Time and memory of trainings of which nothing is said, as a multiple of what their like took in this folder.
+    pub estimate: Option<Margin>,
+}
+
+/// A multiple of what was seen, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Margin(f64);
+
+impl Margin {
+    /// The multiple.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Margin {
+    type Error = String;
+
+    fn try_from(margin: f64) -> Result<Self, String> {
+        match margin.is_finite() && margin >= 1.0 {
+            true => Ok(Self(margin)),
+            false => Err(format!(
+                "estimate: {margin} is not a multiple of at least 1"
+            )),
+        }
+    }
+}
+
+impl From<Margin> for f64 {
+    fn from(margin: Margin) -> Self {
+        margin.0
+    }
+}
+
+/// Jobs that may take something else than their stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Class {
+    /// Of this stage.
+    pub stage: String,
+    /// Of these tasks; all, where none is named.
+    pub tasks: Vec<String>,
+    /// Of these methods; all, where none is named.
+    pub methods: Vec<String>,
+    /// What they may take; what is not said is as their stage has it.
+    pub resources: Resources,
+}
+
+impl Default for Class {
+    fn default() -> Self {
+        Self {
+            stage: "adapt".into(),
+            tasks: Vec::new(),
+            methods: Vec::new(),
+            resources: Resources::default(),
+        }
+    }
+}
+
+impl Class {
+    fn fits(&self, work: &Work) -> bool {
+        let is_in = |names: &[String], name: Option<&str>| {
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|n| n == name))
+        };
+        let (task, method) = match work {
+            Work::Model | Work::Report => (None, None),
+            Work::Examples { task } | Work::Tokens { task } | Work::Floor { task } => {
+                (Some(task.as_str()), None)
+            }
+            Work::Adapt { task, method, .. } | Work::Score { task, method, .. } => {
+                (Some(task.as_str()), Some(method.as_str()))
+            }
+        };
+        self.stage == work.stage() && is_in(&self.tasks, task) && is_in(&self.methods, method)
+    }
 }
 
 /// What queues jobs.
@@ -81,6 +159,8 @@ impl Default for Profile {
             max_array_size: None,
             sbatch: Vec::new(),
             resources: BTreeMap::new(),
+            classes: Vec::new(),
+            estimate: None,
         }
     }
 }
@@ -116,18 +196,47 @@ impl Profile {
         Ok(profile)
     }
 
-    /// What a stage's jobs may take.
-    pub fn resources(&self, stage: &str) -> Resources {
+    /// What a job may take.
+    pub fn resources(&self, work: &Work) -> Resources {
         let found = self
             .resources
-            .get(stage)
+            .get(work.stage())
             .or_else(|| self.resources.get("default"));
-        found.cloned().unwrap_or_default()
+        let of_stage = found.cloned().unwrap_or_default();
+        let Some(class) = self.classes.iter().find(|class| class.fits(work)) else {
+            return of_stage;
+        };
+        let of_class = class.resources.clone();
+        Resources {
+            time: of_class.time.or(of_stage.time),
+            memory: of_class.memory.or(of_stage.memory),
+            cpus: of_class.cpus.or(of_stage.cpus),
+            gres: of_class.gres.or(of_stage.gres),
+        }
+    }
+
+    /// Every class fits a job: a name that none has is a slip.
+    ///
+    /// # Errors
+    /// One fits none.
+    pub fn check(&self, jobs: &[Job]) -> Result<(), Error> {
+        for (i, class) in self.classes.iter().enumerate() {
+            if !jobs.iter().any(|job| class.fits(&job.work)) {
+                let message = format!(
+                    "classes[{i}] of the profile (stage {}, tasks {:?}, methods {:?}) fits no job of the plan: its jobs.tsv \
+                     has their names",
+                    class.stage, class.tasks, class.methods
+                );
+                return Err(Error::stage(Kind::Usage, message));
+            }
+        }
+        Ok(())
     }
 
     /// Everything that is written into a script.
     fn words(&self) -> impl Iterator<Item = &String> {
-        let resources = self.resources.values();
+        let of_classes = self.classes.iter().map(|class| &class.resources);
+        let resources = self.resources.values().chain(of_classes);
         let of_stages = resources.flat_map(|r| [&r.time, &r.memory, &r.gres].into_iter().flatten());
         let own = [
             &self.partition,

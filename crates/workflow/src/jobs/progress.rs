@@ -69,6 +69,10 @@ fn of_work(run: &RunFolder, job: &Job, needs_are_done: bool) -> Option<JobState>
     let failed = |path: &Path| failed::read(path).map(|failure| JobState::Failed(failure.error));
     match &job.work {
         Work::Model => {
+            if Stored::read(run, &job.id).is_some() {
+                return Some(JobState::Done);
+            }
+            // A model that was fetched.
             let record: Option<ModelRecord> = atomic::read_json(&run.model_record()).ok();
             done(record.is_some_and(|record| record.id == Some(job.id)))
         }

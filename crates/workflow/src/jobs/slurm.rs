@@ -1,9 +1,9 @@
-//! Jobs of a plan on a Slurm cluster: a script for each stage, and one array of jobs from it (more where the cluster's
-//! limit is lower). Slurm queues; nothing here watches a queue.
+//! Jobs of a plan on a Slurm cluster: a script for each stage and class of resources, and one array of jobs from it (more
+//! where the cluster's limit is lower). Slurm queues; nothing here watches a queue.
 //!
-//! A task's tokens and its floor wait for its examples alone (`aftercorr`), a cell's scores for its training. Trainings wait
-//! until all tokens have come to an end, good or bad, and fail at once where theirs are not there; the report waits for the
-//! end of all.
+//! A task's tokens and its floor wait for its examples alone (`aftercorr`). Cells wait until all tokens have come to an end,
+//! good or bad, and fail at once where theirs are not there; the report waits for the end of all. A cell is scored, which
+//! takes seconds, by the job that trained it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,8 +14,9 @@ use lingo_artifact::atomic;
 use lingo_artifact::run_folder::RunFolder;
 use serde::{Deserialize, Serialize};
 
+use super::estimate::Estimates;
 use super::job::{Job, Work};
-use super::profile::Profile;
+use super::profile::{Profile, Resources};
 use super::progress::JobState;
 use super::shell::quoted;
 use crate::failure::{Error, Kind};
@@ -28,6 +29,9 @@ const MAX_ARRAY_SIZE: usize = 1001;
 pub struct Submission {
     /// The stage.
     pub stage: String,
+    /// Which part of its stage, where the stage is larger than an array may be.
+    #[serde(default)]
+    pub part: usize,
     /// The index of the job that the array's 0 stands for.
     pub first: usize,
     /// The array's numbers: `0-5,8`.
@@ -63,7 +67,11 @@ pub fn submit(
     };
     let mut scripts = BTreeMap::new();
     let mut submissions: Vec<Submission> = Vec::new();
-    for stage in Work::STAGES {
+    let scores = Scores::of(jobs);
+    profile.check(jobs)?;
+    let margin = profile.estimate;
+    let estimates = margin.map(|margin| Estimates::of(run, jobs, margin.get()));
+    for stage in Work::STAGES.into_iter().filter(|stage| *stage != SCORE) {
         let of_stage: Vec<&Job> = jobs
             .iter()
             .filter(|job| job.work.stage() == stage)
@@ -72,31 +80,57 @@ pub fn submit(
             let Some(first) = some.first().map(|job| job.index) else {
                 continue;
             };
-            let numbers: Vec<usize> = some
-                .iter()
-                .filter(|job| states[job.index] != JobState::Done)
-                .map(|job| job.index - first)
-                .collect();
-            if numbers.is_empty() {
-                continue;
-            }
-            let name = match of_stage.len() > largest {
-                true => format!("{stage}-{part}.sh"),
-                false => format!("{stage}.sh"),
+            let is_open = |job: &Job| {
+                let indices = [Some(job.index), scores.behind(job)];
+                let mut states = indices.into_iter().flatten().map(|index| &states[index]);
+                states.any(|state| *state != JobState::Done)
             };
-            let path = slurm.join(name);
-            scripts.insert(path.clone(), script(stage, first, &absolute, profile)?);
-            let throttle = profile.throttle.filter(|_| stage == "adapt");
-            let throttle = throttle.map_or_else(String::new, |most| format!("%{most}"));
-            let array = ranges(&numbers) + &throttle;
-            let command = command(stage, &array, part, &submissions, &path);
-            submissions.push(Submission {
-                stage: stage.into(),
-                first,
-                array,
-                job: None,
-                command,
-            });
+            // Jobs that may take the same are one array.
+            let mut classes: Vec<(Resources, Vec<usize>)> = Vec::new();
+            for job in some {
+                let resources = profile.resources(&job.work);
+                let resources = match &estimates {
+                    Some(estimates) => estimates.complete(&job.work, resources),
+                    None => resources,
+                };
+                let known = classes.iter().position(|(known, _)| *known == resources);
+                let at = known.unwrap_or(classes.len());
+                if known.is_none() {
+                    classes.push((resources, Vec::new()));
+                }
+                if is_open(job) {
+                    classes[at].1.push(job.index - first);
+                }
+            }
+            let several = classes.len() > 1;
+            for (class, (resources, numbers)) in classes.into_iter().enumerate() {
+                if numbers.is_empty() {
+                    continue;
+                }
+                let mut name = stage.to_owned();
+                if of_stage.len() > largest {
+                    name += &format!("-{part}");
+                }
+                if several {
+                    name += &format!("-class-{class}");
+                }
+                let path = slurm.join(name + ".sh");
+                let indices = [Some(first), scores.behind(some[0])];
+                let text = script(stage, &indices, &absolute, (profile, &resources))?;
+                scripts.insert(path.clone(), text);
+                let throttle = profile.throttle.filter(|_| stage == "adapt");
+                let throttle = throttle.map_or_else(String::new, |most| format!("%{most}"));
+                let array = ranges(&numbers) + &throttle;
+                let command = command(stage, &array, part, &submissions, &path);
+                submissions.push(Submission {
+                    stage: stage.into(),
+                    part,
+                    first,
+                    array,
+                    job: None,
+                    command,
+                });
+            }
         }
     }
     if print {
@@ -144,17 +178,51 @@ pub fn queued(run: &Path) -> BTreeMap<usize, String> {
     let Ok(output) = squeue.arg(numbers.join(",")).output() else {
         return BTreeMap::new();
     };
+    let index = |job: &str, number: &str| -> Option<usize> {
+        let submission = submitted.iter().find(|s| s.job.as_deref() == Some(job))?;
+        Some(submission.first + number.parse::<usize>().ok()?)
+    };
+    let mut known = accounted(&numbers, &index);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = |line: &str| {
         let mut words = line.split_whitespace();
         let (job, number, state) = (words.next()?, words.next()?, words.next()?);
-        let submission = submitted.iter().find(|s| s.job.as_deref() == Some(job))?;
         let why: Vec<&str> = words.collect();
-        let index = submission.first + number.parse::<usize>().ok()?;
         Some((
-            index,
+            index(job, number)?,
             format!("{state} {}", why.join(" ")).trim().to_lowercase(),
         ))
+    };
+    known.extend(text.lines().filter_map(line));
+    known
+}
+
+/// What the cluster's accounting says of jobs that the queue has forgotten; empty where it keeps none.
+fn accounted(
+    numbers: &[&str],
+    index: &dyn Fn(&str, &str) -> Option<usize>,
+) -> BTreeMap<usize, String> {
+    let mut sacct = Command::new("sacct");
+    sacct.args([
+        "--allocations",
+        "--noheader",
+        "--parsable2",
+        "--format=JobID,State,ExitCode",
+        "--jobs",
+    ]);
+    let Ok(output) = sacct.arg(numbers.join(",")).output() else {
+        return BTreeMap::new();
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |line: &str| {
+        let mut fields = line.split('|');
+        let (job, number) = fields.next()?.split_once('_')?;
+        let (state, code) = (fields.next()?, fields.next()?);
+        // `CANCELLED by 0` names a user; `0:0` says nothing.
+        let state = state.split_whitespace().next()?.to_lowercase();
+        let code = Some(code).filter(|code| *code != "0:0");
+        let told = code.map_or(state.clone(), |code| format!("{state} exit {code}"));
+        Some((index(job, number)?, told))
     };
     text.lines().filter_map(line).collect()
 }
@@ -255,17 +323,18 @@ fn command(
         let some = all.filter(|(_, s)| s.stage == wanted);
         some.map(|(i, s)| variable(&s.stage, i, before)).collect()
     };
-    // Parts of stages that go through the same tasks or cells have the same bounds. Number waits for number where each has
-    // one: where some are done already, for the end of all.
-    let same_part = |wanted: &str| {
-        let name = of(wanted).get(part).cloned()?;
-        let all = before.iter().filter(|s| s.stage == wanted);
-        let needed = all.map(|s| bare(&s.array)).nth(part)?;
-        let kind = match needed == bare(array) {
-            true => "aftercorr",
-            false => "afterany",
-        };
-        Some(format!("{kind}:{name}"))
+    // Parts of stages that go through the same tasks have the same bounds. Number waits for number where both arrays have the
+    // same: where some are done already, or are of another class, for the end of all.
+    let same_part = |wanted: &str| -> Vec<String> {
+        let mut parts = before.iter().filter(|s| s.stage == wanted);
+        let same = parts.position(|s| s.part == part && bare(&s.array) == bare(array));
+        match same.and_then(|at| of(wanted).get(at).cloned()) {
+            Some(name) => vec![format!("aftercorr:{name}")],
+            None => of(wanted)
+                .iter()
+                .map(|name| format!("afterany:{name}"))
+                .collect(),
+        }
     };
     let mut needs = Vec::new();
     match stage {
@@ -274,7 +343,6 @@ fn command(
             needs.extend(same_part("examples"));
         }
         "floor" => needs.extend(same_part("examples")),
-        "score" => needs.extend(same_part("adapt")),
         "adapt" => needs.extend(of("tokens").iter().map(|array| format!("afterany:{array}"))),
         "report" => {
             let all = Work::STAGES.iter().flat_map(|stage| of(stage));
@@ -313,8 +381,42 @@ fn ranges(numbers: &[usize]) -> String {
     text.collect::<Vec<_>>().join(",")
 }
 
-fn script(stage: &str, first: usize, run: &Path, profile: &Profile) -> Result<String, Error> {
-    let resources = profile.resources(stage);
+/// The stage whose jobs are done behind those of another.
+const SCORE: &str = "score";
+
+/// Which job scores what a job has trained: both stages go through the cells in one order.
+struct Scores {
+    /// From a training to its scores.
+    distance: usize,
+}
+
+impl Scores {
+    fn of(jobs: &[Job]) -> Self {
+        let first = |wanted: fn(&Work) -> bool| jobs.iter().position(|job| wanted(&job.work));
+        let trainings = first(|work| matches!(work, Work::Adapt { .. }));
+        let scores = first(|work| matches!(work, Work::Score { .. }));
+        let distance = trainings.zip(scores).map(|(a, b)| b.saturating_sub(a));
+        Self {
+            distance: distance.unwrap_or(0),
+        }
+    }
+
+    fn behind(&self, job: &Job) -> Option<usize> {
+        matches!(job.work, Work::Adapt { .. }).then_some(job.index + self.distance)
+    }
+}
+
+/// A script for jobs of a stage: the array's number is added to each of the indices.
+fn script(
+    stage: &str,
+    indices: &[Option<usize>],
+    run: &Path,
+    (profile, resources): (&Profile, &Resources),
+) -> Result<String, Error> {
+    let indices = indices.iter().flatten();
+    let indices: String = indices
+        .map(|first| format!(" --index $(({first} + SLURM_ARRAY_TASK_ID))"))
+        .collect();
     let mut text = String::from("#!/bin/bash\n");
     let mut option = |name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(text, "#SBATCH --{name}={value}");
@@ -372,7 +474,7 @@ fn script(stage: &str, first: usize, run: &Path, profile: &Profile) -> Result<St
     let _ = write!(
         text,
         "# Shortly before the time limit, or when the job must make room, a checkpoint is written, and the job queued again.\n\
-         {container}{}{threads} run-cell --plan {} --index $(({first} + SLURM_ARRAY_TASK_ID)){every} &\n\
+         {container}{}{threads} run-cell --plan {}{indices}{every} &\n\
          pid=$!\n\
          trap 'kill -USR1 $pid' USR1 TERM\n\
          wait $pid; code=$?\n\

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 
@@ -11,6 +12,7 @@ use super::plan_folder::PlanFolder;
 use crate::cell::CellRecord;
 use crate::failure::Error;
 use crate::lock::Lock;
+use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
 use crate::store::{Cleaned, clean};
 
@@ -28,6 +30,8 @@ pub fn remove_unused(run: &Path, only_show: bool) -> Result<Cleaned, Error> {
     }
     if !folder.plan().is_file() || folder.lock().is_file() {
         let lock = Lock::read(run)?;
+        let model: ModelRecord = atomic::read_json(&folder.model_record()).unwrap_or_default();
+        wanted.extend(model.id);
         for (label, id) in &lock.planned {
             wanted.insert(*id);
             let cell = CellFolder::new(run.join(label));

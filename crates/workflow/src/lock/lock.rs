@@ -312,7 +312,8 @@ pub fn around_report(
     run: &Path,
     build: impl FnOnce(&Lock) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let is_of_report = |name: &str| RunFolder::REPORT_FILES.contains(&name);
+    let of_figures = |name: &str| name.split_once('/').map(|(f, _)| f) == Some(RunFolder::FIGURES);
+    let is_of_report = |name: &str| RunFolder::REPORT_FILES.contains(&name) || of_figures(name);
     let lock = hashed(lock, run, &is_of_report)?;
     lock.write(run)?;
     build(&lock)?;
@@ -332,6 +333,14 @@ fn hashed(mut lock: Lock, run: &Path, in_work: &dyn Fn(&str) -> bool) -> Result<
     }
     for file in ModelFolder::PRETRAINED_FILES {
         names.push(format!("{}/{file}", RunFolder::MODEL));
+    }
+    let figures = std::fs::read_dir(run.join(RunFolder::FIGURES));
+    for figure in figures.into_iter().flatten().flatten() {
+        let name = figure.file_name().to_string_lossy().into_owned();
+        // What is being written has a hidden name.
+        if !name.starts_with('.') {
+            names.push(format!("{}/{name}", RunFolder::FIGURES));
+        }
     }
     names.retain(|name| !in_work(name));
     lock.artifacts.clear();

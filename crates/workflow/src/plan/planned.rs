@@ -104,10 +104,8 @@ impl Plan {
     /// What its jobs are done by here.
     pub fn made_by(&self) -> MadeBy {
         MadeBy {
-            version: VERSION.into(),
             commit: self.commit.clone(),
-            device: self.device.clone(),
-            kernels: kernels(),
+            ..made_by(&self.device)
         }
     }
 
@@ -196,5 +194,15 @@ pub(crate) fn kernels() -> String {
     match std::env::var("LINGO_KERNELS") {
         Ok(named) if !named.is_empty() => named,
         _ => lingo_lm::Level::detect().to_string(),
+    }
+}
+
+/// What results are made by here, on the device of this name.
+pub(crate) fn made_by(device: &str) -> MadeBy {
+    MadeBy {
+        version: VERSION.into(),
+        commit: option_env!("LINGO_PIPE_COMMIT").map(str::to_owned),
+        device: device.into(),
+        kernels: kernels(),
     }
 }

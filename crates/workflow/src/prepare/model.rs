@@ -5,7 +5,6 @@ use std::path::Path;
 use lingo_adapt::{CheckpointEvery, PretrainRequest};
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
-use lingo_artifact::model_folder::ModelFolder;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
 use lingo_hub::{Depth, Hub, HubModel};
@@ -14,11 +13,13 @@ use lingo_lm::DeviceChoice;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cell::MadeBy;
 use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::resolved::ModelPlan;
 use crate::plan::ModelIdentity;
 use crate::plan::planned::Plan;
+use crate::store::{Attempt, Stored, place_file};
 
 /// The record of a pretrained model: `model.json` beside its folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ pub fn fetch_model(plan: &Plan, observer: &dyn Observer, stop: &StopFlag) -> Res
     Ok(())
 }
 
-/// Pretrains the model of a run, if it is to be pretrained and is not there.
+/// Pretrains the model of a run, if it is to be pretrained and is not in the store, and lays it at its place.
 ///
 /// # Errors
 /// What pretraining says.
@@ -58,18 +59,13 @@ pub fn prepare_model(
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<(), Error> {
-    let place = Place {
+    let to = Place {
         run: &plan.run,
         identity: &plan.model,
         device: plan.choice,
+        made_by: plan.made_by(),
     };
-    pretrain_at(
-        &place,
-        &plan.pipeline.model,
-        checkpoint_every,
-        observer,
-        stop,
-    )
+    pretrain_at(&to, &plan.pipeline.model, checkpoint_every, observer, stop)
 }
 
 /// Where a model is pretrained, and what it is.
@@ -80,6 +76,8 @@ pub(crate) struct Place<'a> {
     pub identity: &'a ModelIdentity,
     /// What computes.
     pub device: DeviceChoice,
+    /// What its record says of that.
+    pub made_by: MadeBy,
 }
 
 /// As [`prepare_model`], for any run.
@@ -87,50 +85,112 @@ pub(crate) struct Place<'a> {
 /// # Errors
 /// As there.
 pub(crate) fn pretrain_at(
-    place: &Place,
+    to: &Place,
     model: &ModelPlan,
     checkpoint_every: CheckpointEvery,
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<(), Error> {
-    let (
-        Some(id),
-        ModelPlan::Pretrain {
-            fasta,
-            seed,
-            config,
-        },
-    ) = (place.identity.pretrain, model)
+    let Some(id) = to.identity.pretrain else {
+        return Ok(());
+    };
+    let run = RunFolder::new(to.run);
+    let is_there = || Stored::read(&run, &id).is_some();
+    if !is_there()
+        && let Err(e) = pretrain(to, id, model, checkpoint_every, (observer, stop))
+    {
+        // Where two were at it at once, the first removes what the other wrote.
+        if !is_there() {
+            return Err(e);
+        }
+    }
+    match Stored::read(&run, &id) {
+        Some(stored) => place(&run, &stored),
+        None => Ok(()),
+    }
+}
+
+/// Pretrains, on to the result in the store.
+fn pretrain(
+    to: &Place,
+    id: Digest,
+    model: &ModelPlan,
+    checkpoint_every: CheckpointEvery,
+    (observer, stop): (&dyn Observer, &StopFlag),
+) -> Result<(), Error> {
+    let ModelPlan::Pretrain {
+        fasta,
+        seed,
+        config,
+    } = model
     else {
         return Ok(());
     };
-    let folder = &place.identity.folder;
-    let record_path = RunFolder::new(place.run).model_record();
-    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
-    if found.id == Some(id) && ModelFolder::new(folder).is_there() {
-        return Ok(());
-    }
+    let run = RunFolder::new(to.run);
     let genome = Genome::open(fasta, lingo_ingest::config::DEFAULT_MAX_UNCOMPRESSED_BYTES)?;
-    // The record goes first: killed in between, no record of another model stands beside this one.
-    atomic::write_json(&record_path, &ModelRecord::default())?;
+    let attempt = Attempt::begin(&run, id)?;
+    let out = attempt.folder().join(RunFolder::MODEL);
     let progress = observer.part("model");
     let outcome = lingo_adapt::pretrain(&PretrainRequest {
         source: &genome,
         config,
         seed: *seed,
-        device: place.device,
-        out: folder,
+        device: to.device,
+        out: &out,
         checkpoint_every,
         progress: progress.as_ref(),
         stop,
     });
-    let kept = || lingo_adapt::pretrain::last_checkpoint(folder);
+    let kept = || lingo_adapt::pretrain::last_checkpoint(&out);
     let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
     let outcome = serde_json::to_value(&outcome)
         .map_err(|e| Error::stage(Kind::Failed, format!("pretraining: {e}")))?;
-    let record = ModelRecord {
-        id: Some(id),
+    let stored = Stored::of(
+        attempt.folder(),
+        ("model", RunFolder::MODEL),
+        id,
+        (to.identity.parameters.clone(), to.identity.hashes.clone()),
         outcome,
+        to.made_by.clone(),
+    )?;
+    attempt.commit(&stored)?;
+    Ok(())
+}
+
+/// Lays the files of a model at their place, with their record; those of another model make room.
+fn place(run: &RunFolder, stored: &Stored) -> Result<(), Error> {
+    let record_path = run.model_record();
+    let record = ModelRecord {
+        id: Some(stored.id),
+        outcome: stored.facts.clone(),
     };
-    Ok(atomic::write_json(&record_path, &record)?)
+    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
+    let from = run.stored(&stored.id);
+    if found != record {
+        // The record goes first: killed in between, no record of another model stands beside this one.
+        atomic::write_json(&record_path, &ModelRecord::default())?;
+        let io = lingo_artifact::Error::io;
+        for entry in std::fs::read_dir(run.model())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let path = entry.path();
+            let name = format!(
+                "{}/{}",
+                RunFolder::MODEL,
+                entry.file_name().to_string_lossy()
+            );
+            if path.is_file() && !stored.outputs.contains_key(&name) {
+                std::fs::remove_file(&path).map_err(io("remove", &path))?;
+            }
+        }
+    }
+    for name in stored.outputs.keys() {
+        place_file(&from.join(name), &run.path().join(name))?;
+    }
+    match found == record {
+        true => Ok(()),
+        false => Ok(atomic::write_json(&record_path, &record)?),
+    }
 }

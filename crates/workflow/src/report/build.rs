@@ -6,6 +6,7 @@ use std::path::Path;
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_evaluate::report::{InputFile, RunBy};
 use lingo_evaluate::{ReportPlan, TaskInfo};
 use serde_json::Value;
 
@@ -16,9 +17,10 @@ use crate::lock::{self, Lock, LockedTask};
 use crate::plan::conditions::conditions;
 use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
+use crate::report::integrity::altered;
 
-/// Writes `report.html`, `metrics.parquet`, `metrics.csv` and `differences.csv` of a run, and what other programs read of
-/// it; cells that are not there are holes.
+/// Writes `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv` and `figures/` of a run, and what other programs
+/// read of it; cells that are not there are holes.
 ///
 /// # Errors
 /// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
@@ -40,6 +42,7 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         .collect();
     warnings.extend(stale(lock, run));
     warnings.extend(unlike(lock, run));
+    let records = records(lock, run);
     let failures = failures(lock, run);
     if let Some((label, why)) = failures.first_key_value() {
         let more = match failures.len() {
@@ -89,20 +92,70 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         seeds: lock.seeds.clone(),
         facts,
         warnings,
-        conditions: conditions_of_cells(lock, run),
+        conditions: records.iter().map(of_record(conditions)).collect(),
+        altered: altered(run, &records),
+        run_by: records.iter().map(of_record(run_by)).collect(),
+        inputs: inputs(lock),
+        // A file that cannot be read is told by what reads it for the numbers.
+        methods_text: exports::methods(lock, run).unwrap_or_default(),
         failures,
     }
 }
 
-/// What each finished cell in the folder was run under, also of those that the lock does not know.
-fn conditions_of_cells(lock: &Lock, run: &Path) -> BTreeMap<String, Digest> {
-    let mut found = BTreeMap::new();
-    for label in labels(lock) {
-        if let Some(record) = CellRecord::read(&CellFolder::new(run.join(&label)).finished()) {
-            found.insert(label, conditions(&record));
-        }
+/// The record of each finished cell in the folder, by label, also of those that the lock does not know.
+fn records(lock: &Lock, run: &Path) -> BTreeMap<String, CellRecord> {
+    let finished = |label: &String| CellFolder::new(run.join(label)).finished();
+    labels(lock)
+        .filter_map(|label| Some((label.clone(), CellRecord::read(&finished(&label))?)))
+        .collect()
+}
+
+/// What `of` says of a record, by its label.
+fn of_record<'r, T>(
+    of: impl Fn(&'r CellRecord) -> T,
+) -> impl Fn((&'r String, &'r CellRecord)) -> (String, T) {
+    move |(label, record)| (label.clone(), of(record))
+}
+
+fn run_by(record: &CellRecord) -> RunBy {
+    let by = &record.made_by;
+    // Results of earlier versions have them among their settings.
+    let text = |key: &str| {
+        let value = record.parameters.get(key).and_then(Value::as_str);
+        value.unwrap_or_default().to_string()
+    };
+    let commit = by
+        .commit
+        .as_ref()
+        .map_or_else(String::new, |commit| format!(" ({commit})"));
+    match by.version.is_empty() {
+        true => RunBy {
+            version: text("version"),
+            device: text("device"),
+        },
+        false => RunBy {
+            version: format!("{}{commit}", by.version),
+            device: by.device.clone(),
+        },
     }
-    found
+}
+
+/// The files that went in, and those of the model.
+fn inputs(lock: &Lock) -> Vec<InputFile> {
+    // A model that is pretrained is made from a file, too.
+    let known = |sha256: &Digest| lock.inputs.values().any(|hash| hash.sha256 == *sha256);
+    let of_model = lock.model_hashes.iter().filter(|(_, h)| !known(h));
+    let of_model = of_model.map(|(path, sha256)| InputFile {
+        path: path.clone(),
+        sha256: *sha256,
+        bytes: None,
+    });
+    let files = lock.inputs.iter().map(|(path, hash)| InputFile {
+        path: path.display().to_string(),
+        sha256: hash.sha256,
+        bytes: Some(hash.bytes),
+    });
+    of_model.chain(files).collect()
 }
 
 /// Methods whose cells were run under other settings than those of the first method, with the settings: their numbers tell

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use lingo_artifact::run_folder::CellFolder;
 
+use super::memory::Gate;
 use crate::failure::Error;
 use crate::jobs::{Context, Job, Work, done};
 use crate::parallel::in_parallel;
@@ -19,14 +20,17 @@ pub(super) fn run_cells(
     context: &Context<'_>,
 ) -> (usize, Vec<(String, Error)>) {
     let count = Mutex::new(0);
+    let gate = Gate::default();
     context.observer.cells(0, todo.len());
     let results = in_parallel(todo, at_a_time, |cell| {
         if context.stop.is_raised() {
             return Ok(false);
         }
+        let at_work = gate.enter(context.observer, context.stop);
         for job in of_cell(jobs, cell) {
             done(plan, job, context)?;
         }
+        drop(at_work);
         let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
         *count += 1;
         context.observer.cells(*count, todo.len());

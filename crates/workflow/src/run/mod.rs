@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `run` | the order of things |
 //! | `every_task` | what cells share, and what the failure of a task stops |
+//! | `memory` | cells at a time as far as memory goes |
 //! | `schedules` | what is checked before anything is trained |
 //! | `cells` | running cells, several at a time |
 //! | [`design`] | the cells of a design file, which share features |
@@ -11,6 +12,7 @@
 mod cells;
 pub mod design;
 mod every_task;
+mod memory;
 #[allow(clippy::module_inception)]
 mod run;
 mod schedules;

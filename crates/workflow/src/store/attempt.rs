@@ -31,7 +31,7 @@ impl Attempt {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
             Err(_) => Vec::new(),
         };
-        let step = |path: &PathBuf| lingo_adapt::last_checkpoint(path).map(|(step, _)| step);
+        let step = |path: &PathBuf| last_checkpoint(path);
         let furthest = before
             .iter()
             .filter(|path| step(path).is_some())
@@ -87,7 +87,7 @@ impl Attempt {
 /// A try that failed leaves nothing, unless a training can go on from it.
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if lingo_adapt::last_checkpoint(&self.folder).is_none() {
+        if last_checkpoint(&self.folder).is_none() {
             let _ = fs::remove_dir_all(&self.folder);
             // The last one out; where others are at work it stays.
             let _ = fs::remove_dir(self.run.work(&self.id));
@@ -98,6 +98,13 @@ impl Drop for Attempt {
 /// Removes what tries left of a result that is in the store.
 pub(crate) fn forget_tries(run: &RunFolder, id: &Digest) {
     let _ = fs::remove_dir_all(run.work(id));
+}
+
+/// The step of the last checkpoint in the folder of a try: of a training, or of a pretraining.
+fn last_checkpoint(folder: &Path) -> Option<u64> {
+    let of_cell = lingo_adapt::last_checkpoint(folder);
+    let of_model = || lingo_adapt::pretrain::last_checkpoint(&folder.join(RunFolder::MODEL));
+    Some(of_cell.or_else(of_model)?.0)
 }
 
 pub(super) fn create(folder: &Path) -> Result<(), Error> {

@@ -207,13 +207,19 @@ fn with(settings: &Settings, section: &TuneSection, trial: &Trial) -> Result<Pip
 /// made from, so what does not fit the trial is made anew.
 fn lend(from: &Path, plan: &Plan) -> Result<(), Error> {
     let (from, to) = (RunFolder::new(from), RunFolder::new(&plan.run));
-    let mut files = vec![(from.model_record(), to.model_record())];
+    let mut files = Vec::new();
     let mut add = |from: &Path, to: &Path| {
         for entry in fs::read_dir(from).into_iter().flatten().flatten() {
             files.push((entry.path(), to.join(entry.file_name())));
         }
     };
-    add(&from.model(), &to.model());
+    if let Some(id) = plan.model.pretrain
+        && Stored::read(&from, &id).is_some()
+    {
+        let (from, to) = (from.stored(&id), to.stored(&id));
+        add(&from.join(RunFolder::MODEL), &to.join(RunFolder::MODEL));
+        add(&from, &to);
+    }
     for task in &plan.tasks {
         for id in [task.examples, task.tokens] {
             if Stored::read(&from, &id).is_some() {

@@ -9,7 +9,7 @@ use lingo_artifact::training::Training;
 
 use crate::cell::CellMetrics;
 use crate::error::Result;
-use crate::report::data::plan::ReportPlan;
+use crate::report::data::plan::{ReportPlan, RunBy};
 use crate::report::data::rank_pattern;
 
 /// One (task, method, seed) and what is there of it.
@@ -30,6 +30,10 @@ pub struct Cell {
     pub rank_pattern: Vec<((u64, String), f64)>,
     /// What it was run under besides its method; see [`ReportPlan::conditions`].
     pub conditions: Option<Digest>,
+    /// Whether a file of it is not as its record says; see [`ReportPlan::altered`].
+    pub altered: bool,
+    /// The program and the device, where its record says them.
+    pub run_by: Option<RunBy>,
 }
 
 impl Cell {
@@ -57,6 +61,8 @@ impl Cell {
             training: read_if_there(&folder.training())?,
             rank_pattern: rank_pattern::read(&folder.adapter()),
             conditions: None,
+            altered: false,
+            run_by: None,
         })
     }
 
@@ -65,6 +71,21 @@ impl Cell {
         let of_metrics = self.metrics.as_ref().and_then(|m| m.trainable_parameters);
         let of_training = self.training.as_ref().map(|t| t.trained_initially);
         of_training.or(of_metrics)
+    }
+
+    /// Real tokens a second, over all of its training.
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        let last = self.log.iter().rev().find(|e| e.tokens.is_some())?;
+        let seconds = last.seconds.filter(|s| *s > 0.0)?;
+        Some(last.tokens? as f64 / seconds)
+    }
+
+    /// What computed, with its kernels where they are known: what was run by the same has the same bits.
+    pub fn computed_by(&self) -> Option<&str> {
+        let training = self.training.as_ref()?;
+        Some(&training.computed_by)
+            .filter(|by| !by.is_empty())
+            .map(String::as_str)
     }
 
     /// Parameters in all.
@@ -95,6 +116,8 @@ pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
                 let label = CellFolder::label(&task.name, method, *seed);
                 cells.push(Cell {
                     conditions: plan.conditions.get(&label).copied(),
+                    altered: plan.altered.contains_key(&label),
+                    run_by: plan.run_by.get(&label).cloned(),
                     ..Cell::read(&run, &task.name, method, *seed)?
                 });
             }

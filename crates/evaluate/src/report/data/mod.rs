@@ -6,5 +6,6 @@ pub mod folds;
 pub mod plan;
 pub mod rank_pattern;
 pub mod ranks;
+pub mod standing;
 pub mod summary;
 pub mod task;

@@ -33,9 +33,41 @@ pub struct ReportPlan {
     /// the same.
     #[serde(default)]
     pub conditions: BTreeMap<String, Digest>,
+    /// By a cell's label its files that are not as its record says, or are gone, in a sentence each.
+    #[serde(default)]
+    pub altered: BTreeMap<String, Vec<String>>,
+    /// By a cell's label the program and the device that it was run by.
+    #[serde(default)]
+    pub run_by: BTreeMap<String, RunBy>,
+    /// What went in: path, sha256 and size of each file.
+    #[serde(default)]
+    pub inputs: Vec<InputFile>,
+    /// Paragraphs for an article, in Markdown: bold, italics, code, a title that is left out here.
+    #[serde(default)]
+    pub methods_text: String,
     /// Why the last try at a cell failed, by its label, for those that are not there.
     #[serde(default)]
     pub failures: BTreeMap<String, String>,
+}
+
+/// What a cell was run by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunBy {
+    /// The program's version.
+    pub version: String,
+    /// The device that was asked for.
+    pub device: String,
+}
+
+/// A file that went in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Where it lay.
+    pub path: String,
+    /// Of its content.
+    pub sha256: Digest,
+    /// Its size, where it is known.
+    pub bytes: Option<u64>,
 }
 
 /// One task.

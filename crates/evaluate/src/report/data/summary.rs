@@ -71,6 +71,11 @@ impl<'a> MethodSummary<'a> {
         missing.map(|c| c.seed).collect()
     }
 
+    /// Whether files of a cell with a result are not as its record says.
+    pub fn is_altered(&self) -> bool {
+        self.cells.iter().any(|c| c.altered && c.metrics.is_some())
+    }
+
     /// A test metric over the seeds.
     pub fn test(&self, metric: &str) -> Option<Spread> {
         Spread::of(self.done().map(|m| m.test.get(metric)))

@@ -3,16 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::report::figures::figure::open;
+use crate::report::figures::plane::{Axis, BASE, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes};
 use crate::report::figures::scale::{Scale, decimals, range, ticks};
 use crate::report::figures::style::{colour, dashes, marker};
 use crate::report::html::{count, escape, fixed};
-
-const WIDTH: f64 = 460.0;
-const HEIGHT: f64 = 270.0;
-const LEFT: f64 = 48.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 14.0;
-const BOTTOM: f64 = 42.0;
 
 /// How strong a line is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +25,8 @@ pub struct Line {
     pub style: usize,
     /// How strong.
     pub weight: Weight,
+    /// What it is of its method: the mean, a seed, ...
+    pub of: String,
     /// Points by growing x.
     pub points: Vec<(f64, f64)>,
 }
@@ -69,46 +65,29 @@ impl Chart<'_> {
         let y_ticks = ticks(low, high, 4);
         let x_ticks = ticks(first.min(0.0), last, 4);
         let y_range = ends(&y_ticks);
-        let x = Scale::new((first.min(0.0), last), (LEFT, WIDTH - RIGHT));
-        let y = Scale::new(y_range, (HEIGHT - BOTTOM, TOP));
+        let x = Scale::new((first.min(0.0), last), (LEFT, RIGHT));
+        let y = Scale::new(y_range, (BASE, TOP));
         let mut out = open(self.id, self.title, self.description, WIDTH, HEIGHT);
-        for tick in &y_ticks {
-            let at = y.place(*tick);
-            let _ = write!(
-                out,
-                "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{:.1}\"/><text class=\"t e\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                WIDTH - RIGHT,
-                LEFT - 7.0,
-                at + 4.5,
-                fixed(*tick, decimals(&y_ticks))
-            );
-        }
-        for tick in x_ticks.iter().filter(|t| **t <= last * 1.0001) {
-            let at = x.place(*tick);
-            let base = HEIGHT - BOTTOM;
-            let _ = write!(
-                out,
-                "<path class=\"axis\" d=\"M{at:.1} {base}v5\"/><text class=\"t mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
-                base + 19.0,
-                count(tick.round() as u64)
-            );
-        }
-        let _ = write!(
-            out,
-            "<path class=\"axis\" d=\"M{LEFT} {:.1}H{:.1}\"/><text class=\"t mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            HEIGHT - BOTTOM,
-            WIDTH - RIGHT,
-            (LEFT + WIDTH - RIGHT) / 2.0,
-            HEIGHT - 5.0,
-            escape(self.x_label)
+        let decimals = decimals(&y_ticks);
+        let steps = x_ticks.iter().filter(|t| **t <= last * 1.0001);
+        let steps = steps.map(|t| (x.place(*t), count(t.round() as u64)));
+        axes(
+            &mut out,
+            &Axis {
+                label: self.x_label,
+                marks: steps.collect(),
+            },
+            &y_ticks
+                .iter()
+                .map(|t| (y.place(*t), fixed(*t, decimals)))
+                .collect::<Vec<_>>(),
         );
         for (value, name) in self.references {
             let at = y.place(*value);
             let _ = write!(
                 out,
-                "<path class=\"ref\" d=\"M{LEFT} {at:.1}H{:.1}\"/><text class=\"t halo e\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-                WIDTH - RIGHT,
-                WIDTH - RIGHT - 2.0,
+                "<path class=\"ref\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/><text class=\"t halo e\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                RIGHT - 2.0,
                 at - 5.0,
                 escape(name)
             );
@@ -121,7 +100,8 @@ impl Chart<'_> {
     }
 }
 
-fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
+/// Draws a line where its points stand.
+pub fn draw(out: &mut String, line: &Line, x: &Scale, y: &Scale) {
     let places: Vec<(f64, f64)> = line
         .points
         .iter()

@@ -53,6 +53,15 @@ fn seeds(
     all.filter(|p| !p.is_empty()).collect()
 }
 
+/// As [`seeds`], each with the number of its seed.
+fn numbered(
+    summary: &MethodSummary,
+    of: impl Fn(&TrainEvent) -> Option<f64> + Copy,
+) -> Vec<(u64, Vec<(u64, f64)>)> {
+    let all = summary.cells.iter().map(|c| (c.seed, points(c, of)));
+    all.filter(|(_, p)| !p.is_empty()).collect()
+}
+
 /// Each method's mean over the seeds, and the seeds thin behind it.
 pub fn with_seeds(
     summaries: &[MethodSummary],
@@ -60,20 +69,23 @@ pub fn with_seeds(
 ) -> Vec<Line> {
     let (mut thin, mut main) = (Vec::new(), Vec::new());
     for summary in summaries {
-        let seeds = seeds(summary, of);
+        let seeds = numbered(summary, of);
         if seeds.is_empty() {
             continue;
         }
         if seeds.len() > 1 {
-            thin.extend(seeds.iter().map(|points| Line {
+            thin.extend(seeds.iter().map(|(seed, points)| Line {
                 style: summary.style,
                 weight: Weight::Thin,
+                of: format!("seed {seed}"),
                 points: wide(points),
             }));
         }
+        let seeds: Vec<_> = seeds.into_iter().map(|(_, points)| points).collect();
         main.push(Line {
             style: summary.style,
             weight: Weight::Main,
+            of: "mean".into(),
             points: common_mean(&seeds),
         });
     }
@@ -81,10 +93,11 @@ pub fn with_seeds(
     thin
 }
 
-/// Each method's mean over the seeds, drawn with `weight`.
+/// Each method's mean over the seeds, drawn with `weight`; `name` says of what.
 pub fn means(
     summaries: &[MethodSummary],
     weight: Weight,
+    name: &str,
     of: impl Fn(&TrainEvent) -> Option<f64> + Copy,
 ) -> Vec<Line> {
     summaries
@@ -92,6 +105,7 @@ pub fn means(
         .map(|summary| Line {
             style: summary.style,
             weight,
+            of: name.to_string(),
             points: common_mean(&seeds(summary, of)),
         })
         .filter(|line| !line.points.is_empty())
@@ -124,6 +138,7 @@ pub fn loss(summaries: &[MethodSummary]) -> Vec<Line> {
             Line {
                 style,
                 weight: Weight::Main,
+                of: "mean".into(),
                 points: windows
                     .into_values()
                     .map(|(x, y, n)| (x / n, y / n))

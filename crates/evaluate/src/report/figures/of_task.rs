@@ -3,37 +3,32 @@
 use crate::report::data::task::TaskResults;
 use crate::report::figures::chart::{Chart, Line, Weight};
 use crate::report::figures::dots::{self, Row};
-use crate::report::figures::figure::figure;
-use crate::report::figures::style::legend;
-use crate::report::figures::{curves, heat};
+use crate::report::figures::figure::{Figure, Shown};
+use crate::report::figures::key::of_lines;
+use crate::report::figures::tsv::{Tsv, number};
+use crate::report::figures::{confusion, curves, heat, rank_steps, reliability};
 use crate::report::html::fixed;
 
 /// All figures that the logs and results of a task allow.
-pub fn of_task(task: &TaskResults) -> String {
-    let figures: String = [
+pub fn of_task(task: &TaskResults) -> Vec<Figure> {
+    let mut figures: Vec<Figure> = [
         results(task),
+        confusion::confusion(task),
+        reliability::reliability(task),
         dev(task),
         loss(task),
         budget(task),
         reintroduced(task),
-        heat::ranks(task),
     ]
     .into_iter()
     .flatten()
     .collect();
-    if figures.is_empty() {
-        return String::new();
-    }
-    let shown = task.methods.iter().filter(|m| {
-        m.cells
-            .iter()
-            .any(|c| !c.log.is_empty() || c.metrics.is_some())
-    });
-    let names: Vec<_> = shown.map(|m| (m.style, m.method)).collect();
-    format!("{}<div class=\"figures\">{figures}</div>", legend(&names))
+    figures.extend(heat::ranks(task));
+    figures.extend(rank_steps::rank_steps(task));
+    figures
 }
 
-fn results(task: &TaskResults) -> Option<String> {
+fn results(task: &TaskResults) -> Option<Figure> {
     let mut rows: Vec<Row> = task
         .methods
         .iter()
@@ -73,14 +68,25 @@ fn results(task: &TaskResults) -> Option<String> {
         &format!("{}.", said.join("; ")),
         &rows,
     );
-    Some(figure(
-        &title,
-        &svg,
-        "One marker a seed; the upright bar and the number are their mean.",
-    ))
+    let mut data = Tsv::new(&["row", "n", "mean", "values"]);
+    for row in &rows {
+        let values: Vec<String> = row.values.iter().map(ToString::to_string).collect();
+        let n = row.values.len().to_string();
+        let mean = number(Some(row.mean));
+        data.row(&[row.name.clone(), n, mean, values.join(",")]);
+    }
+    Some(Figure {
+        name: format!("{}.results", task.info.name),
+        title,
+        shown: Shown::Drawing(svg),
+        caption: "One marker a seed; the upright bar and the number are their mean.".into(),
+        // The methods' names stand above the rows.
+        key: Vec::new(),
+        data,
+    })
 }
 
-fn dev(task: &TaskResults) -> Option<String> {
+fn dev(task: &TaskResults) -> Option<Figure> {
     if task.metric != "mcc" {
         return None;
     }
@@ -103,7 +109,7 @@ fn dev(task: &TaskResults) -> Option<String> {
     )
 }
 
-fn loss(task: &TaskResults) -> Option<String> {
+fn loss(task: &TaskResults) -> Option<Figure> {
     let caption = format!(
         "Smoothed: each point is the mean of what all seeds logged in one of {} equal windows of steps.",
         curves::WINDOWS
@@ -119,11 +125,11 @@ fn loss(task: &TaskResults) -> Option<String> {
     )
 }
 
-fn budget(task: &TaskResults) -> Option<String> {
-    let mut lines = curves::means(&task.methods, Weight::Band, |e| {
+fn budget(task: &TaskResults) -> Option<Figure> {
+    let mut lines = curves::means(&task.methods, Weight::Band, "budget", |e| {
         e.rank_budget.map(|n| n as f64)
     });
-    lines.extend(curves::means(&task.methods, Weight::Main, |e| {
+    lines.extend(curves::means(&task.methods, Weight::Main, "alive", |e| {
         e.rank_alive.map(|n| n as f64)
     }));
     chart(
@@ -137,8 +143,8 @@ fn budget(task: &TaskResults) -> Option<String> {
     )
 }
 
-fn reintroduced(task: &TaskResults) -> Option<String> {
-    let lines = curves::means(&task.methods, Weight::Main, |e| {
+fn reintroduced(task: &TaskResults) -> Option<Figure> {
+    let lines = curves::means(&task.methods, Weight::Main, "came back", |e| {
         e.reintroduced.map(|n| n as f64)
     });
     let ever = lines.iter().flat_map(|l| &l.points).any(|p| p.1 > 0.0);
@@ -164,7 +170,7 @@ fn chart(
     references: &[(f64, String)],
     y_shows: &[f64],
     caption: &str,
-) -> Option<String> {
+) -> Option<Figure> {
     if lines.iter().all(|l| l.points.len() < 2) {
         return None;
     }
@@ -177,9 +183,9 @@ fn chart(
             let name = task.methods.iter().find(|m| m.style == l.style)?.method;
             Some(format!(
                 "{name}: {} at step {} to {} at step {}",
-                number(first.1),
+                short(first.1),
                 fixed(first.0, 0),
-                number(last.1),
+                short(last.1),
                 fixed(last.0, 0)
             ))
         })
@@ -194,9 +200,30 @@ fn chart(
         references,
     }
     .svg();
-    Some(figure(title, &svg, caption))
+    Some(Figure {
+        name: format!("{}.{kind}", task.info.name),
+        title: title.to_string(),
+        shown: Shown::Drawing(svg),
+        caption: caption.to_string(),
+        data: table(task, "step", lines),
+        key: of_lines(task, lines),
+    })
 }
 
-fn number(value: f64) -> String {
+/// The points of lines.
+fn table(task: &TaskResults, x: &str, lines: &[Line]) -> Tsv {
+    let mut data = Tsv::new(&["method", "line", x, "value"]);
+    for line in lines {
+        let method = task.methods.iter().find(|m| m.style == line.style);
+        let method = method.map_or("", |m| m.method);
+        for (x, y) in &line.points {
+            let [x, y] = [x, y].map(|v| number(Some(*v)));
+            data.row(&[method.to_string(), line.of.clone(), x, y]);
+        }
+    }
+    data
+}
+
+fn short(value: f64) -> String {
     fixed(value, if value.abs() >= 20.0 { 0 } else { 3 })
 }

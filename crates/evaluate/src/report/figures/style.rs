@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::report::html::escape;
 
+/// What the classes of drawings stand for: first the colours of a light page, then those of a dark one, then a rule a class.
+pub const STYLE: &str = include_str!("figures.css");
+
 /// Colours in the style sheet, `.c0` to `.c5`.
 const COLOURS: usize = 6;
 const DASHES: [&str; 5] = ["", "7 3", "2 3", "9 3 2 3", "4 2"];

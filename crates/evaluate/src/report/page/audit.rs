@@ -88,7 +88,8 @@ pub fn table(audit: &serde_json::Value) -> String {
     out
 }
 
-fn parse(audit: &serde_json::Value) -> Option<Audit> {
+/// The audit, where there is one that can be read.
+pub fn parse(audit: &serde_json::Value) -> Option<Audit> {
     audit.is_object().then(|| Audit::deserialize(audit).ok())?
 }
 

@@ -41,6 +41,10 @@ pub fn overview(plan: &ReportPlan, tasks: &[TaskResults]) -> String {
                 true => "<small class=\"hole\">other settings</small>",
                 false => "",
             };
+            let tag = match method.is_altered() {
+                true => format!("{tag}<small class=\"leak\">altered</small>"),
+                false => tag.to_string(),
+            };
             let _ = match method.test(task.metric) {
                 Some(s) => write!(out, "<td class=\"n\">{mark}{}{tag}</td>", spread(&s, 3)),
                 None => write!(out, "<td class=\"n hole\">not run</td>"),

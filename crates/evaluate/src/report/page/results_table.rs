@@ -10,7 +10,7 @@ use crate::report::data::plan::ReportPlan;
 use crate::report::data::summary::{MethodSummary, Spread, best_on_dev};
 use crate::report::data::task::TaskResults;
 use crate::report::html::{NONE, count, duration, escape, fixed, percent};
-use crate::report::page::parts::{plain, spread};
+use crate::report::page::parts::{ALTERED, plain, spread};
 
 /// The share of trained parameters that is flagged.
 pub const SHARE_LIMIT: f64 = 0.02;
@@ -119,8 +119,9 @@ fn method_row(
 ) {
     let holes = summary.holes();
     let name = format!(
-        "{}{}{}",
+        "{}{}{}{}",
         escape(summary.method),
+        if summary.is_altered() { ALTERED } else { "" },
         if task.is_unlike(summary) {
             " <span class=\"tag warn\">other settings</span>"
         } else {

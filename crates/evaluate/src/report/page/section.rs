@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 
 use crate::report::data::plan::ReportPlan;
 use crate::report::data::task::TaskResults;
-use crate::report::figures::of_task::of_task;
+use crate::report::figures::figure::Figure;
+use crate::report::figures::key::key;
 use crate::report::html::{count, escape};
 use crate::report::page::headline::headline;
+use crate::report::page::parts::figures;
 use crate::report::page::{audit, results_table, seeds_table};
 
 /// The most tasks whose sections stand open.
 pub const UNFOLDED: usize = 6;
 
 /// The whole section.
-pub fn section(task: &TaskResults, plan: &ReportPlan) -> String {
+pub fn section(task: &TaskResults, plan: &ReportPlan, drawn: &[Figure]) -> String {
     let name = escape(&task.info.name);
     // Of many tasks only the result is unfolded. A link to what stands inside opens it.
     let (mut out, end) = match plan.tasks.len() > UNFOLDED {
@@ -44,7 +46,7 @@ pub fn section(task: &TaskResults, plan: &ReportPlan) -> String {
     if task.info.missing.is_none() || task.methods.iter().any(|m| m.done().next().is_some()) {
         out.push_str(&results_table::table(task, plan));
     }
-    out.push_str(&of_task(task));
+    out.push_str(&figures(&key(task), drawn));
     out.push_str(&seeds_table::table(task));
     out.push_str(&data(task));
     out.push_str(end);

@@ -7,7 +7,7 @@ use crate::report::data::cells::Cell;
 use crate::report::data::summary::MethodSummary;
 use crate::report::data::task::TaskResults;
 use crate::report::html::{NONE, count, duration, escape, fixed};
-use crate::report::page::parts::plain;
+use crate::report::page::parts::{ALTERED, plain};
 
 /// The table, folded in; empty while no cell is finished.
 pub fn table(task: &TaskResults) -> String {
@@ -20,8 +20,9 @@ pub fn table(task: &TaskResults) -> String {
             let interval = metrics.intervals.test.get(task.metric).copied().flatten();
             let _ = write!(
                 rows,
-                "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+                "<tr><th scope=\"row\">{}{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
                 escape(summary.method),
+                if cell.altered { ALTERED } else { "" },
                 cell.seed,
                 plain(metrics.test.get(task.metric), 3),
                 interval.map_or(NONE.to_string(), |[l, h]| format!(

@@ -6,15 +6,21 @@ use crate::report::data::differences::Difference;
 use crate::report::data::plan::ReportPlan;
 use crate::report::data::ranks::Ranks;
 use crate::report::data::task::TaskResults;
+use crate::report::figures::figure::{Figure, Figures};
+use crate::report::figures::style::STYLE;
 use crate::report::html::{escape, fixed};
+use crate::report::page::data_audit::data_audit;
 use crate::report::page::differences::differences;
 use crate::report::page::findings::findings;
+use crate::report::page::methods_text::methods_text;
 use crate::report::page::overview::overview;
-use crate::report::page::parts::items;
+use crate::report::page::parts::{counted, figures, items};
+use crate::report::page::provenance::{inputs, made_by, mixtures};
 use crate::report::page::results_table::SHARE_LIMIT;
 use crate::report::page::section::{UNFOLDED, section};
+use crate::report::page::times::times;
 
-const STYLE: &str = include_str!("report.css");
+const RULES: &str = include_str!("report.css");
 const DEFINITIONS: &str = include_str!("definitions.html");
 
 /// The page as HTML.
@@ -23,6 +29,7 @@ pub fn page(
     tasks: &[TaskResults],
     compared: &[Difference],
     ranks: &[Ranks],
+    drawn: &Figures,
 ) -> String {
     let methods = tasks.iter().flat_map(|t| &t.methods);
     let (done, all) = methods.fold((0, 0), |(done, all), method| {
@@ -30,9 +37,18 @@ pub fn page(
     });
     let name = escape(&plan.name);
     let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}{RULES}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
         progress(plan, done, all)
     );
+    out.push_str(&altered(plan));
+    let mixtures = mixtures(tasks);
+    if !mixtures.is_empty() {
+        let _ = write!(
+            out,
+            "<aside class=\"warnings red\" aria-label=\"Mixture\"><h2>Not all cells were made alike</h2>{}</aside>",
+            items(&mixtures)
+        );
+    }
     if !plan.warnings.is_empty() {
         let _ = write!(
             out,
@@ -41,33 +57,60 @@ pub fn page(
         );
     }
     let compared = differences(plan, compared, ranks);
+    let few = tasks.len() <= UNFOLDED;
+    let (times, audit) = (times(tasks, few), data_audit(tasks, few));
     if tasks.len() > UNFOLDED {
-        out.push_str(&contents(!compared.is_empty()));
+        out.push_str(&contents([
+            !drawn.of_run.is_empty(),
+            !times.is_empty(),
+            !compared.is_empty(),
+            !audit.is_empty(),
+        ]));
     }
     out.push_str(&findings(tasks));
     if tasks.len() > 1 {
         out.push_str(&overview(plan, tasks));
     }
+    out.push_str(&cost(&drawn.of_run));
+    out.push_str(&times);
     out.push_str(&compared);
+    out.push_str(&audit);
     if tasks.len() > UNFOLDED {
         out.push_str("<span id=\"tasks\"></span>");
     }
-    for task in tasks {
-        out.push_str(&section(task, plan));
+    for (task, figures) in tasks.iter().zip(&drawn.of_tasks) {
+        out.push_str(&section(task, plan, figures));
         out.push('\n');
     }
-    out.push_str(&facts(plan));
+    out.push_str(&facts(plan, tasks));
     out.push_str(DEFINITIONS);
     out.push_str(&reproduce(plan));
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }
 
+/// What methods reach against what they cost; empty where there are not two of them.
+fn cost(drawn: &[Figure]) -> String {
+    let mut key: Vec<(usize, String)> = drawn.iter().flat_map(|f| f.key.clone()).collect();
+    key.sort();
+    key.dedup();
+    match drawn.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<section id=\"cost\"><h2>Results against cost</h2>{}</section>\n",
+            figures(&key, drawn)
+        ),
+    }
+}
+
 /// What the page has, where it is long.
-fn contents(has_differences: bool) -> String {
+fn contents([has_cost, has_times, has_differences, has_data]: [bool; 4]) -> String {
     let parts = [
         ("all-tasks", "All tasks", true),
+        ("cost", "Results against cost", has_cost),
+        ("times", "Run times", has_times),
         ("differences", "Differences", has_differences),
+        ("data", "Data audit", has_data),
         ("tasks", "Task by task", true),
         ("how", "How it was run", true),
         ("repeat", "How to repeat it", true),
@@ -97,7 +140,7 @@ fn progress(plan: &ReportPlan, done: usize, all: usize) -> String {
     }
 }
 
-fn facts(plan: &ReportPlan) -> String {
+fn facts(plan: &ReportPlan, tasks: &[TaskResults]) -> String {
     let mut out = String::from("<section id=\"how\"><h2>How it was run</h2><dl class=\"facts\">");
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
     let known = [
@@ -116,8 +159,29 @@ fn facts(plan: &ReportPlan) -> String {
             escape(value)
         );
     }
-    out.push_str("</dl></section>\n");
+    out.push_str("</dl>");
+    out.push_str(&made_by(tasks));
+    out.push_str(&inputs(plan));
+    out.push_str(&methods_text(&plan.methods_text));
+    out.push_str("</section>\n");
     out
+}
+
+/// Files that are not as the run left them: what they say stands on this page.
+fn altered(plan: &ReportPlan) -> String {
+    let files: Vec<String> = plan.altered.values().flatten().cloned().collect();
+    if files.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<aside class=\"warnings red\" aria-label=\"Altered files\"><h2>Not as the run left it</h2><p>{} of {} not what the record of the cell says. Numbers of these cells are not to be believed; their methods are marked.</p>{}</aside>",
+        counted(files.len(), "file"),
+        match plan.altered.len() {
+            1 => "one cell is".to_string(),
+            n => format!("{n} cells are"),
+        },
+        items(&files)
+    )
 }
 
 fn reproduce(plan: &ReportPlan) -> String {

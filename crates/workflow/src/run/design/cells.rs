@@ -24,6 +24,7 @@ use crate::failure::{Error, Kind, MissingFile};
 use crate::inputs::{Hashes, id_of};
 use crate::observer::Observer;
 use crate::pipeline::design_file::{DesignPlan, DesignTask, Offline};
+use crate::plan::planned::made_by;
 use crate::plan::selection::select;
 use crate::plan::{ModelIdentity, Request, device_class, model_identity};
 use crate::prepare::model::{Place, pretrain_at};
@@ -311,10 +312,12 @@ impl Run<'_> {
             (_, None) => return Err(Error::stage(Kind::Usage, "the file names no model")),
         };
         if let Some(model) = &self.plan.model {
+            let device = lingo_lm::open_device(self.request.device)?;
             let place = Place {
                 run: &self.folder,
                 identity,
                 device: self.request.device,
+                made_by: made_by(&lingo_lm::device_name(&device)),
             };
             let every = CheckpointEvery::default();
             pretrain_at(&place, model, every, self.observer, self.stop)?;
