@@ -185,7 +185,14 @@ fn a_scoring_that_is_stopped_ends_soon_and_costs_no_training() {
         .spawn()
         .unwrap();
     let cell = toy.path("runs/toy/left/lora/seed-1");
-    while !cell.join("predictions.parquet").exists() {
+    // Trained: its result is in the store, and no longer where it was made.
+    let stored = || -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(toy.path("runs/toy/store"));
+        let entries = entries.into_iter().flatten().flatten();
+        let trained = entries.filter(|entry| entry.path().join("predictions.parquet").exists());
+        trained.map(|entry| entry.path()).collect()
+    };
+    while stored().is_empty() {
         assert!(
             child.try_wait().unwrap().is_none(),
             "it ended before it was stopped"
@@ -211,7 +218,7 @@ fn a_scoring_that_is_stopped_ends_soon_and_costs_no_training() {
         stopped.elapsed()
     );
     assert!(!cell.join("metrics.json").exists());
-    let log = std::fs::read_to_string(cell.join("train.jsonl")).unwrap();
+    let log = std::fs::read_to_string(stored()[0].join("train.jsonl")).unwrap();
 
     toy.ok(&run);
     assert_eq!(

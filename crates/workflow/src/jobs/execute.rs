@@ -206,6 +206,8 @@ fn scored(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome
         Ok(true) => Ok(Outcome::Done),
         Ok(false) => Ok(Outcome::WasThere),
         Err(_) if is_placed(&cell.folder, &cell.id) => Ok(Outcome::OtherWasFirst),
+        // The training is kept.
+        Err(Error::Interrupted { .. }) => Err(Error::Interrupted { checkpoint: true }),
         Err(e) => Err(e),
     }
 }
