@@ -15,7 +15,7 @@
 //! | [`lock`] | `lingo.lock`, and verifying a run against it |
 //! | [`report`] | the report of a run, two runs against each other |
 //! | `exports` | a run for MultiQC, Nextflow's readers, articles, RO-Crate |
-//! | [`published`] | numbers from the literature, to stand beside ours |
+//! | [`store`] | results by what they were made from |
 //! | [`jobs`] | a plan as jobs for other machines: Slurm, Snakemake |
 //! | [`settings`] | settings of one stage, given on the command line alone |
 //! | [`observer`] | who hears of a run's progress |
