@@ -36,17 +36,10 @@ pub(super) fn score(
     let mut outputs = trained.outputs.clone();
     outputs.extend(scored.outputs.clone());
     let record = CellRecord {
-        schema: SCHEMA.to_string(),
-        id: cell.id,
-        training: Some(cell.training),
-        task: cell.task.clone(),
-        method: cell.method.clone(),
-        seed: cell.seed,
-        parameters: cell.parameters.clone(),
-        inputs: cell.inputs.clone(),
         outputs,
         made_by: trained.made_by.clone(),
         finished: scored.finished.clone(),
+        ..begun(plan, cell)
     };
     place_cell(&run, &cell.folder, &record, &[trained, &scored])?;
     Ok(!is_there)
