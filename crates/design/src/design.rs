@@ -6,6 +6,7 @@ use crate::proxy::heads;
 use crate::request::{Found, Request};
 use crate::sequences::dna;
 use crate::settings::Method;
+use crate::trace::Step;
 
 /// A sequence that was designed.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,24 +23,37 @@ pub struct Design {
     pub distance: usize,
 }
 
-/// Designs, the best first by what the method looks at. Fewer than were asked for where the constraints leave no more.
+/// What came of a method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Designed {
+    /// Designs, the best first by what the method looks at. Fewer than were asked for where the constraints leave no more.
+    pub designs: Vec<Design>,
+    /// Step by step, of methods that follow gradients; empty of all others.
+    pub trace: Vec<Step>,
+}
+
+/// Designs sequences.
 ///
 /// # Errors
 /// Settings that do not fit the data; what a language model says; [`Error::Stopped`].
-pub fn design(request: &Request) -> Result<Vec<Design>, Error> {
+pub fn design(request: &Request) -> Result<Designed, Error> {
     request.method.check()?;
-    let found = match request.method {
+    let without = |found| (found, Vec::new());
+    let (found, trace) = match request.method {
         Method::Bib(settings) => ascent::bib(settings, request)?,
         Method::GradientAscent(settings) => ascent::on_heads(settings, request)?,
-        Method::Exhaustive(settings) => exhaustive::by_loss(settings, request)?,
-        Method::Ridge(settings) => exhaustive::by_ridge(settings, request)?,
-        Method::CmaEs(settings) => evolution::evolve(settings, request)?,
-        Method::Genetic(settings) => genetic::breed(settings, request)?,
-        Method::Bdi(settings) => bdi::bdi(settings, request)?,
-        Method::Random(_) => random::draw(request)?,
+        Method::Exhaustive(settings) => without(exhaustive::by_loss(settings, request)?),
+        Method::Ridge(settings) => without(exhaustive::by_ridge(settings, request)?),
+        Method::CmaEs(settings) => without(evolution::evolve(settings, request)?),
+        Method::Genetic(settings) => without(genetic::breed(settings, request)?),
+        Method::Bdi(settings) => without(bdi::bdi(settings, request)?),
+        Method::Random(_) => without(random::draw(request)?),
     };
     let chosen = choose(found, request);
-    judge(chosen, request)
+    Ok(Designed {
+        designs: judge(chosen, request)?,
+        trace,
+    })
 }
 
 /// The best that keep to the constraints; equals in the order in which they were found.

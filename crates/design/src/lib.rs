@@ -7,6 +7,7 @@
 //! | [`prepare`] | what the methods of a task share: features of the measured rows, the closed forms |
 //! | [`mod@design`] | a method, run: designs in their order |
 //! | [`request`] | what is asked of a search, and what it gives |
+//! | [`trace`] | how the steps of a search went |
 //! | [`outcome`] | what designs are worth where every score is known |
 //! | `methods` | the searches |
 //! | [`proxy`] | what predicts: closed forms of both directions, linear heads |
@@ -25,5 +26,6 @@ pub mod proxy;
 pub mod request;
 pub mod sequences;
 pub mod settings;
+pub mod trace;
 
 pub use error::Error;

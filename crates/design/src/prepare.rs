@@ -7,6 +7,7 @@ use crate::features::Features;
 use crate::numbers::matrix::Matrix;
 use crate::proxy::closed_form::{ClosedForm, Standardised};
 use crate::proxy::heads::{self, Head};
+use crate::sequences::dna;
 use crate::sequences::known::Known;
 
 /// The features of measured sequences, and the proxies on them, each made when it is first asked for.
@@ -21,7 +22,11 @@ pub struct Prepared {
     pub scores: Standardised,
     closed_form: OnceLock<ClosedForm>,
     heads: OnceLock<Vec<Head>>,
+    every: OnceLock<Matrix>,
 }
+
+/// Numbers of the features of every sequence that are kept at most: 1 GiB.
+const MOST: usize = 1 << 27;
 
 impl Prepared {
     /// Computes the features.
@@ -39,6 +44,7 @@ impl Prepared {
             scores,
             closed_form: OnceLock::new(),
             heads: OnceLock::new(),
+            every: OnceLock::new(),
         })
     }
 
@@ -52,6 +58,38 @@ impl Prepared {
         }
         let made = ClosedForm::new(&self.matrix, &self.scores.values)?;
         Ok(self.closed_form.get_or_init(|| made))
+    }
+
+    /// The features of every sequence of the known ones' length, in the order of the alphabet, so many at a time: `each` is
+    /// shown the number of the first and the features. They are kept, where they are not too many.
+    ///
+    /// # Errors
+    /// What the features say; what `each` says.
+    pub fn every(
+        &self,
+        together: usize,
+        each: &mut dyn FnMut(usize, &Matrix) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let length = self.known.length();
+        let all = 1usize << (2 * length);
+        if let Some(every) = self.every.get() {
+            return each(0, every);
+        }
+        let keep = all.saturating_mul(self.features.width()) <= MOST;
+        let mut kept = Matrix::zeros(0, self.features.width());
+        for first in (0..all).step_by(together) {
+            let codes = first..all.min(first + together);
+            let sequences: Vec<Vec<u8>> = codes.map(|code| dna::of_code(code, length)).collect();
+            let features = self.features.of(&sequences)?;
+            each(first, &features)?;
+            if keep {
+                kept.values.extend(features.values);
+            }
+        }
+        if keep {
+            self.every.get_or_init(|| kept);
+        }
+        Ok(())
     }
 
     /// The five heads.

@@ -34,12 +34,16 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeatureChoice {
-    /// Counts of k-mers, both strands as one.
+    /// Counts of k-mers.
     Kmers(KmerFeatures),
+    /// Which base stands where.
+    OneHot(OneHotFeatures),
     /// The mean of the model's last states.
     LanguageModel(ModelFeatures),
     /// The same of the model's shape with random weights.
     RandomWeights(ModelFeatures),
+    /// Several of these side by side, on one scale.
+    Together(Vec<FeatureChoice>),
 }
 
 /// Counts of k-mers.
@@ -48,6 +52,17 @@ pub enum FeatureChoice {
 pub struct KmerFeatures {
     /// Bases of a k-mer, 1 to 8. Default: 3.
     pub k: KmerLength,
+    /// Whether it counts where a k-mer stands, on the strand that is written; else all places and both strands are one.
+    /// Default: false.
+    pub by_place: bool,
+}
+
+/// Places.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OneHotFeatures {
+    /// Whether the two bases of each two places are features, too. Default: false.
+    pub pairs: bool,
 }
 
 /// The model's states.
@@ -246,7 +261,10 @@ pub struct RandomSettings {}
 
 impl Default for KmerFeatures {
     fn default() -> Self {
-        Self { k: KmerLength(3) }
+        Self {
+            k: KmerLength(3),
+            by_place: false,
+        }
     }
 }
 
@@ -261,7 +279,37 @@ impl FeatureChoice {
 
     /// Whether a model is read.
     pub fn needs_model(&self) -> bool {
-        !matches!(self, Self::Kmers(_))
+        match self {
+            Self::Kmers(_) | Self::OneHot(_) => false,
+            Self::LanguageModel(_) | Self::RandomWeights(_) => true,
+            Self::Together(parts) => parts.iter().any(Self::needs_model),
+        }
+    }
+
+    /// Whether the seed of a cell changes them.
+    pub fn is_drawn(&self) -> bool {
+        match self {
+            Self::RandomWeights(_) => true,
+            Self::Together(parts) => parts.iter().any(Self::is_drawn),
+            Self::Kmers(_) | Self::OneHot(_) | Self::LanguageModel(_) => false,
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Together(parts) if parts.len() < 2 => Err(Error::Settings(
+                "`together` sets features side by side: name two or more".into(),
+            )),
+            Self::Together(parts) => {
+                if parts.iter().any(|part| matches!(part, Self::Together(_))) {
+                    let message =
+                        "`together` within `together`: name all of its features in one list";
+                    return Err(Error::Settings(message.into()));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -382,14 +430,16 @@ impl Method {
 
     /// Whether a seed changes anything.
     pub fn is_drawn(&self) -> bool {
-        !matches!(self, Self::Exhaustive(_) | Self::Ridge(_) | Self::Bdi(_))
+        let is_search = !matches!(self, Self::Exhaustive(_) | Self::Ridge(_) | Self::Bdi(_));
+        is_search || self.features().is_drawn()
     }
 
     /// What no single key shows.
     ///
     /// # Errors
-    /// Adaptive steps weigh both directions.
+    /// Adaptive steps weigh both directions; features side by side are two or more.
     pub fn check(&self) -> Result<(), Error> {
+        self.features().check()?;
         match self {
             Self::Bib(settings)
                 if settings.adaptive_gamma && settings.direction != Direction::Both =>

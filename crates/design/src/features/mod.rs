@@ -2,7 +2,9 @@
 
 pub mod kmers;
 pub mod language_model;
+pub mod one_hot;
 pub mod soft;
+pub mod together;
 
 use crate::error::Error;
 use crate::numbers::matrix::Matrix;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::features::soft;
 use crate::methods::exhaustive::weight;
 use crate::methods::logits::{self, Noise};
+use crate::methods::pulled::Memo;
 use crate::numbers::adam::Adam;
 use crate::numbers::matrix::{Matrix, add_scaled, dot};
 use crate::prepare::Prepared;
@@ -14,6 +15,7 @@ use crate::proxy::closed_form::ClosedForm;
 use crate::proxy::heads;
 use crate::request::{Found, Request};
 use crate::settings::{AscentSettings, BibSettings, Choose, Direction, Ensemble};
+use crate::trace::{Span, Step};
 
 /// Adam's rate for `gamma`.
 const GAMMA_RATE: f64 = 0.1;
@@ -50,7 +52,17 @@ struct Candidate {
     gamma_adam: Adam,
 }
 
-pub(crate) fn bib(settings: &BibSettings, request: &Request) -> Result<Vec<Found>, Error> {
+/// What a search found, and how its steps went.
+type Searched = (Vec<Found>, Vec<Step>);
+
+/// What of a sequence stands in the trace.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    predicted: f64,
+    losses: Option<[f64; 2]>,
+}
+
+pub(crate) fn bib(settings: &BibSettings, request: &Request) -> Result<Searched, Error> {
     let prepared = request.prepared;
     let proxy = prepared.closed_form()?;
     let is_adaptive = settings.adaptive_gamma || settings.adaptive_rate;
@@ -75,14 +87,11 @@ pub(crate) fn bib(settings: &BibSettings, request: &Request) -> Result<Vec<Found
         steps: settings.steps.get() as usize,
         rate: settings.learning_rate.get(),
     };
-    let noise = Noise {
-        deviation: settings.noise.get(),
-        shared: settings.shared_noise,
-    };
+    let noise = Noise::new(settings.noise, settings.shared_noise);
     search(&objective, noise, settings.choose, request)
 }
 
-pub(crate) fn on_heads(settings: &AscentSettings, request: &Request) -> Result<Vec<Found>, Error> {
+pub(crate) fn on_heads(settings: &AscentSettings, request: &Request) -> Result<Searched, Error> {
     let prepared = request.prepared;
     let heads = prepared.heads();
     let objective = Objective {
@@ -91,10 +100,7 @@ pub(crate) fn on_heads(settings: &AscentSettings, request: &Request) -> Result<V
         steps: settings.steps.get() as usize,
         rate: settings.learning_rate.get(),
     };
-    let noise = Noise {
-        deviation: settings.noise.get(),
-        shared: settings.shared_noise,
-    };
+    let noise = Noise::new(settings.noise, settings.shared_noise);
     search(&objective, noise, settings.choose, request)
 }
 
@@ -113,7 +119,7 @@ fn search(
     noise: Noise,
     choose: Choose,
     request: &Request,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Searched, Error> {
     let known = &objective.prepared.known;
     let begin = known.best(request.count).into_iter().map(|row| {
         let mut bases = known.sequences[row].clone();
@@ -125,6 +131,8 @@ fn search(
     let mut candidates = objective.candidates(first);
     let mut seen: HashSet<Vec<u8>> = HashSet::new();
     let mut visited = Vec::new();
+    let mut memo = Memo::default();
+    let mut trace = Vec::with_capacity(objective.steps);
     for step in 0..objective.steps {
         if request.stop.is_raised() {
             return Err(Error::Stopped);
@@ -137,7 +145,7 @@ fn search(
                 }
             }
         }
-        objective.step(step, &mut candidates, request)?;
+        trace.push(objective.step(step, &mut candidates, &mut memo, request)?);
         request.progress.advance(step as u64 + 1, "");
     }
     let last = candidates.iter().map(|c| soft::hard(&c.logits));
@@ -148,10 +156,11 @@ fn search(
         }
     }
     let found = objective.found(visited)?;
-    match choose {
-        Choose::Refined => refine(objective, found, seen, request),
-        Choose::Final | Choose::Visited => Ok(found),
-    }
+    let found = match choose {
+        Choose::Refined => refine(objective, found, seen, request)?,
+        Choose::Final | Choose::Visited => found,
+    };
+    Ok((found, trace))
 }
 
 /// So many rounds of neighbours at most.
@@ -206,10 +215,9 @@ impl Objective<'_> {
     }
 
     /// The gradients with respect to the features that a step needs: of the loss alone, or of the forward loss, the
-    /// backward loss and the auxiliary score.
-    fn ask(&self, features: &Matrix, candidates: &[Candidate]) -> Vec<Matrix> {
+    /// backward loss and the auxiliary score. They depend on nothing but the features.
+    fn ask(&self, features: &Matrix) -> Vec<Matrix> {
         let width = features.width;
-        let rows = || features.rows().zip(candidates);
         let of = |values: Vec<f64>| Matrix { width, values };
         match &self.kind {
             Kind::Heads(mean) => {
@@ -223,8 +231,9 @@ impl Objective<'_> {
                 auxiliary: Some(auxiliary),
             } => {
                 let target = settings.target.get();
-                let forward = rows().flat_map(|(row, _)| proxy.forward(row, target).gradient);
-                let backward = rows().flat_map(|(row, _)| proxy.backward(row, target).gradient);
+                let rows = || features.rows();
+                let forward = rows().flat_map(|row| proxy.forward(row, target).gradient);
+                let backward = rows().flat_map(|row| proxy.backward(row, target).gradient);
                 vec![
                     of(forward.collect()),
                     of(backward.collect()),
@@ -235,19 +244,43 @@ impl Objective<'_> {
                 proxy, settings, ..
             } => {
                 let target = settings.target.get();
-                let sum = rows().flat_map(|(row, candidate)| {
+                let gamma = weight(settings.direction, settings.gamma.get());
+                let sum = features.rows().flat_map(|row| {
                     let mut sum = vec![0.0; width];
-                    if candidate.gamma > 0.0 {
+                    if gamma > 0.0 {
                         let forward = proxy.forward(row, target).gradient;
-                        add_scaled(&mut sum, &forward, candidate.gamma);
+                        add_scaled(&mut sum, &forward, gamma);
                     }
-                    if candidate.gamma < 1.0 {
+                    if gamma < 1.0 {
                         let backward = proxy.backward(row, target).gradient;
-                        add_scaled(&mut sum, &backward, 1.0 - candidate.gamma);
+                        add_scaled(&mut sum, &backward, 1.0 - gamma);
                     }
                     sum
                 });
                 vec![of(sum.collect())]
+            }
+        }
+    }
+
+    /// What the trace tells of a sequence with these features.
+    fn seen(&self, features: &[f64]) -> Seen {
+        let scores = &self.prepared.scores;
+        match &self.kind {
+            Kind::Heads(mean) => Seen {
+                predicted: scores.measured(dot(mean, features)),
+                losses: None,
+            },
+            Kind::Losses {
+                proxy, settings, ..
+            } => {
+                let target = settings.target.get();
+                Seen {
+                    predicted: scores.measured(proxy.predict(features)),
+                    losses: Some([
+                        proxy.forward(features, target).value,
+                        proxy.backward(features, target).value,
+                    ]),
+                }
             }
         }
     }
@@ -257,28 +290,47 @@ impl Objective<'_> {
         &self,
         step: usize,
         candidates: &mut [Candidate],
+        memo: &mut Memo<Seen>,
         request: &Request,
-    ) -> Result<(), Error> {
+    ) -> Result<Step, Error> {
         let features = &self.prepared.features;
         let sequences: Vec<Vec<u8>> = candidates.iter().map(|c| soft::hard(&c.logits)).collect();
         let tokens = features.tokens(self.prepared.known.length());
-        let found =
-            features.pull_back(&sequences, &mut |features| self.ask(features, candidates))?;
-        for (i, candidate) in candidates.iter_mut().enumerate() {
+        let mut ask = |features: &Matrix| self.ask(features);
+        let pulled = memo.of(features.as_ref(), &sequences, &mut ask, &|row| {
+            self.seen(row)
+        })?;
+        let mut rates = Vec::with_capacity(candidates.len());
+        for (candidate, pulled) in candidates.iter_mut().zip(&pulled) {
             let soft = soft::probabilities(&candidate.logits);
-            let mut gradients: Vec<Vec<f64>> = found
-                .iter()
-                .map(|of_tokens| soft::pull_back(&tokens, &soft, &of_tokens[i]))
+            let mut gradients: Vec<Vec<f64>> = (pulled.gradients.iter())
+                .map(|of_tokens| soft::pull_back(&tokens, &soft, of_tokens))
                 .collect();
             gradients
                 .iter_mut()
                 .for_each(|gradient| logits::hold(gradient, request.constraints));
-            self.move_on(step, candidate, &gradients);
+            rates.push(self.move_on(step, candidate, &gradients));
         }
-        Ok(())
+        let distinct: HashSet<&Vec<u8>> = sequences.iter().collect();
+        let mean = |of: &dyn Fn(&Seen) -> Option<f64>| {
+            let values: Option<Vec<f64>> = pulled.iter().map(|pulled| of(&pulled.seen)).collect();
+            values.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64)
+        };
+        let has_gamma = matches!(self.kind, Kind::Losses { .. });
+        let gammas = candidates.iter().map(|candidate| candidate.gamma);
+        Ok(Step {
+            step: step as u32 + 1,
+            distinct: distinct.len(),
+            predicted: mean(&|seen| Some(seen.predicted)).unwrap_or_default(),
+            forward: mean(&|seen| seen.losses.map(|[forward, _]| forward)),
+            backward: mean(&|seen| seen.losses.map(|[_, backward]| backward)),
+            gamma: has_gamma.then(|| Span::of(gammas)),
+            rate: Span::of(rates.into_iter()),
+        })
     }
 
-    fn move_on(&self, step: usize, candidate: &mut Candidate, gradients: &[Vec<f64>]) {
+    /// Moves a candidate, and tells how far its rate went.
+    fn move_on(&self, step: usize, candidate: &mut Candidate, gradients: &[Vec<f64>]) -> f64 {
         let (
             Kind::Losses {
                 settings,
@@ -290,7 +342,7 @@ impl Objective<'_> {
         else {
             let direction = candidate.adam.direction(&gradients[0]);
             add_scaled(&mut candidate.logits, &direction, -self.rate);
-            return;
+            return self.rate;
         };
         if settings.adaptive_gamma {
             // The auxiliary score behind a step, differentiated by gamma: -rate <auxiliary, forward - backward>.
@@ -310,6 +362,7 @@ impl Objective<'_> {
             false => self.rate,
         };
         add_scaled(&mut candidate.logits, &direction, -rate);
+        rate
     }
 
     /// Sequences with their value: minus the loss at the first `gamma`, or the mean of the heads.
@@ -463,8 +516,12 @@ mod tests {
             };
             let objective = objective(&prepared, &settings, gamma.then(|| auxiliary.clone()));
             let mut candidates = objective.candidates(numbers(&golden["first"]));
+            let mut memo = Memo::default();
             for (step, expected) in golden[name].as_array().unwrap().iter().enumerate() {
-                objective.step(step, &mut candidates, &request).unwrap();
+                let told = objective
+                    .step(step, &mut candidates, &mut memo, &request)
+                    .unwrap();
+                assert!(told.rate.least <= told.rate.mean && told.rate.mean <= told.rate.most);
                 let gammas: Vec<f64> = candidates.iter().map(|c| c.gamma).collect();
                 let expected_gammas: Vec<f64> =
                     serde_json::from_value(expected["gamma"].clone()).unwrap();
@@ -497,7 +554,7 @@ mod tests {
             let expected: Vec<f64> = serde_json::from_value(golden[name].clone()).unwrap();
             close(&values, &expected, 1e-4, name);
         }
-        let mut ask = |features: &Matrix| objective.ask(features, &candidates);
+        let mut ask = |features: &Matrix| objective.ask(features);
         let found = prepared.features.pull_back(&sequences, &mut ask).unwrap();
         let tokens = prepared.features.tokens(6);
         for (of_tokens, expected) in found.iter().zip(golden["gradients"].as_array().unwrap()) {

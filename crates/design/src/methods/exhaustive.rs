@@ -9,7 +9,7 @@ use crate::settings::{Direction, ExhaustiveSettings, RidgeSettings};
 /// Bases of the longest sequences: 4^10 are a million.
 const LONGEST: usize = 10;
 
-/// Sequences whose features are held at a time.
+/// Sequences whose features are computed at a time.
 const TOGETHER: usize = 4096;
 
 /// Ranks all by the loss of both directions.
@@ -69,22 +69,20 @@ fn rank(
              (`bib`, `genetic` and `cma_es` take any number)"
         )));
     }
-    let all: Vec<usize> = (0..1usize << (2 * length)).collect();
-    let mut found = Vec::with_capacity(all.len());
-    for codes in all.chunks(TOGETHER) {
+    let mut found = Vec::with_capacity(1 << (2 * length));
+    request.prepared.every(TOGETHER, &mut |first, features| {
         if request.stop.is_raised() {
             return Err(Error::Stopped);
         }
-        let sequences: Vec<Vec<u8>> = codes.iter().map(|&c| dna::of_code(c, length)).collect();
-        let features = request.prepared.features.of(&sequences)?;
-        for (bases, row) in sequences.into_iter().zip(features.rows()) {
+        for (code, row) in (first..).zip(features.rows()) {
             let (value, predicted) = of(row);
             found.push(Found {
-                bases,
+                bases: dna::of_code(code, length),
                 value,
                 predicted,
             });
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! Candidates as logits of the bases at each place.
 
+use lingo_artifact::bounded::NonNegative;
 use lingo_artifact::random::Stream;
 
 use crate::sequences::constraints::Constraints;
@@ -11,6 +12,16 @@ pub struct Noise {
     pub deviation: f64,
     /// Whether there is one for all candidates.
     pub shared: bool,
+}
+
+impl Noise {
+    /// As settings say it.
+    pub fn new(deviation: NonNegative, shared: bool) -> Self {
+        Self {
+            deviation: deviation.get(),
+            shared,
+        }
+    }
 }
 
 /// The first logits of candidates: a draw in which the largest value of each place is changed with

@@ -6,4 +6,5 @@ pub(crate) mod evolution;
 pub(crate) mod exhaustive;
 pub(crate) mod genetic;
 mod logits;
+mod pulled;
 pub(crate) mod random;
