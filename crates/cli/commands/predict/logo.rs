@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lingo_evaluate::report::figures::letters::outline;
+
 /// A base, and the mean of what its changes do to the value, with the sign of what the base itself does for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Letter {
@@ -14,17 +16,6 @@ const WIDTH: f64 = 12.0;
 const HALF: f64 = 80.0;
 const LEFT: f64 = 60.0;
 const TOP: f64 = 40.0;
-
-/// The outlines of A, C, G and T in a square of 100 by 100, the foot at 0, as SVG paths.
-fn outline(base: u8) -> &'static str {
-    match base {
-        b'A' => "M0 0L40 100H60L100 0H80L71 24H29L20 0ZM35 41H65L50 82Z",
-        b'C' => "M100 30A50 50 0 1 0 100 70L82 62A31 31 0 1 1 82 38Z",
-        b'G' => "M100 30A50 50 0 1 0 100 70L82 62A31 31 0 1 1 78 34H55V50H100Z",
-        b'T' => "M0 100H100V82H60V0H40V82H0Z",
-        _ => "",
-    }
-}
 
 /// The colours of the sequence-logo literature: A green, C blue, G orange, T red.
 fn colour(base: u8) -> &'static str {

@@ -9,9 +9,11 @@
 //! | [`differences_table`] | `differences.csv` |
 //! | [`mod@page`] | the page |
 //! | [`figures`] | its figures, as SVG |
+//! | [`designs`] | the report of a run of designs |
 //! | [`html`] | text and numbers as HTML |
 
 pub mod data;
+pub mod designs;
 pub mod differences_table;
 pub mod figures;
 pub mod html;

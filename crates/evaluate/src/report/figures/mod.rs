@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`of_task`], [`confusion`], [`reliability`], [`heat`], [`rank_steps`] | the figures of a task |
 //! | [`front`] | what a method reaches against what it costs, over all tasks |
-//! | [`chart`], [`dots`], [`grid`], [`plane`], [`scale`], [`style`], [`curves`], [`key`], [`tsv`] | what they are drawn and told with |
+//! | [`chart`], [`dots`], [`grid`], [`plane`], [`scale`], [`style`], [`curves`], [`key`], [`letters`], [`tsv`] | what they are drawn and told with |
 //! | [`mod@figure`] | their frame |
 //! | [`mod@files`] | their files beside the page |
 
@@ -18,6 +18,7 @@ pub mod front;
 pub mod grid;
 pub mod heat;
 pub mod key;
+pub mod letters;
 pub mod of_task;
 pub mod plane;
 pub mod rank_steps;

@@ -35,11 +35,7 @@ pub fn page(
     let (done, all) = methods.fold((0, 0), |(done, all), method| {
         (done + method.done().count(), all + method.cells.len())
     });
-    let name = escape(&plan.name);
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}{RULES}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{}</p></header>\n<main>\n",
-        progress(plan, done, all)
-    );
+    let mut out = head(&plan.name, &progress(plan, done, all));
     out.push_str(&altered(plan));
     let mixtures = mixtures(tasks);
     if !mixtures.is_empty() {
@@ -85,8 +81,21 @@ pub fn page(
     out.push_str(&facts(plan, tasks));
     out.push_str(DEFINITIONS);
     out.push_str(&reproduce(plan));
-    out.push_str("</main>\n</body>\n</html>\n");
+    out.push_str(tail());
     out
+}
+
+/// The beginning of a page, to the first section; `lead` stands below the name.
+pub fn head(name: &str, lead: &str) -> String {
+    let name = escape(name);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>{name}: lingo-pipe report</title>\n<style>\n{STYLE}{RULES}</style>\n</head>\n<body>\n<header><p class=\"over\">lingo-pipe report</p><h1>{name}</h1><p class=\"lead\">{lead}</p></header>\n<main>\n"
+    )
+}
+
+/// The end of a page.
+pub fn tail() -> &'static str {
+    "</main>\n</body>\n</html>\n"
 }
 
 /// What methods reach against what they cost; empty where there are not two of them.
@@ -168,7 +177,7 @@ fn facts(plan: &ReportPlan, tasks: &[TaskResults]) -> String {
 }
 
 /// Files that are not as the run left them: what they say stands on this page.
-fn altered(plan: &ReportPlan) -> String {
+pub fn altered(plan: &ReportPlan) -> String {
     let files: Vec<String> = plan.altered.values().flatten().cloned().collect();
     if files.is_empty() {
         return String::new();
