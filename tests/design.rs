@@ -38,14 +38,22 @@ fn run(folder: &Path, words: &[&str]) -> Ran {
 
 const DEMO: &str = "pipelines/design-demo.yaml";
 
-/// The files of a run's cells.
-fn cells(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// The files of a run's cells that are its result, and the table over them.
+fn results(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn look(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>, run: &Path) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let kept = [
+                "designs.fasta",
+                "designs.tsv",
+                "steps.tsv",
+                "metrics.json",
+                "metrics.csv",
+            ];
+            if path.is_dir() && name != "store" {
                 look(&path, found, run);
-            } else if !path.file_name().unwrap().to_string_lossy().starts_with('.') {
+            } else if kept.contains(&name.as_str()) {
                 let name = path.strip_prefix(run).unwrap().to_path_buf();
                 found.insert(name, fs::read(&path).unwrap());
             }
@@ -54,6 +62,11 @@ fn cells(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     look(run, &mut found, run);
     found
+}
+
+fn told(ran: &Ran, expected: &str) {
+    let both = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(both.contains(expected), "{expected}: {both}");
 }
 
 #[test]
@@ -67,8 +80,9 @@ fn cells_have_their_files_and_finished_ones_are_skipped() {
         ran.stderr
     );
     let folder = shelf.path().join("runs/design-demo");
-    let first = cells(&folder);
-    assert_eq!(first.len(), 36, "three files a cell");
+    let first = results(&folder);
+    // Three files a cell, the steps of three of them, and the table.
+    assert_eq!(first.len(), 36 + 3 + 1);
     let cell = folder.join("motif/bib/seed-1");
     let metrics: Value =
         serde_json::from_slice(&fs::read(cell.join("metrics.json")).unwrap()).unwrap();
@@ -102,22 +116,156 @@ fn cells_have_their_files_and_finished_ones_are_skipped() {
         again.stderr
     );
     assert_eq!(again.stdout, ran.stdout);
-    let set = [
-        "design",
-        DEMO,
+    let set = ["--set", "methods.ridge.ridge.lambda=2"];
+    let one = ["run", DEMO, "--methods", "ridge", "--seeds", "1"];
+    let other = run(shelf.path(), &[&one[..], &set].concat());
+    told(&other, "1 cells run, 0 finished before");
+    told(&other, "runs/design-demo/report.html");
+    // The result of before is in the store.
+    let back = run(shelf.path(), &one);
+    told(&back, "0 cells run, 1 finished before");
+    assert!(results(&folder) == first);
+    let explained = run(
+        shelf.path(),
+        &[
+            "explain",
+            "runs/design-demo",
+            "--cell",
+            "motif/ridge/seed-1",
+        ],
+    );
+    told(&explained, "method.ridge.lambda: 1.0 -> 2.0");
+}
+
+#[test]
+fn steps_are_told() {
+    let shelf = shelf();
+    let ran = run(
+        shelf.path(),
+        &["design", DEMO, "--methods", "bib", "--seeds", "1"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let cell = shelf.path().join("runs/design-demo/motif/bib/seed-1");
+    let steps = fs::read_to_string(cell.join("steps.tsv")).unwrap();
+    let rows: Vec<Vec<&str>> = steps
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    assert_eq!(rows.len(), 101);
+    let column = |name: &str| rows[0].iter().position(|c| *c == name).unwrap();
+    let number = |row: usize, name: &str| rows[row][column(name)].parse::<f64>().unwrap();
+    assert!(number(100, "predicted") > number(1, "predicted"));
+    let loss = |row| 0.5 * (number(row, "forward") + number(row, "backward"));
+    assert!(loss(100) < loss(1));
+    assert_eq!((number(50, "gamma"), number(50, "rate_most")), (0.5, 0.1));
+}
+
+#[test]
+fn a_run_of_designs_is_a_run_like_any_other() {
+    let shelf = shelf();
+    let folder = "runs/design-demo";
+    let lingo = |words: &[&str]| run(shelf.path(), words);
+    told(
+        &lingo(&["validate", DEMO]),
+        "1 tasks x 4 methods x 3 seeds = 12 cells",
+    );
+    told(&lingo(&["plan", DEMO]), "12 cells: 12 to run, 0 cached");
+    assert_eq!(lingo(&["plan", DEMO, "--out", folder]).code, 2);
+    assert_eq!(lingo(&["run", DEMO, "--methods", "ridge,random"]).code, 0);
+    told(
+        &lingo(&["run", DEMO, "--dry-run"]),
+        "12 cells: 6 to run, 6 cached",
+    );
+    told(&lingo(&["verify", folder]), "files are as lingo.lock says");
+    told(
+        &lingo(&["run", DEMO, "--locked"]),
+        "motif/bib/seed-1 is not in the lock",
+    );
+    let locked = ["run", DEMO, "--methods", "ridge,random", "--locked"];
+    told(&lingo(&locked), "0 cells run, 6 finished before");
+    let page = || fs::read_to_string(shelf.path().join(folder).join("report.html")).unwrap();
+    let whole = page();
+    for part in [
+        "Median measured score",
+        "score against distance",
+        "Sequence logo",
+        "class=\"base b",
+        "data/demo/landscape.tsv",
+    ] {
+        assert!(whole.contains(part), "{part}");
+    }
+    assert!(!whole.contains("http") && !whole.contains("<script"));
+    // Another kind of run has no place here.
+    let pipeline = ["run", "--out", folder];
+    let refused = lingo(&pipeline);
+    assert_eq!(refused.code, 2);
+    told(&refused, "holds a run of a design file");
+    // What is changed by hand is found.
+    let designs = shelf
+        .path()
+        .join(folder)
+        .join("motif/ridge/seed-1/designs.tsv");
+    let text = fs::read_to_string(&designs).unwrap();
+    // The store's own copy stays as it was.
+    fs::remove_file(&designs).unwrap();
+    fs::write(&designs, text.replace('A', "C")).unwrap();
+    let verified = lingo(&["verify", folder]);
+    assert_eq!(verified.code, 1);
+    told(&verified, "motif/ridge/seed-1/designs.tsv differs");
+    assert_eq!(lingo(&["report", folder]).code, 0);
+    assert!(page().contains("Not as the run left it"));
+    told(&lingo(&["clean", folder, "--dry-run"]), "6 results stay");
+    assert_eq!(
+        lingo(&["run", DEMO, "--methods", "ridge", "--fresh"]).code,
+        0
+    );
+    told(&lingo(&["verify", folder]), "files are as lingo.lock says");
+    assert!(!page().contains("Not as the run left it"));
+}
+
+#[test]
+fn a_bad_table_stops_its_own_task() {
+    let shelf = shelf();
+    let good = fs::read_to_string(shelf.path().join(DEMO)).unwrap();
+    let text = good.replace(
+        "tasks:\n",
+        "tasks:\n  bad: { data: ../data/demo/bad.tsv }\n",
+    );
+    fs::write(shelf.path().join("pipelines/two.yaml"), text).unwrap();
+    let bad = shelf.path().join("data/demo/bad.tsv");
+    fs::write(&bad, "sequence\tscore\nACGT\t1\nACG\t2\n").unwrap();
+    let words = [
+        "run",
+        "pipelines/two.yaml",
         "--methods",
         "ridge",
         "--seeds",
         "1",
-        "--set",
-        "methods.ridge.ridge.lambda=2",
     ];
-    let other = run(shelf.path(), &set);
+    let ran = run(shelf.path(), &words);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    told(&ran, "1 of 2 cells failed");
+    told(&ran, "bad.tsv:3");
+    let page = fs::read_to_string(shelf.path().join("runs/design-demo/report.html")).unwrap();
+    assert!(page.contains("bad.tsv:3") && page.contains("1 of 2 cells finished"));
     assert!(
-        other.stderr.contains("1 cells run, 0 finished before"),
-        "{}",
-        other.stderr
+        shelf
+            .path()
+            .join("runs/design-demo/motif/ridge/seed-1/cell.json")
+            .is_file()
     );
+    // The failure is told until it is mended.
+    let rows: String = (0..64).map(|i| format!("{}\t{i}\n", code(i))).collect();
+    fs::write(&bad, format!("sequence\tscore\n{rows}")).unwrap();
+    let ran = run(shelf.path(), &words);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    told(&ran, "1 cells run, 1 finished before");
+}
+
+/// The sequence of three bases that a number is, with an A before it.
+fn code(number: usize) -> String {
+    let base = |at: usize| b"ACGT"[number >> (2 * at) & 3] as char;
+    format!("A{}{}{}", base(2), base(1), base(0))
 }
 
 #[test]
@@ -129,7 +277,7 @@ fn threads_change_no_bit() {
             &["design", DEMO, "--threads", threads, "--out", threads],
         );
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        cells(&shelf.path().join(threads))
+        results(&shelf.path().join(threads))
     };
     assert!(of("1") == of("3"));
 }

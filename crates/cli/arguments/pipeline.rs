@@ -8,7 +8,7 @@ use lingo_adapt::CheckpointEvery;
 use lingo_workflow::lock::Moved;
 
 /// The pipeline and what part of it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Selection {
     /// Only these tasks.
     #[arg(long, value_name = "TASK,TASK", value_delimiter = ',')]
@@ -52,14 +52,25 @@ The file names tables of measured sequences and the methods to design better one
     ridge: { ridge: {} }
     random: { random: {} }
 
-Of each task, method and seed the run's folder gets designs.fasta, designs.tsv and metrics.json. Finished cells are
-skipped; one is made again when its table, its settings or the model changed.")]
+Of each task, method and seed the run's folder gets designs.fasta, designs.tsv, steps.tsv and metrics.json, and the whole
+a report.html. Finished cells are skipped; one is made again when its table, its settings or the model changed, and its
+old result stays in the store. `run`, `plan`, `validate`, `report`, `verify`, `explain` and `clean` take design files and
+their runs, too. Ctrl-C: finished cells are kept, and the same command goes on.")]
 pub struct Design {
     /// The design file.
     pub file: PathBuf,
     /// What part of it.
     #[command(flatten)]
     pub selection: Selection,
+    /// Only show the cells: cached or to be run, and why. Nothing is designed or written.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave out tasks whose table is missing.
+    #[arg(long)]
+    pub skip_missing: bool,
+    /// Refuse to run anything that is not as a lock says, and tell what differs: the run's own lingo.lock, or FILE.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub locked: Option<Option<PathBuf>>,
 }
 
 /// `tune`.
@@ -106,13 +117,14 @@ Examples:
   lingo-pipe run my.yaml --set train.epochs=1 --out runs/quick
   lingo-pipe run my.yaml --dry-run                  what would be run, and why
 
-A cell is run again when the content of its inputs changed. A folder with a result of other
-settings is refused, with the difference shown: take another --out, or --fresh.
+A cell is run again when a setting or the content of an input changed; results of other settings stay in the
+folder's store, and are found there when the settings come back. Only a result that is not in the store (an earlier
+version made it) is not replaced, and the difference is shown: take another --out, or --fresh.
 Ctrl-C, SIGTERM or a closed terminal: the step is finished, a checkpoint written, and the exit
 code is 75; the same command (without --fresh) goes on, to the same bits, also after a kill or a
 power cut. Bad data of one task stops that task; the others are run.")]
 pub struct Run {
-    /// The pipeline file. Without it: the built-in demo.
+    /// The pipeline file, or a design file (see `design`). Without one: the built-in demo.
     pub pipeline: Option<PathBuf>,
     /// What part of it.
     #[command(flatten)]

@@ -1,10 +1,12 @@
 //! `validate`, `plan`, `graph`.
 
 use lingo_workflow::jobs::{self, PlanFolder};
+use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::pipeline::graph as graphs;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request};
 
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
+use crate::commands::design;
 use crate::commands::run::{repeatable, request};
 use crate::output::{print, print_json, say};
 use crate::tables;
@@ -12,6 +14,9 @@ use crate::terminal::Terminal;
 
 /// `validate`.
 pub fn validate(arguments: &Validate) -> Result<(), Error> {
+    if DesignPlan::is_one(&arguments.pipeline) {
+        return design::validate(&arguments.pipeline, &arguments.set);
+    }
     let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
     let plan = Plan::new(pipeline, &Request::default())?;
     plan.check_missing(false)?;
@@ -35,6 +40,20 @@ pub fn validate(arguments: &Validate) -> Result<(), Error> {
 /// `plan`.
 pub fn plan(arguments: &PlanArguments, terminal: &Terminal) -> Result<(), Error> {
     let selection = &arguments.selection;
+    if DesignPlan::is_one(&arguments.pipeline) {
+        if selection.out.is_some() {
+            return Err(Error::stage(
+                Kind::Usage,
+                "cells of a design file are not handed to a scheduler: `lingo-pipe run` makes them; leave out --out to see them",
+            ));
+        }
+        return design::plan(
+            &arguments.pipeline,
+            selection,
+            arguments.json,
+            arguments.skip_missing,
+        );
+    }
     let pipeline = Pipeline::read(&arguments.pipeline, &selection.set)?;
     let request = request(selection, arguments.skip_missing || selection.out.is_none())?;
     let mut plan = Plan::new(pipeline, &request)?;

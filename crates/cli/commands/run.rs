@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use lingo_artifact::run_folder::RunFolder;
+use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::run::Settings;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, lock, report as reports};
 
 use crate::arguments::{Run, Selection, VerifyArguments};
+use crate::commands::design;
 use crate::device::device;
 use crate::output::{print, print_json, say};
 use crate::signals::stop_on_signals;
@@ -34,6 +36,9 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         Some(file) => file.clone(),
         None => demo::unpack()?,
     };
+    if DesignPlan::is_one(&file) {
+        return design::run_file(&file, &arguments, terminal);
+    }
     let mut pipeline = Pipeline::read(&file, &arguments.selection.set)?;
     if arguments.pipeline.is_none() {
         // What a reader would type: the demo needs no file.
@@ -49,7 +54,11 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         arguments.skip_missing,
     );
     if let Some(file) = &arguments.locked {
-        refuse_drift(&plan, file.as_deref())?;
+        let lock = match file {
+            None => lock::Lock::read(&plan.run)?,
+            Some(file) => lock::Lock::at(file)?,
+        };
+        refuse_drift(&lock, &lock::drift(&plan, &lock))?;
     }
     if arguments.dry_run {
         return print(&tables::of_plan(&plan));
@@ -100,13 +109,8 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     result.map(|_| ())
 }
 
-/// Nothing may differ from the lock: the run's own, where no file is named.
-fn refuse_drift(plan: &Plan, file: Option<&Path>) -> Result<(), Error> {
-    let lock = match file {
-        None => lock::Lock::read(&plan.run)?,
-        Some(file) => lock::Lock::at(file)?,
-    };
-    let drift = lock::drift(plan, &lock);
+/// Nothing may differ from the lock.
+pub fn refuse_drift(lock: &lock::Lock, drift: &[String]) -> Result<(), Error> {
     if drift.is_empty() {
         return Ok(());
     }

@@ -34,7 +34,10 @@
 //!       predictions.parquet      logits of dev and test
 //!       train.jsonl              the training log
 //!       training.json            how the training went
-//!       metrics.json             how good the predictions are
+//!       designs.fasta            of a run of designs: the sequences
+//!       designs.tsv              the same with what is known of each
+//!       steps.tsv                how the search for them went, step by step
+//!       metrics.json             how good the predictions are, or the designs
 //!       resources.json           the time and memory that it took; no part of the result
 //!       .stem/                   networks of motifs while they are trained; removed at the end
 //!       checkpoints/             where a training goes on; removed when the cell is finished
@@ -83,6 +86,9 @@ const PREDICTIONS: &str = "predictions.parquet";
 const TRAIN_LOG: &str = "train.jsonl";
 const TRAINING: &str = "training.json";
 const METRICS: &str = "metrics.json";
+const DESIGNS_FASTA: &str = "designs.fasta";
+const DESIGNS: &str = "designs.tsv";
+const STEPS: &str = "steps.tsv";
 const RESOURCES: &str = "resources.json";
 const CHECKPOINTS: &str = "checkpoints";
 const STEM: &str = ".stem";
@@ -408,7 +414,22 @@ impl CellFolder {
         self.0.join(TRAINING)
     }
 
-    /// How good the predictions are.
+    /// Sequences that were designed.
+    pub fn designs_fasta(&self) -> PathBuf {
+        self.0.join(DESIGNS_FASTA)
+    }
+
+    /// The same with what is known of each.
+    pub fn designs(&self) -> PathBuf {
+        self.0.join(DESIGNS)
+    }
+
+    /// How the search for them went.
+    pub fn steps(&self) -> PathBuf {
+        self.0.join(STEPS)
+    }
+
+    /// How good the predictions are, or the designs.
     pub fn metrics(&self) -> PathBuf {
         self.0.join(METRICS)
     }

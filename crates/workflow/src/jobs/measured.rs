@@ -19,7 +19,7 @@ static BEGUN: AtomicU64 = AtomicU64::new(0);
 const TICKS: f64 = 100.0;
 
 /// A cell at work; what it took is written by [`Measured::write`].
-pub(super) struct Measured {
+pub(crate) struct Measured {
     started: String,
     since: Instant,
     before: Counters,

@@ -43,6 +43,7 @@ pub(crate) use execute::done;
 pub use execute::{Outcome, execute};
 pub use graph::mermaid;
 pub use job::{Job, Work, jobs};
+pub(crate) use measured::Measured;
 pub use plan_folder::{PlanFile, PlanFolder};
 pub use profile::{Profile, Resources};
 pub use progress::{JobState, states};

@@ -23,6 +23,17 @@ use crate::plan::state::State;
 /// What `schema` says in every `lingo.lock` of this version.
 pub const SCHEMA: &str = "lingo-pipe/lock/1";
 
+/// What kind of file was run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// A pipeline.
+    #[default]
+    Pipeline,
+    /// A design file.
+    Design,
+}
+
 /// Everything about a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lock {
@@ -39,6 +50,9 @@ pub struct Lock {
     pub arguments: Option<String>,
     /// The device's name.
     pub device: String,
+    /// What kind of file it was.
+    #[serde(default)]
+    pub kind: RunKind,
     /// The pipeline's name.
     pub name: String,
     /// What the pipeline is for.
@@ -134,8 +148,72 @@ impl Lock {
     /// As [`Lock::read`].
     pub fn current(run: &Path) -> Result<Self, Error> {
         let lock = Self::read(run)?;
-        let cells = finished_cells(&planned(None, Some(&lock)), run);
+        let cells = finished_cells(&planned([].into_iter(), Some(&lock)), run);
         Ok(Self { cells, ..lock })
+    }
+
+    /// A lock with its date, version, inputs and cells: those that are planned now (by label), and those of earlier runs in
+    /// the folder. All else is empty.
+    pub(crate) fn of_cells(
+        now: impl Iterator<Item = (String, Digest)> + Clone,
+        before: Option<&Self>,
+        ours: &BTreeMap<PathBuf, FileHash>,
+        run: &Path,
+    ) -> Self {
+        let planned = planned(now.clone(), before);
+        let cells = finished_cells(&planned, run);
+        let labels: BTreeSet<String> = now.map(|(label, _)| label).collect();
+        Self {
+            schema: SCHEMA.to_string(),
+            version: VERSION.to_string(),
+            date: date::now(),
+            command: String::new(),
+            arguments: None,
+            device: String::new(),
+            kind: RunKind::default(),
+            name: String::new(),
+            description: String::new(),
+            pipeline: String::new(),
+            pipeline_sha256: Digest::of_bytes(&[]),
+            pipeline_text: None,
+            model: Value::Null,
+            model_hashes: BTreeMap::new(),
+            tasks: Vec::new(),
+            methods: Vec::new(),
+            seeds: Vec::new(),
+            inputs: inputs(&labels, ours, before, &cells),
+            planned,
+            cells,
+            artifacts: BTreeMap::new(),
+        }
+    }
+
+    /// A folder holds one kind of run.
+    ///
+    /// # Errors
+    /// It holds another one.
+    pub(crate) fn refuse_other_kind(&self, ours: RunKind, run: &Path) -> Result<(), Error> {
+        if self.kind == ours {
+            return Ok(());
+        }
+        let theirs = match self.kind {
+            RunKind::Pipeline => "a pipeline",
+            RunKind::Design => "a design file",
+        };
+        let message = format!(
+            "{} holds a run of {theirs} ({}): name another folder with --out",
+            run.display(),
+            self.pipeline
+        );
+        Err(Error::stage(Kind::Usage, message))
+    }
+
+    /// Writes the lock, with the hashes of what cells share, and of the report.
+    ///
+    /// # Errors
+    /// A file cannot be read, the lock cannot be written.
+    pub(crate) fn write_hashed(self, run: &Path) -> Result<(), Error> {
+        hashed(self, run, &|_| false)?.write(run)
     }
 
     fn write(&self, run: &Path) -> Result<(), Error> {
@@ -160,6 +238,9 @@ pub enum Shared {
 pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
     let before = Lock::read(&plan.run).ok();
     let before = before.as_ref();
+    if let Some(before) = before {
+        before.refuse_other_kind(RunKind::Pipeline, &plan.run)?;
+    }
     let pipeline = &plan.pipeline;
     let table = match &pipeline.published {
         Some(path) => published::read(path)?,
@@ -203,13 +284,11 @@ pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
             .filter(|s| !seeds.contains(s))
             .collect::<Vec<_>>(),
     );
-    let planned = planned(Some(plan), before);
-    let cells = finished_cells(&planned, &plan.run);
-    let inputs = inputs(plan, before, &cells);
+    // Without its input files the id of a cell is not known: that of the result that is there stands.
+    let known = |cell: &&CellPlan| matches!(cell.state, State::Run(_) | State::Cached);
+    let now = plan.cells.iter().filter(known);
+    let now = now.map(|cell| (cell.label(), cell.id));
     let lock = Lock {
-        schema: SCHEMA.to_string(),
-        version: VERSION.to_string(),
-        date: date::now(),
         command: command.to_string(),
         arguments: Some(plan.arguments.clone()),
         device: plan.device.clone(),
@@ -223,10 +302,7 @@ pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
         tasks,
         methods,
         seeds,
-        inputs,
-        planned,
-        cells,
-        artifacts: BTreeMap::new(),
+        ..Lock::of_cells(now, before, &plan.inputs, &plan.run)
     };
     let to_run = |c: &&CellPlan| matches!(c.state, State::Run(_));
     let in_work: BTreeSet<&str> = match shared {
@@ -244,14 +320,14 @@ pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
     hashed(lock, &plan.run, &is_in_work)?.write(&plan.run)
 }
 
-/// The inputs of this plan, and those of earlier runs that only their cells, still in the folder, were made from.
+/// The inputs of now, and those of earlier runs that only their cells, still in the folder, were made from.
 fn inputs(
-    plan: &Plan,
+    planned: &BTreeSet<String>,
+    now: &BTreeMap<PathBuf, FileHash>,
     before: Option<&Lock>,
     cells: &BTreeMap<String, LockedCell>,
 ) -> BTreeMap<PathBuf, FileHash> {
-    let planned: BTreeSet<String> = plan.cells.iter().map(CellPlan::label).collect();
-    let ours: BTreeSet<Digest> = plan.inputs.values().map(|h| h.sha256).collect();
+    let ours: BTreeSet<Digest> = now.values().map(|h| h.sha256).collect();
     let theirs: BTreeSet<Digest> = cells
         .iter()
         .filter(|(label, _)| !planned.contains(*label))
@@ -262,26 +338,24 @@ fn inputs(
         .filter(|(_, hash)| theirs.contains(&hash.sha256) && !ours.contains(&hash.sha256))
         .map(|(path, hash)| (path.clone(), hash.clone()))
         .collect();
-    inputs.extend(plan.inputs.iter().map(|(path, hash)| {
+    inputs.extend(now.iter().map(|(path, hash)| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         (path, hash.clone())
     }));
     inputs
 }
 
-/// The ids of this plan's cells, and of those that earlier runs planned in the folder.
-pub(super) fn planned(plan: Option<&Plan>, before: Option<&Lock>) -> BTreeMap<String, Digest> {
+/// The ids of the cells that are planned now, and of those that earlier runs planned in the folder.
+pub(super) fn planned(
+    now: impl Iterator<Item = (String, Digest)>,
+    before: Option<&Lock>,
+) -> BTreeMap<String, Digest> {
     let earlier = before.into_iter().flat_map(|b| {
         let finished = b.cells.iter().map(|(label, cell)| (label, cell.id));
         finished.chain(b.planned.iter().map(|(label, id)| (label, *id)))
     });
     let earlier = earlier.map(|(label, id)| (label.clone(), id));
-    // Without its input files the id of a cell is not known: that of the result that is there stands.
-    let known = |cell: &&CellPlan| matches!(cell.state, State::Run(_) | State::Cached);
-    let now = plan.into_iter().flat_map(|plan| &plan.cells).filter(known);
-    earlier
-        .chain(now.map(|cell| (cell.label(), cell.id)))
-        .collect()
+    earlier.chain(now).collect()
 }
 
 /// The planned cells whose result is in its folder.

@@ -14,6 +14,7 @@ pub mod published;
 mod verify;
 
 pub use drift::drift;
+pub(crate) use drift::{Locked, drift_of};
 pub(crate) use lock::around_report;
-pub use lock::{Lock, LockedCell, LockedTask, SCHEMA, Shared, write};
+pub use lock::{Lock, LockedCell, LockedTask, RunKind, SCHEMA, Shared, write};
 pub use verify::{Moved, Verification, verify};

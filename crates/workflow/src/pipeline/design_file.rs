@@ -21,6 +21,7 @@ use crate::yaml::document::{Document, top};
 use crate::yaml::every_fault::every_fault;
 use crate::yaml::fault::{Fault, keys};
 use crate::yaml::mistakes::Mistakes;
+use crate::yaml::node::Node;
 
 /// A design file of lingo-pipe: tasks x methods x seeds, each a cell of sequences that are designed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -109,6 +110,12 @@ pub enum Offline {
 pub struct DesignPlan {
     /// The name of the run's folder.
     pub name: String,
+    /// What the file is for.
+    pub description: String,
+    /// The file as it was typed.
+    pub file: String,
+    /// Its text.
+    pub text: String,
     /// The model, where there is one.
     pub model: Option<ModelPlan>,
     /// Its tokens, where the file says them.
@@ -122,6 +129,21 @@ pub struct DesignPlan {
 }
 
 impl DesignPlan {
+    /// Whether a file is one of designs rather than a pipeline: tasks that name a table have `data`, those of a pipeline
+    /// have `ingest`. No, where it cannot be read: the reader of a pipeline says why.
+    pub fn is_one(path: &FilePath) -> bool {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let Ok(node) = Node::parse(&text) else {
+            return false;
+        };
+        match node.get("tasks") {
+            Some(Node::Map(tasks)) => tasks
+                .iter()
+                .any(|(_, task)| task.get("data").is_some() && task.get("ingest").is_none()),
+            _ => false,
+        }
+    }
+
     /// Reads and checks a design file; `sets` are the arguments of `--set`.
     ///
     /// # Errors
@@ -164,6 +186,9 @@ impl DesignPlan {
         });
         let plan = Self {
             name: file.name.unwrap_or_else(|| resolve::stem(&document.name)),
+            description: file.description.unwrap_or_default(),
+            file: document.name.clone(),
+            text: document.text.clone(),
             model,
             tokens: file.tokens,
             tasks: tasks.collect(),

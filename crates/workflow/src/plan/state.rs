@@ -28,15 +28,15 @@ pub enum State {
 }
 
 /// A cell as it is planned.
-pub(super) struct Wanted<'a> {
-    pub(super) training: Digest,
-    pub(super) id: Digest,
-    pub(super) parameters: &'a Value,
-    pub(super) inputs: &'a BTreeMap<String, Digest>,
+pub(crate) struct Wanted<'a> {
+    pub(crate) training: Digest,
+    pub(crate) id: Digest,
+    pub(crate) parameters: &'a Value,
+    pub(crate) inputs: &'a BTreeMap<String, Digest>,
 }
 
 /// What is to be done with a cell whose folder is `folder`.
-pub(super) fn state_of(
+pub(crate) fn state_of(
     run: &RunFolder,
     folder: &CellFolder,
     wanted: &Wanted<'_>,

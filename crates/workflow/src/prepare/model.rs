@@ -7,7 +7,7 @@ use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::RunFolder;
-use lingo_hub::{Depth, Hub, HubModel};
+use lingo_hub::{Depth, Hub, HubModel, LeftFile};
 use lingo_ingest::Genome;
 use lingo_lm::DeviceChoice;
 use serde::{Deserialize, Serialize};
@@ -36,10 +36,23 @@ pub struct ModelRecord {
 /// # Errors
 /// What the hub says.
 pub fn fetch_model(plan: &Plan, observer: &dyn Observer, stop: &StopFlag) -> Result<(), Error> {
-    let ModelPlan::Hub { model, commit } = &plan.pipeline.model else {
+    fetch_at(&plan.pipeline.model, &plan.model.left, observer, stop)
+}
+
+/// As [`fetch_model`], for any run: `left` are the files that the hub still has.
+///
+/// # Errors
+/// As there.
+pub(crate) fn fetch_at(
+    model: &ModelPlan,
+    left: &[LeftFile],
+    observer: &dyn Observer,
+    stop: &StopFlag,
+) -> Result<(), Error> {
+    let ModelPlan::Hub { model, commit } = model else {
         return Ok(());
     };
-    if plan.model.left.iter().all(|file| file.path.is_file()) {
+    if left.iter().all(|file| file.path.is_file()) {
         return Ok(());
     }
     let revision = commit.as_deref().unwrap_or(model.revision());

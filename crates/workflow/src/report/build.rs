@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::cell::{CellRecord, differences};
 use crate::exports;
 use crate::failure::{Error, kept};
-use crate::lock::{self, Lock, LockedTask};
+use crate::lock::{self, Lock, LockedTask, RunKind};
 use crate::plan::conditions::conditions;
 use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
@@ -27,9 +27,14 @@ use crate::report::integrity::altered;
 pub fn build(run: &Path) -> Result<(), Error> {
     let lock = Lock::current(run)?;
     // The lock names the hashes of the report's files.
-    lock::around_report(lock, run, |lock| {
-        lingo_evaluate::report(&plan(lock, run))?;
-        exports::write(lock, run)
+    lock::around_report(lock, run, |lock| match lock.kind {
+        RunKind::Pipeline => {
+            lingo_evaluate::report(&plan(lock, run))?;
+            exports::write(lock, run)
+        }
+        RunKind::Design => Ok(lingo_evaluate::report::designs::report(&of_designs(
+            lock, run,
+        ))?),
     })
 }
 
@@ -54,6 +59,59 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         };
         warnings.push(format!("{label} failed: {why}{more}"));
     }
+    ReportPlan {
+        name: lock.name.clone(),
+        pipeline: lock
+            .arguments
+            .clone()
+            .unwrap_or_else(|| lock.pipeline.clone()),
+        run: run.to_path_buf(),
+        tasks,
+        methods: lock.methods.clone(),
+        seeds: lock.seeds.clone(),
+        facts: facts(lock, run),
+        warnings,
+        conditions: records.iter().map(of_record(conditions)).collect(),
+        altered: altered(run, &records),
+        run_by: records.iter().map(of_record(run_by)).collect(),
+        inputs: inputs(lock),
+        // A file that cannot be read is told by what reads it for the numbers.
+        methods_text: exports::methods(lock, run).unwrap_or_default(),
+        failures,
+    }
+}
+
+/// What the report of a run of designs is about.
+fn of_designs(lock: &Lock, run: &Path) -> ReportPlan {
+    let records = records(lock, run);
+    let tasks = lock.tasks.iter().map(|task| TaskInfo {
+        name: task.name.clone(),
+        description: task.description.clone(),
+        ..TaskInfo::default()
+    });
+    ReportPlan {
+        name: lock.name.clone(),
+        pipeline: lock
+            .arguments
+            .clone()
+            .unwrap_or_else(|| lock.pipeline.clone()),
+        run: run.to_path_buf(),
+        tasks: tasks.collect(),
+        methods: lock.methods.clone(),
+        seeds: lock.seeds.clone(),
+        facts: facts(lock, run),
+        warnings: stale(lock, run),
+        conditions: BTreeMap::new(),
+        altered: altered(run, &records),
+        run_by: records.iter().map(of_record(run_by)).collect(),
+        inputs: inputs(lock),
+        methods_text: String::new(),
+        failures: failures(lock, run),
+    }
+}
+
+/// What is known of a run as a whole.
+fn facts(lock: &Lock, run: &Path) -> Vec<(String, String)> {
     let mut facts = vec![
         (
             "program".to_string(),
@@ -80,26 +138,7 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
             ));
         }
     }
-    ReportPlan {
-        name: lock.name.clone(),
-        pipeline: lock
-            .arguments
-            .clone()
-            .unwrap_or_else(|| lock.pipeline.clone()),
-        run: run.to_path_buf(),
-        tasks,
-        methods: lock.methods.clone(),
-        seeds: lock.seeds.clone(),
-        facts,
-        warnings,
-        conditions: records.iter().map(of_record(conditions)).collect(),
-        altered: altered(run, &records),
-        run_by: records.iter().map(of_record(run_by)).collect(),
-        inputs: inputs(lock),
-        // A file that cannot be read is told by what reads it for the numbers.
-        methods_text: exports::methods(lock, run).unwrap_or_default(),
-        failures,
-    }
+    facts
 }
 
 /// The record of each finished cell in the folder, by label, also of those that the lock does not know.
@@ -267,6 +306,9 @@ fn stale(lock: &Lock, run: &Path) -> Vec<String> {
 }
 
 fn model_fact(lock: &Lock) -> String {
+    if lock.model.is_null() {
+        return "none".into();
+    }
     let of = |key: &str| lock.model.get(key);
     let hub = of("hub").map(|hub| {
         let word = |key: &str| hub.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -11,12 +11,14 @@ use crate::cell::CellRecord;
 use crate::inputs::FileHash;
 
 /// The files of a cell that its numbers on the page come from.
-const READ: [&str; 5] = [
+const READ: [&str; 7] = [
     "metrics.json",
     "predictions.parquet",
     "training.json",
     "train.jsonl",
     "adapter/adapter_config.json",
+    "designs.tsv",
+    "steps.tsv",
 ];
 
 /// Hashes the files of finished cells that a report reads, against the cells' records: by label what differs, in sentences.

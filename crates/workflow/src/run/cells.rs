@@ -60,7 +60,7 @@ pub(super) fn of_cell<'a>(jobs: &'a [Job], cell: &CellPlan) -> impl Iterator<Ite
 }
 
 /// Removes what a cell left; its record first, so that half a removal never looks like a result.
-pub(super) fn empty(folder: &CellFolder) -> Result<(), Error> {
+pub(crate) fn empty(folder: &CellFolder) -> Result<(), Error> {
     let path = folder.path();
     if path.exists() {
         let record = folder.finished();

@@ -43,7 +43,9 @@ pub fn explain(run: &RunFolder, label: Option<&str>) -> Vec<(String, Vec<Making>
         .filter(wanted)
         .collect();
     let of_stage = |stored: &Stored| {
-        let stages = ["model", "examples", "tokens", "floor", "training", "score"];
+        let stages = [
+            "model", "examples", "tokens", "floor", "training", "score", "designs",
+        ];
         stages.iter().position(|stage| *stage == stored.stage)
     };
     all.sort_by(|a, b| {

@@ -1,340 +1,417 @@
 //! The order of things: the model, then task by task the cells, those with the same features side by side.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use lingo_adapt::CheckpointEvery;
+use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
-use lingo_artifact::run_folder::RunFolder;
-use lingo_design::design::{Design, design};
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_design::design::{Designed, design};
 use lingo_design::features::Features;
 use lingo_design::features::kmers::KmerCounts;
+use lingo_design::features::one_hot::OneHot;
+use lingo_design::features::together::Together;
 use lingo_design::outcome::Landscape;
 use lingo_design::prepare::Prepared;
 use lingo_design::request::Request as DesignRequest;
 use lingo_design::sequences::constraints::Constraints;
 use lingo_design::sequences::known::{Columns, Known};
 use lingo_design::settings::{FeatureChoice, Method};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::model::{Wanted, features};
-use super::output::{Around, finished, write};
-use crate::failure::{Error, Kind, MissingFile};
-use crate::inputs::{Hashes, id_of};
+use super::lock;
+use super::model::{Wanted, features, tokens};
+use super::output::{Around, write};
+use super::plan::{DesignCell, Planned};
+use crate::cell::{CellRecord, SCHEMA};
+use crate::failure::kept as failed;
+use crate::failure::{Error, Kind};
+use crate::jobs::Measured;
+use crate::jobs::only_run::only_run;
 use crate::observer::Observer;
-use crate::pipeline::design_file::{DesignPlan, DesignTask, Offline};
-use crate::plan::planned::made_by;
-use crate::plan::selection::select;
-use crate::plan::{ModelIdentity, Request, device_class, model_identity};
-use crate::prepare::model::{Place, pretrain_at};
-
-/// What the same settings mean: the number goes up when that changes.
-const RESULTS: u32 = 1;
-
-/// A cell, finished.
-#[derive(Clone, Debug)]
-pub struct Cell {
-    /// Its task.
-    pub task: String,
-    /// Its method.
-    pub method: String,
-    /// Its seed.
-    pub seed: u64,
-    /// What stands in its metrics.json.
-    pub metrics: Map<String, Value>,
-}
+use crate::parallel::guarded;
+use crate::pipeline::design_file::{DesignTask, Offline};
+use crate::plan::state::State;
+use crate::prepare::model::{Place, fetch_at, pretrain_at};
+use crate::report;
+use crate::run::cells::empty;
+use crate::store::{Attempt, Stored, forget_tries, is_placed, place_cell, remove_half_placed};
 
 /// What a run did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The run's folder.
-    pub run: PathBuf,
-    /// All cells, in the order of the file.
-    pub cells: Vec<Cell>,
-    /// How many of them were finished before.
+    /// Cells that were designed now.
+    pub run: usize,
+    /// Cells that were finished before.
     pub cached: usize,
 }
 
-/// Runs a design file, or a part of it.
+/// Designs every cell that is not finished, then writes the lock and the report.
 ///
 /// # Errors
-/// Input files that are missing or wrong; names that the file does not have; an interruption.
+/// Bad data or settings of a task stop its cells, and [`Error::Cells`] is given at the end, where others were designed;
+/// [`Error::Interrupted`] after the lock and the report of what is there were written.
 pub fn run(
-    mut plan: DesignPlan,
-    request: &Request,
+    planned: &Planned,
+    command: &str,
     observer: &dyn Observer,
     stop: &StopFlag,
 ) -> Result<Summary, Error> {
-    let names = |section: &'static str, known: Vec<&str>, wanted: Option<&[String]>| {
-        select(section, known.into_iter(), wanted)
-    };
-    let tasks = plan.tasks.iter().map(|(name, _)| name.as_str()).collect();
-    let tasks = names("task", tasks, request.only.as_deref())?;
-    let methods = plan.methods.iter().map(|(name, _)| name.as_str()).collect();
-    let methods = names("method", methods, request.methods.as_deref())?;
-    plan.tasks.retain(|(name, _)| tasks.contains(name));
-    plan.methods.retain(|(name, _)| methods.contains(name));
-    if let Some(seeds) = &request.seeds {
-        plan.seeds = Vec::new();
-        for seed in seeds {
-            if !plan.seeds.contains(seed) {
-                plan.seeds.push(*seed);
-            }
-        }
+    let folder = RunFolder::new(&planned.run);
+    lock::refuse_other_kind(&planned.run)?;
+    let tables = preflight(planned)?;
+    std::fs::create_dir_all(&planned.run)
+        .map_err(lingo_artifact::Error::io("create folder", &planned.run))?;
+    let _alone = only_run(&planned.run)?;
+    atomic::remove_leftovers(folder.path())?;
+    remove_half_placed(&folder);
+    planned.hashes.keep()?;
+    if planned.fresh {
+        forget(planned, &folder)?;
     }
-    let folder = request.out.clone();
-    let folder = folder.unwrap_or_else(|| RunFolder::of_pipeline(&plan.name).path().to_path_buf());
-    let hashes = Hashes::of_run(&folder);
-    let mut missing: Vec<MissingFile> = Vec::new();
-    for (name, task) in &plan.tasks {
-        if !task.data.is_file() {
-            missing.push(MissingFile {
-                task: name.clone(),
-                path: task.data.clone(),
-            });
-        }
-    }
-    let needs_model = plan.methods.iter().any(|(_, m)| m.features().needs_model());
-    let device = lingo_lm::device_name(&lingo_lm::open_device(request.device)?);
-    let identity = match plan.model.as_mut().filter(|_| needs_model) {
-        Some(model) => Some(model_identity(
-            model,
-            &folder,
-            device_class(&device),
-            &hashes,
-            &mut BTreeMap::new(),
-            &mut missing,
-        )?),
-        None => None,
-    };
-    if !missing.is_empty() {
-        return Err(Error::Missing {
-            files: missing,
-            variables: Vec::new(),
-        });
-    }
+    // From here on a kill leaves a lock that is true.
+    lock::write(planned, command)?;
     let run = Run {
-        plan: &plan,
-        request,
+        planned,
         folder,
-        hashes,
-        identity,
         observer,
         stop,
     };
-    run.all()
+    let (done, failures) = run.all(tables);
+    lock::write(planned, command)?;
+    report::build(&planned.run)?;
+    let cached = |cell: &&DesignCell| cell.state == State::Cached;
+    let cached = planned.cells.iter().filter(cached).count();
+    if let Some((_, e)) = failures
+        .iter()
+        .find(|(_, e)| matches!(e, Error::Interrupted { .. }))
+    {
+        let is_kept = done > 0 || matches!(e, Error::Interrupted { checkpoint: true });
+        return Err(Error::Interrupted {
+            checkpoint: is_kept,
+        });
+    }
+    match failures.as_slice() {
+        [] => Ok(Summary { run: done, cached }),
+        failures => {
+            for (label, error) in failures {
+                observer.say(&format!("failed: {label}: {error}"));
+            }
+            let all_input = failures.iter().all(|(_, e)| e.kind() == Kind::Input);
+            Err(Error::Cells {
+                failed: failures.len(),
+                total: planned.cells.len() - cached,
+                kind: if all_input { Kind::Input } else { Kind::Failed },
+            })
+        }
+    }
+}
+
+/// A task's data, or what is wrong with them.
+type Table<'a> = Result<Data<'a>, Error>;
+
+/// Reads the tables of tasks that have something to do: mistakes in the file stop the run before anything is written, bad
+/// data stop their task.
+fn preflight(planned: &Planned) -> Result<HashMap<&str, Table<'_>>, Error> {
+    let open: Vec<&DesignCell> = (planned.cells.iter())
+        .filter(|cell| cell.state != State::Cached)
+        .collect();
+    let mut tables = HashMap::new();
+    for (task, section) in &planned.plan.tasks {
+        if !open.iter().any(|cell| cell.task == *task) {
+            continue;
+        }
+        match read(section) {
+            Err(e) if e.kind() == Kind::Usage => return Err(e.during(task)),
+            table => {
+                tables.insert(task.as_str(), table);
+            }
+        }
+    }
+    let needs_model = |cell: &&DesignCell| {
+        let mut methods = planned.plan.methods.iter();
+        methods.any(|(name, m)| *name == cell.method && m.features().needs_model())
+    };
+    if let Some(identity) = planned
+        .identity
+        .as_ref()
+        .filter(|_| open.iter().any(|c| needs_model(c)))
+        && identity.pretrain.is_none()
+    {
+        tokens(&identity.folder, planned.plan.tokens.as_ref())?;
+    }
+    Ok(tables)
+}
+
+/// Forgets the results of the cells: with `--fresh` all are made again.
+fn forget(planned: &Planned, folder: &RunFolder) -> Result<(), Error> {
+    for cell in &planned.cells {
+        empty(&cell.folder)?;
+        forget_tries(folder, &cell.id);
+        let stored = folder.stored(&cell.id);
+        if stored.exists() {
+            std::fs::remove_dir_all(&stored)
+                .map_err(lingo_artifact::Error::io("empty", &stored))?;
+        }
+    }
+    Ok(())
 }
 
 struct Run<'a> {
-    plan: &'a DesignPlan,
-    request: &'a Request,
-    folder: PathBuf,
-    hashes: Hashes,
-    identity: Option<ModelIdentity>,
+    planned: &'a Planned,
+    folder: RunFolder,
     observer: &'a dyn Observer,
     stop: &'a StopFlag,
 }
 
-/// A task's data.
-struct Data {
+/// A task's data, and what its methods share.
+struct Data<'a> {
+    section: &'a DesignTask,
     known: Arc<Known>,
     landscape: Option<Landscape>,
     constraints: Constraints,
+    prepared: HashMap<String, Arc<Prepared>>,
 }
 
+/// Models that are loaded, by what is asked of them.
+type Models = HashMap<String, Arc<dyn Features>>;
+
 impl Run<'_> {
-    fn all(&self) -> Result<Summary, Error> {
-        let total = self.plan.tasks.len() * self.plan.methods.len() * self.plan.seeds.len();
-        let mut cells = Vec::with_capacity(total);
-        let mut cached = 0;
-        // A model is loaded, and the same data are read by it, once.
-        let mut models: HashMap<String, Arc<dyn Features>> = HashMap::new();
-        for (task, section) in &self.plan.tasks {
-            let mut data: Option<Data> = None;
-            let mut prepared: HashMap<String, Arc<Prepared>> = HashMap::new();
-            for (method, settings) in &self.plan.methods {
+    /// How many cells were designed, and the failures.
+    fn all(&self, mut tables: HashMap<&str, Table<'_>>) -> (usize, Vec<(String, Error)>) {
+        let plan = &self.planned.plan;
+        let is_open = |cell: &&DesignCell| cell.state != State::Cached;
+        let total = self.planned.cells.iter().filter(is_open).count();
+        let mut done = 0;
+        let mut failures = Vec::new();
+        let mut models = Models::new();
+        self.observer.cells(0, total);
+        for (task, _) in &plan.tasks {
+            let mut table = tables.remove(task.as_str());
+            for (method, settings) in &plan.methods {
                 // What no seed changes is designed once.
-                let mut same: Option<Vec<Design>> = None;
-                for &seed in &self.plan.seeds {
-                    let label = format!("{task}/{method}/seed-{seed}");
-                    let folder = self.folder.join(&label);
-                    let id = self.id(section, settings, seed)?;
-                    let done = finished(&folder, &id).filter(|_| !self.request.fresh);
-                    let metrics = match done {
-                        Some(metrics) => {
-                            cached += 1;
-                            metrics
+                let mut same: Option<Arc<Designed>> = None;
+                let of_method = |cell: &&DesignCell| (&cell.task, &cell.method) == (task, method);
+                for cell in self.planned.cells.iter().filter(of_method) {
+                    let result = guarded(|| {
+                        if let Some(stored) = Stored::read(&self.folder, &cell.id) {
+                            return self.place(cell, &stored);
                         }
-                        None => {
-                            if data.is_none() {
-                                data = Some(read(section)?);
+                        match &mut table {
+                            Some(Ok(data)) => {
+                                self.cell(cell, settings, data, &mut models, &mut same)
                             }
-                            let Some(data) = &data else { unreachable!() };
-                            let designs = match same.take() {
-                                Some(designs) => designs,
-                                None => self
-                                    .cell(
-                                        (section, settings, seed),
-                                        data,
-                                        &mut prepared,
-                                        &mut models,
-                                        &label,
-                                    )
-                                    .map_err(|e| e.during(&label))?,
-                            };
-                            let identity = [
-                                ("task", json!(task)),
-                                ("method", json!(method)),
-                                ("seed", json!(seed)),
-                                ("id", json!(id)),
-                                ("settings", json!(settings)),
-                            ];
-                            let identity = identity.map(|(key, value)| (key.to_string(), value));
-                            let around = Around {
-                                known: &data.known,
-                                landscape: data.landscape.as_ref(),
-                            };
-                            let metrics =
-                                write(&folder, &designs, &around, identity.into_iter().collect())?;
-                            same = (!settings.is_drawn()).then_some(designs);
-                            metrics
+                            Some(Err(e)) => Err(Error::stage(e.kind(), e.to_string())),
+                            // All of its cells were there, and one has been taken away.
+                            None => Err(Error::stage(Kind::Failed, "its result is gone")),
                         }
-                    };
-                    cells.push(Cell {
-                        task: task.clone(),
-                        method: method.clone(),
-                        seed,
-                        metrics,
                     });
-                    self.observer.cells(cells.len(), total);
+                    match result {
+                        Ok(()) if cell.state == State::Cached => {}
+                        Ok(()) => {
+                            done += 1;
+                            self.observer.cells(done, total);
+                        }
+                        Err(e @ Error::Interrupted { .. }) => {
+                            failures.push((cell.label(), e));
+                            return (done, failures);
+                        }
+                        Err(e) => {
+                            let e = e.during(&cell.label());
+                            failed::keep(&cell.folder.failure(), &cell.label(), &e);
+                            failures.push((cell.label(), e));
+                        }
+                    }
                 }
             }
         }
-        self.hashes.keep()?;
-        Ok(Summary {
-            run: self.folder.clone(),
-            cells,
-            cached,
-        })
+        (done, failures)
     }
 
-    /// Over all that can change a cell.
-    fn id(&self, task: &DesignTask, method: &Method, seed: u64) -> Result<String, Error> {
-        let model = self.identity.as_ref();
-        let model = model.filter(|_| method.features().needs_model());
-        let model = model.map(|identity| (&identity.hashes, &self.plan.tokens));
-        let data = self.hashes.of_file(&task.data)?.sha256;
-        let id = id_of(&json!([
-            "design",
-            RESULTS,
-            data,
-            [&task.sequence, &task.score],
-            task.offline,
-            task.designs,
-            task.constraints,
-            method,
-            seed,
-            model,
-        ]));
-        Ok(id.to_string())
-    }
-
+    /// Designs a cell, on to its place.
     fn cell(
         &self,
-        (section, method, seed): (&DesignTask, &Method, u64),
-        data: &Data,
-        prepared: &mut HashMap<String, Arc<Prepared>>,
-        models: &mut HashMap<String, Arc<dyn Features>>,
-        label: &str,
-    ) -> Result<Vec<Design>, Error> {
-        let choice = method.features();
-        let length = data.known.length();
-        let random = match choice {
-            FeatureChoice::RandomWeights(_) => Some(seed),
-            _ => None,
+        cell: &DesignCell,
+        method: &Method,
+        data: &mut Data,
+        models: &mut Models,
+        same: &mut Option<Arc<Designed>>,
+    ) -> Result<(), Error> {
+        if self.stop.is_raised() {
+            return Err(Error::Interrupted { checkpoint: false });
+        }
+        failed::forget(&cell.folder.failure())?;
+        if !is_placed(&cell.folder, &cell.id) {
+            self.record(cell, None).write(&cell.folder.started())?;
+        }
+        let measured = Measured::begin();
+        let designed = match same {
+            Some(designed) => designed.clone(),
+            None => Arc::new(self.designs(cell, method, data, models)?),
         };
+        *same = (!method.is_drawn()).then(|| designed.clone());
+        let attempt = Attempt::begin(&self.folder, cell.id)?;
+        let around = Around {
+            known: &data.known,
+            landscape: data.landscape.as_ref(),
+        };
+        let identity = [
+            ("task", json!(cell.task)),
+            ("method", json!(cell.method)),
+            ("seed", json!(cell.seed)),
+            ("settings", json!(method)),
+        ];
+        let identity = identity.map(|(key, value)| (key.to_string(), value));
+        write(
+            attempt.folder(),
+            &designed,
+            &around,
+            identity.into_iter().collect(),
+        )?;
+        measured.write(&CellFolder::new(attempt.folder()), &self.planned.device)?;
+        let stored = Stored::of(
+            attempt.folder(),
+            ("designs", &cell.label()),
+            cell.id,
+            (cell.parameters.clone(), cell.inputs.clone()),
+            json!({}),
+            self.planned.made_by(),
+        )?;
+        attempt.commit(&stored)?;
+        self.place(cell, &stored)
+    }
+
+    /// Lays a result at its place.
+    fn place(&self, cell: &DesignCell, stored: &Stored) -> Result<(), Error> {
+        let record = self.record(cell, Some(stored));
+        place_cell(&self.folder, &cell.folder, &record, &[stored])
+    }
+
+    /// The record of a cell: of one that is begun, where there is no result yet.
+    fn record(&self, cell: &DesignCell, stored: Option<&Stored>) -> CellRecord {
+        CellRecord {
+            schema: SCHEMA.into(),
+            id: cell.id,
+            training: None,
+            task: cell.task.clone(),
+            method: cell.method.clone(),
+            seed: cell.seed,
+            parameters: cell.parameters.clone(),
+            inputs: cell.inputs.clone(),
+            outputs: stored.map_or_else(BTreeMap::new, |stored| stored.outputs.clone()),
+            made_by: stored.map_or_else(|| self.planned.made_by(), |s| s.made_by.clone()),
+            finished: stored.map_or_else(String::new, |stored| stored.finished.clone()),
+        }
+    }
+
+    fn designs(
+        &self,
+        cell: &DesignCell,
+        method: &Method,
+        data: &mut Data,
+        models: &mut Models,
+    ) -> Result<Designed, Error> {
+        let choice = method.features();
+        let random = choice.is_drawn().then_some(cell.seed);
         let key = format!("{} {random:?}", json!(choice));
-        let prepared = match prepared.get(&key) {
+        let prepared = match data.prepared.get(&key) {
             Some(prepared) => prepared.clone(),
             None => {
-                let key_of_model = format!("{key} {length}");
-                let features = match models.get(&key_of_model) {
-                    Some(features) => features.clone(),
-                    None => {
-                        let features = self.features(&choice, random, length)?;
-                        models.insert(key_of_model, features.clone());
-                        features
-                    }
-                };
+                let features = self.features(&choice, cell.seed, &data.known, models)?;
                 let made = Arc::new(Prepared::new(features, data.known.clone())?);
-                prepared.insert(key, made.clone());
+                data.prepared.insert(key, made.clone());
                 made
             }
         };
-        let progress = self.observer.part(label);
+        let label = cell.label();
+        let progress = self.observer.part(&label);
         progress.begin("designing", 0);
-        let designs = design(&DesignRequest {
+        let count = data.section.designs.get() as usize;
+        let designed = design(&DesignRequest {
             method,
             prepared: &prepared,
             constraints: &data.constraints,
-            count: section.designs.get() as usize,
-            seed,
+            count,
+            seed: cell.seed,
             progress: progress.as_ref(),
             stop: self.stop,
         })?;
         progress.end("");
-        if designs.len() < section.designs.get() as usize {
+        let found = designed.designs.len();
+        if found < count {
             self.observer.say(&format!(
-                "{label}: {} of {} designs; nothing else that was found keeps to the constraints",
-                designs.len(),
-                section.designs
+                "{label}: {found} of {count} designs; nothing else that was found keeps to the constraints"
             ));
         }
-        Ok(designs)
+        Ok(designed)
     }
 
     fn features(
         &self,
         choice: &FeatureChoice,
-        random: Option<u64>,
-        length: usize,
+        seed: u64,
+        known: &Known,
+        models: &mut Models,
     ) -> Result<Arc<dyn Features>, Error> {
-        let (settings, identity) = match (choice, &self.identity) {
-            (FeatureChoice::Kmers(kmers), _) => {
-                return Ok(Arc::new(KmerCounts::new(kmers.k.get(), length)?));
+        let length = known.length();
+        let settings = match choice {
+            FeatureChoice::Kmers(kmers) => {
+                let k = kmers.k.get();
+                let counts = match kmers.by_place {
+                    true => KmerCounts::by_place(k, length)?,
+                    false => KmerCounts::new(k, length)?,
+                };
+                return Ok(Arc::new(counts));
             }
-            (
-                FeatureChoice::LanguageModel(settings) | FeatureChoice::RandomWeights(settings),
-                Some(identity),
-            ) => (settings, identity),
-            // The reader refuses it.
-            (_, None) => return Err(Error::stage(Kind::Usage, "the file names no model")),
+            FeatureChoice::OneHot(settings) => {
+                return Ok(Arc::new(OneHot::new(length, settings.pairs)));
+            }
+            FeatureChoice::Together(parts) => {
+                let parts = parts.iter();
+                let parts = parts.map(|part| self.features(part, seed, known, models));
+                let parts = parts.collect::<Result<Vec<_>, Error>>()?;
+                return Ok(Arc::new(Together::new(parts, &known.sequences)?));
+            }
+            FeatureChoice::LanguageModel(settings) | FeatureChoice::RandomWeights(settings) => {
+                settings
+            }
         };
-        if let Some(model) = &self.plan.model {
-            let device = lingo_lm::open_device(self.request.device)?;
+        let random = choice.is_drawn().then_some(seed);
+        let key = format!("{} {random:?} {length}", json!(choice));
+        if let Some(features) = models.get(&key) {
+            return Ok(features.clone());
+        }
+        let Some(identity) = &self.planned.identity else {
+            // The reader refuses it.
+            return Err(Error::stage(Kind::Usage, "the file names no model"));
+        };
+        if let Some(model) = &self.planned.plan.model {
+            fetch_at(model, &identity.left, self.observer, self.stop)?;
             let place = Place {
-                run: &self.folder,
+                run: &self.planned.run,
                 identity,
-                device: self.request.device,
-                made_by: made_by(&lingo_lm::device_name(&device)),
+                device: self.planned.choice,
+                made_by: self.planned.made_by(),
             };
             let every = CheckpointEvery::default();
             pretrain_at(&place, model, every, self.observer, self.stop)?;
         }
-        Ok(Arc::new(features(&Wanted {
+        let loaded: Arc<dyn Features> = Arc::new(features(&Wanted {
             folder: &identity.folder,
-            tokens: self.plan.tokens.as_ref(),
+            tokens: self.planned.plan.tokens.as_ref(),
             random,
             both_strands: settings.both_strands,
             length,
-            device: self.request.device,
-        })?))
+            device: self.planned.choice,
+        })?);
+        models.insert(key, loaded.clone());
+        Ok(loaded)
     }
 }
 
 /// Reads a task's table, and takes what methods may see.
-fn read(section: &DesignTask) -> Result<Data, Error> {
+fn read(section: &DesignTask) -> Result<Data<'_>, Error> {
     let columns = Columns {
         sequence: &section.sequence,
         score: &section.score,
@@ -346,18 +423,19 @@ fn read(section: &DesignTask) -> Result<Data, Error> {
         Offline::Lowest(rows) => Some(rows.get() as usize),
         Offline::LowestShare(share) => Some((share.get() * all.len() as f64).floor() as usize),
     };
-    let Some(lowest) = lowest else {
-        return Ok(Data {
-            known: Arc::new(all),
-            landscape: None,
-            constraints,
-        });
+    let (known, landscape) = match lowest {
+        None => (all, None),
+        Some(lowest) => {
+            let mut rows = all.by_score();
+            rows.truncate(lowest);
+            (all.select(&rows), Some(Landscape::new(&all)))
+        }
     };
-    let mut rows = all.by_score();
-    rows.truncate(lowest);
     Ok(Data {
-        known: Arc::new(all.select(&rows)),
-        landscape: Some(Landscape::new(&all)),
+        section,
+        known: Arc::new(known),
+        landscape,
         constraints,
+        prepared: HashMap::new(),
     })
 }

@@ -54,7 +54,7 @@ pub(super) fn features(wanted: &Wanted) -> Result<LanguageModel, Error> {
 }
 
 /// Where DNA stands in a model's vocabulary.
-fn tokens(folder: &Path, scheme: Option<&Scheme>) -> Result<TokenRows, Error> {
+pub(super) fn tokens(folder: &Path, scheme: Option<&Scheme>) -> Result<TokenRows, Error> {
     let vocabulary = ModelVocabulary::load(folder)?;
     let bad =
         |problem: String| Error::stage(Kind::Usage, format!("{}: {problem}", folder.display()));

@@ -1,21 +1,18 @@
-//! The files of a cell: `designs.fasta`, `designs.tsv`, `metrics.json`.
+//! The files of a cell: `designs.fasta`, `designs.tsv`, `steps.tsv`, `metrics.json`.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use lingo_artifact::atomic;
-use lingo_design::design::Design;
+use lingo_artifact::run_folder::CellFolder;
+use lingo_design::design::{Design, Designed};
 use lingo_design::outcome::{Landscape, metrics};
 use lingo_design::sequences::dna;
 use lingo_design::sequences::known::Known;
+use lingo_design::trace::{Span, Step};
 use serde_json::{Map, Value};
 
 use crate::failure::Error;
-
-/// The file that is written last, with the cell's id.
-pub(super) const METRICS: &str = "metrics.json";
-const FASTA: &str = "designs.fasta";
-const TABLE: &str = "designs.tsv";
 
 /// What is known of the sequences around designs.
 pub(super) struct Around<'a> {
@@ -25,55 +22,88 @@ pub(super) struct Around<'a> {
     pub landscape: Option<&'a Landscape>,
 }
 
-/// Writes a cell; `identity` stands in front of the metrics.
+/// Writes a cell; `identity` stands beside the metrics.
 ///
 /// # Errors
 /// The folder cannot be written to.
 pub(super) fn write(
     folder: &Path,
-    designs: &[Design],
+    designed: &Designed,
     around: &Around,
     identity: Map<String, Value>,
-) -> Result<Map<String, Value>, Error> {
+) -> Result<(), Error> {
+    let cell = CellFolder::new(folder);
+    let designs = &designed.designs;
     let mut fasta = String::new();
+    for (rank, design) in (1..).zip(designs) {
+        // Text into memory does not fail.
+        let _ = writeln!(
+            fasta,
+            ">design_{rank} predicted={:.6} spread={:.6} distance={}\n{}",
+            design.predicted,
+            design.spread,
+            design.distance,
+            dna::text(&design.bases)
+        );
+    }
+    atomic::write_bytes(&cell.designs_fasta(), fasta.as_bytes())?;
+    atomic::write_bytes(&cell.designs(), table(designs, around).as_bytes())?;
+    if !designed.trace.is_empty() {
+        atomic::write_bytes(&cell.steps(), steps(&designed.trace).as_bytes())?;
+    }
+    let mut found = metrics(designs, around.landscape);
+    found.extend(identity);
+    Ok(atomic::write_json(&cell.metrics(), &found)?)
+}
+
+fn table(designs: &[Design], around: &Around) -> String {
     let mut table = String::from(
         "rank\tsequence\tpredicted\tspread\tdistance\tnearest\tnearest_score\tgc\tmeasured\n",
     );
-    for (i, design) in designs.iter().enumerate() {
-        let rank = i + 1;
-        let sequence = dna::text(&design.bases);
+    for (rank, design) in (1..).zip(designs) {
         let nearest = dna::text(&around.known.sequences[design.nearest]);
         let score = around.known.scores[design.nearest];
         let gc = design.bases.iter().filter(|b| matches!(b, 1 | 2)).count() as f64
             / design.bases.len().max(1) as f64;
         let measured = around.landscape.and_then(|l| l.score(&design.bases));
         let measured = measured.map_or_else(String::new, |score| format!("{score:.6}"));
-        let (predicted, spread) = (design.predicted, design.spread);
-        // Text into memory does not fail.
-        let _ = writeln!(
-            fasta,
-            ">design_{rank} predicted={predicted:.6} spread={spread:.6} distance={}\n{sequence}",
-            design.distance
-        );
         let _ = writeln!(
             table,
-            "{rank}\t{sequence}\t{predicted:.6}\t{spread:.6}\t{}\t{nearest}\t{score}\t{gc:.4}\t{measured}",
+            "{rank}\t{}\t{:.6}\t{:.6}\t{}\t{nearest}\t{score}\t{gc:.4}\t{measured}",
+            dna::text(&design.bases),
+            design.predicted,
+            design.spread,
             design.distance
         );
     }
-    atomic::write_bytes(&folder.join(FASTA), fasta.as_bytes())?;
-    atomic::write_bytes(&folder.join(TABLE), table.as_bytes())?;
-    let mut found = metrics(designs, around.landscape);
-    found.extend(identity);
-    atomic::write_json(&folder.join(METRICS), &found)?;
-    Ok(found)
+    table
 }
 
-/// The metrics of a finished cell with this id.
-pub(super) fn finished(folder: &Path, id: &str) -> Option<Map<String, Value>> {
-    let found: Map<String, Value> = atomic::read_json(&folder.join(METRICS)).ok()?;
-    let is_whole = [FASTA, TABLE]
-        .iter()
-        .all(|name| folder.join(name).is_file());
-    (is_whole && found.get("id")?.as_str() == Some(id)).then_some(found)
+fn steps(steps: &[Step]) -> String {
+    let mut table = String::from(
+        "step\tdistinct\tpredicted\tforward\tbackward\tgamma\tgamma_least\tgamma_most\trate\trate_least\trate_most\n",
+    );
+    let number = |value: Option<f64>| value.map_or_else(String::new, |v| format!("{v:.6}"));
+    let span = |span: Option<Span>| {
+        let parts = [
+            span.map(|s| s.mean),
+            span.map(|s| s.least),
+            span.map(|s| s.most),
+        ];
+        parts.map(number).join("\t")
+    };
+    for step in steps {
+        let _ = writeln!(
+            table,
+            "{}\t{}\t{:.6}\t{}\t{}\t{}\t{}",
+            step.step,
+            step.distinct,
+            step.predicted,
+            number(step.forward),
+            number(step.backward),
+            span(step.gamma),
+            span(Some(step.rate))
+        );
+    }
+    table
 }
