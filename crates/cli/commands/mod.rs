@@ -18,6 +18,7 @@ mod tokenize;
 mod tune;
 
 use clap::CommandFactory as _;
+use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::{Error, Kind};
 
 use crate::arguments::{Cli, Command};
@@ -40,7 +41,10 @@ pub fn execute(cli: Cli) -> Result<(), Error> {
 
 fn dispatch(command: Command, terminal: &Terminal) -> Result<(), Error> {
     match command {
-        Command::Run(arguments) => run::run(arguments, terminal),
+        Command::Run(arguments) => match &arguments.pipeline {
+            Some(file) if DesignPlan::is_one(file) => design::run_file(file, &arguments, terminal),
+            _ => run::run(arguments, terminal),
+        },
         Command::Tune(arguments) => tune::tune(&arguments, terminal),
         Command::Validate(arguments) => pipeline::validate(&arguments),
         Command::Plan(arguments) => pipeline::plan(&arguments, terminal),

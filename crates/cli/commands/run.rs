@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use lingo_artifact::run_folder::RunFolder;
-use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::run::Settings;
 use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, lock, report as reports};
 
 use crate::arguments::{Run, Selection, VerifyArguments};
-use crate::commands::design;
 use crate::device::device;
 use crate::output::{print, print_json, say};
 use crate::signals::stop_on_signals;
@@ -36,9 +34,6 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         Some(file) => file.clone(),
         None => demo::unpack()?,
     };
-    if DesignPlan::is_one(&file) {
-        return design::run_file(&file, &arguments, terminal);
-    }
     let mut pipeline = Pipeline::read(&file, &arguments.selection.set)?;
     if arguments.pipeline.is_none() {
         // What a reader would type: the demo needs no file.

@@ -27,9 +27,9 @@ pub fn of_task(task: &Designs) -> (Vec<Figure>, Vec<usize>) {
     (figures, counts)
 }
 
-/// The name of a figure of a method, without what it shows.
-fn name_of(task: &Designs, method: &str) -> String {
-    format!("{}.{method}.", task.info.name)
+/// What the files of a figure of a method are called.
+fn name_of(task: &Designs, shows: &str, method: &str) -> String {
+    format!("{}.{shows}.{method}", task.info.name)
 }
 
 /// The median measured score of each method, a dot a seed.
@@ -106,7 +106,7 @@ fn distances(task: &Designs, method: &OfMethod, cell: &Cell) -> Figure {
     let title = format!("{of} score against distance");
     let id = format!("{}-{}-distance", task.id, method.style);
     Figure {
-        name: format!("{}distance", name_of(task, method.method)),
+        name: name_of(task, "distance", method.method),
         shown: Shown::Drawing(scatter(&id, &title, method.style, &points)),
         title,
         caption: format!(
@@ -173,7 +173,7 @@ fn letters(task: &Designs, method: &OfMethod, cell: &Cell) -> Figure {
     let id = format!("{}-{}-logo", task.id, method.style);
     let (svg, is_wide) = logo::svg(&id, &title, &places);
     Figure {
-        name: format!("{}logo", name_of(task, method.method)),
+        name: name_of(task, "logo", method.method),
         shown: match is_wide {
             true => Shown::Wide(svg),
             false => Shown::Drawing(svg),
@@ -277,7 +277,7 @@ fn course(
         ""
     };
     Figure {
-        name: format!("{}{name}", name_of(task, method.method)),
+        name: name_of(task, name, method.method),
         shown: Shown::Drawing(chart.svg()),
         title: title.into(),
         caption: format!(

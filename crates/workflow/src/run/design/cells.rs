@@ -136,7 +136,7 @@ fn preflight(planned: &Planned) -> Result<HashMap<&str, Table<'_>>, Error> {
     if let Some(identity) = planned
         .identity
         .as_ref()
-        .filter(|_| open.iter().any(|c| needs_model(c)))
+        .filter(|_| open.iter().any(needs_model))
         && identity.pretrain.is_none()
     {
         tokens(&identity.folder, planned.plan.tokens.as_ref())?;
