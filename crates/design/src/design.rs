@@ -5,6 +5,7 @@ use crate::methods::{ascent, bdi, evolution, exhaustive, genetic, random};
 use crate::proxy::heads;
 use crate::request::{Found, Request};
 use crate::sequences::dna;
+use crate::sequences::known::Known;
 use crate::settings::Method;
 use crate::trace::Step;
 
@@ -54,6 +55,32 @@ pub fn design(request: &Request) -> Result<Designed, Error> {
         designs: judge(chosen, request)?,
         trace,
     })
+}
+
+/// What a method cannot do with these sequences.
+///
+/// # Errors
+/// [`Error::Settings`]: too long for a search through all; sequences of several lengths where places are counted.
+pub fn check(method: &Method, known: &Known) -> Result<(), Error> {
+    method.check()?;
+    if let Method::Exhaustive(_) | Method::Ridge(_) = method {
+        exhaustive::check(method.name(), known.length)?;
+    }
+    if known.is_mixed() {
+        let what = match method {
+            Method::Bdi(_) => Some("`bdi` reads a sequence place by place"),
+            _ if method.features().counts_places() => Some("its features count places"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            return Err(Error::Settings(format!(
+                "{what}: the sequences must have one length, and have {} to {}",
+                known.lengths().start(),
+                known.lengths().end()
+            )));
+        }
+    }
+    method.features().check_length(*known.lengths().start())
 }
 
 /// The best that keep to the constraints; equals in the order in which they were found.

@@ -94,6 +94,7 @@ mod tests {
     fn designs_are_looked_up_on_either_strand_and_counted_once() {
         let bases = |text: &str| dna::bases(text).unwrap();
         let known = Known {
+            length: 3,
             sequences: vec![bases("AAC"), bases("ACG"), bases("CCC"), bases("GAC")],
             scores: vec![1.0, 2.0, 3.0, 5.0],
         };

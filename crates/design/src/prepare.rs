@@ -70,7 +70,7 @@ impl Prepared {
         together: usize,
         each: &mut dyn FnMut(usize, &Matrix) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let length = self.known.length();
+        let length = self.known.length;
         let all = 1usize << (2 * length);
         if let Some(every) = self.every.get() {
             return each(0, every);

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::features::kmers;
 
 /// How sequences are designed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -295,6 +296,27 @@ impl FeatureChoice {
         }
     }
 
+    /// Whether the places of a sequence have features of their own.
+    pub(crate) fn counts_places(&self) -> bool {
+        match self {
+            Self::Kmers(kmers) => kmers.by_place,
+            Self::OneHot(_) => true,
+            Self::LanguageModel(_) | Self::RandomWeights(_) => false,
+            Self::Together(parts) => parts.iter().any(Self::counts_places),
+        }
+    }
+
+    /// Whether the shortest sequence has a k-mer.
+    pub(crate) fn check_length(&self, shortest: usize) -> Result<(), Error> {
+        match self {
+            Self::Kmers(kmers) => kmers::fits(kmers.k.get(), shortest),
+            Self::Together(parts) => parts
+                .iter()
+                .try_for_each(|part| part.check_length(shortest)),
+            Self::OneHot(_) | Self::LanguageModel(_) | Self::RandomWeights(_) => Ok(()),
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         match self {
             Self::Together(parts) if parts.len() < 2 => Err(Error::Settings(
@@ -425,6 +447,20 @@ impl Method {
             Self::CmaEs(settings) => settings.features.clone(),
             Self::Genetic(settings) => settings.features.clone(),
             Self::Bdi(_) | Self::Random(_) => FeatureChoice::of_kmers(),
+        }
+    }
+
+    /// What a file calls it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Bib(_) => "bib",
+            Self::GradientAscent(_) => "gradient_ascent",
+            Self::Exhaustive(_) => "exhaustive",
+            Self::Ridge(_) => "ridge",
+            Self::CmaEs(_) => "cma_es",
+            Self::Genetic(_) => "genetic",
+            Self::Bdi(_) => "bdi",
+            Self::Random(_) => "random",
         }
     }
 

@@ -35,7 +35,7 @@ impl TfBind8 {
             sequence: "sequence",
             score: "score",
         };
-        let all = Known::read(&folder.join("tfbind8/tfbind8_six6.tsv"), columns).unwrap();
+        let all = Known::read(&folder.join("tfbind8/tfbind8_six6.tsv"), columns, None).unwrap();
         assert_eq!(all.len(), 65_536);
         Some(Self {
             landscape: Landscape::new(&all),

@@ -57,7 +57,8 @@ impl KmerCounts {
     }
 }
 
-fn fits(k: usize, length: usize) -> Result<(), Error> {
+/// Whether a sequence has a k-mer.
+pub(crate) fn fits(k: usize, length: usize) -> Result<(), Error> {
     if k > length {
         return Err(Error::Settings(format!(
             "k-mers of {k} bases do not fit into sequences of {length}"

@@ -4,6 +4,8 @@
 //! rows that ask for a gradient, which times the embedding is the gradient of the one-hot tokens. So the pass computes
 //! what the hard tokens give, to the bit, and differentiates it as if they were soft.
 
+use std::ops::RangeInclusive;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use lingo_lm::{Adaptation, Batch, Model};
 use rayon::prelude::*;
@@ -47,7 +49,7 @@ pub struct LanguageModel {
 }
 
 impl LanguageModel {
-    /// Of a model on its device, for sequences of a length.
+    /// Of a model on its device, for sequences of these lengths.
     ///
     /// # Errors
     /// A length that the model does not take; an embedding that cannot be read.
@@ -55,7 +57,7 @@ impl LanguageModel {
         model: Model,
         tokens: TokenRows,
         both_strands: bool,
-        length: usize,
+        lengths: RangeInclusive<usize>,
     ) -> Result<Self, Error> {
         let config = model.config();
         let embedding = config.embedding_size();
@@ -78,14 +80,15 @@ impl LanguageModel {
             embedding,
             table,
         };
-        if length < features.tokens.k {
+        if *lengths.start() < features.tokens.k {
             return Err(Error::Settings(format!(
-                "the model reads {} bases as one token, the sequences have {length}",
-                features.tokens.k
+                "the model reads {} bases as one token, the shortest sequence has {}",
+                features.tokens.k,
+                lengths.start()
             )));
         }
         features
-            .batch(&[vec![0; length]])
+            .batch(&[vec![0; *lengths.end()]])
             .check(features.model.config(), 0)?;
         Ok(features)
     }
@@ -278,13 +281,22 @@ impl Features for LanguageModel {
     }
 
     fn of(&self, sequences: &[Vec<u8>]) -> Result<Matrix, Error> {
-        let mut features = Matrix::zeros(0, self.width());
-        for sequences in sequences.chunks(TOGETHER) {
-            let batch = self.batch(&self.strands(sequences));
+        let width = self.width();
+        let mut features = Matrix::zeros(sequences.len(), width);
+        // A batch has one length.
+        let mut order: Vec<usize> = (0..sequences.len()).collect();
+        order.sort_by_key(|&i| sequences[i].len());
+        let of_length = order.chunk_by(|&a, &b| sequences[a].len() == sequences[b].len());
+        for rows in of_length.flat_map(|rows| rows.chunks(TOGETHER)) {
+            let together: Vec<Vec<u8>> = rows.iter().map(|&row| sequences[row].clone()).collect();
+            let batch = self.batch(&self.strands(&together));
             batch.check(self.model.config(), 0)?;
             let states = self.model.forward(&batch, Adaptation::none()).states;
             let states = self.download(states)?;
-            features.values.extend(self.pool(&states, &batch).values);
+            let pooled = self.pool(&states, &batch);
+            for (&row, values) in rows.iter().zip(pooled.rows()) {
+                features.values[row * width..(row + 1) * width].copy_from_slice(values);
+            }
         }
         Ok(features)
     }

@@ -295,7 +295,7 @@ impl Objective<'_> {
     ) -> Result<Step, Error> {
         let features = &self.prepared.features;
         let sequences: Vec<Vec<u8>> = candidates.iter().map(|c| soft::hard(&c.logits)).collect();
-        let tokens = features.tokens(self.prepared.known.length());
+        let tokens = features.tokens(self.prepared.known.length);
         let mut ask = |features: &Matrix| self.ask(features);
         let pulled = memo.of(features.as_ref(), &sequences, &mut ask, &|row| {
             self.seen(row)
@@ -437,13 +437,14 @@ mod tests {
             before: vec![2],
             after: vec![3],
         };
-        LanguageModel::new(model, tokens, both_strands, 6).unwrap()
+        LanguageModel::new(model, tokens, both_strands, 4..=6).unwrap()
     }
 
     fn golden() -> (Value, Prepared) {
         let golden: Value =
             serde_json::from_str(include_str!("../../tests/fixtures/bib.json")).unwrap();
         let known = Known {
+            length: 6,
             sequences: serde_json::from_value(golden["sequences"].clone()).unwrap(),
             scores: serde_json::from_value(golden["scores"].clone()).unwrap(),
         };
@@ -591,6 +592,11 @@ mod tests {
             let mut ask = |of: &Matrix| vec![of.clone(), of.clone()];
             let together = features.pull_back(&sequences, &mut ask).unwrap();
             let all = features.of(&sequences).unwrap();
+            // Among others of another length, too.
+            let mixed = [sequences[1].clone(), vec![0, 1, 2, 3], sequences[2].clone()];
+            let found = features.of(&mixed).unwrap();
+            assert_eq!((found.row(0), found.row(2)), (all.row(1), all.row(2)));
+            assert_eq!(found.row(1), features.of(&mixed[1..2]).unwrap().row(0));
             for (i, sequence) in sequences.iter().enumerate().step_by(7) {
                 let alone = [sequence.clone()];
                 assert_eq!(features.of(&alone).unwrap().row(0), all.row(i));

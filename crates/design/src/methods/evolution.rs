@@ -18,7 +18,7 @@ const STALE: usize = 20;
 
 pub(crate) fn evolve(settings: &EvolutionSettings, request: &Request) -> Result<Vec<Found>, Error> {
     let known = &request.prepared.known;
-    let constants = Constants::of(4 * known.length());
+    let constants = Constants::of(4 * known.length);
     let mut pool = Pool {
         request,
         seen: HashSet::new(),

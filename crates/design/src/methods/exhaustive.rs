@@ -56,19 +56,25 @@ pub(crate) fn weight(direction: Direction, gamma: f64) -> f64 {
     }
 }
 
-/// All sequences in the order of the alphabet, with what `of` makes of their features.
-fn rank(
-    request: &Request,
-    method: &str,
-    of: impl Fn(&[f64]) -> (f64, f64),
-) -> Result<Vec<Found>, Error> {
-    let length = request.prepared.known.length();
+/// Whether all sequences of a length can be looked at.
+pub(crate) fn check(method: &str, length: usize) -> Result<(), Error> {
     if length > LONGEST {
         return Err(Error::Settings(format!(
             "`{method}` looks at every sequence, and of {length} bases there are 4^{length}; it takes up to {LONGEST} bases \
              (`bib`, `genetic` and `cma_es` take any number)"
         )));
     }
+    Ok(())
+}
+
+/// All sequences in the order of the alphabet, with what `of` makes of their features.
+fn rank(
+    request: &Request,
+    method: &str,
+    of: impl Fn(&[f64]) -> (f64, f64),
+) -> Result<Vec<Found>, Error> {
+    let length = request.prepared.known.length;
+    check(method, length)?;
     let mut found = Vec::with_capacity(1 << (2 * length));
     request.prepared.every(TOGETHER, &mut |first, features| {
         if request.stop.is_raised() {

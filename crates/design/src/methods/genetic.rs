@@ -30,7 +30,7 @@ pub(crate) fn breed(settings: &GeneticSettings, request: &Request) -> Result<Vec
     });
     pool.ask(&begin.collect::<Vec<_>>())?;
     let limit = settings.evaluations.get() as usize;
-    let change = settings.mutations.get() / known.length() as f64;
+    let change = settings.mutations.get() / known.length as f64;
     while pool.asked < limit {
         if request.stop.is_raised() {
             return Err(Error::Stopped);

@@ -13,7 +13,7 @@ const TRIES: usize = 10_000;
 
 pub(crate) fn draw(request: &Request) -> Result<Vec<Found>, Error> {
     let prepared = request.prepared;
-    let length = prepared.known.length();
+    let length = prepared.known.length;
     let mut stream = Stream::new(request.seed, "design: random sequences");
     let mut seen = HashSet::new();
     let mut sequences = Vec::new();

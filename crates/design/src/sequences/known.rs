@@ -1,6 +1,7 @@
 //! Measured sequences, from a table.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::dna;
@@ -9,13 +10,15 @@ use crate::error::Error;
 /// A model of fewer rows says nothing.
 pub const FEWEST: usize = 10;
 
-/// Measured sequences of one length, each once.
+/// Measured sequences, each once, and the length of the designs that are made from them.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The sequences, in the order of the file.
     pub sequences: Vec<Vec<u8>>,
     /// Their scores; more is better.
     pub scores: Vec<f64>,
+    /// Bases of a design. Searches begin at the measured sequences of this length; proxies learn from all.
+    pub length: usize,
 }
 
 /// How a table names its columns.
@@ -28,12 +31,14 @@ pub struct Columns<'a> {
 }
 
 impl Known {
-    /// Reads a table with a header: tab-separated where the file ends in `.tsv`, else comma-separated.
+    /// Reads a table with a header: tab-separated where the file ends in `.tsv`, else comma-separated. Without a `length` of the
+    /// designs all sequences have one.
     ///
     /// # Errors
     /// A file that cannot be read; a column that is missing; a letter that is no base, a score that is no number, a length
-    /// that differs, a sequence that stands there twice: each with its line. Too few rows; scores that are all the same.
-    pub fn read(path: &Path, columns: Columns) -> Result<Self, Error> {
+    /// that differs, a sequence that stands there twice: each with its line. Too few rows; scores that are all the same; no
+    /// sequence of the wanted length.
+    pub fn read(path: &Path, columns: Columns, length: Option<usize>) -> Result<Self, Error> {
         let table = |problem: String| Error::Table {
             path: path.to_path_buf(),
             problem,
@@ -56,7 +61,10 @@ impl Known {
             })
         };
         let (sequence, score) = (column(columns.sequence)?, column(columns.score)?);
-        let mut known = Self::default();
+        let mut known = Self {
+            length: length.unwrap_or_default(),
+            ..Self::default()
+        };
         let mut lines: HashMap<Vec<u8>, u64> = HashMap::new();
         for record in reader.records() {
             let record = record.map_err(|e| table(e.to_string()))?;
@@ -74,14 +82,15 @@ impl Known {
             if bases.is_empty() {
                 return Err(row("the sequence is empty".into()));
             }
-            if let Some(first) = known.sequences.first()
-                && first.len() != bases.len()
-            {
+            if known.length == 0 {
+                known.length = bases.len();
+            }
+            if length.is_none() && known.length != bases.len() {
                 return Err(row(format!(
-                    "`{text}` has {} bases, the sequences before it have {}: designs are made of one length, so part the \
-                     table by length",
+                    "`{text}` has {} bases, the sequences before it have {}: designs have one length, so say which \
+                     (`length: {1}` of the task), or part the table",
                     bases.len(),
-                    first.len()
+                    known.length
                 )));
             }
             if let Some(before) = lines.insert(bases.clone(), line) {
@@ -106,7 +115,31 @@ impl Known {
                 self.scores[0]
             ));
         }
+        if !self
+            .sequences
+            .iter()
+            .any(|bases| bases.len() == self.length)
+        {
+            let lengths = self.lengths();
+            return Err(format!(
+                "no sequence has the {} bases that designs are to have; theirs are {} to {}",
+                self.length,
+                lengths.start(),
+                lengths.end()
+            ));
+        }
         Ok(())
+    }
+
+    /// Bases of the shortest and of the longest sequence.
+    pub fn lengths(&self) -> RangeInclusive<usize> {
+        let lengths = || self.sequences.iter().map(Vec::len);
+        lengths().min().unwrap_or_default()..=lengths().max().unwrap_or_default()
+    }
+
+    /// Whether not all have the length of the designs.
+    pub fn is_mixed(&self) -> bool {
+        self.lengths() != (self.length..=self.length)
     }
 
     /// How many there are.
@@ -117,11 +150,6 @@ impl Known {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
-    }
-
-    /// Bases of a sequence.
-    pub fn length(&self) -> usize {
-        self.sequences.first().map_or(0, Vec::len)
     }
 
     /// The rows from the lowest score up; rows of one score in the order of the file.
@@ -140,13 +168,15 @@ impl Known {
                 .map(|&row| self.sequences[row].clone())
                 .collect(),
             scores: rows.iter().map(|&row| self.scores[row]).collect(),
+            length: self.length,
         }
     }
 
-    /// The `n` rows with the highest scores, the best first.
+    /// The `n` rows of the designs' length with the highest scores, the best first.
     pub fn best(&self, n: usize) -> Vec<usize> {
         let mut order = self.by_score();
         order.reverse();
+        order.retain(|&row| self.sequences[row].len() == self.length);
         order.truncate(n);
         order
     }
@@ -159,6 +189,10 @@ mod tests {
     use super::*;
 
     fn read(name: &str, text: &str) -> Result<Known, String> {
+        read_for(name, text, None)
+    }
+
+    fn read_for(name: &str, text: &str, length: Option<usize>) -> Result<Known, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
@@ -166,7 +200,7 @@ mod tests {
             sequence: "sequence",
             score: "score",
         };
-        Known::read(&path, columns).map_err(|e| {
+        Known::read(&path, columns, length).map_err(|e| {
             e.to_string()
                 .replace(&format!("{}/", folder.path().display()), "")
         })
@@ -179,7 +213,10 @@ mod tests {
             format!("sequence,score\n{}", (0..n).map(row).collect::<String>())
         };
         let known = read("t.csv", &rows(12, "0.")).unwrap();
-        assert_eq!((known.len(), known.length()), (12, 4));
+        assert_eq!(
+            (known.len(), known.length, known.is_mixed()),
+            (12, 4, false)
+        );
         assert_eq!(known.best(2), [9, 8], "0.9, 0.8");
         let t = |name: &str, text: &str, expected: &str| {
             assert_eq!(read(name, text).unwrap_err(), expected);
@@ -210,8 +247,8 @@ mod tests {
         t(
             "t.tsv",
             "sequence\tscore\nACGT\t1\nACG\t2\n",
-            "t.tsv:3: `ACG` has 3 bases, the sequences before it have 4: designs are made of one length, so part the table \
-             by length",
+            "t.tsv:3: `ACG` has 3 bases, the sequences before it have 4: designs have one length, so say which (`length: 4` \
+             of the task), or part the table",
         );
         t(
             "t.csv",
@@ -222,6 +259,22 @@ mod tests {
             "t.csv",
             "dna,score\nACGT,1\n",
             "t.csv: no column `sequence`; the columns are dna, score",
+        );
+    }
+    #[test]
+    fn searches_begin_at_sequences_of_the_designs_length() {
+        let row = |i: usize| format!("{},{i}\n", dna::text(&dna::of_code(i, 4 + i % 2)));
+        let text = format!("sequence,score\n{}", (0..12).map(row).collect::<String>());
+        let known = read_for("t.csv", &text, Some(4)).unwrap();
+        assert_eq!(
+            (known.len(), known.lengths(), known.is_mixed()),
+            (12, 4..=5, true)
+        );
+        assert_eq!(known.best(3), [10, 8, 6]);
+        assert_eq!(known.select(&[1, 2]).length, 4);
+        assert_eq!(
+            read_for("t.csv", &text, Some(7)).unwrap_err(),
+            "t.csv: no sequence has the 7 bases that designs are to have; theirs are 4 to 5"
         );
     }
 }

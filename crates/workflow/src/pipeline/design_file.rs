@@ -69,6 +69,10 @@ pub struct DesignTask {
     /// The column of the scores. Default: score.
     #[serde(default = "score")]
     pub score: String,
+    /// Bases of a design. Default: those of the sequences, which must then all have as many. Where it is said, sequences of
+    /// other lengths are learnt from, too.
+    #[serde(default)]
+    pub length: Option<NonZeroU32>,
     /// Which rows methods may see; designs are then looked up among all. Default: all.
     #[serde(default)]
     pub offline: Offline,

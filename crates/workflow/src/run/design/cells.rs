@@ -7,7 +7,7 @@ use lingo_adapt::CheckpointEvery;
 use lingo_artifact::atomic;
 use lingo_artifact::progress::StopFlag;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
-use lingo_design::design::{Designed, design};
+use lingo_design::design::{Designed, check, design};
 use lingo_design::features::Features;
 use lingo_design::features::kmers::KmerCounts;
 use lingo_design::features::one_hot::OneHot;
@@ -122,12 +122,17 @@ fn preflight(planned: &Planned) -> Result<HashMap<&str, Table<'_>>, Error> {
         if !open.iter().any(|cell| cell.task == *task) {
             continue;
         }
-        match read(section) {
+        let table = match read(section) {
             Err(e) if e.kind() == Kind::Usage => return Err(e.during(task)),
-            table => {
-                tables.insert(task.as_str(), table);
+            table => table,
+        };
+        if let Ok(data) = &table {
+            for (name, method) in &planned.plan.methods {
+                let checked = check(method, &data.known).map_err(Error::from);
+                checked.map_err(|e| e.during(&format!("{task}/{name}")))?;
             }
         }
+        tables.insert(task.as_str(), table);
     }
     let needs_model = |cell: &&DesignCell| {
         let mut methods = planned.plan.methods.iter();
@@ -354,13 +359,13 @@ impl Run<'_> {
         known: &Known,
         models: &mut Models,
     ) -> Result<Arc<dyn Features>, Error> {
-        let length = known.length();
+        let (length, lengths) = (known.length, known.lengths());
         let settings = match choice {
             FeatureChoice::Kmers(kmers) => {
                 let k = kmers.k.get();
                 let counts = match kmers.by_place {
                     true => KmerCounts::by_place(k, length)?,
-                    false => KmerCounts::new(k, length)?,
+                    false => KmerCounts::new(k, *lengths.start())?,
                 };
                 return Ok(Arc::new(counts));
             }
@@ -378,7 +383,7 @@ impl Run<'_> {
             }
         };
         let random = choice.is_drawn().then_some(seed);
-        let key = format!("{} {random:?} {length}", json!(choice));
+        let key = format!("{} {random:?} {lengths:?}", json!(choice));
         if let Some(features) = models.get(&key) {
             return Ok(features.clone());
         }
@@ -402,7 +407,7 @@ impl Run<'_> {
             tokens: self.planned.plan.tokens.as_ref(),
             random,
             both_strands: settings.both_strands,
-            length,
+            lengths,
             device: self.planned.choice,
         })?);
         models.insert(key, loaded.clone());
@@ -416,8 +421,9 @@ fn read(section: &DesignTask) -> Result<Data<'_>, Error> {
         sequence: &section.sequence,
         score: &section.score,
     };
-    let all = Known::read(&section.data, columns)?;
-    let constraints = section.constraints.check(all.length())?;
+    let length = section.length.map(|length| length.get() as usize);
+    let all = Known::read(&section.data, columns, length)?;
+    let constraints = section.constraints.check(all.length)?;
     let lowest = match section.offline {
         Offline::All => None,
         Offline::Lowest(rows) => Some(rows.get() as usize),

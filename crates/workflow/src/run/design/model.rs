@@ -1,5 +1,6 @@
 //! The features of a model folder.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use lingo_artifact::atomic;
@@ -22,8 +23,8 @@ pub(super) struct Wanted<'a> {
     pub random: Option<u64>,
     /// Whether both strands are read.
     pub both_strands: bool,
-    /// Bases of a sequence.
-    pub length: usize,
+    /// Bases of the shortest and of the longest sequence.
+    pub lengths: RangeInclusive<usize>,
     /// What computes.
     pub device: DeviceChoice,
 }
@@ -49,7 +50,7 @@ pub(super) fn features(wanted: &Wanted) -> Result<LanguageModel, Error> {
             model
         }
     };
-    let features = LanguageModel::new(model, tokens, wanted.both_strands, wanted.length);
+    let features = LanguageModel::new(model, tokens, wanted.both_strands, wanted.lengths.clone());
     Ok(features?)
 }
 

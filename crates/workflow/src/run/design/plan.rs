@@ -158,6 +158,7 @@ impl Planned {
         let mut inputs = BTreeMap::from([("data".to_string(), data)]);
         let mut parameters = json!({
             "data": { "sequence": section.sequence, "score": section.score },
+            "length": section.length,
             "offline": section.offline,
             "designs": section.designs,
             "constraints": section.constraints,
