@@ -224,6 +224,33 @@ fn a_run_of_designs_is_a_run_like_any_other() {
 }
 
 #[test]
+fn results_without_their_store_are_results() {
+    let shelf = shelf();
+    let folder = shelf.path().join("runs/design-demo");
+    let words = ["run", DEMO, "--methods", "ridge,genetic"];
+    assert_eq!(run(shelf.path(), &words).code, 0);
+    let before = results(&folder);
+    fs::remove_dir_all(folder.join("store")).unwrap();
+    told(&run(shelf.path(), &words), "0 cells run, 6 finished before");
+    // Nothing but --fresh or another folder replaces what is nowhere else.
+    let set = ["--set", "methods.ridge.ridge.lambda=2"];
+    let other = [&words[..], &set].concat();
+    let refused = run(shelf.path(), &other);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    told(&refused, "method.ridge.lambda: 1.0 -> 2.0");
+    told(
+        &run(shelf.path(), &[&other[..], &["--dry-run"]].concat()),
+        "refused",
+    );
+    assert!(results(&folder) == before);
+    told(
+        &run(shelf.path(), &[&other[..], &["--fresh"]].concat()),
+        "6 cells run",
+    );
+    assert!(results(&folder) != before);
+}
+
+#[test]
 fn a_bad_table_stops_its_own_task() {
     let shelf = shelf();
     let good = fs::read_to_string(shelf.path().join(DEMO)).unwrap();
@@ -315,6 +342,7 @@ fn mistakes_are_told_with_their_place() {
         "the file names none",
     );
     t("gc: [0.2, 0.8]", "gc: [0.8, 0.2]", 2, "constraints.gc");
+    t("  motif:", "  store:", 2, "the name `store` is taken");
     t("designs: 32", "length: 9", 3, "no sequence has the 9 bases");
     t(
         "kmers: {}",

@@ -18,6 +18,33 @@ pub(crate) struct View {
     pub reverse: bool,
     /// The window is moved so many bases to the right before that.
     pub shift: i32,
+    /// Bases are read as others between the two.
+    pub mutations: Option<Mutations>,
+}
+
+/// Which bases are read as others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mutations {
+    /// How probable it is for a base, in parts of 2^32.
+    share: u32,
+    /// The seed of the row's draws.
+    seed: u64,
+}
+
+impl Mutations {
+    /// A, C, G and T become one of the other three; what is none of them stays.
+    fn of(self, bases: &mut [u8], stream: &mut Stream) {
+        for base in bases {
+            let drawn = stream.next_u64();
+            let is_hit = ((drawn >> 32) as u32) < self.share;
+            let place = b"ACGT".iter().position(|letter| letter == base);
+            if let (true, Some(place)) = (is_hit, place) {
+                // 2^32 is no multiple of three: the first of them has one draw of 2^32 more than the others.
+                let step = 1 + (drawn as u32 % 3) as usize;
+                *base = b"ACGT"[(place + step) % 4];
+            }
+        }
+    }
 }
 
 impl View {
@@ -25,31 +52,51 @@ impl View {
     pub const GIVEN: Self = Self {
         reverse: false,
         shift: 0,
+        mutations: None,
     };
     /// The other strand.
     pub const REVERSE: Self = Self {
         reverse: true,
         shift: 0,
+        mutations: None,
     };
 
-    /// The views of `rows` rows in one epoch: two draws a row, whatever is switched on, so that nothing else moves.
+    /// The views of `rows` rows in one epoch: two draws a row, whatever is switched on, so that nothing else moves; seeds of
+    /// mutations come from a stream of their own.
     pub fn of_epoch(augment: &Augment, seed: u64, epoch: u64, rows: usize) -> Vec<Self> {
         if !augment.is_on() {
             return vec![Self::GIVEN; rows];
         }
         let mut stream = Stream::new(seed, &format!("augmentation of epoch {epoch}"));
+        let mut seeds = Stream::new(seed, &format!("mutations of epoch {epoch}"));
         let widest = f64::from(augment.shift);
+        let share = (augment.mutate.get() * 2f64.powi(32)).min(f64::from(u32::MAX)) as u32;
         (0..rows)
             .map(|_| Self {
                 reverse: stream.uniform() < augment.reverse_complement.get(),
                 shift: (stream.uniform() * (2.0 * widest + 1.0)).floor() as i32 - widest as i32,
+                mutations: (share > 0).then(|| Mutations {
+                    share,
+                    seed: seeds.next_u64(),
+                }),
             })
             .collect()
     }
 
+    /// The draws of mutations for one row: both sequences of a pair take theirs from it.
+    fn stream(self) -> Option<Stream> {
+        self.mutations
+            .map(|mutations| Stream::new(mutations.seed, "mutations of a row"))
+    }
+
     /// The bases that are seen: as many as there were; where the window has left the sequence, those of `flanks`, what
     /// stands before and behind it, and N where they end.
-    fn of(self, bases: &[u8], [before, behind]: [&[u8]; 2]) -> Vec<u8> {
+    fn of(
+        self,
+        bases: &[u8],
+        [before, behind]: [&[u8]; 2],
+        stream: Option<&mut Stream>,
+    ) -> Vec<u8> {
         // A place counted from the sequence's first base, where it may be.
         let at = |place: i64| -> Option<u8> {
             let length = bases.len() as i64;
@@ -62,7 +109,10 @@ impl View {
         };
         let first = i64::from(self.shift);
         let places = first..first + bases.len() as i64;
-        let seen: Vec<u8> = places.map(|place| at(place).unwrap_or(b'N')).collect();
+        let mut seen: Vec<u8> = places.map(|place| at(place).unwrap_or(b'N')).collect();
+        if let (Some(mutations), Some(stream)) = (self.mutations, stream) {
+            mutations.of(&mut seen, stream);
+        }
         match self.reverse {
             true => reverse_complement(&seen),
             false => seen,
@@ -224,7 +274,9 @@ impl Reader<'_> {
             }
         };
         let [before, behind] = flanks.unwrap_or_default();
-        let seen = bases.iter().map(|bases| view.of(bases, [&before, &behind]));
+        let mut stream = view.stream();
+        let seen = bases.iter();
+        let seen = seen.map(|bases| view.of(bases, [&before, &behind], stream.as_mut()));
         let bases: Vec<Vec<u8>> = seen.collect();
         let beside = match self.beside {
             Some(beside) => beside.logits(rows.places[i], &bases)?,
@@ -253,9 +305,14 @@ mod tests {
 
     #[test]
     fn a_view_moves_the_window_and_then_turns_it() {
+        let view = |reverse, shift| View {
+            reverse,
+            shift,
+            mutations: None,
+        };
         let t = |reverse, shift, expected: &[u8]| {
             assert_eq!(
-                View { reverse, shift }.of(b"AACGT", [b"", b""]),
+                view(reverse, shift).of(b"AACGT", [b"", b""], None),
                 expected,
                 "{reverse} {shift}"
             );
@@ -268,7 +325,7 @@ mod tests {
         t(false, 9, b"NNNNN");
         t(false, -9, b"NNNNN");
         let t = |reverse, shift, expected: &[u8]| {
-            let seen = View { reverse, shift }.of(b"AACGT", [b"TG", b"CCA"]);
+            let seen = view(reverse, shift).of(b"AACGT", [b"TG", b"CCA"], None);
             assert_eq!(seen, expected, "{reverse} {shift}");
         };
         t(false, 2, b"CGTCC");
@@ -295,5 +352,44 @@ mod tests {
         assert_ne!(views[..50], View::of_epoch(&augment, 2, 0, 50));
         let off = View::of_epoch(&Augment::default(), 1, 0, 3);
         assert_eq!(off, [View::GIVEN; 3]);
+    }
+
+    #[test]
+    fn mutations_change_the_share_of_bases_that_is_asked_for_into_each_other_alike() {
+        let augment: Augment = serde_json::from_str(r#"{"mutate": 0.2}"#).unwrap();
+        let views = View::of_epoch(&augment, 1, 0, 400);
+        let bases = b"ACGTN".repeat(50);
+        let mut counts = [[0.0; 5]; 5];
+        let place = |base: u8| b"ACGTN".iter().position(|b| *b == base).unwrap();
+        for view in &views {
+            assert!(!view.reverse && view.shift == 0);
+            let seen = view.of(&bases, [b"", b""], view.stream().as_mut());
+            for (from, to) in bases.iter().zip(&seen) {
+                counts[place(*from)][place(*to)] += 1.0 / 20_000.0;
+            }
+        }
+        for (from, to) in (0..5).flat_map(|from| (0..5).map(move |to| (from, to))) {
+            let expected = match (from, to) {
+                (4, 4) => 1.0,
+                (4, _) | (_, 4) => 0.0,
+                _ if from == to => 0.8,
+                _ => 0.2 / 3.0,
+            };
+            assert!((counts[from][to] - expected).abs() < 0.01, "{counts:?}");
+        }
+        // The same row in the same epoch is the same; in the next, and another row, it is not.
+        let again = View::of_epoch(&augment, 1, 0, 2);
+        assert_eq!(again, views[..2]);
+        assert_ne!(views[0].mutations, views[1].mutations);
+        assert_ne!(View::of_epoch(&augment, 1, 1, 1)[0], views[0]);
+        // Switching it on moves no other draw.
+        let both: Augment =
+            serde_json::from_str(r#"{"reverse_complement": 0.5, "mutate": 0.1}"#).unwrap();
+        let alone: Augment = serde_json::from_str(r#"{"reverse_complement": 0.5}"#).unwrap();
+        let reverse = |augment| {
+            let views = View::of_epoch(augment, 3, 2, 100);
+            views.iter().map(|view| view.reverse).collect::<Vec<_>>()
+        };
+        assert_eq!(reverse(&both), reverse(&alone));
     }
 }

@@ -1,8 +1,8 @@
 //! `design`, and what `run`, `plan` and `validate` do with a design file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_artifact::run_folder::RunFolder;
 use lingo_workflow::lock::Lock;
 use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::run::design::{DesignCell, Planned, run};
@@ -123,8 +123,13 @@ fn cells(planned: &Planned) -> String {
         let (state, why) = match &cell.state {
             State::Cached => ("cached", format!("id {}", cell.id.short())),
             State::Run(why) => ("run", why.clone()),
-            // A missing table has stopped the plan, and the store has every result.
-            State::Refused(_) | State::Missing(_) => ("run", String::new()),
+            State::Refused(differences) => {
+                let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                let why = format!("holds a result of other settings: {}", told.join("; "));
+                ("refused", why)
+            }
+            // A missing table has stopped the plan.
+            State::Missing(_) => ("missing", String::new()),
         };
         to_run += usize::from(state == "run");
         rows.push([
@@ -135,11 +140,12 @@ fn cells(planned: &Planned) -> String {
             why,
         ]);
     }
+    let is_cached = |cell: &&DesignCell| cell.state == State::Cached;
+    let cached = planned.cells.iter().filter(is_cached).count();
     format!(
-        "{}\n{} cells: {to_run} to run, {} cached\n",
+        "{}\n{} cells: {to_run} to run, {cached} cached\n",
         columns(&rows),
-        planned.cells.len(),
-        planned.cells.len() - to_run
+        planned.cells.len()
     )
 }
 
@@ -155,9 +161,9 @@ fn table(planned: &Planned) -> Result<String, Error> {
     for of_method in planned.cells.chunk_by(is_same) {
         let mut all: Vec<Map<String, Value>> = Vec::new();
         for cell in of_method {
-            let file: PathBuf = CellFolder::new(cell.folder.path()).metrics();
-            if file.is_file() {
-                all.push(lingo_artifact::atomic::read_json(&file)?);
+            // A result of other settings may still lie where this one failed.
+            if cell.is_finished() {
+                all.push(lingo_artifact::atomic::read_json(&cell.folder.metrics())?);
             }
         }
         let number = |metrics: &Map<String, Value>, key: &str| metrics.get(key)?.as_f64();

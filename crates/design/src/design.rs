@@ -60,7 +60,8 @@ pub fn design(request: &Request) -> Result<Designed, Error> {
 /// What a method cannot do with these sequences.
 ///
 /// # Errors
-/// [`Error::Settings`]: too long for a search through all; sequences of several lengths where places are counted.
+/// [`Error::Settings`]: too long for a search through all; sequences of several lengths where places are counted; too many
+/// features.
 pub fn check(method: &Method, known: &Known) -> Result<(), Error> {
     method.check()?;
     if let Method::Exhaustive(_) | Method::Ridge(_) = method {
@@ -80,8 +81,18 @@ pub fn check(method: &Method, known: &Known) -> Result<(), Error> {
             )));
         }
     }
+    let width = method.features().width(known.length);
+    if width > WIDEST {
+        return Err(Error::Settings(format!(
+            "its features are {width} numbers a sequence, and the closed forms hold a matrix of {width} x {width}; {WIDEST} are \
+             taken: count shorter k-mers, or leave out `pairs` or `by_place`"
+        )));
+    }
     method.features().check_length(*known.lengths().start())
 }
+
+/// Features of a sequence at most: a matrix of so many squared takes 2 GiB.
+const WIDEST: usize = 1 << 14;
 
 /// The best that keep to the constraints; equals in the order in which they were found.
 fn choose(mut found: Vec<Found>, request: &Request) -> Vec<Found> {
@@ -130,4 +141,41 @@ fn nearest(bases: &[u8], known: &[Vec<u8>]) -> (usize, usize) {
     };
     let (far, row) = known.iter().enumerate().map(of).min().unwrap_or_default();
     (row, far)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_method_cannot_do_is_told_before_it_is_run() {
+        let of = |length: usize, more: usize| Known {
+            sequences: (0..12).map(|i| vec![0; length + more * (i % 2)]).collect(),
+            scores: (0..12u8).map(f64::from).collect(),
+            length,
+        };
+        let t = |method: &str, known: &Known, expected: &str| {
+            let method: Method = serde_json::from_str(method).unwrap();
+            let told = check(&method, known).map_or_else(|e| e.to_string(), |()| String::new());
+            assert!(
+                told.contains(expected) && told.is_empty() == expected.is_empty(),
+                "{told}"
+            );
+        };
+        let of_features = |features: &str| format!(r#"{{"bib": {{"features": {features}}}}}"#);
+        let pairs = of_features(r#"{"one_hot": {"pairs": true}}"#);
+        t(&pairs, &of(40, 0), "");
+        t(&pairs, &of(100, 0), "79600 numbers a sequence");
+        t(&pairs, &of(8, 1), "have 8 to 9");
+        let place = of_features(r#"{"kmers": {"k": 8, "by_place": true}}"#);
+        t(&place, &of(8, 0), "65536 numbers");
+        t(
+            &of_features(r#"{"kmers": {"k": 5}}"#),
+            &of(4, 3),
+            "5 bases do not fit",
+        );
+        t(r#"{"ridge": {}}"#, &of(11, 0), "4^11");
+        t(r#"{"bdi": {}}"#, &of(6, 1), "place by place");
+        t(r#"{"genetic": {}}"#, &of(200, 7), "");
+    }
 }

@@ -25,8 +25,8 @@ pub struct Prepared {
     every: OnceLock<Matrix>,
 }
 
-/// Numbers of the features of every sequence that are kept at most: 1 GiB.
-const MOST: usize = 1 << 27;
+/// Numbers of the features of every sequence that are kept at most: 512 MiB.
+const MOST: usize = 1 << 26;
 
 impl Prepared {
     /// Computes the features.

@@ -306,6 +306,22 @@ impl FeatureChoice {
         }
     }
 
+    /// How many there are of a sequence; 0 where a model tells.
+    pub(crate) fn width(&self, length: usize) -> usize {
+        match self {
+            Self::Kmers(kmers) if kmers.by_place => {
+                (length + 1).saturating_sub(kmers.k.get()) << (2 * kmers.k.get())
+            }
+            Self::Kmers(kmers) => 1 << (2 * kmers.k.get() - 1),
+            Self::OneHot(one_hot) if one_hot.pairs => {
+                4 * length + 8 * length * length.saturating_sub(1)
+            }
+            Self::OneHot(_) => 4 * length,
+            Self::LanguageModel(_) | Self::RandomWeights(_) => 0,
+            Self::Together(parts) => parts.iter().map(|part| part.width(length)).sum(),
+        }
+    }
+
     /// Whether the shortest sequence has a k-mer.
     pub(crate) fn check_length(&self, shortest: usize) -> Result<(), Error> {
         match self {

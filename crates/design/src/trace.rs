@@ -45,7 +45,7 @@ impl Span {
             (least, most, count) = (0.0, 0.0, 1.0);
         }
         // A sum of equal numbers, divided, may lie beside them.
-        let mean = (sum / count).clamp(least, most);
+        let mean = (sum / count).max(least).min(most);
         Self { mean, least, most }
     }
 }

@@ -123,6 +123,13 @@ pub struct Augment {
     /// The most bases that the window is moved to the left or to the right; what comes in is the genome's, where the task
     /// has a FASTA, else N.
     pub shift: u32,
+    /// The probability that a base is read as one of the other three.
+    #[serde(skip_serializing_if = "is_never")]
+    pub mutate: Probability,
+}
+
+fn is_never(probability: &Probability) -> bool {
+    probability.get() == 0.0
 }
 
 impl Default for Augment {
@@ -130,6 +137,7 @@ impl Default for Augment {
         Self {
             reverse_complement: Probability::of_percent(0),
             shift: 0,
+            mutate: Probability::of_percent(0),
         }
     }
 }
@@ -137,7 +145,7 @@ impl Default for Augment {
 impl Augment {
     /// Whether anything is changed.
     pub fn is_on(&self) -> bool {
-        self.shift > 0 || self.reverse_complement.get() > 0.0
+        self.shift > 0 || self.reverse_complement.get() > 0.0 || self.mutate.get() > 0.0
     }
 }
 

@@ -39,7 +39,10 @@ impl Together {
                 .flat_map(|row| row.iter().zip(&means).map(|(x, mean)| (x - mean).powi(2)))
                 .sum();
             let variance = squares / (count * matrix.width.max(1) as f64);
-            if variance <= 0.0 {
+            let mean_square =
+                means.iter().map(|mean| mean * mean).sum::<f64>() / matrix.width.max(1) as f64;
+            // Means are rounded: what is the same everywhere has a variance of that size.
+            if variance <= 1e-20 * mean_square || variance <= 0.0 {
                 return Err(Error::Settings(
                     "`together` has features that are the same for all sequences".into(),
                 ));
@@ -182,5 +185,11 @@ mod tests {
     fn a_part_that_tells_nothing_is_refused() {
         let parts: Vec<Arc<dyn Features>> = vec![Arc::new(OneHot::new(3, false))];
         assert!(Together::new(parts, &[vec![0, 1, 2], vec![0, 1, 2]]).is_err());
+        // One composition, and means that are no round numbers.
+        let parts: Vec<Arc<dyn Features>> = vec![Arc::new(KmerCounts::new(1, 3).unwrap())];
+        let same: Vec<Vec<u8>> = (0..49)
+            .map(|i| vec![i % 2, 2 + i % 2, (i % 2) ^ 3])
+            .collect();
+        assert!(Together::new(parts, &same).is_err());
     }
 }

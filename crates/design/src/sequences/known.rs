@@ -104,7 +104,10 @@ impl Known {
     }
 
     /// What no single row shows.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Too few rows; scores that are all the same; no sequence of the designs' length.
+    pub fn check(&self) -> Result<(), String> {
         let rows = self.scores.len();
         if rows < FEWEST {
             return Err(format!("{rows} rows; at least {FEWEST} are needed"));

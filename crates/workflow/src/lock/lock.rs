@@ -208,12 +208,16 @@ impl Lock {
         Err(Error::stage(Kind::Usage, message))
     }
 
-    /// Writes the lock, with the hashes of what cells share, and of the report.
+    /// Writes the lock, with the hashes of what cells share, and of the report; of no file that is in work.
     ///
     /// # Errors
     /// A file cannot be read, the lock cannot be written.
-    pub(crate) fn write_hashed(self, run: &Path) -> Result<(), Error> {
-        hashed(self, run, &|_| false)?.write(run)
+    pub(crate) fn write_hashed(
+        self,
+        run: &Path,
+        in_work: &dyn Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        hashed(self, run, in_work)?.write(run)
     }
 
     fn write(&self, run: &Path) -> Result<(), Error> {

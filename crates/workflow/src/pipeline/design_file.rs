@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path as FilePath, PathBuf};
 
 use lingo_artifact::bounded::Positive;
+use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_design::sequences::constraints::ConstraintSettings;
 use lingo_design::settings::Method;
 use lingo_tokenize::Scheme;
@@ -221,6 +222,21 @@ impl DesignPlan {
             if let Some(why) = bad_name(name) {
                 let message = format!("the name `{name}` {why}");
                 faults.push(Fault::new(keys(&[section, name]), message).key());
+            }
+            let (taken, whose): (&[&str], _) = match section {
+                "tasks" => (
+                    &RunFolder::TAKEN,
+                    "the run keeps a file of its own under it",
+                ),
+                _ => (
+                    &TaskFolder::FILES,
+                    "each task keeps a file of its own under it",
+                ),
+            };
+            if taken.contains(&name.as_str()) {
+                let message = format!("the name `{name}` is taken: {whose}");
+                let fault = Fault::new(keys(&[section, name]), message).key();
+                faults.push(fault.help("give it another name"));
             }
         }
         let counts = [

@@ -60,7 +60,7 @@ impl Cell {
     /// # Errors
     /// A file that is there but cannot be read.
     pub fn read(folder: &CellFolder, seed: u64, altered: bool) -> Result<Option<Self>> {
-        if !folder.metrics().is_file() {
+        if !folder.finished().is_file() {
             return Ok(None);
         }
         let resources = atomic::read_json::<Value>(&folder.resources());

@@ -113,6 +113,14 @@ fn of_method(method: &OfMethod, drawn: &[Figure]) -> String {
     )
 }
 
+/// A score in the unit of the table, which may be small.
+fn score(value: f64) -> String {
+    match value.abs() {
+        small if small > 0.0 && small < 0.001 => format!("{value:.2e}"),
+        _ => fixed(value, 3),
+    }
+}
+
 /// The first designs.
 fn best(cell: &Cell) -> String {
     let mut out = format!(
@@ -126,12 +134,12 @@ fn best(cell: &Cell) -> String {
             out,
             "<tr><td class=\"path\"><code>{}</code></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"path\"><code>{}</code></td><td class=\"n\">{}</td></tr>",
             escape(&design.sequence),
-            fixed(design.predicted, 3),
-            fixed(design.spread, 3),
+            score(design.predicted),
+            score(design.spread),
             design.measured.map_or(NONE.to_string(), |m| fixed(m, 3)),
             fixed(design.distance, 0),
             escape(&design.nearest),
-            fixed(design.nearest_score, 3)
+            score(design.nearest_score)
         );
     }
     out.push_str("</tbody></table></div>");

@@ -29,11 +29,12 @@ use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::jobs::Measured;
 use crate::jobs::only_run::only_run;
+use crate::lock::Shared;
 use crate::observer::Observer;
 use crate::parallel::guarded;
 use crate::pipeline::design_file::{DesignTask, Offline};
 use crate::plan::state::State;
-use crate::prepare::model::{Place, fetch_at, pretrain_at};
+use crate::prepare::model::{ModelRecord, Place, fetch_at, pretrain_at};
 use crate::report;
 use crate::run::cells::empty;
 use crate::store::{Attempt, Stored, forget_tries, is_placed, place_cell, remove_half_placed};
@@ -60,26 +61,43 @@ pub fn run(
 ) -> Result<Summary, Error> {
     let folder = RunFolder::new(&planned.run);
     lock::refuse_other_kind(&planned.run)?;
+    let refused = planned.refusals();
+    if !refused.is_empty() {
+        return Err(Error::Refused(refused));
+    }
     let tables = preflight(planned)?;
     std::fs::create_dir_all(&planned.run)
         .map_err(lingo_artifact::Error::io("create folder", &planned.run))?;
     let _alone = only_run(&planned.run)?;
+    // Another process may have made its run in between.
+    lock::refuse_other_kind(&planned.run)?;
     atomic::remove_leftovers(folder.path())?;
     remove_half_placed(&folder);
     planned.hashes.keep()?;
     if planned.fresh {
         forget(planned, &folder)?;
     }
+    for (task, path) in &planned.skipped {
+        observer.say(&format!("skipping {task}: {} is not there", path.display()));
+    }
     // From here on a kill leaves a lock that is true.
-    lock::write(planned, command)?;
+    let is_open = |cell: &DesignCell| cell.state != State::Cached;
+    let in_work = planned.cells.iter().any(is_open);
+    let shared = if in_work {
+        Shared::InWork
+    } else {
+        Shared::Made
+    };
+    lock::write(planned, command, shared)?;
     let run = Run {
         planned,
         folder,
         observer,
         stop,
     };
+    run.place_cached()?;
     let (done, failures) = run.all(tables);
-    lock::write(planned, command)?;
+    lock::write(planned, command, Shared::Made)?;
     report::build(&planned.run)?;
     let cached = |cell: &&DesignCell| cell.state == State::Cached;
     let cached = planned.cells.iter().filter(cached).count();
@@ -179,8 +197,17 @@ struct Data<'a> {
     prepared: HashMap<String, Arc<Prepared>>,
 }
 
-/// Models that are loaded, by what is asked of them.
-type Models = HashMap<String, Arc<dyn Features>>;
+/// The model, and what of it is loaded.
+#[derive(Default)]
+struct Models {
+    /// Whether it is there; what was in the way is not tried again.
+    prepared: Option<Result<(), (Kind, String)>>,
+    /// By what is asked of it. Of weights that a seed draws only the last.
+    loaded: HashMap<String, Arc<dyn Features>>,
+}
+
+/// What a key of features begins with that a seed draws.
+const DRAWN: &str = "seed ";
 
 impl Run<'_> {
     /// How many cells were designed, and the failures.
@@ -190,7 +217,7 @@ impl Run<'_> {
         let total = self.planned.cells.iter().filter(is_open).count();
         let mut done = 0;
         let mut failures = Vec::new();
-        let mut models = Models::new();
+        let mut models = Models::default();
         self.observer.cells(0, total);
         for (task, _) in &plan.tasks {
             let mut table = tables.remove(task.as_str());
@@ -198,8 +225,10 @@ impl Run<'_> {
                 // What no seed changes is designed once.
                 let mut same: Option<Arc<Designed>> = None;
                 let of_method = |cell: &&DesignCell| (&cell.task, &cell.method) == (task, method);
-                for cell in self.planned.cells.iter().filter(of_method) {
+                let cells = self.planned.cells.iter().filter(is_open);
+                for cell in cells.filter(of_method) {
                     let result = guarded(|| {
+                        // Another method with the same settings.
                         if let Some(stored) = Stored::read(&self.folder, &cell.id) {
                             return self.place(cell, &stored);
                         }
@@ -208,12 +237,10 @@ impl Run<'_> {
                                 self.cell(cell, settings, data, &mut models, &mut same)
                             }
                             Some(Err(e)) => Err(Error::stage(e.kind(), e.to_string())),
-                            // All of its cells were there, and one has been taken away.
-                            None => Err(Error::stage(Kind::Failed, "its result is gone")),
+                            None => Err(Error::stage(Kind::Failed, "its table was not read")),
                         }
                     });
                     match result {
-                        Ok(()) if cell.state == State::Cached => {}
                         Ok(()) => {
                             done += 1;
                             self.observer.cells(done, total);
@@ -232,6 +259,46 @@ impl Run<'_> {
             }
         }
         (done, failures)
+    }
+
+    /// Lays results that the store has at their places, where others were; the model, too.
+    fn place_cached(&self) -> Result<(), Error> {
+        let is_cached = |cell: &&DesignCell| cell.state == State::Cached;
+        for cell in self.planned.cells.iter().filter(is_cached) {
+            if !is_placed(&cell.folder, &cell.id)
+                && let Some(stored) = Stored::read(&self.folder, &cell.id)
+            {
+                self.place(cell, &stored)?;
+            }
+        }
+        match self.planned.identity.as_ref().map(|i| i.pretrain) {
+            Some(Some(id)) if Stored::read(&self.folder, &id).is_some() => {
+                self.make_model().map(|_| ())
+            }
+            // What the record of another model says is not said of this one.
+            Some(None) if self.folder.model_record().is_file() => Ok(atomic::write_json(
+                &self.folder.model_record(),
+                &ModelRecord::default(),
+            )?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fetches or pretrains the model, unless it is there.
+    fn make_model(&self) -> Result<(), Error> {
+        let (Some(model), Some(identity)) = (&self.planned.plan.model, &self.planned.identity)
+        else {
+            return Ok(());
+        };
+        fetch_at(model, &identity.left, self.observer, self.stop)?;
+        let place = Place {
+            run: &self.planned.run,
+            identity,
+            device: self.planned.choice,
+            made_by: self.planned.made_by(),
+        };
+        let every = CheckpointEvery::default();
+        pretrain_at(&place, model, every, self.observer, self.stop)
     }
 
     /// Designs a cell, on to its place.
@@ -261,12 +328,8 @@ impl Run<'_> {
             known: &data.known,
             landscape: data.landscape.as_ref(),
         };
-        let identity = [
-            ("task", json!(cell.task)),
-            ("method", json!(cell.method)),
-            ("seed", json!(cell.seed)),
-            ("settings", json!(method)),
-        ];
+        // Not the names: another task or method with the same settings has the same result.
+        let identity = [("seed", json!(cell.seed)), ("settings", json!(method))];
         let identity = identity.map(|(key, value)| (key.to_string(), value));
         write(
             attempt.folder(),
@@ -318,13 +381,13 @@ impl Run<'_> {
         models: &mut Models,
     ) -> Result<Designed, Error> {
         let choice = method.features();
-        let random = choice.is_drawn().then_some(cell.seed);
-        let key = format!("{} {random:?}", json!(choice));
+        let key = key_of(&choice, cell.seed);
         let prepared = match data.prepared.get(&key) {
             Some(prepared) => prepared.clone(),
             None => {
                 let features = self.features(&choice, cell.seed, &data.known, models)?;
                 let made = Arc::new(Prepared::new(features, data.known.clone())?);
+                keep_last_drawn(&mut data.prepared, &key);
                 data.prepared.insert(key, made.clone());
                 made
             }
@@ -382,26 +445,24 @@ impl Run<'_> {
                 settings
             }
         };
-        let random = choice.is_drawn().then_some(seed);
-        let key = format!("{} {random:?} {lengths:?}", json!(choice));
-        if let Some(features) = models.get(&key) {
+        let key = format!("{} {lengths:?}", key_of(choice, seed));
+        if let Some(features) = models.loaded.get(&key) {
             return Ok(features.clone());
         }
         let Some(identity) = &self.planned.identity else {
             // The reader refuses it.
             return Err(Error::stage(Kind::Usage, "the file names no model"));
         };
-        if let Some(model) = &self.planned.plan.model {
-            fetch_at(model, &identity.left, self.observer, self.stop)?;
-            let place = Place {
-                run: &self.planned.run,
-                identity,
-                device: self.planned.choice,
-                made_by: self.planned.made_by(),
-            };
-            let every = CheckpointEvery::default();
-            pretrain_at(&place, model, every, self.observer, self.stop)?;
-        }
+        let made = match models.prepared.take() {
+            Some(made) => made,
+            None => match self.make_model() {
+                Err(e @ Error::Interrupted { .. }) => return Err(e),
+                made => made.map_err(|e| (e.kind(), e.to_string())),
+            },
+        };
+        models.prepared = Some(made.clone());
+        made.map_err(|(kind, message)| Error::stage(kind, message))?;
+        let random = choice.is_drawn().then_some(seed);
         let loaded: Arc<dyn Features> = Arc::new(features(&Wanted {
             folder: &identity.folder,
             tokens: self.planned.plan.tokens.as_ref(),
@@ -410,8 +471,25 @@ impl Run<'_> {
             lengths,
             device: self.planned.choice,
         })?);
-        models.insert(key, loaded.clone());
+        keep_last_drawn(&mut models.loaded, &key);
+        models.loaded.insert(key, loaded.clone());
         Ok(loaded)
+    }
+}
+
+/// What features are known by.
+fn key_of(choice: &FeatureChoice, seed: u64) -> String {
+    match choice.is_drawn() {
+        true => format!("{DRAWN}{seed}: {}", json!(choice)),
+        false => json!(choice).to_string(),
+    }
+}
+
+/// What another seed drew makes room for what this one draws.
+fn keep_last_drawn<T>(held: &mut HashMap<String, T>, key: &str) {
+    let seed_of = |key: &str| Some(key.strip_prefix(DRAWN)?.split_once(':')?.0.to_string());
+    if let Some(seed) = seed_of(key) {
+        held.retain(|other, _| seed_of(other).is_none_or(|other| other == seed));
     }
 }
 
@@ -427,14 +505,21 @@ fn read(section: &DesignTask) -> Result<Data<'_>, Error> {
     let lowest = match section.offline {
         Offline::All => None,
         Offline::Lowest(rows) => Some(rows.get() as usize),
-        Offline::LowestShare(share) => Some((share.get() * all.len() as f64).floor() as usize),
+        Offline::LowestShare(share) => {
+            Some((share.get() * all.len() as f64 + 1e-9).floor() as usize)
+        }
     };
     let (known, landscape) = match lowest {
         None => (all, None),
         Some(lowest) => {
             let mut rows = all.by_score();
             rows.truncate(lowest);
-            (all.select(&rows), Some(Landscape::new(&all)))
+            let known = all.select(&rows);
+            known.check().map_err(|problem| {
+                let message = format!("`offline` leaves of {}: {problem}", section.data.display());
+                Error::stage(Kind::Input, message)
+            })?;
+            (known, Some(Landscape::new(&all)))
         }
     };
     Ok(Data {

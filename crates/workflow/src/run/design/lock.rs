@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use lingo_artifact::digest::Digest;
+use lingo_artifact::run_folder::RunFolder;
 
 use super::plan::Planned;
 use crate::failure::Error;
-use crate::lock::{Lock, Locked, LockedTask, RunKind, drift_of};
+use crate::lock::{Lock, Locked, LockedTask, RunKind, Shared, drift_of};
 
 /// A folder holds one kind of run.
 ///
@@ -19,11 +20,12 @@ pub(super) fn refuse_other_kind(run: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes the lock of a run as it stands now; cells of earlier runs in the folder stay in it.
+/// Writes the lock of a run as it stands now; cells of earlier runs in the folder stay in it. What is `Shared::InWork`, the
+/// model, may be made anew from now on, and is not hashed.
 ///
 /// # Errors
 /// The lock cannot be written.
-pub(super) fn write(planned: &Planned, command: &str) -> Result<(), Error> {
+pub(super) fn write(planned: &Planned, command: &str, shared: Shared) -> Result<(), Error> {
     let before = Lock::read(&planned.run).ok();
     let plan = &planned.plan;
     let [all_tasks, all_methods] = &planned.names;
@@ -37,8 +39,16 @@ pub(super) fn write(planned: &Planned, command: &str) -> Result<(), Error> {
             missing: None,
             published: Vec::new(),
         });
+        let skipped = planned.skipped.iter().find(|(task, _)| task == name);
+        let skipped = skipped.map(|(name, path)| LockedTask {
+            name: name.clone(),
+            fold_of: None,
+            description: String::new(),
+            missing: Some(format!("{} is not there", path.display())),
+            published: Vec::new(),
+        });
         let earlier = before.and_then(|b| b.tasks.iter().find(|task| task.name == *name));
-        now.or_else(|| earlier.cloned())
+        now.or(skipped).or_else(|| earlier.cloned())
     });
     let is_known = |name: &&String| {
         plan.methods.iter().any(|(method, _)| method == *name)
@@ -75,7 +85,13 @@ pub(super) fn write(planned: &Planned, command: &str) -> Result<(), Error> {
         seeds,
         ..Lock::of_cells(now, before, &planned.inputs, &planned.run)
     };
-    lock.write_hashed(&planned.run)
+    let in_work = |name: &str| {
+        let of_model = name
+            .split_once('/')
+            .is_some_and(|(folder, _)| folder == RunFolder::MODEL);
+        shared == Shared::InWork && of_model
+    };
+    lock.write_hashed(&planned.run, &in_work)
 }
 
 impl Planned {

@@ -39,9 +39,9 @@ pub(super) fn write(
         // Text into memory does not fail.
         let _ = writeln!(
             fasta,
-            ">design_{rank} predicted={:.6} spread={:.6} distance={}\n{}",
-            design.predicted,
-            design.spread,
+            ">design_{rank} predicted={} spread={} distance={}\n{}",
+            number(Some(design.predicted)),
+            number(Some(design.spread)),
             design.distance,
             dna::text(&design.bases)
         );
@@ -66,13 +66,13 @@ fn table(designs: &[Design], around: &Around) -> String {
         let gc = design.bases.iter().filter(|b| matches!(b, 1 | 2)).count() as f64
             / design.bases.len().max(1) as f64;
         let measured = around.landscape.and_then(|l| l.score(&design.bases));
-        let measured = measured.map_or_else(String::new, |score| format!("{score:.6}"));
+        let measured = number(measured);
         let _ = writeln!(
             table,
-            "{rank}\t{}\t{:.6}\t{:.6}\t{}\t{nearest}\t{score}\t{gc:.4}\t{measured}",
+            "{rank}\t{}\t{}\t{}\t{}\t{nearest}\t{score}\t{gc:.4}\t{measured}",
             dna::text(&design.bases),
-            design.predicted,
-            design.spread,
+            number(Some(design.predicted)),
+            number(Some(design.spread)),
             design.distance
         );
     }
@@ -83,7 +83,6 @@ fn steps(steps: &[Step]) -> String {
     let mut table = String::from(
         "step\tdistinct\tpredicted\tforward\tbackward\tgamma\tgamma_least\tgamma_most\trate\trate_least\trate_most\n",
     );
-    let number = |value: Option<f64>| value.map_or_else(String::new, |v| format!("{v:.6}"));
     let span = |span: Option<Span>| {
         let parts = [
             span.map(|s| s.mean),
@@ -95,10 +94,10 @@ fn steps(steps: &[Step]) -> String {
     for step in steps {
         let _ = writeln!(
             table,
-            "{}\t{}\t{:.6}\t{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{}\t{}\t{}\t{}",
             step.step,
             step.distinct,
-            step.predicted,
+            number(Some(step.predicted)),
             number(step.forward),
             number(step.backward),
             span(step.gamma),
@@ -106,4 +105,16 @@ fn steps(steps: &[Step]) -> String {
         );
     }
     table
+}
+
+/// Nine digits, whatever the unit; nothing for nothing.
+fn number(value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return String::new();
+    };
+    // What is printed as a number is read as one.
+    format!("{value:.8e}")
+        .parse::<f64>()
+        .unwrap_or(value)
+        .to_string()
 }

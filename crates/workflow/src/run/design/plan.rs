@@ -10,13 +10,14 @@ use lingo_lm::DeviceChoice;
 use serde_json::{Value, json};
 
 use crate::cell::MadeBy;
-use crate::failure::{Error, MissingFile};
+use crate::failure::{Error, MissingFile, Refusal};
 use crate::inputs::{FileHash, Hashes, id_of};
 use crate::pipeline::design_file::{DesignPlan, DesignTask};
 use crate::plan::planned::made_by;
 use crate::plan::selection::select;
 use crate::plan::state::{State, Wanted, state_of};
 use crate::plan::{ModelIdentity, Request, device_class, model_identity};
+use crate::store::is_placed;
 
 /// What the same settings mean: the number goes up when that changes.
 const RESULTS: u32 = 2;
@@ -47,6 +48,11 @@ impl DesignCell {
     pub fn label(&self) -> String {
         CellFolder::label(&self.task, &self.method, self.seed)
     }
+
+    /// Whether its own result is at its place.
+    pub fn is_finished(&self) -> bool {
+        is_placed(&self.folder, &self.id)
+    }
 }
 
 /// A design file, or the part of it that was asked for, with its cells.
@@ -57,6 +63,8 @@ pub struct Planned {
     pub names: [Vec<String>; 2],
     /// The run's folder.
     pub run: PathBuf,
+    /// Tasks that are left out because their table is missing.
+    pub skipped: Vec<(String, PathBuf)>,
     /// The cells, task by task, method by method.
     pub cells: Vec<DesignCell>,
     /// The files that go in.
@@ -102,8 +110,11 @@ impl Planned {
             data.insert(name.clone(), hash.sha256);
             inputs.insert(task.data.clone(), hash);
         }
-        if request.skip_missing {
-            missing.clear();
+        let mut skipped = Vec::new();
+        // Where nothing is left, that is what is wrong.
+        if request.skip_missing && !data.is_empty() {
+            let left_out = missing.drain(..);
+            skipped = left_out.map(|file| (file.task, file.path)).collect();
             plan.tasks.retain(|(name, _)| data.contains_key(name));
         }
         let needs_model = plan.methods.iter().any(|(_, m)| m.features().needs_model());
@@ -128,6 +139,7 @@ impl Planned {
             plan,
             names,
             run,
+            skipped,
             cells: Vec::new(),
             inputs,
             fresh: request.fresh,
@@ -169,6 +181,7 @@ impl Planned {
         if let Some(identity) = self.identity.as_ref().filter(|_| needs_model) {
             inputs.extend(identity.hashes.clone());
             parameters["tokens"] = json!(self.plan.tokens);
+            parameters["device"] = json!(device_class(&self.device));
         }
         let id = id_of(&json!(["design", RESULTS, parameters, inputs]));
         let run = RunFolder::new(&self.run);
@@ -209,6 +222,18 @@ impl Planned {
             "model": self.identity.as_ref().map(|identity| &identity.parameters),
             "cells": cells.collect::<Vec<_>>(),
         })
+    }
+
+    /// The folders whose results are of other settings, and not in the store.
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        let refused = self.cells.iter().filter_map(|cell| match &cell.state {
+            State::Refused(differences) => Some(Refusal {
+                folder: cell.folder.path().to_path_buf(),
+                differences: differences.clone(),
+            }),
+            _ => None,
+        });
+        refused.collect()
     }
 
     pub(super) fn made_by(&self) -> MadeBy {
