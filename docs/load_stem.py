@@ -7,6 +7,7 @@ A stem's logits are added to the language model's, which Hugging Face PEFT compu
 a logit z stands for the value mean + deviation z, both of which are in lingo.json under targets.
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -32,12 +33,15 @@ class Stem:
             self.scale, folds = 1.0, [load_file(adapter / "motif_cnn.safetensors")]
         else:
             self.scale, tensors = described["stem"], load_file(adapter / "stem.safetensors")
-            count = max(int(name.split(".")[1]) for name in tensors)
+            count = max(int(name.split(".")[1]) for name in tensors if name.startswith("fold."))
             folds = [
                 {name.split(".", 2)[2]: v for name, v in tensors.items() if name.startswith(f"fold.{fold}.")}
                 for fold in range(1, count + 1)
             ]
         self.folds = folds
+        self.words = settings.get("words")
+        if self.words is not None:
+            self.columns, self.weight, self.bias = self._columns(), tensors["words.weight"], tensors["words.bias"]
 
     def logits(self, *sequences):
         """Logits of one sequence, or of a pair."""
@@ -48,7 +52,32 @@ class Stem:
         return found
 
     def _of(self, sequences):
-        return self.scale * np.mean([self._network(fold, sequences) for fold in self.folds], axis=0)
+        logits = np.mean([self._network(fold, sequences) for fold in self.folds], axis=0)
+        if self.words is not None:
+            logits = logits + self._words(sequences)
+        return self.scale * logits
+
+    def _columns(self):
+        """The column of each word: by length, then A < C < G < T; a reverse complement has that of its word."""
+        columns, new = {}, itertools.count()
+        for k in range(self.words["shortest"], self.words["longest"] + 1):
+            for word in map("".join, itertools.product("ACGT", repeat=k)):
+                other = word.translate(COMPLEMENT)[::-1] if self.words["both_strands"] else word
+                columns[word] = columns[other] if other < word else next(new)
+        return columns
+
+    def _words(self, sequences):
+        """The roots of the words' counts, times their weights."""
+        counts = np.zeros(len(self.weight))
+        width = len(self.weight) // len(sequences)
+        for i, sequence in enumerate(sequences):
+            sequence = sequence.upper().replace("U", "T")
+            for k in range(self.words["shortest"], self.words["longest"] + 1):
+                for start in range(len(sequence) - k + 1):
+                    column = self.columns.get(sequence[start : start + k])
+                    if column is not None:
+                        counts[i * width + column] += 1
+        return np.sqrt(counts) @ self.weight + self.bias
 
     def _network(self, fold, sequences):
         features = np.concatenate([self._features(fold, s) for s in sequences])

@@ -359,7 +359,7 @@ mod tests {
         let augment: Augment = serde_json::from_str(r#"{"mutate": 0.2}"#).unwrap();
         let views = View::of_epoch(&augment, 1, 0, 400);
         let bases = b"ACGTN".repeat(50);
-        let mut counts = [[0.0; 5]; 5];
+        let mut counts = [[0.0f64; 5]; 5];
         let place = |base: u8| b"ACGTN".iter().position(|b| *b == base).unwrap();
         for view in &views {
             assert!(!view.reverse && view.shift == 0);

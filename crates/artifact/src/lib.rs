@@ -23,6 +23,7 @@
 //! | [`vocabulary`] | how DNA tokens become rows of a model's embedding: part of `lingo.json` |
 //! | [`table`] | data frames in and out of Parquet, CSV and TSV |
 //! | [`random`] | seeded, counter-based streams, one per purpose |
+//! | [`lbfgs`] | the minimum of a smooth convex objective, for linear models of two stages |
 //! | [`sequence_source`] | the trait through which a stage reads a genome |
 //! | [`readings`] | the trait through which training reaches the bases behind encoded rows |
 //! | [`bases`] | bases as bytes |
@@ -31,6 +32,7 @@
 pub mod error;
 mod files;
 mod folders;
+pub mod lbfgs;
 pub mod progress;
 pub mod random;
 pub mod readings;

@@ -205,6 +205,17 @@ impl<'a> Begun<'a> {
         as_predictions(&rows.rows, outputs, &self.request.tokens.metadata.labels)
     }
 
+    /// Nothing, unless the run is to stop.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub fn stopped(&self) -> Result<(), Error> {
+        match self.request.stop.is_raised() {
+            true => Err(Error::Stopped),
+            false => Ok(()),
+        }
+    }
+
     /// What was predicted behind the training; where that was stopped, the error says where to go on.
     pub fn or_interrupted<T>(
         &self,

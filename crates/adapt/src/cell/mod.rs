@@ -13,3 +13,4 @@ pub(crate) mod models;
 mod motifs;
 pub(crate) mod request;
 mod stem;
+mod words;

@@ -26,6 +26,10 @@ pub(super) fn train_motifs(
     motifs: &MotifCnn,
 ) -> Result<Training, Error> {
     match motifs.count() {
+        1 if motifs.words.is_some() => Err(Error::Config(
+            "`motif_cnn.words` needs at least 2 `folds`: networks learn beside what words say of rows that they have not seen"
+                .into(),
+        )),
         1 => train_one(begun, motifs),
         _ => train_several(begun, shape, motifs),
     }

@@ -1,19 +1,22 @@
 //! The motifs that are trained before a language model, or by themselves, each network without one part of the rows.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
+use std::time::Instant;
 
 use lingo_artifact::digest::Digest;
 use lingo_kernels::Level;
 
 use crate::cell::begun::Begun;
 use crate::cell::request::AdaptRequest;
+use crate::cell::words::train_words;
 use crate::error::Error;
 use crate::method::methods::Method;
 use crate::network::motif_net::MotifNet;
 use crate::network::stem::{Stem, folds_of};
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{Lengths, plan};
-use crate::reading::{Reader, Rows, View};
+use crate::reading::{Beside, Reader, Rows, View};
 use crate::settings::motif_cnn::MotifCnn;
 use crate::settings::train_config::TrainConfig;
 use crate::train::loss::mean_loss;
@@ -51,7 +54,7 @@ pub(super) fn train_stem(
         .map(|&place| bases(place))
         .collect::<Result<_, _>>()?;
     let of_row = sequences.first().map_or(1, Vec::len);
-    let fold_of = folds_of(sequences.into_iter(), folds, request.seed).ok_or_else(|| {
+    let fold_of = folds_of(sequences.iter().cloned(), folds, request.seed).ok_or_else(|| {
         Error::Data(format!(
             "the training split has fewer different sequences than the {folds} `folds` of the motifs: give fewer folds, or more data"
         ))
@@ -60,6 +63,18 @@ pub(super) fn train_stem(
     for (&place, &fold) in train.places.iter().zip(&fold_of) {
         without[place] = Some(fold);
     }
+    let began = Instant::now();
+    let words = match motifs.words {
+        Some(settings) => {
+            let owned = |row: Vec<Cow<[u8]>>| row.into_iter().map(Cow::into_owned).collect();
+            let sequences: Vec<Vec<Vec<u8>>> = sequences.into_iter().map(owned).collect();
+            let parts = (&fold_of[..], folds);
+            let words = train_words(begun, settings, &sequences, parts, without.clone())?;
+            Some(words)
+        }
+        None => None,
+    };
+    let of_words = began.elapsed().as_secs_f64();
     let method = Method::MotifCnn(MotifCnn {
         folds: NonZeroU32::new(1),
         ..motifs.clone()
@@ -77,7 +92,7 @@ pub(super) fn train_stem(
     let labels = &request.tokens.metadata.labels;
     let outputs = labels.outputs();
     let mut stores = Vec::new();
-    let (mut steps, mut seconds, mut warnings) = (0, 0.0, Vec::new());
+    let (mut steps, mut seconds, mut warnings) = (0, of_words, Vec::new());
     for fold in 0..folds {
         let rows = rest_of(train, &fold_of, fold as u32);
         let mut lengths = Lengths::new();
@@ -100,7 +115,7 @@ pub(super) fn train_stem(
             out: begun.fold(fold),
             reader: Reader {
                 bases: true,
-                beside: None,
+                beside: words.as_ref().map(|words| words as &dyn Beside),
                 ..begun.reader
             },
             targets: begun.targets,
@@ -129,6 +144,7 @@ pub(super) fn train_stem(
         stores.push(trainer.store);
     }
     let mut stem = Stem::new(motifs.network(), of_row, outputs, stores, without)?;
+    stem.words = words;
     stem.scale = scale(begun, &stem)? as f32;
     Ok(TrainedStem {
         stem,

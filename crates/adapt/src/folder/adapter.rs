@@ -20,6 +20,7 @@ use crate::method::rank_budget::PeftRun;
 use crate::network::motif_net::MotifNet;
 use crate::network::stem::Stem;
 use crate::network::store::ParameterStore;
+use crate::network::words::{Weights, Words};
 use crate::plan::scales::ScaledSide;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
 use crate::settings::motif_cnn::MotifCnn;
@@ -31,6 +32,8 @@ pub(super) const CONFIG: &str = "adapter_config.json";
 pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
 const STORE: &str = "motif_cnn.safetensors";
 const STEM: &str = "stem.safetensors";
+const WORDS: &str = "words.weight";
+const WORDS_BIAS: &str = "words.bias";
 /// What PEFT calls the norms of DoRA, the factors of IA3 and the vectors of a prompt or a prefix.
 const MAGNITUDE: &str = "lora_magnitude_vector";
 const FACTORS: &str = "ia3_l";
@@ -443,6 +446,12 @@ fn file_of_stem(stem: &Stem) -> TensorFile {
             file.add(name, &named.shape, store.slice(entry).to_vec());
         }
     }
+    if let Some(words) = &stem.words {
+        let outputs = words.outputs();
+        let (weights, bias) = words.mean().0.split_at(words.mean().0.len() - outputs);
+        file.add(WORDS, &[weights.len() / outputs, outputs], weights.to_vec());
+        file.add(WORDS_BIAS, &[outputs], bias.to_vec());
+    }
     file
 }
 
@@ -468,6 +477,19 @@ pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Opti
     let features = head.and_then(|(shape, _)| shape.first()).copied();
     let features = features.ok_or_else(|| fail("it holds no `fold.1.head.weight`".into()))?;
     let sequences = features / settings.features().max(1);
+    let words = match motifs.words {
+        None => None,
+        Some(counts) => {
+            let (shape, mut weights) = file.take(WORDS).map_err(fail)?;
+            let (_, bias) = file.take(WORDS_BIAS).map_err(fail)?;
+            let expected = [sequences * counts.columns(), outputs];
+            if shape != expected || bias.len() != outputs {
+                return Err(fail(format!("`{WORDS}` is {shape:?}, not {expected:?}")));
+            }
+            weights.extend(bias);
+            Some(Words::of_mean(counts, outputs, Weights(weights)))
+        }
+    };
     let mut stores = Vec::new();
     while !file.tensors.is_empty() {
         let fold = stores.len() + 1;
@@ -478,6 +500,7 @@ pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Opti
     }
     let mut stem = Stem::new(settings, sequences, outputs, stores, Vec::new())?;
     stem.scale = scale;
+    stem.words = words;
     Ok(Some(stem))
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod new_rows;
 pub(crate) mod prefix;
 pub(crate) mod stem;
 pub(crate) mod store;
+pub(crate) mod words;

@@ -12,13 +12,16 @@ use crate::error::Error;
 use crate::network::motif_net::{Filters, MotifNet};
 use crate::network::net::Net;
 use crate::network::store::ParameterStore;
+use crate::network::words::Words;
 use crate::reading::{Beside, Input};
 use crate::settings::motif_cnn::MotifSettings;
 
 /// `logits = scale x` those of the one network that was trained without a row, or the mean of all networks' for a row
-/// that none was trained on.
+/// that none was trained on; with words theirs are added before that.
 pub(crate) struct Stem {
     folds: Vec<Fold>,
+    /// The linear model on words that the networks were trained beside.
+    pub words: Option<Words>,
     /// What logits are multiplied with: a network that has learnt its rows by heart is too sure of others.
     pub scale: f32,
     /// The network that was trained without a row, by the row's place in the table.
@@ -55,6 +58,7 @@ impl Stem {
         };
         Ok(Self {
             folds: stores.into_iter().map(fold).collect::<Result<_, _>>()?,
+            words: None,
             scale: 1.0,
             without,
         })
@@ -67,7 +71,12 @@ impl Stem {
 
     /// Trained values, without the scale, which is worked out.
     pub fn parameters(&self) -> u64 {
-        self.stores().map(|store| store.len() as u64).sum()
+        let networks: u64 = self.stores().map(|store| store.len() as u64).sum();
+        networks
+            + self
+                .words
+                .as_ref()
+                .map_or(0, |words| words.mean().0.len() as u64)
     }
 }
 
@@ -83,19 +92,26 @@ impl Beside for Stem {
             let inputs = std::slice::from_ref(&input);
             fold.network.predict(&fold.store, &fold.motifs, inputs)
         };
-        if let Some(Some(fold)) = self.without.get(place) {
-            let mut logits = of(&self.folds[*fold as usize])?;
-            logits.iter_mut().for_each(|l| *l *= self.scale);
-            return Ok(logits);
+        let mut logits = match self.without.get(place) {
+            Some(Some(fold)) => of(&self.folds[*fold as usize])?,
+            _ => {
+                let mut sum = Vec::new();
+                for fold in &self.folds {
+                    let logits = of(fold)?;
+                    sum.resize(logits.len(), 0.0f32);
+                    sum.iter_mut().zip(logits).for_each(|(s, l)| *s += l);
+                }
+                let share = 1.0 / self.folds.len() as f32;
+                sum.iter_mut().for_each(|s| *s *= share);
+                sum
+            }
+        };
+        if let Some(words) = &self.words {
+            let of_words = words.logits(place, bases)?;
+            logits.iter_mut().zip(of_words).for_each(|(l, w)| *l += w);
         }
-        let mut sum = Vec::new();
-        for fold in &self.folds {
-            let logits = of(fold)?;
-            sum.resize(logits.len(), 0.0f32);
-            sum.iter_mut().zip(logits).for_each(|(s, l)| *s += l);
-        }
-        let factor = self.scale / self.folds.len() as f32;
-        Ok(sum.into_iter().map(|s| s * factor).collect())
+        logits.iter_mut().for_each(|l| *l *= self.scale);
+        Ok(logits)
     }
 }
 

@@ -31,6 +31,52 @@ pub struct MotifCnn {
     /// Networks, each trained without one part of the training rows, whose logits are averaged; 1: a single one that
     /// is trained on all rows. Default: 1 as a method, 5 as a stem, which needs at least 2.
     pub folds: Option<NonZeroU32>,
+    /// A linear model on the words (k-mers) of a sequence, whose logits the networks' are added to. Needs at least 2 `folds`.
+    /// Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<WordCounts>,
+}
+
+/// The words of a sequence, for a linear model on the roots of their counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WordCounts {
+    /// Bases of the shortest words. Default: 2.
+    pub shortest: NonZeroU32,
+    /// Bases of the longest words, at most 10. Default: 8.
+    pub longest: NonZeroU32,
+    /// Whether a word and its reverse complement are one. Default: true.
+    pub both_strands: bool,
+}
+
+impl Default for WordCounts {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            shortest: count(2),
+            longest: count(8),
+            both_strands: true,
+        }
+    }
+}
+
+impl WordCounts {
+    /// Different words.
+    pub(crate) fn columns(&self) -> usize {
+        let of_length = |k: u32| {
+            let all = 1usize << (2 * k);
+            // Words of an even length can be their own reverse complement.
+            let own = if k.is_multiple_of(2) { 1 << k } else { 0 };
+            if self.both_strands {
+                (all + own) / 2
+            } else {
+                all
+            }
+        };
+        (self.shortest.get()..=self.longest.get())
+            .map(of_length)
+            .sum()
+    }
 }
 
 /// The second convolution of `motif_cnn`, over the strongest answers of the motifs in stretches of `pool` places; the head
@@ -65,6 +111,7 @@ impl MotifCnn {
     pub(crate) fn settled(&self, stem: Option<&Self>, folds: u32) -> Self {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let own = self;
+        let all = first(own, stem, |m| m.folds).unwrap_or(count(folds));
         Self {
             filters: Some(first(own, stem, |m| m.filters).unwrap_or(count(128))),
             width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
@@ -73,7 +120,12 @@ impl MotifCnn {
             dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
             epochs: first(own, stem, |m| m.epochs),
             learning_rate: first(own, stem, |m| m.learning_rate).or(Positive::try_from(3e-3).ok()),
-            folds: Some(first(own, stem, |m| m.folds).unwrap_or(count(folds))),
+            folds: Some(all),
+            // A network by itself is the floor: it takes no words from a stem.
+            words: match all.get() {
+                1 => own.words,
+                _ => first(own, stem, |m| m.words),
+            },
         }
     }
 
@@ -89,7 +141,14 @@ impl MotifCnn {
             ("second.width", second(|s| s.width), 1024),
             ("second.pool", second(|s| s.pool), 1024),
             ("second.dilation", second(|s| s.dilation), 1024),
+            ("words.longest", self.words.map(|w| w.longest), 10),
         ];
+        if let Some(words) = self.words.filter(|words| words.shortest > words.longest) {
+            return Some(format!(
+                "`words.shortest` is {}, longer than `words.longest`, which is {}",
+                words.shortest, words.longest
+            ));
+        }
         let beyond = most
             .into_iter()
             .find(|(_, given, most)| given.is_some_and(|given| given.get() > *most));
@@ -109,6 +168,14 @@ impl MotifCnn {
             second: self.second,
             dropout: self.dropout.map_or(0.0, Rate::get),
         }
+    }
+
+    /// Trained values of all networks and of the words, on `sequences` sequences a row, of settings that are settled.
+    pub(crate) fn parameters(&self, sequences: usize, outputs: usize) -> usize {
+        let words = self
+            .words
+            .map_or(0, |words| (sequences * words.columns() + 1) * outputs);
+        self.count() * self.network().parameters(sequences, outputs) + words
     }
 
     /// How many networks there are, of settings that are settled.
@@ -175,5 +242,12 @@ mod tests {
         assert_eq!((plain.count(), plain.network().filters), (1, 128));
         assert_eq!(plain.learning_rate.map(Positive::get), Some(3e-3));
         assert_eq!(plain.settled(None, 7), plain);
+        let stem = read(r#"{"words": {"longest": 3}}"#).settled(None, 5);
+        assert_eq!(read("{}").settled(Some(&stem), 1).words, stem.words);
+        assert_eq!(read(r#"{"folds": 1}"#).settled(Some(&stem), 1).words, None);
+        // Ten words of two bases, 32 of three.
+        assert_eq!(stem.words.map(|words| words.columns()), Some(42));
+        let odd = read(r#"{"words": {"shortest": 4, "longest": 3}}"#);
+        assert!(odd.contradiction().unwrap().contains("words.shortest"));
     }
 }

@@ -188,7 +188,7 @@ mod tests {
         // One composition, and means that are no round numbers.
         let parts: Vec<Arc<dyn Features>> = vec![Arc::new(KmerCounts::new(1, 3).unwrap())];
         let same: Vec<Vec<u8>> = (0..49)
-            .map(|i| vec![i % 2, 2 + i % 2, (i % 2) ^ 3])
+            .map(|i| [[0, 1, 2], [1, 2, 0]][i % 2].to_vec())
             .collect();
         assert!(Together::new(parts, &same).is_err());
     }

@@ -5,14 +5,17 @@
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::example::Example;
+use lingo_artifact::lbfgs;
 use lingo_artifact::random::Stream;
 
 use crate::cell::{Scored, class, multi, value};
-use crate::floor::lbfgs;
 use crate::floor::logistic::{probabilities, softmax};
 use crate::metrics::classes::Classes;
 use crate::metrics::values::Values;
 use crate::probability::sigmoid;
+
+/// Steps of a fit at most.
+const STEPS: usize = 500;
 
 /// The length of the words.
 pub const K: usize = 6;
@@ -285,7 +288,7 @@ pub fn fit(
     penalised(&scaled, &mut slope, &words, &targets, &scales, 1.0);
     let steepest = slope.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
     for &strength in strengths {
-        scaled = lbfgs::minimise(scaled, TOLERANCE * steepest, |point, gradient| {
+        scaled = lbfgs::minimise(scaled, (TOLERANCE * steepest, STEPS), |point, gradient| {
             penalised(point, gradient, &words, &targets, &scales, strength)
         });
         let mut weights = scaled.clone();

@@ -10,7 +10,6 @@
 
 pub mod dinucleotide;
 pub mod kmers;
-pub mod lbfgs;
 pub mod logistic;
 pub mod newton;
 

@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 
 /// Pairs of steps and changes of the gradient that are kept.
 const MEMORY: usize = 10;
-const STEPS: usize = 500;
 
-/// Minimises a smooth convex objective from `point`, until no entry of the gradient is above `tolerance` or the objective no
-/// longer falls. `objective` writes the gradient and gives the value.
+/// Minimises a smooth convex objective from `point`, until no entry of the gradient is above `tolerance`, the objective no
+/// longer falls, or so many `steps` are done. `objective` writes the gradient and gives the value.
 pub fn minimise(
     mut point: Vec<f64>,
-    tolerance: f64,
+    (tolerance, steps): (f64, usize),
     mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
 ) -> Vec<f64> {
     let n = point.len();
@@ -18,7 +17,7 @@ pub fn minimise(
     let mut value = objective(&point, &mut gradient);
     let mut history: VecDeque<(Vec<f64>, Vec<f64>, f64)> = VecDeque::with_capacity(MEMORY);
     let (mut next, mut there) = (vec![0.0; n], vec![0.0; n]);
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         if largest(&gradient) <= tolerance {
             break;
         }
@@ -103,7 +102,7 @@ mod tests {
     #[test]
     fn a_stretched_bowl_is_gone_down_to_its_bottom() {
         let (bottom, stretch) = ([3.0, -1.0, 0.5], [1.0, 100.0, 1e4]);
-        let found = minimise(vec![0.0; 3], 1e-6, |x, gradient| {
+        let found = minimise(vec![0.0; 3], (1e-6, 500), |x, gradient| {
             let mut value = 0.0;
             for i in 0..3 {
                 gradient[i] = stretch[i] * (x[i] - bottom[i]);

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Golden values of the linear model on words: scikit-learn's logistic regression on the roots of k-mer counts.
+
+    adapt_words.py > crates/adapt/tests/fixtures/words.json
+
+Two classes have two sets of weights here, half of scikit-learn's each with either sign, so half as much is penalised:
+its C is twice our weight of a row.
+"""
+
+import itertools
+import json
+import random
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+draw = random.Random(5)
+rows = ["".join(draw.choice("ACGT") for _ in range(20)) for _ in range(80)]
+labels = [int(("CG" in row) ^ (draw.random() < 0.1)) for row in rows]
+columns, new = {}, itertools.count()
+for k in (2, 3):
+    for word in map("".join, itertools.product("ACGT", repeat=k)):
+        other = word.translate(COMPLEMENT)[::-1]
+        columns[word] = columns[other] if other < word else next(new)
+counts = np.zeros((len(rows), max(columns.values()) + 1))
+for i, row in enumerate(rows):
+    for k in (2, 3):
+        for start in range(len(row) - k + 1):
+            counts[i, columns[row[start : start + k]]] += 1
+found = {}
+for weight in (0.01, 0.1):
+    model = LogisticRegression(C=2 * weight, tol=1e-10, max_iter=10_000).fit(np.sqrt(counts), labels)
+    found[str(weight)] = model.decision_function(np.sqrt(counts)).tolist()
+print(json.dumps({"sequences": rows, "labels": labels, "logits": found}))
