@@ -29,6 +29,7 @@ class Stem:
         self.bins = settings.get("bins", 1)
         self.second = settings.get("second")
         self.width = settings["width"]
+        self.two_classes = len(described["labels"].get("classes", [])) == 2 if isinstance(described["labels"], dict) else False
         if described.get("stem") is None:
             self.scale, folds = 1.0, [load_file(adapter / "motif_cnn.safetensors")]
         else:
@@ -41,7 +42,8 @@ class Stem:
         self.folds = folds
         self.words = settings.get("words")
         if self.words is not None:
-            self.columns, self.weight, self.bias = self._columns(), tensors["words.weight"], tensors["words.bias"]
+            self.weight, self.bias = tensors["words.weight"], tensors["words.bias"]
+            self.tables = self._tables(int(tensors["words.bases"][0]))
 
     def logits(self, *sequences):
         """Logits of one sequence, or of a pair."""
@@ -53,31 +55,40 @@ class Stem:
 
     def _of(self, sequences):
         logits = np.mean([self._network(fold, sequences) for fold in self.folds], axis=0)
-        if self.words is not None:
-            logits = logits + self._words(sequences)
-        return self.scale * logits
+        logits = self.scale * logits
+        return logits if self.words is None else logits + self._words(sequences)
 
-    def _columns(self):
-        """The column of each word: by length, then A < C < G < T; a reverse complement has that of its word."""
-        columns, new = {}, itertools.count()
-        for k in range(self.words["shortest"], self.words["longest"] + 1):
-            for word in map("".join, itertools.product("ACGT", repeat=k)):
-                other = word.translate(COMPLEMENT)[::-1] if self.words["both_strands"] else word
-                columns[word] = columns[other] if other < word else next(new)
-        return columns
+    def _tables(self, bases):
+        """For each length of words: the length, the first column, the word of each text, their count, places of a stretch."""
+        tables, first = [], 0
+        for group in self.words:
+            every = group.get("every")
+            for k in range(group["shortest"], group["longest"] + 1):
+                words, new = {}, itertools.count()
+                for word in map("".join, itertools.product("ACGT", repeat=k)):
+                    other = word.translate(COMPLEMENT)[::-1] if group["both_strands"] else word
+                    words[word] = words[other] if other < word else next(new)
+                count = max(words.values()) + 1
+                stretches = -(-max(bases + 1 - k, 0) // every) if every else 1
+                tables.append((k, first, words, count, every, stretches))
+                first += stretches * count
+        self.columns = first
+        return tables
 
     def _words(self, sequences):
         """The roots of the words' counts, times their weights."""
         counts = np.zeros(len(self.weight))
-        width = len(self.weight) // len(sequences)
         for i, sequence in enumerate(sequences):
             sequence = sequence.upper().replace("U", "T")
-            for k in range(self.words["shortest"], self.words["longest"] + 1):
+            for k, first, words, count, every, stretches in self.tables:
                 for start in range(len(sequence) - k + 1):
-                    column = self.columns.get(sequence[start : start + k])
-                    if column is not None:
-                        counts[i * width + column] += 1
-        return np.sqrt(counts) @ self.weight + self.bias
+                    stretch = start // every if every else 0
+                    word = words.get(sequence[start : start + k])
+                    if word is not None and stretch < stretches:
+                        counts[i * self.columns + first + stretch * count + word] += 1
+        heads = np.sqrt(counts) @ self.weight + self.bias
+        # Of two classes one number is told, half of it with either sign.
+        return np.array([-heads[0] / 2, heads[0] / 2]) if self.two_classes and len(heads) == 1 else heads
 
     def _network(self, fold, sequences):
         features = np.concatenate([self._features(fold, s) for s in sequences])

@@ -2,9 +2,6 @@
 """Golden values of the linear model on words: scikit-learn's logistic regression on the roots of k-mer counts.
 
     adapt_words.py > crates/adapt/tests/fixtures/words.json
-
-Two classes have two sets of weights here, half of scikit-learn's each with either sign, so half as much is penalised:
-its C is twice our weight of a row.
 """
 
 import itertools
@@ -30,6 +27,6 @@ for i, row in enumerate(rows):
             counts[i, columns[row[start : start + k]]] += 1
 found = {}
 for weight in (0.01, 0.1):
-    model = LogisticRegression(C=2 * weight, tol=1e-10, max_iter=10_000).fit(np.sqrt(counts), labels)
+    model = LogisticRegression(C=weight, tol=1e-10, max_iter=10_000).fit(np.sqrt(counts), labels)
     found[str(weight)] = model.decision_function(np.sqrt(counts)).tolist()
 print(json.dumps({"sequences": rows, "labels": labels, "logits": found}))

@@ -73,8 +73,8 @@ fn adapt_beside<'a>(
     let settings = request.method.low_rank();
     let of_stem = stem.map_or(0, |found| found.stem.parameters());
     if let Some(motifs) = &request.train.stem {
-        // The plan does not know whether rows are pairs.
-        let planned = motifs.parameters(1, metadata.labels.outputs());
+        // The plan does not know whether rows are pairs, nor how long sequences are, so how many words there are.
+        let planned = motifs.count() * motifs.network().parameters(1, metadata.labels.outputs());
         for count in [
             &mut begun.planned.trainable_parameters,
             &mut begun.planned.total_parameters,

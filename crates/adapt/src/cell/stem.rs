@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::method::methods::Method;
 use crate::network::motif_net::MotifNet;
 use crate::network::stem::{Stem, folds_of};
+use crate::network::words::Words;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{Lengths, plan};
 use crate::reading::{Beside, Reader, Rows, View};
@@ -64,7 +65,7 @@ pub(super) fn train_stem(
         without[place] = Some(fold);
     }
     let began = Instant::now();
-    let words = match motifs.words {
+    let words = match &motifs.words {
         Some(settings) => {
             let owned = |row: Vec<Cow<[u8]>>| row.into_iter().map(Cow::into_owned).collect();
             let sequences: Vec<Vec<Vec<u8>>> = sequences.into_iter().map(owned).collect();
@@ -115,7 +116,7 @@ pub(super) fn train_stem(
             out: begun.fold(fold),
             reader: Reader {
                 bases: true,
-                beside: words.as_ref().map(|words| words as &dyn Beside),
+                beside: None,
                 ..begun.reader
             },
             targets: begun.targets,
@@ -144,8 +145,9 @@ pub(super) fn train_stem(
         stores.push(trainer.store);
     }
     let mut stem = Stem::new(motifs.network(), of_row, outputs, stores, without)?;
-    stem.words = words;
-    stem.scale = scale(begun, &stem)? as f32;
+    let [of_networks, of_words] = scales(begun, &stem, words.as_ref())?;
+    stem.scale = of_networks as f32;
+    stem.words = words.map(|words| words.scaled(of_words));
     Ok(TrainedStem {
         stem,
         steps,
@@ -165,37 +167,60 @@ fn rest_of<'a>(train: &Rows<'a>, fold_of: &[u32], fold: u32) -> Rows<'a> {
     }
 }
 
-/// The factor of the logits with which the loss of rows that their networks have not seen is lowest: a golden-section
-/// search over its logarithm, between a twentieth and 3. (Guo et al. 2017 call its inverse the temperature.)
-fn scale(begun: &Begun, stem: &Stem) -> Result<f64, Error> {
+/// The factors of the networks' and of the words' logits with which the loss of rows that neither has seen is lowest, the first
+/// between a twentieth and 3. (Guo et al. 2017 call its inverse the temperature.)
+fn scales(begun: &Begun, stem: &Stem, words: Option<&Words>) -> Result<[f64; 2], Error> {
     let rows = &begun.train;
-    let reader = Reader {
-        bases: true,
-        beside: Some(stem),
-        ..begun.reader
+    let logits = |beside: &dyn Beside| {
+        let reader = Reader {
+            bases: true,
+            beside: Some(beside),
+            ..begun.reader
+        };
+        reader.seen(View::GIVEN).beside_alone(rows)
     };
-    let logits = reader.seen(View::GIVEN).beside_alone(rows)?;
+    let of_networks = logits(stem)?;
+    let of_words = match words {
+        Some(words) => logits(words)?,
+        None => vec![0.0; of_networks.len()],
+    };
     let labels: Vec<_> = rows.rows.iter().map(|row| &row.label).collect();
     let outputs = begun.request.tokens.metadata.labels.outputs();
-    let loss = |log: f64| {
-        let factor = log.exp() as f32;
-        let scaled: Vec<f32> = logits.iter().map(|l| l * factor).collect();
-        mean_loss(&scaled, outputs, &labels, &begun.targets)
+    let loss = |[a, b]: [f64; 2]| {
+        let pairs = of_networks.iter().zip(&of_words);
+        let sum = pairs.map(|(n, w)| (a * f64::from(*n) + b * f64::from(*w)) as f32);
+        mean_loss(&sum.collect::<Vec<f32>>(), outputs, &labels, &begun.targets)
     };
+    // In turn, each with the other held: the loss is convex in both.
+    let mut found = [1.0, 0.0];
+    for _ in 0..if words.is_some() { 8 } else { 1 } {
+        found[0] = lowest(
+            |log| loss([log.exp(), found[1]]),
+            [1.0 / 20.0f64, 3.0].map(f64::ln),
+        )
+        .exp();
+        if words.is_some() {
+            found[1] = lowest(|b| loss([found[0], b]), [0.0, 3.0]);
+        }
+    }
+    Ok(found)
+}
+
+/// Where a function of one number is lowest: a golden-section search.
+fn lowest(of: impl Fn(f64) -> f64, [mut low, mut high]: [f64; 2]) -> f64 {
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
-    let (mut low, mut high) = ((1.0f64 / 20.0).ln(), 3f64.ln());
     let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
-    let (mut of_a, mut of_b) = (loss(a), loss(b));
+    let (mut of_a, mut of_b) = (of(a), of(b));
     while high - low > 1e-3 {
         if of_a <= of_b {
             (high, b, of_b) = (b, a, of_a);
             a = high - ratio * (high - low);
-            of_a = loss(a);
+            of_a = of(a);
         } else {
             (low, a, of_a) = (a, b, of_b);
             b = low + ratio * (high - low);
-            of_b = loss(b);
+            of_b = of(b);
         }
     }
-    Ok(((low + high) / 2.0).exp())
+    (low + high) / 2.0
 }

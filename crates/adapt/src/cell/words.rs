@@ -1,11 +1,11 @@
-//! The linear models on words that networks of motifs begin with, each without one part of the rows.
+//! The linear models on words that stand beside networks of motifs, each trained without one part of the rows.
 
 use lingo_artifact::{Label, lbfgs};
 use rayon::prelude::*;
 
 use crate::cell::begun::Begun;
 use crate::error::Error;
-use crate::network::words::{Counter, Weights, Words};
+use crate::network::words::{Counter, Weights, Words, heads_of, spread};
 use crate::settings::motif_cnn::WordCounts;
 use crate::train::loss::{mean_loss, summed_loss};
 use crate::train::target_scale::TargetScale;
@@ -47,23 +47,26 @@ impl Counted {
 /// The run was stopped.
 pub(super) fn train_words(
     begun: &Begun,
-    settings: WordCounts,
+    settings: &[WordCounts],
     sequences: &[Vec<Vec<u8>>],
     (fold_of, folds): (&[u32], usize),
     without: Vec<Option<u32>>,
 ) -> Result<Words, Error> {
     let request = begun.request;
     request.progress.begin("words", folds as u64);
-    let counter = Counter::new(settings);
+    let longest = sequences.iter().flatten().map(Vec::len).max();
+    let counter = Counter::new(settings, longest.unwrap_or_default());
     let rows: Vec<Vec<(u32, f32)>> = sequences.par_iter().map(|row| counter.count(row)).collect();
     let counted = Counted::of(rows);
-    let outputs = request.tokens.metadata.labels.outputs();
+    let labels = &request.tokens.metadata.labels;
+    let (heads, outputs) = (heads_of(labels), labels.outputs());
     let of_row = sequences.first().map_or(1, Vec::len);
     let fit = Fit {
         targets: &begun.targets,
         counted: &counted,
         labels: begun.train.rows.iter().map(|row| &row.label).collect(),
         width: of_row * counter.width,
+        heads,
         outputs,
     };
     let part = |fold: u32, is_in: bool| -> Vec<usize> {
@@ -71,7 +74,7 @@ pub(super) fn train_words(
         rows.collect()
     };
     let (seen, unseen) = (part(0, false), part(0, true));
-    let mut point = vec![0.0; (fit.width + 1) * outputs];
+    let mut point = vec![0.0; (fit.width + 1) * heads];
     let mut best: Option<(f64, f64, Vec<f64>)> = None;
     for weight in WEIGHTS {
         begun.stopped()?;
@@ -94,7 +97,12 @@ pub(super) fn train_words(
     request.progress.end("");
     let narrow = |point: Vec<f64>| Weights(point.into_iter().map(|w| w as f32).collect());
     let all = std::iter::once(first).chain(others).map(narrow);
-    Ok(Words::new(counter, outputs, all.collect(), without))
+    Ok(Words::new(
+        counter,
+        [heads, outputs],
+        all.collect(),
+        without,
+    ))
 }
 
 struct Fit<'a> {
@@ -103,22 +111,23 @@ struct Fit<'a> {
     labels: Vec<&'a Label>,
     /// Columns.
     width: usize,
+    heads: usize,
     outputs: usize,
 }
 
 impl Fit<'_> {
     fn logits(&self, rows: &[usize], point: &[f64]) -> Vec<f32> {
         let mut logits = Vec::with_capacity(rows.len() * self.outputs);
-        let mut sums = vec![0.0; self.outputs];
+        let mut sums = vec![0.0; self.heads];
         for &row in rows {
-            sums.copy_from_slice(&point[self.width * self.outputs..]);
+            sums.copy_from_slice(&point[self.width * self.heads..]);
             for &(column, count) in self.counted.row(row) {
-                let first = column as usize * self.outputs;
-                for (sum, weight) in sums.iter_mut().zip(&point[first..first + self.outputs]) {
+                let first = column as usize * self.heads;
+                for (sum, weight) in sums.iter_mut().zip(&point[first..first + self.heads]) {
                     *sum += weight * f64::from(count);
                 }
             }
-            logits.extend(sums.iter().map(|sum| *sum as f32));
+            spread(&sums, self.outputs, &mut logits);
         }
         logits
     }
@@ -137,7 +146,7 @@ impl Fit<'_> {
         let labels = self.labels(rows);
         let count = rows.len().max(1) as f64;
         let penalty = 1.0 / (weight * count);
-        let weights = self.width * self.outputs;
+        let weights = self.width * self.heads;
         lbfgs::minimise(from, END, |point, gradient| {
             let logits = self.logits(rows, point);
             let mut of_logits = vec![0.0; logits.len()];
@@ -150,15 +159,26 @@ impl Fit<'_> {
                 &mut of_logits,
             ) / count;
             gradient.fill(0.0);
+            let mut of_heads = vec![0.0; self.heads];
             for (&row, of_row) in rows.iter().zip(of_logits.chunks_exact(self.outputs)) {
-                for &(column, count) in self.counted.row(row) {
-                    let first = column as usize * self.outputs;
-                    for (sum, g) in gradient[first..first + self.outputs].iter_mut().zip(of_row) {
-                        *sum += f64::from(*g) * f64::from(count);
+                match of_row {
+                    [first, second] if self.heads == 1 => {
+                        of_heads[0] = (f64::from(*second) - f64::from(*first)) / 2.0;
+                    }
+                    of_row => {
+                        let pairs = of_heads.iter_mut().zip(of_row);
+                        pairs.for_each(|(head, g)| *head = f64::from(*g));
                     }
                 }
-                for (sum, g) in gradient[weights..].iter_mut().zip(of_row) {
-                    *sum += f64::from(*g);
+                for &(column, count) in self.counted.row(row) {
+                    let first = column as usize * self.heads;
+                    let sums = &mut gradient[first..first + self.heads];
+                    for (sum, g) in sums.iter_mut().zip(&of_heads) {
+                        *sum += g * f64::from(count);
+                    }
+                }
+                for (sum, g) in gradient[weights..].iter_mut().zip(&of_heads) {
+                    *sum += g;
                 }
             }
             let mut squares = 0.0;
@@ -185,7 +205,8 @@ mod tests {
         let sequences: Vec<String> = serde_json::from_value(golden["sequences"].clone()).unwrap();
         let classes: Vec<u32> = serde_json::from_value(golden["labels"].clone()).unwrap();
         let labels: Vec<Label> = classes.into_iter().map(Label::Class).collect();
-        let counter = Counter::new(serde_json::from_str(r#"{"longest": 3}"#).unwrap());
+        let settings = serde_json::from_str(r#"{"longest": 3}"#).unwrap();
+        let counter = Counter::new(&[settings], 20);
         let rows = sequences
             .iter()
             .map(|row| counter.count(&[row.clone().into_bytes()]));
@@ -195,11 +216,12 @@ mod tests {
             counted: &counted,
             labels: labels.iter().collect(),
             width: counter.width,
+            heads: 1,
             outputs: 2,
         };
         let all: Vec<usize> = (0..sequences.len()).collect();
         for weight in [0.01, 0.1] {
-            let point = fit.minimum(&all, weight, vec![0.0; 2 * (counter.width + 1)]);
+            let point = fit.minimum(&all, weight, vec![0.0; counter.width + 1]);
             let logits = fit.logits(&all, &point);
             let expected = &golden["logits"][weight.to_string()];
             let expected: Vec<f64> = serde_json::from_value(expected.clone()).unwrap();

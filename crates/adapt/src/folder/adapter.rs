@@ -20,7 +20,7 @@ use crate::method::rank_budget::PeftRun;
 use crate::network::motif_net::MotifNet;
 use crate::network::stem::Stem;
 use crate::network::store::ParameterStore;
-use crate::network::words::{Weights, Words};
+use crate::network::words::{Counter, Weights, Words, heads_of};
 use crate::plan::scales::ScaledSide;
 use crate::plan::steps::{StepPlan, classifier_pooling, head_has_bias};
 use crate::settings::motif_cnn::MotifCnn;
@@ -34,6 +34,7 @@ const STORE: &str = "motif_cnn.safetensors";
 const STEM: &str = "stem.safetensors";
 const WORDS: &str = "words.weight";
 const WORDS_BIAS: &str = "words.bias";
+const WORDS_BASES: &str = "words.bases";
 /// What PEFT calls the norms of DoRA, the factors of IA3 and the vectors of a prompt or a prefix.
 const MAGNITUDE: &str = "lora_magnitude_vector";
 const FACTORS: &str = "ia3_l";
@@ -447,10 +448,11 @@ fn file_of_stem(stem: &Stem) -> TensorFile {
         }
     }
     if let Some(words) = &stem.words {
-        let outputs = words.outputs();
-        let (weights, bias) = words.mean().0.split_at(words.mean().0.len() - outputs);
-        file.add(WORDS, &[weights.len() / outputs, outputs], weights.to_vec());
-        file.add(WORDS_BIAS, &[outputs], bias.to_vec());
+        let (heads, all) = (words.heads(), &words.mean().0);
+        let (weights, bias) = all.split_at(all.len() - heads);
+        file.add(WORDS, &[weights.len() / heads, heads], weights.to_vec());
+        file.add(WORDS_BIAS, &[heads], bias.to_vec());
+        file.add(WORDS_BASES, &[1], vec![words.bases() as f32]);
     }
     file
 }
@@ -477,17 +479,21 @@ pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Opti
     let features = head.and_then(|(shape, _)| shape.first()).copied();
     let features = features.ok_or_else(|| fail("it holds no `fold.1.head.weight`".into()))?;
     let sequences = features / settings.features().max(1);
-    let words = match motifs.words {
+    let words = match &motifs.words {
         None => None,
         Some(counts) => {
             let (shape, mut weights) = file.take(WORDS).map_err(fail)?;
             let (_, bias) = file.take(WORDS_BIAS).map_err(fail)?;
-            let expected = [sequences * counts.columns(), outputs];
-            if shape != expected || bias.len() != outputs {
+            let (_, bases) = file.take(WORDS_BASES).map_err(fail)?;
+            let heads = heads_of(&description.labels);
+            let bases = bases.first().map_or(0, |bases| *bases as usize);
+            let counter = Counter::new(counts, bases);
+            let expected = [sequences * counter.width, heads];
+            if shape != expected || bias.len() != heads {
                 return Err(fail(format!("`{WORDS}` is {shape:?}, not {expected:?}")));
             }
             weights.extend(bias);
-            Some(Words::of_mean(counts, outputs, Weights(weights)))
+            Some(Words::of_mean(counter, [heads, outputs], Weights(weights)))
         }
     };
     let mut stores = Vec::new();

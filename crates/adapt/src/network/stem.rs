@@ -17,10 +17,10 @@ use crate::reading::{Beside, Input};
 use crate::settings::motif_cnn::MotifSettings;
 
 /// `logits = scale x` those of the one network that was trained without a row, or the mean of all networks' for a row
-/// that none was trained on; with words theirs are added before that.
+/// that none was trained on; where there are words, theirs are added.
 pub(crate) struct Stem {
     folds: Vec<Fold>,
-    /// The linear model on words that the networks were trained beside.
+    /// The linear model on words beside the networks.
     pub words: Option<Words>,
     /// What logits are multiplied with: a network that has learnt its rows by heart is too sure of others.
     pub scale: f32,
@@ -92,6 +92,7 @@ impl Beside for Stem {
             let inputs = std::slice::from_ref(&input);
             fold.network.predict(&fold.store, &fold.motifs, inputs)
         };
+        let mut factor = self.scale;
         let mut logits = match self.without.get(place) {
             Some(Some(fold)) => of(&self.folds[*fold as usize])?,
             _ => {
@@ -101,16 +102,15 @@ impl Beside for Stem {
                     sum.resize(logits.len(), 0.0f32);
                     sum.iter_mut().zip(logits).for_each(|(s, l)| *s += l);
                 }
-                let share = 1.0 / self.folds.len() as f32;
-                sum.iter_mut().for_each(|s| *s *= share);
+                factor /= self.folds.len() as f32;
                 sum
             }
         };
+        logits.iter_mut().for_each(|l| *l *= factor);
         if let Some(words) = &self.words {
             let of_words = words.logits(place, bases)?;
             logits.iter_mut().zip(of_words).for_each(|(l, w)| *l += w);
         }
-        logits.iter_mut().for_each(|l| *l *= self.scale);
         Ok(logits)
     }
 }

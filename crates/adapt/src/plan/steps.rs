@@ -91,7 +91,7 @@ pub fn plan(
     }
     let (steps_per_epoch, steps) = steps(train, lengths);
     if let Some(motifs) = method.adaptation().motifs() {
-        let trained = motifs.parameters(1, labels.outputs()) as u64;
+        let trained = (motifs.count() * motifs.network().parameters(1, labels.outputs())) as u64;
         return Ok(StepPlan {
             steps_per_epoch,
             steps,
@@ -116,10 +116,9 @@ pub fn plan(
         head_has_bias(shape.config.family, pooling),
     ) as u64;
     let rows = new_rows.map_or(0, |r| u64::from(r.trained)) * shape.config.embedding_size() as u64;
-    let stem = train
-        .stem
-        .as_ref()
-        .map_or(0, |motifs| motifs.parameters(1, labels.outputs()));
+    let stem = train.stem.as_ref().map_or(0, |motifs| {
+        motifs.count() * motifs.network().parameters(1, labels.outputs())
+    });
     let mut added = head + rows + stem as u64;
     let mut of_model = 0;
     let mut modules = 0;

@@ -31,13 +31,13 @@ pub struct MotifCnn {
     /// Networks, each trained without one part of the training rows, whose logits are averaged; 1: a single one that
     /// is trained on all rows. Default: 1 as a method, 5 as a stem, which needs at least 2.
     pub folds: Option<NonZeroU32>,
-    /// A linear model on the words (k-mers) of a sequence, whose logits the networks' are added to. Needs at least 2 `folds`.
+    /// A linear model on the words (k-mers) of a sequence, whose logits are added to the networks'. Needs at least 2 `folds`.
     /// Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub words: Option<WordCounts>,
+    pub words: Option<Vec<WordCounts>>,
 }
 
-/// The words of a sequence, for a linear model on the roots of their counts.
+/// Words of a sequence, for a linear model on the roots of their counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WordCounts {
@@ -47,6 +47,10 @@ pub struct WordCounts {
     pub longest: NonZeroU32,
     /// Whether a word and its reverse complement are one. Default: true.
     pub both_strands: bool,
+    /// Words are counted in stretches of so many places, 1 for each place alone: for sequences that are aligned, to a start
+    /// site, say. Default: in the whole sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<NonZeroU32>,
 }
 
 impl Default for WordCounts {
@@ -56,26 +60,19 @@ impl Default for WordCounts {
             shortest: count(2),
             longest: count(8),
             both_strands: true,
+            every: None,
         }
     }
 }
 
 impl WordCounts {
-    /// Different words.
-    pub(crate) fn columns(&self) -> usize {
-        let of_length = |k: u32| {
-            let all = 1usize << (2 * k);
-            // Words of an even length can be their own reverse complement.
-            let own = if k.is_multiple_of(2) { 1 << k } else { 0 };
-            if self.both_strands {
-                (all + own) / 2
-            } else {
-                all
-            }
-        };
-        (self.shortest.get()..=self.longest.get())
-            .map(of_length)
-            .sum()
+    /// Stretches of a sequence of so many bases in which words of a length begin.
+    pub(crate) fn stretches(&self, k: u32, bases: usize) -> usize {
+        let places = (bases + 1).saturating_sub(k as usize);
+        match self.every {
+            Some(every) => places.div_ceil(every.get() as usize),
+            None => 1,
+        }
     }
 }
 
@@ -123,8 +120,8 @@ impl MotifCnn {
             folds: Some(all),
             // A network by itself is the floor: it takes no words from a stem.
             words: match all.get() {
-                1 => own.words,
-                _ => first(own, stem, |m| m.words),
+                1 => own.words.clone(),
+                _ => first(own, stem, |m| m.words.clone()),
             },
         }
     }
@@ -141,13 +138,23 @@ impl MotifCnn {
             ("second.width", second(|s| s.width), 1024),
             ("second.pool", second(|s| s.pool), 1024),
             ("second.dilation", second(|s| s.dilation), 1024),
-            ("words.longest", self.words.map(|w| w.longest), 10),
         ];
-        if let Some(words) = self.words.filter(|words| words.shortest > words.longest) {
-            return Some(format!(
-                "`words.shortest` is {}, longer than `words.longest`, which is {}",
-                words.shortest, words.longest
-            ));
+        for words in self.words.iter().flatten() {
+            if words.longest.get() > 10 {
+                return Some(format!(
+                    "`words.longest` is {}: at most 10 are possible",
+                    words.longest
+                ));
+            }
+            if words.shortest > words.longest {
+                return Some(format!(
+                    "`words.shortest` is {}, longer than `words.longest`, which is {}",
+                    words.shortest, words.longest
+                ));
+            }
+        }
+        if self.words.as_ref().is_some_and(Vec::is_empty) {
+            return Some("`words` is empty: leave it out, or say `words: [{}]`".into());
         }
         let beyond = most
             .into_iter()
@@ -168,14 +175,6 @@ impl MotifCnn {
             second: self.second,
             dropout: self.dropout.map_or(0.0, Rate::get),
         }
-    }
-
-    /// Trained values of all networks and of the words, on `sequences` sequences a row, of settings that are settled.
-    pub(crate) fn parameters(&self, sequences: usize, outputs: usize) -> usize {
-        let words = self
-            .words
-            .map_or(0, |words| (sequences * words.columns() + 1) * outputs);
-        self.count() * self.network().parameters(sequences, outputs) + words
     }
 
     /// How many networks there are, of settings that are settled.
@@ -242,12 +241,14 @@ mod tests {
         assert_eq!((plain.count(), plain.network().filters), (1, 128));
         assert_eq!(plain.learning_rate.map(Positive::get), Some(3e-3));
         assert_eq!(plain.settled(None, 7), plain);
-        let stem = read(r#"{"words": {"longest": 3}}"#).settled(None, 5);
+        let stem = read(r#"{"words": [{"longest": 3}]}"#).settled(None, 5);
         assert_eq!(read("{}").settled(Some(&stem), 1).words, stem.words);
         assert_eq!(read(r#"{"folds": 1}"#).settled(Some(&stem), 1).words, None);
-        // Ten words of two bases, 32 of three.
-        assert_eq!(stem.words.map(|words| words.columns()), Some(42));
-        let odd = read(r#"{"words": {"shortest": 4, "longest": 3}}"#);
+        let words = stem.words.unwrap()[0];
+        assert_eq!(words.stretches(3, 8), 1);
+        let every = NonZeroU32::new(4);
+        assert_eq!(WordCounts { every, ..words }.stretches(3, 8), 2);
+        let odd = read(r#"{"words": [{"shortest": 4, "longest": 3}]}"#);
         assert!(odd.contradiction().unwrap().contains("words.shortest"));
     }
 }
