@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lingo_adapt::WordCounts;
 use lingo_workflow::Pipeline;
 use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::pipeline::file::schema;
@@ -106,7 +107,8 @@ fn gue_has_its_28_tasks() {
         let both = task.evaluate.strands == lingo_evaluate::Strands::Both;
         let binding = task.name.starts_with("tf_") || task.name.starts_with("mouse_");
         assert_eq!(both, binding, "{}", task.name);
-        assert_eq!(both, task.train.augment.is_on(), "{}", task.name);
+        let turned = task.train.augment.reverse_complement.get() > 0.0;
+        assert_eq!(both, turned, "{}", task.name);
     }
     for (name, epochs) in [
         ("H3", 3),
@@ -153,6 +155,11 @@ fn adaptive_rank_sampling_stays_under_two_percent() {
                 "splice" => 3,
                 _ => 2,
             };
+            let bases = match task.name.as_str() {
+                name if name.starts_with("prom_core") => 70,
+                name if name.starts_with("prom_300") => 300,
+                _ => 101,
+            };
             let stem = task.train.stem.as_ref().map_or(0, |stem| {
                 let [filters, width, bins, folds] = [
                     (stem.filters, 128),
@@ -161,7 +168,12 @@ fn adaptive_rank_sampling_stays_under_two_percent() {
                     (stem.folds, 5),
                 ]
                 .map(|(given, default)| given.map_or(default, |n| u64::from(n.get())));
-                folds * (filters * (4 * width + 1) + (filters * bins + 1) * outputs)
+                let heads = if outputs == 2 { 1 } else { outputs };
+                let words = stem.words.as_ref().map_or(0, |groups| {
+                    let columns: u64 = groups.iter().map(|group| words(group, bases)).sum();
+                    (columns + 1) * heads
+                });
+                folds * (filters * (4 * width + 1) + (filters * bins + 1) * outputs) + words
             });
             let rank = u64::from(ars.initial_rank.get());
             let trained = rank * per_rank + outputs * 385 + stem;
@@ -169,6 +181,26 @@ fn adaptive_rank_sampling_stays_under_two_percent() {
             assert!(share < 0.02, "{name}, {}: {share}", task.name);
         }
     }
+}
+
+/// Features of a group of words in sequences of so many bases.
+fn words(group: &WordCounts, bases: u64) -> u64 {
+    let lengths = group.shortest.get()..=group.longest.get();
+    let of_length = lengths.map(|k| {
+        let all = 1u64 << (2 * k);
+        let own = if k % 2 == 0 { 1 << k } else { 0 };
+        let words = if group.both_strands {
+            (all + own) / 2
+        } else {
+            all
+        };
+        let places = bases + 1 - u64::from(k);
+        let stretches = group
+            .every
+            .map(|every| places.div_ceil(u64::from(every.get())));
+        words * stretches.unwrap_or(1)
+    });
+    of_length.sum()
 }
 
 #[test]

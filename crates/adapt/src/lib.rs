@@ -67,7 +67,7 @@ pub use settings::checkpoint_every::CheckpointEvery;
 pub use settings::class_weights::ClassWeights;
 pub use settings::head::HeadShape;
 pub use settings::layers::LayerRange;
-pub use settings::motif_cnn::MotifCnn;
+pub use settings::motif_cnn::{MotifCnn, WordCounts};
 pub use settings::train_config::{Pooling, RateDecay, SelectBy, TrainConfig};
 pub use settings::{layers, train_config};
 pub use train::target_scale::TargetScale;

@@ -32,7 +32,7 @@ pub struct MotifCnn {
     /// is trained on all rows. Default: 1 as a method, 5 as a stem, which needs at least 2.
     pub folds: Option<NonZeroU32>,
     /// A linear model on the words (k-mers) of a sequence, whose logits are added to the networks'. Needs at least 2 `folds`.
-    /// Default: none.
+    /// An empty list: none, whatever the stem has. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<Vec<WordCounts>>,
 }
@@ -122,7 +122,8 @@ impl MotifCnn {
             words: match all.get() {
                 1 => own.words.clone(),
                 _ => first(own, stem, |m| m.words.clone()),
-            },
+            }
+            .filter(|words| !words.is_empty()),
         }
     }
 
@@ -152,9 +153,6 @@ impl MotifCnn {
                     words.shortest, words.longest
                 ));
             }
-        }
-        if self.words.as_ref().is_some_and(Vec::is_empty) {
-            return Some("`words` is empty: leave it out, or say `words: [{}]`".into());
         }
         let beyond = most
             .into_iter()
@@ -243,7 +241,9 @@ mod tests {
         assert_eq!(plain.settled(None, 7), plain);
         let stem = read(r#"{"words": [{"longest": 3}]}"#).settled(None, 5);
         assert_eq!(read("{}").settled(Some(&stem), 1).words, stem.words);
-        assert_eq!(read(r#"{"folds": 1}"#).settled(Some(&stem), 1).words, None);
+        for without in [r#"{"folds": 1}"#, r#"{"words": []}"#] {
+            assert_eq!(read(without).settled(Some(&stem), 1).words, None);
+        }
         let words = stem.words.unwrap()[0];
         assert_eq!(words.stretches(3, 8), 1);
         let every = NonZeroU32::new(4);
