@@ -171,6 +171,9 @@ fn a_run_of_designs_is_a_run_like_any_other() {
     );
     told(&lingo(&["plan", DEMO]), "12 cells: 12 to run, 0 cached");
     assert_eq!(lingo(&["plan", DEMO, "--out", folder]).code, 2);
+    let other = lingo(&["graph", DEMO]);
+    assert_eq!(other.code, 2);
+    told(&other, "those of a design file");
     assert_eq!(lingo(&["run", DEMO, "--methods", "ridge,random"]).code, 0);
     told(
         &lingo(&["run", DEMO, "--dry-run"]),

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Golden values of the linear model on words: scikit-learn's logistic regression on the roots of k-mer counts.
 
-    adapt_words.py > crates/adapt/tests/fixtures/words.json
+    python tests/oracles/adapt_words.py
+
+Writes crates/adapt/tests/fixtures/words.json.
 """
 
 import itertools
@@ -29,4 +31,6 @@ found = {}
 for weight in (0.01, 0.1):
     model = LogisticRegression(C=weight, tol=1e-10, max_iter=10_000).fit(np.sqrt(counts), labels)
     found[str(weight)] = model.decision_function(np.sqrt(counts)).tolist()
-print(json.dumps({"sequences": rows, "labels": labels, "logits": found}))
+with open("crates/adapt/tests/fixtures/words.json", "w") as file:
+    json.dump({"sequences": rows, "labels": labels, "logits": found}, file)
+    file.write("\n")

@@ -16,7 +16,7 @@ export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ATEN_CPU_CAPAB
 export ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell
 oracle() { printf '== %s\n' "$*"; "$python" "tests/oracles/$@"; }
 
-for script in adapt_adalora adapt_adamw adapt_loss adapt_schedules adapt_training evaluate evaluate_bootstrap evaluate_paired evaluate_tables pretrain design tokenize_dna tokenize_exported tokenize_vocabularies; do
+for script in adapt_adalora adapt_adamw adapt_loss adapt_schedules adapt_training adapt_words evaluate evaluate_bootstrap evaluate_paired evaluate_tables pretrain design tokenize_dna tokenize_exported tokenize_vocabularies; do
   oracle $script.py
 done
 oracle quantization.py

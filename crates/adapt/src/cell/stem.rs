@@ -168,7 +168,7 @@ fn rest_of<'a>(train: &Rows<'a>, fold_of: &[u32], fold: u32) -> Rows<'a> {
 }
 
 /// The factors of the networks' and of the words' logits with which the loss of rows that neither has seen is lowest, the first
-/// between a twentieth and 3. (Guo et al. 2017 call its inverse the temperature.)
+/// between a twentieth and 3, the second up to 3. (Guo et al. 2017 call the inverse of the first the temperature.)
 fn scales(begun: &Begun, stem: &Stem, words: Option<&Words>) -> Result<[f64; 2], Error> {
     let rows = &begun.train;
     let logits = |beside: &dyn Beside| {
@@ -188,7 +188,7 @@ fn scales(begun: &Begun, stem: &Stem, words: Option<&Words>) -> Result<[f64; 2],
     let outputs = begun.request.tokens.metadata.labels.outputs();
     let loss = |[a, b]: [f64; 2]| {
         let pairs = of_networks.iter().zip(&of_words);
-        let sum = pairs.map(|(n, w)| (a * f64::from(*n) + b * f64::from(*w)) as f32);
+        let sum = pairs.map(|(n, w)| n * a as f32 + w * b as f32);
         mean_loss(&sum.collect::<Vec<f32>>(), outputs, &labels, &begun.targets)
     };
     // In turn, each with the other held: the loss is convex in both.

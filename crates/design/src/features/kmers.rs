@@ -1,6 +1,6 @@
 //! Counts of k-mers, a k-mer and its other strand as one; or which k-mer stands where.
 
-use super::{Features, Token, TokenGradients};
+use super::{Features, Token, TokenGradients, row_by_row};
 use crate::error::Error;
 use crate::numbers::matrix::Matrix;
 use crate::sequences::dna;
@@ -99,15 +99,12 @@ impl Features for KmerCounts {
         ask: &mut dyn FnMut(&Matrix) -> Vec<Matrix>,
     ) -> Result<Vec<Vec<TokenGradients>>, Error> {
         let asked = ask(&self.of(sequences)?);
-        let of_row = |(row, sequence): (&[f64], &Vec<u8>)| -> TokenGradients {
+        let of_row = |row: &[f64], sequence: &[u8]| -> TokenGradients {
             let places = 0..=sequence.len() - self.k;
             let of = |place: usize| self.columns.iter().map(move |c| row[place * self.step + c]);
             places.flat_map(of).collect()
         };
-        Ok(asked
-            .iter()
-            .map(|asked| asked.rows().zip(sequences).map(of_row).collect())
-            .collect())
+        Ok(row_by_row(&asked, sequences, of_row))
     }
 }
 

@@ -55,3 +55,16 @@ pub trait Features: Send + Sync {
         ask: &mut dyn FnMut(&Matrix) -> Vec<Matrix>,
     ) -> Result<Vec<Vec<TokenGradients>>, Error>;
 }
+
+/// Gradients of tokens from those of features, where each row stands for itself.
+fn row_by_row(
+    asked: &[Matrix],
+    sequences: &[Vec<u8>],
+    of_row: impl Fn(&[f64], &[u8]) -> TokenGradients,
+) -> Vec<Vec<TokenGradients>> {
+    let of_one = |asked: &Matrix| {
+        let rows = asked.rows().zip(sequences);
+        rows.map(|(row, sequence)| of_row(row, sequence)).collect()
+    };
+    asked.iter().map(of_one).collect()
+}

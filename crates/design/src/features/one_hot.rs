@@ -1,6 +1,6 @@
 //! Which base stands where, and which two stand at which two places: no strand, no motif, only places.
 
-use super::{Features, Token, TokenGradients};
+use super::{Features, Token, TokenGradients, row_by_row};
 use crate::error::Error;
 use crate::numbers::matrix::Matrix;
 
@@ -61,7 +61,7 @@ impl Features for OneHot {
         ask: &mut dyn FnMut(&Matrix) -> Vec<Matrix>,
     ) -> Result<Vec<Vec<TokenGradients>>, Error> {
         let asked = ask(&self.of(sequences)?);
-        let of_row = |(row, sequence): (&[f64], &Vec<u8>)| -> TokenGradients {
+        let of_row = |row: &[f64], sequence: &[u8]| -> TokenGradients {
             let mut gradient = row[..4 * self.length].to_vec();
             for (i, j, first) in self.pairs() {
                 for base in 0..4 {
@@ -71,10 +71,7 @@ impl Features for OneHot {
             }
             gradient
         };
-        Ok(asked
-            .iter()
-            .map(|asked| asked.rows().zip(sequences).map(of_row).collect())
-            .collect())
+        Ok(row_by_row(&asked, sequences, of_row))
     }
 }
 

@@ -138,15 +138,7 @@ impl DesignPlan {
     /// have `ingest`. No, where it cannot be read: the reader of a pipeline says why.
     pub fn is_one(path: &FilePath) -> bool {
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        let Ok(node) = Node::parse(&text) else {
-            return false;
-        };
-        match node.get("tasks") {
-            Some(Node::Map(tasks)) => tasks
-                .iter()
-                .any(|(_, task)| task.get("data").is_some() && task.get("ingest").is_none()),
-            _ => false,
-        }
+        Node::parse(&text).is_ok_and(|node| is_design(&node))
     }
 
     /// Reads and checks a design file; `sets` are the arguments of `--set`.
@@ -283,5 +275,14 @@ impl DesignPlan {
             }
         }
         faults
+    }
+}
+
+/// Whether tasks name tables, and no sources.
+pub(super) fn is_design(node: &Node) -> bool {
+    let is_table = |task: &Node| task.get("data").is_some() && task.get("ingest").is_none();
+    match node.get("tasks") {
+        Some(Node::Map(tasks)) => tasks.iter().any(|(_, task)| is_table(task)),
+        _ => false,
     }
 }

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::check::check;
+use super::design_file::is_design;
 use super::resolve::resolve;
 use super::resolved::Pipeline;
-use crate::yaml::document::Document;
+use crate::yaml::document::{Document, top};
+use crate::yaml::fault::Fault;
 use crate::yaml::mistakes::Mistakes;
 
 impl Pipeline {
@@ -14,7 +16,13 @@ impl Pipeline {
     /// # Errors
     /// [`Mistakes`], each with its place in the file.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self, Mistakes> {
-        Self::of_document(Document::read(path, sets)?)
+        let document = Document::read(path, sets)?;
+        if is_design(&document.node) {
+            let fault = Fault::new(top("tasks"), "these tasks are those of a design file");
+            let help = "`run`, `plan`, `validate` and `design` take design files; all else takes pipelines";
+            return Err(document.mistakes(vec![fault.help(help)]));
+        }
+        Self::of_document(document)
     }
 
     /// As [`Pipeline::read`], from a document.

@@ -60,35 +60,33 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         warnings.push(format!("{label} failed: {why}{more}"));
     }
     ReportPlan {
-        name: lock.name.clone(),
-        pipeline: lock
-            .arguments
-            .clone()
-            .unwrap_or_else(|| lock.pipeline.clone()),
-        run: run.to_path_buf(),
         tasks,
-        methods: lock.methods.clone(),
-        seeds: lock.seeds.clone(),
-        facts: facts(lock, run),
         warnings,
         conditions: records.iter().map(of_record(conditions)).collect(),
-        altered: altered(run, &records),
-        run_by: records.iter().map(of_record(run_by)).collect(),
-        inputs: inputs(lock),
         // A file that cannot be read is told by what reads it for the numbers.
         methods_text: exports::methods(lock, run).unwrap_or_default(),
         failures,
+        ..of_any(lock, run, &records)
     }
 }
 
 /// What the report of a run of designs is about.
 fn of_designs(lock: &Lock, run: &Path) -> ReportPlan {
-    let records = records(lock, run);
     let tasks = lock.tasks.iter().map(|task| TaskInfo {
         name: task.name.clone(),
         description: task.description.clone(),
         ..TaskInfo::default()
     });
+    ReportPlan {
+        tasks: tasks.collect(),
+        warnings: stale(lock, run),
+        failures: failures(lock, run),
+        ..of_any(lock, run, &records(lock, run))
+    }
+}
+
+/// What reports of both kinds are about.
+fn of_any(lock: &Lock, run: &Path, records: &BTreeMap<String, CellRecord>) -> ReportPlan {
     ReportPlan {
         name: lock.name.clone(),
         pipeline: lock
@@ -96,17 +94,17 @@ fn of_designs(lock: &Lock, run: &Path) -> ReportPlan {
             .clone()
             .unwrap_or_else(|| lock.pipeline.clone()),
         run: run.to_path_buf(),
-        tasks: tasks.collect(),
+        tasks: Vec::new(),
         methods: lock.methods.clone(),
         seeds: lock.seeds.clone(),
         facts: facts(lock, run),
-        warnings: stale(lock, run),
+        warnings: Vec::new(),
         conditions: BTreeMap::new(),
-        altered: altered(run, &records),
+        altered: altered(run, records),
         run_by: records.iter().map(of_record(run_by)).collect(),
         inputs: inputs(lock),
         methods_text: String::new(),
-        failures: failures(lock, run),
+        failures: BTreeMap::new(),
     }
 }
 
