@@ -39,7 +39,7 @@ def initial(model, family):
     for name, p in model.named_parameters():
         if not p.requires_grad:
             continue
-        name = name.replace("base_model.model.", "").removeprefix("base_model.").replace(".default", "").replace(".modules_to_save", "")
+        name = name.replace("base_model.model.", "").removeprefix("base_model.").replace(".default", "").replace(".modules_to_save", "").replace(".base_layer", "")
         name = name.removeprefix(BARE.get(family, "model."))
         p = p.data.clone()
         if "lora_A" in name:
@@ -82,6 +82,10 @@ def adapted(model, family, method, common):
     else:
         config = LoraConfig(r=2, use_rslora=method == "rslora", use_dora=method == "dora", **common)
     model = get_peft_model(model, config)
+    if method == "lora_norms":
+        for name, p in model.named_parameters():
+            if "original_module" not in name and (name.endswith(".bias") or "norm" in name.lower()):
+                p.requires_grad = True
     if method == "ia3":
         # All ones would be a bad test of where they stand.
         for name, p in model.named_parameters():
@@ -150,7 +154,7 @@ def run(model, key, out, named, pad, lengths, after_step, with_gradients):
 def main():
     out = {}
     for family in ("bert", "opt"):
-        for method in ("lora", "adalora", "rslora", "dora", "ia3", "prompt_tuning", "bitfit"):
+        for method in ("lora", "adalora", "rslora", "dora", "ia3", "prompt_tuning", "bitfit", "lora_norms"):
             case(family, method, out)
     for family in OFF:
         case(family, "prefix_tuning", out)

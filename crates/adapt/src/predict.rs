@@ -107,9 +107,11 @@ pub(crate) fn checked_base(
     )))
 }
 
-/// Whether the adapter's run wrote a model of its own: new rows, or all weights trained.
+/// Whether the adapter's run wrote a model of its own: new rows, or weights of it trained.
 pub(crate) fn has_own_model(description: &Description) -> bool {
-    description.encoding.new_rows.is_some() || description.method.trains_the_model()
+    description.encoding.new_rows.is_some()
+        || description.trained_norms
+        || description.method.trains_the_model()
 }
 
 /// The folder of the model that an adapter works on: the `model/` that its run wrote beside it, else `model`.

@@ -187,7 +187,8 @@ fn load_model(request: &LoadRequest, description: &Description) -> Result<Infere
         quantization: description.quantization.resolve(),
         gradients: false,
     };
-    let is_plain = description.method.needs_plain_operations();
+    // As it was run in training, so that the bits are the same.
+    let is_plain = description.method.needs_plain_operations() || description.trained_norms;
     if let Some(digest) = digest.filter(|_| !request.merge && !is_plain) {
         let model = request.models.get(&folder, digest, &device, packing)?;
         return Inference::new(model, &trained);

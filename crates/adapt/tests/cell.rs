@@ -279,15 +279,18 @@ fn heads_new_rows_and_whole_models_learn_too() {
         std::fs::copy(model("bert").join(file), folder.path().join(file)).unwrap();
     }
     std::fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
-    for (method, new_rows) in [
-        (r#"{"full": {"learning_rate": 0.003}}"#, None),
-        (r#"{"bitfit": {"learning_rate": 0.03}}"#, None),
-        (r#"{"lora": {"rank": 2}}"#, Some(extend)),
-        (r#"{"lora": {"rank": 2}}"#, Some(compose)),
-        (r#"{"head": {}}"#, None),
+    let norms = LONG.replace("\"pooling\"", "\"train_norms\": true, \"pooling\"");
+    for (method, new_rows, train) in [
+        (r#"{"full": {"learning_rate": 0.003}}"#, None, LONG),
+        (r#"{"bitfit": {"learning_rate": 0.03}}"#, None, LONG),
+        (r#"{"lora": {"rank": 2}}"#, Some(extend), LONG),
+        (r#"{"lora": {"rank": 2}}"#, Some(compose), LONG),
+        (r#"{"lora": {"rank": 2}}"#, None, norms.as_str()),
+        (r#"{"head": {}}"#, None, LONG),
     ] {
         let tokens = tokens(&classes(), new_rows);
-        let train = config(LONG);
+        let trains_norms = train != LONG;
+        let train = config(train);
         let out = tempfile::tempdir().unwrap();
         let cell = Cell {
             tokens: &tokens,
@@ -306,6 +309,7 @@ fn heads_new_rows_and_whole_models_learn_too() {
         };
         assert!(losses[losses.len() - 1] < limit, "{method}: {losses:?}");
         let own = ["full", "bitfit"].iter().any(|m| method.contains(m))
+            || trains_norms
             || tokens.metadata.encoding.new_rows.is_some();
         assert_eq!(out.path().join("model/config.json").is_file(), own);
         assert_eq!(out.path().join("model/tokenizer.json").is_file(), own);
@@ -468,6 +472,8 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     for method in RULES {
         goes_on_to_the_same_bits(method, SHORT);
     }
+    let norms = SHORT.replacen('{', r#"{"train_norms": true, "#, 1);
+    goes_on_to_the_same_bits(RULES[2], &norms);
     for train in STATEFUL {
         goes_on_to_the_same_bits(r#"{"lora": {"rank": 2}}"#, train);
         goes_on_to_the_same_bits(RULES[2], train);

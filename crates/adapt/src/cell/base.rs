@@ -20,7 +20,7 @@ pub(super) fn load_model(
     device: &Device,
 ) -> Result<(Arc<Model>, PrecisionChoice), Error> {
     let new_rows = request.tokens.metadata.encoding.new_rows.is_some();
-    if request.method.needs_plain_operations() {
+    if request.method.needs_plain_operations() || request.train.train_norms {
         let mut model = Model::load(request.model, device)?;
         if let Some(kind) = request.train.quantization.resolve() {
             model.quantize(kind)?;

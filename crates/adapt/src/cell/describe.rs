@@ -34,6 +34,7 @@ pub(super) fn describe(begun: &Begun, base: Option<&Base>, outcome: &Training) -
         method: request.method.clone(),
         stem: None,
         motifs: request.train.stem.clone(),
+        trained_norms: base.is_some() && request.train.train_norms,
         base_model: base.map(|b| BaseModel {
             name,
             family: b.family.name().into(),

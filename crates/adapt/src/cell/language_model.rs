@@ -59,6 +59,7 @@ fn adapt_beside<'a>(
         model,
         &NetworkPlan {
             method: request.method,
+            norms: request.train.train_norms,
             pooling,
             outputs: metadata.labels.outputs(),
             hidden: request.train.head.hidden(),

@@ -71,6 +71,9 @@ pub struct Description {
     /// What the logits of the networks in `stem.safetensors` are multiplied with, where there are such networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stem: Option<f32>,
+    /// Whether norms and biases of the model were trained, too: they stand in the `model/` beside the adapter.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trained_norms: bool,
     /// The model that was adapted; none where the method needs no model.
     #[serde(default)]
     pub base_model: Option<BaseModel>,

@@ -103,6 +103,7 @@ impl Description {
             method,
             motifs: None,
             stem: None,
+            trained_norms: false,
             base_model: Some(BaseModel {
                 name: name.map_or_else(|| ModelFolder::new(facts.model).name(), str::to_owned),
                 family: family.name().into(),

@@ -30,7 +30,7 @@ pub(crate) struct Trained {
     /// Keys and values before those of the tokens, `[count, blocks x 2 x key and value width]`.
     pub prefix: Option<Vec<f32>>,
     pub bottlenecks: Vec<TrainedBottleneck>,
-    /// The model's own tensors that were trained (`full`, `bitfit`), in the model's layout.
+    /// The model's own tensors that were trained (`full`, `bitfit`, `train_norms`), in the model's layout.
     pub of_model: Vec<(String, Vec<f32>)>,
 }
 

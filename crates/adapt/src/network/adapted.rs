@@ -27,6 +27,8 @@ use crate::settings::train_config::Pooling;
 /// What a network is built from, beside the model.
 pub(crate) struct NetworkPlan<'a> {
     pub method: &'a Method,
+    /// Whether the model's norms and biases are trained beside it.
+    pub norms: bool,
     pub pooling: Pooling,
     pub outputs: usize,
     /// Values of the head's hidden layer, where it has one.
@@ -56,7 +58,7 @@ pub(crate) struct Network {
     pub prefix: Option<Prompt>,
     /// Small networks in the blocks.
     pub bottlenecks: Vec<PlacedBottleneck>,
-    /// Store entries that are the model's own tensors, by their names (`full`, `bitfit`).
+    /// Store entries that are the model's own tensors, by their names (`full`, `bitfit`, `train_norms`).
     pub of_model: Vec<(usize, String)>,
     /// The states of frozen blocks, if they are kept.
     pub states: Option<Arc<dyn KeptStates>>,
@@ -192,7 +194,7 @@ impl Network {
         let head = add_head(&mut store, &model, plan);
         let mut of_model = Vec::new();
         for (name, _) in model.tensors() {
-            if trains(plan.method, &name, plan.pooling) {
+            if trains(plan.method, plan.norms, &name, plan.pooling) {
                 let values = model.tensor(&name)?;
                 let entry = store.add(name.clone(), &[values.len()], values);
                 of_model.push((entry, name));

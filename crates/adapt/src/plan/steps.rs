@@ -141,7 +141,7 @@ pub fn plan(
         }
     }
     for (name, values) in &shape.tensors {
-        if trains(method, name, pooling) {
+        if trains(method, train.train_norms, name, pooling) {
             of_model += values;
         }
     }
@@ -211,11 +211,18 @@ pub(crate) fn classifier_pooling(family: Family) -> Option<Pooling> {
     }
 }
 
-/// Whether a method trains this tensor of the model. A pooler that nothing reads has no gradient; decay alone must not
-/// change it.
-pub(crate) fn trains(method: &Method, tensor: &str, pooling: Pooling) -> bool {
+/// Whether this tensor of the model is trained, by the method or with its `norms`. A pooler that nothing reads has no
+/// gradient; decay alone must not change it.
+pub(crate) fn trains(method: &Method, norms: bool, tensor: &str, pooling: Pooling) -> bool {
     let is_read = pooling == Pooling::Pooler || !tensor.starts_with(POOLER);
-    is_read && method.adaptation().trains(tensor)
+    is_read && (method.adaptation().trains(tensor) || norms && is_of_norms(tensor))
+}
+
+/// Whether a tensor is a bias, or of a norm, by its Hugging Face name.
+fn is_of_norms(tensor: &str) -> bool {
+    let (layer, own) = tensor.rsplit_once('.').unwrap_or(("", tensor));
+    let layer = layer.rsplit('.').next().unwrap_or(layer).to_lowercase();
+    own == "bias" || layer.contains("norm") || layer.starts_with("ln_")
 }
 
 /// The sites that a low-rank method adapts, as indices.
@@ -388,6 +395,31 @@ mod tests {
             pooling(&asked, Family::Bert, true, Some(Mean)).unwrap()
         };
         assert_eq!((sentence(None), sentence(Some(Pooler))), (Mean, Pooler));
+    }
+
+    #[test]
+    fn norms_are_known_by_their_names() {
+        let method = "lora".parse::<Method>().unwrap();
+        let t = |tensor: &str, norms: bool| trains(&method, norms, tensor, Pooling::Mean);
+        for tensor in [
+            "embeddings.LayerNorm.weight",
+            "encoder.layer.0.output.dense.bias",
+            "h.0.ln_1.weight",
+            "ln_f.weight",
+            "layers.1.input_layernorm.weight",
+            "layers.1.self_attn.q_norm.weight",
+            "norm.weight",
+        ] {
+            assert!(t(tensor, true) && !t(tensor, false), "{tensor}");
+        }
+        for tensor in [
+            "embeddings.word_embeddings.weight",
+            "encoder.layer.0.output.dense.weight",
+            "layers.1.self_attn.q_proj.weight",
+            "pooler.dense.bias",
+        ] {
+            assert!(!t(tensor, true), "{tensor}");
+        }
     }
 
     #[test]

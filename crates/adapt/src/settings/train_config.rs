@@ -81,6 +81,12 @@ pub struct TrainConfig {
     /// What stands between that and the logits; not under `motif_cnn`.
     #[serde(skip_serializing_if = "is_default")]
     pub head: HeadShape,
+    /// Whether the model's norms (their weights and biases) and the biases of its other layers are trained beside what the
+    /// method trains, as LoRA's and AdaLoRA's users have with `bias: all`. The model is then run by its plain operations,
+    /// which are slower, and written beside the adapter. Not under `motif_cnn`.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = false))]
+    pub train_norms: bool,
     /// Whether the model's own dropouts are on in training.
     pub base_dropout: bool,
     /// How the frozen weights are held and multiplied, on the CPU.
@@ -328,6 +334,7 @@ impl Default for TrainConfig {
             patience: None,
             pooling: None,
             head: HeadShape::default(),
+            train_norms: false,
             base_dropout: true,
             precision: PrecisionChoice::Auto,
             quantization: QuantizationChoice::None,

@@ -60,6 +60,7 @@ mod tests {
         };
         let plan = NetworkPlan {
             method: &method,
+            norms: false,
             pooling: Pooling::Mean,
             outputs: 2,
             hidden: Some(3),

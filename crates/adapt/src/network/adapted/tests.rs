@@ -46,6 +46,7 @@ fn network(packed: bool) -> (Network, ParameterStore) {
         model.into(),
         &NetworkPlan {
             method: &Method::Adalora(serde_json::from_str::<Adalora>(adalora).unwrap()),
+            norms: false,
             pooling: Pooling::Pooler,
             outputs: 3,
             hidden: None,

@@ -22,7 +22,7 @@ const STEPS: u64 = 6;
 /// The settings of tests/oracles/adapt_training.py and adapt_bottleneck.py.
 fn method(name: &str) -> Method {
     let text = match name {
-        "lora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0}}"#,
+        "lora" | "lora_norms" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0}}"#,
         "rslora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0, "rank_stabilized": true}}"#,
         "dora" => r#"{"lora": {"rank": 2, "alpha": 8, "dropout": 0, "magnitude": true}}"#,
         "ia3" => r#"{"ia3": {}}"#,
@@ -60,6 +60,7 @@ fn equals(file: &str, family: &str, name: &str) {
         model.into(),
         &NetworkPlan {
             method: &method,
+            norms: name == "lora_norms",
             pooling,
             outputs: 3,
             hidden: None,
@@ -236,7 +237,7 @@ fn equals(file: &str, family: &str, name: &str) {
 #[test]
 fn every_method_trains_as_in_peft() {
     for family in ["bert", "opt"] {
-        for name in ["rslora", "dora", "ia3", "prompt_tuning", "bitfit"] {
+        for name in ["rslora", "dora", "ia3", "prompt_tuning", "bitfit", "lora_norms"] {
             println!("{name} on {family}");
             equals_peft(family, name);
         }
