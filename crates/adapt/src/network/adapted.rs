@@ -1,5 +1,6 @@
 //! A model with what is trained on it: low-rank deltas, new embedding rows, a head.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, Transaction};
@@ -341,16 +342,23 @@ impl Network {
         from: Option<(usize, Tensor<2>)>,
         mut dropout: Option<&mut dyn DropoutSource>,
     ) -> Result<Tensor<2>, Error> {
-        let rows = self.rows.as_ref();
-        let rows = rows.map(|rows| rows.compose(uploaded.matrix(rows.entry)));
-        let prompt = self.prompt.map(|prompt| uploaded.matrix(prompt.entry));
-        let extra: Vec<Tensor<2>> = rows.into_iter().chain(prompt).collect();
-        let extra = (!extra.is_empty()).then(|| Tensor::cat(extra, 0));
         batch.check_behind(
             self.prefix.map_or(0, |prefix| prefix.count),
             self.model.config(),
             self.new_rows() + self.prompt.map_or(0, |p| p.count),
         )?;
+        let composed = self.rows.as_ref().map(|rows| {
+            let vectors = uploaded.matrix(rows.entry);
+            rows.compose(vectors, batch, self.model.config().vocab_size)
+        });
+        let (rows, batch) = match composed {
+            Some((rows, batch)) => (Some(rows), batch),
+            None => (None, Cow::Borrowed(batch)),
+        };
+        let batch = &*batch;
+        let prompt = self.prompt.map(|prompt| uploaded.matrix(prompt.entry));
+        let extra: Vec<Tensor<2>> = rows.into_iter().chain(prompt).collect();
+        let extra = (!extra.is_empty()).then(|| Tensor::cat(extra, 0));
         let low_rank = self.low_rank(uploaded);
         let scales = self.site_scales(uploaded);
         let bottlenecks = self.block_bottlenecks(uploaded);

@@ -1,9 +1,11 @@
 //! New embedding rows: their initial values, and the sums that make them.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use std::borrow::Cow;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use lingo_artifact::random::Stream;
 use lingo_artifact::vocabulary::NewRows;
-use lingo_lm::Model;
+use lingo_lm::{Batch, Model};
 
 use crate::error::Error;
 use crate::network::store::ParameterStore;
@@ -147,19 +149,58 @@ impl Rows {
         }
     }
 
-    /// The rows `[new, width]` of these vectors `[trained, width]`.
-    pub(crate) fn compose(&self, vectors: Tensor<2>) -> Tensor<2> {
-        let sums = match &self.sums {
-            Some(counts) => counts.clone().matmul(vectors),
-            None => vectors,
+    /// The rows that a batch needs, of these vectors `[trained, width]`, and the batch with its ids from `first` on, which are
+    /// new rows and what stands behind them, renumbered. Of sums only those are made that the batch has: of longer
+    /// overlapping k-mers a batch has few, and all of them would be a table of 4^k rows in every step.
+    pub(crate) fn compose<'a>(
+        &self,
+        vectors: Tensor<2>,
+        batch: &'a Batch,
+        first: usize,
+    ) -> (Tensor<2>, Cow<'a, Batch>) {
+        let Some(counts) = &self.sums else {
+            return (vectors, Cow::Borrowed(batch));
         };
-        match &self.fixed_on_device {
-            Some(fixed) => sums + fixed.clone(),
-            None => sums,
+        let end = first + self.composition.len();
+        let place = |id: u32| (id as usize).checked_sub(first);
+        let mut present = vec![false; self.composition.len()];
+        for place in batch.ids.iter().filter_map(|&id| place(id)) {
+            present.get_mut(place).into_iter().for_each(|p| *p = true);
         }
+        // One is needed where a batch has none, or there would be no rows to stand behind.
+        let mut which: Vec<u32> = (0u32..)
+            .zip(&present)
+            .filter(|(_, p)| **p)
+            .map(|(row, _)| row)
+            .collect();
+        if which.is_empty() {
+            which.push(0);
+        }
+        let mut new_ids = vec![0; self.composition.len()];
+        for (id, &row) in (first as u32..).zip(&which) {
+            new_ids[row as usize] = id;
+        }
+        let behind = (end - first - which.len()) as u32;
+        let renumbered = batch.ids.iter().map(|&id| match place(id) {
+            None => id,
+            Some(place) => new_ids.get(place).copied().unwrap_or_else(|| id - behind),
+        });
+        let batch = Batch {
+            ids: renumbered.collect(),
+            ..batch.clone()
+        };
+        let chosen: Vec<i32> = which.iter().map(|&row| row as i32).collect();
+        let n = chosen.len();
+        let chosen = Tensor::<1, Int>::from_data(TensorData::new(chosen, [n]), &counts.device());
+        let sums = counts.clone().select(0, chosen.clone()).matmul(vectors);
+        let rows = match &self.fixed_on_device {
+            Some(fixed) => sums + fixed.clone().select(0, chosen),
+            None => sums,
+        };
+        (rows, Cow::Owned(batch))
     }
 
-    /// [`Rows::compose`] on the host.
+    /// All rows `[new, width]`, on the host.
     pub(crate) fn composed(&self, vectors: &[f32], width: usize) -> Vec<f32> {
         let mut rows = match &self.fixed {
             Some(fixed) => fixed.clone(),
@@ -203,8 +244,35 @@ mod tests {
             let rows = Rows::new(0, composition.to_vec(), fixed, [3, 2], &device);
             assert_eq!(rows.composed(&vectors, 2), expected);
             let tensor = Tensor::<2>::from_data(TensorData::new(vectors.to_vec(), [3, 2]), &device);
-            let rows = rows.compose(tensor);
-            assert_eq!(crate::network::store::download(rows).unwrap(), expected);
+            // Two ids of the model, two rows of a prompt behind the new ones.
+            let (first, count) = (5, composition.len() as u32);
+            for ids in [
+                vec![0, 4],
+                vec![5, 4, 4 + count, 5 + count, 6 + count],
+                vec![4 + count],
+            ] {
+                let batch = Batch {
+                    lengths: vec![ids.len() as u32],
+                    batch: 1,
+                    length: ids.len(),
+                    ids,
+                };
+                let (made, renumbered) = rows.compose(tensor.clone(), &batch, first);
+                let made = crate::network::store::download(made).unwrap();
+                let behind = (first + made.len() / 2) as u32;
+                for (&before, &now) in batch.ids.iter().zip(&renumbered.ids) {
+                    match before {
+                        0..5 => assert_eq!(now, before),
+                        new if new < 5 + count => {
+                            let row = |table: &[f32], id: u32| {
+                                table[2 * (id as usize - first)..][..2].to_vec()
+                            };
+                            assert_eq!(row(&made, now), row(expected, before));
+                        }
+                        prompt => assert_eq!(now - behind, prompt - 5 - count),
+                    }
+                }
+            }
         };
         t(&[vec![0], vec![1], vec![2]], None, &vectors);
         t(&[vec![2], vec![0]], None, &[500.0, 600.0, 1.0, 2.0]);

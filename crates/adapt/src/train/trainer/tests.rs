@@ -237,7 +237,14 @@ fn equals(file: &str, family: &str, name: &str) {
 #[test]
 fn every_method_trains_as_in_peft() {
     for family in ["bert", "opt"] {
-        for name in ["rslora", "dora", "ia3", "prompt_tuning", "bitfit", "lora_norms"] {
+        for name in [
+            "rslora",
+            "dora",
+            "ia3",
+            "prompt_tuning",
+            "bitfit",
+            "lora_norms",
+        ] {
             println!("{name} on {family}");
             equals_peft(family, name);
         }
