@@ -37,7 +37,7 @@ pub use block::values::{
 };
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
-pub use motifs::filters::{Answers, Learnt, Motifs, code};
+pub use motifs::filters::{Answers, Distance, Learnt, Motifs, code};
 pub use motifs::second::{LearntRows, SecondLayer};
 pub use parts::activation::Activation;
 pub use parts::attention::heads::{Heads, Positions};

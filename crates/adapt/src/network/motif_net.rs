@@ -22,9 +22,10 @@ pub(crate) struct MotifNet {
     sequences: usize,
     outputs: usize,
     level: Level,
-    /// Store entries: `[width * 4, filters]`, `[filters]`, `[sequences * bins * filters, outputs]`, `[outputs]`.
+    /// Store entries: `[width * 4, filters]`, `[filters]`, `[classes, filters]`, `[sequences * bins * filters, outputs]`, `[outputs]`.
     weight: usize,
     bias: usize,
+    distance: Option<usize>,
     /// The second convolution: `[filters, width * inputs]`, `[filters]`.
     second: Option<(usize, usize)>,
     head_weight: usize,
@@ -69,6 +70,10 @@ impl MotifNet {
         });
         let head_weight = uniform("head.weight", &[features, outputs], features);
         let head_bias = uniform("head.bias", &[outputs], features);
+        let distance = settings.distance.map(|distance| {
+            let values = vec![0.0; distance.classes * filters];
+            store.add("motifs.distance", &[distance.classes, filters], values)
+        });
         let net = Self {
             settings,
             sequences,
@@ -76,6 +81,7 @@ impl MotifNet {
             level,
             weight,
             bias,
+            distance,
             second,
             head_weight,
             head_bias,
@@ -240,6 +246,10 @@ impl MotifNet {
         }
         let (of_weight, of_bias) = two(gradients, range(self.weight), range(self.bias));
         filters.motifs.gradient(&learnt, of_weight, of_bias);
+        if let Some(distance) = self.distance {
+            let rises = &mut gradients[range(distance)];
+            filters.motifs.gradient_by_distance(&learnt, rises);
+        }
     }
 }
 
@@ -308,7 +318,15 @@ impl Net for MotifNet {
         let (weight, bias) = (store.slice(self.weight), store.slice(self.bias));
         let second = self.settings.second.zip(self.second);
         Ok(Filters {
-            motifs: Motifs::new(self.level, self.settings.width, weight, bias),
+            motifs: Motifs::with_distance(
+                self.level,
+                self.settings.width,
+                weight,
+                bias,
+                self.settings
+                    .distance
+                    .zip(self.distance.map(|entry| store.slice(entry))),
+            ),
             second: second.map(|(settings, (weight, bias))| {
                 let (width, dilation) = (settings.width.get(), settings.dilation.get());
                 let (weight, bias) = (store.slice(weight), store.slice(bias));
@@ -399,6 +417,8 @@ impl Net for MotifNet {
 mod tests {
     use std::borrow::Cow;
 
+    use lingo_kernels::Distance;
+
     use super::*;
     use crate::settings::motif_cnn::SecondLayer as Second;
     use crate::train::dropout::Dropout;
@@ -409,6 +429,10 @@ mod tests {
             filters: 6,
             width: 5,
             bins: 2,
+            distance: Some(Distance {
+                every: 3,
+                classes: 3,
+            }),
             second: Some(serde_json::from_str::<Second>(second).unwrap()),
             dropout,
         }

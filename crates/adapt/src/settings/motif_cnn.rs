@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use lingo_artifact::bounded::{Positive, Rate};
+use lingo_kernels::Distance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,10 @@ pub struct MotifCnn {
     /// means the same everywhere; more for sequences that are aligned (to a start site, say), where its place matters.
     /// Default: 1.
     pub bins: Option<NonZeroU32>,
+    /// How much stronger or weaker a motif's answer is at each distance from the middle of the sequence, learnt for each motif:
+    /// for windows around something, such as the summit of a peak. Default: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance: Option<ByDistance>,
     /// A second convolution over the answers of the first: what stands beside what. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondLayer>,
@@ -35,6 +40,36 @@ pub struct MotifCnn {
     /// An empty list: none, whatever the stem has. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<Vec<WordCounts>>,
+}
+
+/// How places are told apart by their distance from the middle of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ByDistance {
+    /// Places, on either side, that are taken together. Default: 5.
+    pub every: NonZeroU32,
+    /// The distance from which on all are taken together. Default: 50.
+    pub until: NonZeroU32,
+}
+
+impl Default for ByDistance {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            every: count(5),
+            until: count(50),
+        }
+    }
+}
+
+impl ByDistance {
+    /// As the kernels have it.
+    pub(crate) fn classes(self) -> Distance {
+        Distance {
+            every: self.every.get() as usize,
+            classes: self.until.get().div_ceil(self.every.get()) as usize,
+        }
+    }
 }
 
 /// Words of a sequence, for a linear model on the roots of their counts.
@@ -113,6 +148,7 @@ impl MotifCnn {
             filters: Some(first(own, stem, |m| m.filters).unwrap_or(count(128))),
             width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
             bins: Some(first(own, stem, |m| m.bins).unwrap_or(count(1))),
+            distance: first(own, stem, |m| m.distance),
             second: first(own, stem, |m| m.second),
             dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
             epochs: first(own, stem, |m| m.epochs),
@@ -135,6 +171,7 @@ impl MotifCnn {
             ("width", self.width, 1024),
             ("bins", self.bins, 65_536),
             ("folds", self.folds, 1000),
+            ("distance.until", self.distance.map(|d| d.until), 65_536),
             ("second.filters", second(|s| s.filters), 65_536),
             ("second.width", second(|s| s.width), 1024),
             ("second.pool", second(|s| s.pool), 1024),
@@ -170,6 +207,7 @@ impl MotifCnn {
             filters: count(self.filters),
             width: count(self.width),
             bins: count(self.bins),
+            distance: self.distance.map(ByDistance::classes),
             second: self.second,
             dropout: self.dropout.map_or(0.0, Rate::get),
         }
@@ -197,6 +235,8 @@ pub(crate) struct MotifSettings {
     pub width: usize,
     /// Stretches of a sequence with a maximum of their own.
     pub bins: usize,
+    /// What a filter's answer rises by at which distances from the middle.
+    pub distance: Option<Distance>,
     /// The second convolution.
     pub second: Option<SecondLayer>,
     /// Dropout of the filters' strongest answers.
@@ -217,7 +257,8 @@ impl MotifSettings {
             let (filters, width) = (s.filters.get() as usize, s.width.get() as usize);
             filters * (width * self.filters + 1)
         });
-        (self.width * 4 + 1) * self.filters + second + head
+        let classes = self.distance.map_or(0, |distance| distance.classes);
+        (self.width * 4 + 1 + classes) * self.filters + second + head
     }
 }
 

@@ -14,6 +14,8 @@ const GROUP: usize = 3;
 /// A convolution without padding over one-hot bases: `score[p][f] = bias[f] + sum over k of weight[k][base[p + k]][f]`.
 /// What is not A, C, G or T adds nothing.
 ///
+/// A filter may have a further bias for how far from the middle of the sequence a place is ([`Distance`]).
+///
 /// For every three neighbours the sum of their weights is looked up, so a filter of width 15 costs five additions
 /// a place instead of fifteen multiplications with one-hot rows of four.
 pub struct Motifs {
@@ -22,8 +24,28 @@ pub struct Motifs {
     filters: usize,
     /// `[tile][group][triple][TILE]`.
     table: Buffer<f32>,
-    /// `[tile][TILE]`.
+    /// `[class][tile][TILE]`: one class, or those of the distances.
     bias: Buffer<f32>,
+    distance: Option<Distance>,
+}
+
+/// How places are told apart by their distance from the middle of the sequence: `classes` classes, each of `every` places on
+/// either side, the last one of all that are farther.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Distance {
+    /// Places of a class on either side; at least 1.
+    pub every: usize,
+    /// Classes; at least 1.
+    pub classes: usize,
+}
+
+impl Distance {
+    /// The class of one of `places` places.
+    pub fn class_of(self, place: usize, places: usize) -> usize {
+        // Twice the distance from the middle, which may lie between two places.
+        let twice = (2 * place).abs_diff(places.saturating_sub(1));
+        (twice / 2 / self.every.max(1)).min(self.classes.saturating_sub(1))
+    }
 }
 
 /// Where each filter answers strongest in the bins of one sequence.
@@ -41,6 +63,20 @@ impl Motifs {
     /// # Panics
     /// If the lengths do not fit, or the processor lacks `level`.
     pub fn new(level: Level, width: usize, weights: &[f32], bias: &[f32]) -> Self {
+        Self::with_distance(level, width, weights, bias, None)
+    }
+
+    /// The same with what a filter's score rises by at each distance, `[classes, filters]`.
+    ///
+    /// # Panics
+    /// As [`Motifs::new`].
+    pub fn with_distance(
+        level: Level,
+        width: usize,
+        weights: &[f32],
+        bias: &[f32],
+        distance: Option<(Distance, &[f32])>,
+    ) -> Self {
         let filters = bias.len();
         assert_eq!(
             weights.len(),
@@ -49,8 +85,20 @@ impl Motifs {
         );
         let (tiles, groups) = (filters.div_ceil(TILE), width.div_ceil(GROUP));
         let mut table = Buffer::zeros(tiles * groups * TRIPLES * TILE);
-        let mut padded = Buffer::zeros(tiles * TILE);
-        padded[..filters].copy_from_slice(bias);
+        let classes = distance.map_or(1, |(distance, _)| distance.classes);
+        let mut padded = Buffer::zeros(classes * tiles * TILE);
+        for (class, row) in padded.chunks_exact_mut((tiles * TILE).max(1)).enumerate() {
+            row[..filters].copy_from_slice(bias);
+            if let Some((_, rises)) = distance {
+                assert_eq!(
+                    rises.len(),
+                    classes * filters,
+                    "{classes} x {filters} rises"
+                );
+                let rises = &rises[class * filters..][..filters];
+                row.iter_mut().zip(rises).for_each(|(to, rise)| *to += rise);
+            }
+        }
         let rows = table.chunks_exact_mut(TILE).enumerate();
         for (row, sums) in rows {
             let (triple, rest) = (row % TRIPLES, row / TRIPLES);
@@ -71,6 +119,7 @@ impl Motifs {
             filters,
             table,
             bias: padded,
+            distance: distance.map(|(distance, _)| distance),
         }
     }
 
@@ -91,11 +140,19 @@ impl Motifs {
         let triples: Vec<u8> = (0..places + GROUP * groups)
             .map(|i| (at(i) * 5 + at(i + 1)) * 5 + at(i + 2))
             .collect();
-        let padded = self.bias.len();
+        let padded = self.filters.next_multiple_of(TILE);
+        let classes: Vec<u32> = match self.distance {
+            Some(distance) => (0..places)
+                .map(|place| distance.class_of(place, places) as u32)
+                .collect(),
+            None => vec![0; places],
+        };
         let bounds: Vec<usize> = (0..=bins).map(|bin| bin * places / bins.max(1)).collect();
         let mut work = Strongest {
             table: &self.table,
             bias: &self.bias,
+            classes: &classes,
+            padded,
             triples: &triples,
             groups,
             bounds: &bounds,
@@ -155,6 +212,24 @@ impl Motifs {
                 let own = &of_weights[i * self.width * 4..][..self.width * 4];
                 let to = weights.iter_mut().skip(f).step_by(self.filters);
                 to.zip(own).for_each(|(to, slope)| *to += slope);
+            }
+        }
+    }
+}
+
+impl Motifs {
+    /// Adds to the gradient of the rises by distance, `[classes, filters]`, what [`Motifs::gradient`] adds to that of the bias.
+    pub fn gradient_by_distance(&self, rows: &[Learnt], rises: &mut [f32]) {
+        let Some(distance) = self.distance else {
+            return;
+        };
+        for row in rows {
+            let places = row.codes.len().saturating_sub(self.width) + 1;
+            for (i, (&slope, &at)) in row.slope.iter().zip(&row.answers.at).enumerate() {
+                if slope != 0.0 {
+                    let class = distance.class_of(at as usize, places);
+                    rises[class * self.filters + i % self.filters] += slope;
+                }
             }
         }
     }
@@ -225,6 +300,20 @@ mod tests {
             .collect()
     }
 
+    #[test]
+    fn classes_are_stretches_on_both_sides_of_the_middle() {
+        let t = |every, classes, places, expected: &[usize]| {
+            let distance = Distance { every, classes };
+            let found: Vec<usize> = (0..places).map(|p| distance.class_of(p, places)).collect();
+            assert_eq!(found, expected);
+        };
+        t(1, 9, 5, &[2, 1, 0, 1, 2]);
+        t(1, 9, 6, &[2, 1, 0, 0, 1, 2]);
+        t(2, 9, 9, &[2, 1, 1, 0, 0, 0, 1, 1, 2]);
+        t(2, 2, 9, &[1, 1, 1, 0, 0, 0, 1, 1, 1]);
+        t(5, 3, 1, &[0]);
+    }
+
     fn levels() -> impl Iterator<Item = Level> {
         Level::ALL.into_iter().filter(|level| level.is_here())
     }
@@ -250,6 +339,59 @@ mod tests {
                     let _ = at;
                 }
                 // Additions in one order: the same bits on every instruction set.
+                match &first {
+                    None => first = Some(found),
+                    Some(first) => prop_assert_eq!(first, &found, "{}", level),
+                }
+            }
+        }
+
+        /// A filter that rises at a distance is one of its own at each class of places.
+        #[test]
+        fn rises_are_added_where_they_belong(
+            codes in proptest::collection::vec(0u8..5, 1..60), every in 1usize..6, classes in 1usize..5, seed: u32,
+        ) {
+            let (width, filters, bins) = (5, 21, 2);
+            let value = |i: usize| ((i as u32 ^ seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8e6 - 1.0;
+            let weights: Vec<f32> = (0..width * 4 * filters).map(value).collect();
+            let bias: Vec<f32> = (0..filters).map(|i| value(i + 1_000_003)).collect();
+            let rises: Vec<f32> = (0..classes * filters).map(|i| value(i + 2_000_003)).collect();
+            let distance = Distance { every, classes };
+            let places = codes.len().saturating_sub(width) + 1;
+            let mut first: Option<Answers> = None;
+            for level in levels() {
+                let motifs = Motifs::with_distance(level, width, &weights, &bias, Some((distance, &rises)));
+                let found = motifs.strongest(&codes, bins);
+                for bin in 0..bins {
+                    for f in 0..filters {
+                        let score = |p: usize| {
+                            let of = |k: usize| match codes.get(p + k) {
+                                Some(&c) if c < 4 => f64::from(weights[(k * 4 + usize::from(c)) * filters + f]),
+                                _ => 0.0,
+                            };
+                            let rise = rises[distance.class_of(p, places) * filters + f];
+                            f64::from(bias[f]) + f64::from(rise) + (0..width).map(of).sum::<f64>()
+                        };
+                        let of_bin = bin * places / bins..(bin + 1) * places / bins;
+                        let best = of_bin.map(score).fold(f64::NEG_INFINITY, f64::max);
+                        let got = f64::from(found.best[bin * filters + f]);
+                        prop_assert!(got == best || (got - best).abs() < 1e-5, "{level} {f}: {got} {best}");
+                    }
+                }
+                let slope: Vec<f32> = (0..bins * filters).map(|i| value(i + 77)).collect();
+                let learnt = Learnt { codes: &codes, answers: &found, slope: &slope };
+                let (mut by_distance, mut of_bias) = (vec![0.0; classes * filters], vec![0.0; filters]);
+                motifs.gradient(&[learnt], &mut vec![0.0; weights.len()], &mut of_bias);
+                motifs.gradient_by_distance(&[learnt], &mut by_distance);
+                for (f, of_bias) in of_bias.iter().enumerate() {
+                    let sum: f32 = by_distance.iter().skip(f).step_by(filters).sum();
+                    prop_assert!((of_bias - sum).abs() < 1e-4);
+                }
+                for (i, (&slope, &at)) in slope.iter().zip(&found.at).enumerate() {
+                    let class = distance.class_of(at as usize, places);
+                    by_distance[class * filters + i % filters] -= slope;
+                }
+                prop_assert!(by_distance.iter().all(|left| left.abs() < 1e-5));
                 match &first {
                     None => first = Some(found),
                     Some(first) => prop_assert_eq!(first, &found, "{}", level),
