@@ -44,6 +44,7 @@ class Stem:
         if self.words is not None:
             self.weight, self.bias = tensors["words.weight"], tensors["words.bias"]
             self.tables = self._tables(int(tensors["words.bases"][0]))
+        self.kernel = Kernel(tensors, settings["kernel"]) if settings.get("kernel") else None
 
     def logits(self, *sequences):
         """Logits of one sequence, or of a pair."""
@@ -56,7 +57,15 @@ class Stem:
     def _of(self, sequences):
         logits = np.mean([self._network(fold, sequences) for fold in self.folds], axis=0)
         logits = self.scale * logits
-        return logits if self.words is None else logits + self._words(sequences)
+        if self.words is not None:
+            logits = logits + self._spread(self._words(sequences))
+        if self.kernel is not None:
+            logits = logits + self._spread(self.kernel.heads(sequences))
+        return logits
+
+    def _spread(self, heads):
+        """Of two classes one number is told, half of it with either sign."""
+        return np.array([-heads[0] / 2, heads[0] / 2]) if self.two_classes and len(heads) == 1 else heads
 
     def _tables(self, bases):
         """For each length of words: the length, the first column, the word of each text, their count, places of a stretch."""
@@ -86,9 +95,7 @@ class Stem:
                     word = words.get(sequence[start : start + k])
                     if word is not None and stretch < stretches:
                         counts[i * self.columns + first + stretch * count + word] += 1
-        heads = np.sqrt(counts) @ self.weight + self.bias
-        # Of two classes one number is told, half of it with either sign.
-        return np.array([-heads[0] / 2, heads[0] / 2]) if self.two_classes and len(heads) == 1 else heads
+        return np.sqrt(counts) @ self.weight + self.bias
 
     def _network(self, fold, sequences):
         features = np.concatenate([self._features(fold, s) for s in sequences])
@@ -123,6 +130,83 @@ class Stem:
         padded = np.pad(rows, ((before, (width - 1) * apart - before), (0, 0)))
         scores = sum(padded[k * apart : k * apart + len(rows)] @ weight[:, k].T for k in range(width)) + fold["second.bias"]
         return scores.max(0, initial=0)
+
+
+class Kernel:
+    """A kernel machine on words: each row that it is made of adds its weight times e^(2 (likeness - 1))."""
+
+    def __init__(self, tensors, settings):
+        self.both_strands = settings["both_strands"]
+        packed, self.alpha, self.means = (tensors[f"kernel.{name}"] for name in ("sequences", "alpha", "means"))
+        # Ten bases in a value, to base 5; 4 is none of A, C, G, T.
+        digits = packed.astype(np.int64)[..., None] // 5 ** np.arange(10) % 5
+        rows = digits.reshape(*packed.shape[:2], -1)
+        self.short = self._short(rows)
+        # Each longer word of each row once, those of one word together, with its count.
+        self.long = [self._counts(self._long(rows, gap)) for gap in range(5)]
+        self.lengths = self._lengths(self.long, len(rows))
+
+    def _words(self, rows, length, gap=0):
+        """The number of each word of `length` bases, `gap` bases left out in its middle, [rows, sequences, places]; -1 where a letter is no base."""
+        places = [i + gap * (2 * i >= length) for i in range(length)] if gap else range(length)
+        count = max(rows.shape[2] - length - gap + 1, 0)
+        letters = np.stack([rows[:, :, place : place + count] for place in places], axis=-1)
+        powers = 4 ** np.arange(length)
+        words = letters @ powers[::-1]
+        if self.both_strands:
+            words = np.minimum(words, (3 - letters) @ powers)
+        return np.where((letters < 4).all(-1), words, -1)
+
+    def _short(self, rows):
+        """The roots of the counts of 3 to 5 bases, less their means, each length of length 1; columns as in the means."""
+        blocks, first = [], 0
+        for k in (3, 4, 5):
+            words = self._words(rows, k)
+            every = np.array(list(itertools.product(range(4), repeat=k)))
+            columns = np.unique(self._words(every[None], k))
+            counts = [(words[:, s] == column).sum(1) for s in range(words.shape[1]) for column in columns]
+            block = np.sqrt(np.stack(counts, axis=1))
+            block -= self.means[first : first + block.shape[1]]
+            first += block.shape[1]
+            norms = np.linalg.norm(block, axis=1, keepdims=True)
+            blocks.append(block / np.where(norms > 0, norms, 1))
+        return np.concatenate(blocks, axis=1)
+
+    def _long(self, rows, gap):
+        """Words of four and four bases, those of the second sequence of a pair by themselves."""
+        words = self._words(rows, 8, gap)
+        return np.where(words >= 0, words + 4**8 * np.arange(words.shape[1])[:, None], -1).reshape(len(rows), -1)
+
+    @staticmethod
+    def _counts(words):
+        """(word, row, count), by word and row."""
+        row, place = np.nonzero(words >= 0)
+        keys, counts = np.unique(words[row, place] * len(words) + row, return_counts=True)
+        return keys // len(words), keys % len(words), counts
+
+    @staticmethod
+    def _lengths(counted, rows):
+        """The squared lengths of the vectors of words without and with a gap: the squares of roots of counts are the counts."""
+        found = [np.bincount(row, count, minlength=rows) for _, row, count in counted]
+        return found[0], sum(found[1:])
+
+    def heads(self, sequences):
+        letters = [["ACGT".find(base) % 5 for base in s.upper().replace("U", "T")] for s in sequences]
+        longest = max(map(len, letters))
+        asked = np.array([[row + [4] * (longest - len(row)) for row in letters]])
+        rows = len(self.alpha)
+        likeness = self.short @ self._short(asked)[0] / 6
+        of_asked = [self._counts(self._long(asked, gap)) for gap in range(5)]
+        lengths = self._lengths(of_asked, 1)
+        for gap, (own, counted) in enumerate(zip(self.long, of_asked)):
+            with_gap = int(gap > 0)
+            products = np.zeros(rows)
+            for word, _, count in zip(*counted):
+                a, b = np.searchsorted(own[0], [word, word + 1])
+                products[own[1][a:b]] += np.sqrt(count * own[2][a:b])
+            lengths_of_pair = np.sqrt(self.lengths[with_gap] * lengths[with_gap][0])
+            likeness += [1 / 6, 2 / 6][with_gap] * products / np.where(lengths_of_pair > 0, lengths_of_pair, 1)
+        return np.exp(2 * (likeness - 1)) @ self.alpha
 
 
 if __name__ == "__main__":

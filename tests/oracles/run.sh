@@ -16,7 +16,7 @@ export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ATEN_CPU_CAPAB
 export ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell
 oracle() { printf '== %s\n' "$*"; "$python" "tests/oracles/$@"; }
 
-for script in adapt_adalora adapt_adamw adapt_loss adapt_schedules adapt_training adapt_words evaluate evaluate_bootstrap evaluate_paired evaluate_tables pretrain design tokenize_dna tokenize_exported tokenize_vocabularies; do
+for script in adapt_adalora adapt_adamw adapt_kernel adapt_loss adapt_schedules adapt_training adapt_words evaluate evaluate_bootstrap evaluate_paired evaluate_tables pretrain design tokenize_dna tokenize_exported tokenize_vocabularies; do
   oracle $script.py
 done
 oracle quantization.py
@@ -55,6 +55,9 @@ oracle adapt_stem.py --cell "$run/stem" --examples "$task/examples.parquet"
 cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set 'method.second={pool: 2, dilation: 2}' --set train.epochs=2 --both-strands \
   --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/second"
 oracle adapt_stem.py --cell "$run/second" --examples "$task/examples.parquet"
+cargo run -q -- adapt --method motif_cnn --set method.folds=3 --set 'method.words=[{}]' --set 'method.kernel={rows: 100}' --set train.epochs=2 --both-strands \
+  --model "$run/model" --input "$task/tokens.parquet" --examples "$task/examples.parquet" --out "$run/kernel"
+oracle adapt_stem.py --cell "$run/kernel" --examples "$task/examples.parquet"
 # The methods beyond deltas of a rank; PEFT has no BitFit, whose whole model is compared.
 for method in "ia3 train.learning_rate=0.01" "prompt_tuning train.learning_rate=0.03" "prefix_tuning train.learning_rate=0.03" "bitfit train.learning_rate=0.003" \
   "lora method.magnitude=true" "lora method.rank_stabilized=true"; do

@@ -69,5 +69,6 @@ pub use settings::head::HeadShape;
 pub use settings::layers::LayerRange;
 pub use settings::motif_cnn::{MotifCnn, WordCounts};
 pub use settings::train_config::{Pooling, RateDecay, SelectBy, TrainConfig};
+pub use settings::word_kernel::{WordKernel, WordKernelChoice};
 pub use settings::{layers, train_config};
 pub use train::target_scale::TargetScale;

@@ -141,6 +141,17 @@ pub(crate) trait Beside: Sync {
     /// # Errors
     /// A row that cannot be read.
     fn logits(&self, place: usize, bases: &[Vec<u8>]) -> Result<Vec<f32>, Error>;
+
+    /// The logits of many rows, each by its place and its bases; the same bits as of each alone.
+    ///
+    /// # Errors
+    /// As [`Beside::logits`].
+    fn logits_of_all(&self, rows: &[(usize, &[Vec<u8>])]) -> Result<Vec<Vec<f32>>, Error> {
+        // Each row for itself: any number of threads gives the same bits.
+        let rows = rows.par_iter();
+        rows.map(|(place, bases)| self.logits(*place, bases))
+            .collect()
+    }
 }
 
 /// Adds to logits, row after row, what stands beside the network.
@@ -196,28 +207,28 @@ impl Reader<'_> {
     /// Rows by their numbers among `rows`.
     ///
     /// # Errors
-    /// As [`Reader::input`].
+    /// [`Error::Data`] where the bases are needed and cannot be read or encoded.
     pub fn inputs<'r>(&self, rows: &Rows<'r>, which: &[usize]) -> Result<Vec<Input<'r>>, Error> {
-        self.each(which, |i| self.input(rows, i))
+        self.each(rows, which, |_| self.view)
     }
 
     /// The same, each row under its own view among `views`.
     ///
     /// # Errors
-    /// As [`Reader::input`].
+    /// As [`Reader::inputs`].
     pub fn inputs_seen<'r>(
         &self,
         rows: &Rows<'r>,
         which: &[usize],
         views: &[View],
     ) -> Result<Vec<Input<'r>>, Error> {
-        self.each(which, |i| self.seen(views[i]).input(rows, i))
+        self.each(rows, which, |i| views[i])
     }
 
     /// What stands beside the network says of all rows, one after another; few of them are held at a time.
     ///
     /// # Errors
-    /// As [`Reader::input`].
+    /// As [`Reader::inputs`].
     pub fn beside_alone(&self, rows: &Rows) -> Result<Vec<f32>, Error> {
         let which: Vec<usize> = (0..rows.rows.len()).collect();
         let mut logits = Vec::new();
@@ -231,38 +242,47 @@ impl Reader<'_> {
 
     fn each<'r>(
         &self,
+        rows: &Rows<'r>,
         which: &[usize],
-        read: impl Fn(usize) -> Result<Input<'r>, Error> + Sync,
+        view: impl Fn(usize) -> View + Sync,
     ) -> Result<Vec<Input<'r>>, Error> {
-        match self.beside {
-            // Each row for itself: any number of threads gives the same bits.
-            Some(_) => which.par_iter().map(|&i| read(i)).collect(),
-            None => which.iter().map(|&i| read(i)).collect(),
-        }
+        let reader = |i: usize| self.seen(view(i));
+        let Some(beside) = self.beside else {
+            let inputs = which.iter().map(|&i| reader(i).alone(rows, i));
+            return inputs.collect();
+        };
+        // Each row for itself: any number of threads gives the same bits.
+        let seen = which.par_iter().map(|&i| reader(i).seen_bases(rows, i));
+        let seen: Vec<Vec<Vec<u8>>> = seen.collect::<Result<_, Error>>()?;
+        let asked = which.iter().zip(&seen);
+        let asked: Vec<(usize, &[Vec<u8>])> = asked
+            .map(|(&i, bases)| (rows.places[i], &bases[..]))
+            .collect();
+        let logits = beside.logits_of_all(&asked)?;
+        let all = which.par_iter().zip(seen).zip(logits);
+        all.map(|((&i, bases), logits)| reader(i).input(rows, i, bases, logits))
+            .collect()
     }
 
-    /// One row, by its number among `rows`.
-    ///
-    /// # Errors
-    /// [`Error::Data`] where the bases are needed and cannot be read or encoded.
-    pub fn input<'r>(&self, rows: &Rows<'r>, i: usize) -> Result<Input<'r>, Error> {
-        let (row, view) = (rows.rows[i], self.view);
-        let as_encoded = view == View::GIVEN && !self.bases;
-        let kept = as_encoded.then_some(rows.first_kept + i);
-        if as_encoded && self.beside.is_none() {
-            return Ok(Input {
-                ids: Cow::Borrowed(&row.input_ids),
-                bases: Vec::new(),
-                kept,
-                beside: Vec::new(),
-            });
-        }
-        let failed = |e: ReadingError| Error::Data(format!("the row `{}`: {e}", row.id));
-        let readings = self.readings.ok_or_else(|| {
-            Error::Data(
-                "the sequences behind the tokens are needed, and only tokens are given".into(),
-            )
-        })?;
+    /// One row, by its number among `rows`, without what stands beside the network.
+    fn alone<'r>(&self, rows: &Rows<'r>, i: usize) -> Result<Input<'r>, Error> {
+        let bases = match self.as_encoded() {
+            true => Vec::new(),
+            false => self.seen_bases(rows, i)?,
+        };
+        self.input(rows, i, bases, Vec::new())
+    }
+
+    /// Whether rows are read as they were encoded.
+    fn as_encoded(&self) -> bool {
+        self.view == View::GIVEN && !self.bases
+    }
+
+    /// The bases of a row, by its number among `rows`, as they are looked at.
+    fn seen_bases(&self, rows: &Rows, i: usize) -> Result<Vec<Vec<u8>>, Error> {
+        let view = self.view;
+        let failed = |e: ReadingError| failed(rows.rows[i], &e);
+        let readings = self.readings()?;
         let bases = readings.bases(rows.places[i]).map_err(failed)?;
         // The two sequences of a pair need not stand in the same place.
         let flanks = match view.shift {
@@ -277,26 +297,45 @@ impl Reader<'_> {
         let mut stream = view.stream();
         let seen = bases.iter();
         let seen = seen.map(|bases| view.of(bases, [&before, &behind], stream.as_mut()));
-        let bases: Vec<Vec<u8>> = seen.collect();
-        let beside = match self.beside {
-            Some(beside) => beside.logits(rows.places[i], &bases)?,
-            None => Vec::new(),
-        };
+        Ok(seen.collect())
+    }
+
+    /// A row of these bases, beside which these logits stand.
+    fn input<'r>(
+        &self,
+        rows: &Rows<'r>,
+        i: usize,
+        bases: Vec<Vec<u8>>,
+        beside: Vec<f32>,
+    ) -> Result<Input<'r>, Error> {
+        let (row, as_encoded) = (rows.rows[i], self.as_encoded());
         let (ids, bases) = match (self.bases, as_encoded) {
             (true, _) => (Cow::Borrowed(&[][..]), bases),
             (false, true) => (Cow::Borrowed(&row.input_ids[..]), Vec::new()),
             (false, false) => {
-                let ids = readings.encode(&bases).map_err(failed)?;
-                (Cow::Owned(ids), Vec::new())
+                let ids = self.readings()?.encode(&bases);
+                (Cow::Owned(ids.map_err(|e| failed(row, &e))?), Vec::new())
             }
         };
         Ok(Input {
             ids,
             bases,
-            kept,
+            kept: as_encoded.then_some(rows.first_kept + i),
             beside,
         })
     }
+
+    fn readings(&self) -> Result<&dyn Readings, Error> {
+        self.readings.ok_or_else(|| {
+            Error::Data(
+                "the sequences behind the tokens are needed, and only tokens are given".into(),
+            )
+        })
+    }
+}
+
+fn failed(row: &TokenRow, error: &ReadingError) -> Error {
+    Error::Data(format!("the row `{}`: {error}", row.id))
 }
 
 #[cfg(test)]

@@ -378,6 +378,64 @@ fn a_language_model_is_added_to_its_stem() {
     }
 }
 
+#[test]
+fn words_and_a_kernel_machine_stand_beside_networks_and_predict_again() {
+    let (tokens, readings) = planted(600);
+    let stem = |rest: &str| {
+        let networks = r#""filters": 4, "width": 9, "folds": 3, "epochs": 1"#;
+        format!(r#"{{"motif_cnn": {{{networks}, {rest}}}}}"#)
+    };
+    let cell = |rest: &str, threads: usize| {
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            tokens: &tokens,
+            readings: Some(&readings),
+            both_strands: true,
+            method: &stem(rest),
+            train: r#"{"batch": 16}"#,
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let found = pool.unwrap().install(|| cell.predictions(out.path()));
+        (out, found)
+    };
+    let networks = 3 * (9 * 4 * 4 + 4 + 4 * 2 + 2);
+    for (rest, parameters) in [
+        (r#""kernel": {}"#, 300),
+        // Rows that it is not made of are only answered.
+        (
+            r#""kernel": {"rows": 170}, "words": [{"longest": 3}]"#,
+            170 + 43,
+        ),
+    ] {
+        let (out, found) = cell(rest, 2);
+        assert!(right(&found) > 0.8, "{rest}: {}", right(&found));
+        assert_eq!(
+            again(out.path(), &tokens, &readings, false).rows,
+            found.rows
+        );
+        let description = Description::read(&out.path().join("adapter")).unwrap();
+        assert_eq!(description.trainable_parameters, networks + parameters);
+        let (_, alone) = cell(rest, 1);
+        assert_eq!(alone.rows, found.rows, "any number of threads");
+    }
+    let out = tempfile::tempdir().unwrap();
+    let method = r#"{"motif_cnn": {"kernel": {}}}"#;
+    let cell = Cell {
+        tokens: &tokens,
+        readings: Some(&readings),
+        both_strands: true,
+        method,
+        train: "{}",
+    };
+    let error = cell.run(out.path(), &Silent, &StopFlag::default());
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("`motif_cnn.kernel`")
+    );
+}
+
 /// Each row twice: a pair.
 struct Pairs<'a>(&'a Planted);
 
@@ -396,7 +454,10 @@ impl Readings for Pairs<'_> {
 fn a_stem_on_pairs_is_counted_with_both_sequences() {
     let (tokens, readings) = planted(160);
     let pairs = Pairs(&readings);
-    let train = format!(r#"{{"epochs": 1, "stem": {STEM}}}"#);
+    let train = |rest: &str| {
+        let stem = STEM.replace('}', rest);
+        format!(r#"{{"epochs": 1, "stem": {stem}}}"#)
+    };
     let of = |readings: &dyn Readings, train: &str| {
         let cell = Cell {
             tokens: &tokens,
@@ -408,13 +469,16 @@ fn a_stem_on_pairs_is_counted_with_both_sequences() {
         let out = tempfile::tempdir().unwrap();
         cell.run(out.path(), &Silent, &StopFlag::default()).unwrap()
     };
-    let (with, without) = (of(&pairs, &train), of(&pairs, r#"{"epochs": 1}"#));
-    let stem = 3 * (9 * 4 * 16 + 16 + 2 * 16 * 2 + 2);
-    assert_eq!(with.trained_initially - without.trained_initially, stem);
-    assert_eq!(
-        with.trainable_parameters - without.trainable_parameters,
-        stem
-    );
+    let without = of(&pairs, r#"{"epochs": 1}"#);
+    let networks = 3 * (9 * 4 * 16 + 16 + 2 * 16 * 2 + 2);
+    for (rest, stem) in [("}", networks), (r#", "kernel": {}}"#, networks + 80)] {
+        let with = of(&pairs, &train(rest));
+        assert_eq!(with.trained_initially - without.trained_initially, stem);
+        assert_eq!(
+            with.trainable_parameters - without.trainable_parameters,
+            stem
+        );
+    }
 }
 
 #[test]

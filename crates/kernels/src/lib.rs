@@ -18,9 +18,11 @@
 //! - `block`: a block's description and its packed weights
 //! - `passes`: forward and backward
 //! - `motifs`: a convolution over bases, and where each filter answers strongest; a second one over these answers
+//! - `dots`: dot products of the rows of two matrices, for a kernel machine
 
 mod batch;
 mod block;
+mod dots;
 mod dropout;
 mod memory;
 mod motifs;
@@ -35,6 +37,7 @@ pub use block::packed::Block;
 pub use block::values::{
     BlockValues, LinearValues, NormPlace, NormValues, Precision, SITES, Site, Weight,
 };
+pub use dots::{dots, exponentials};
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
 pub use motifs::filters::{Answers, Distance, Learnt, Motifs, code};

@@ -8,6 +8,7 @@ pub(crate) mod check_targets;
 mod describe;
 mod identity;
 pub(crate) mod kept;
+mod kernel;
 mod language_model;
 pub(crate) mod models;
 mod motifs;

@@ -30,6 +30,9 @@ pub(super) fn train_motifs(
             "`motif_cnn.words` needs at least 2 `folds`: networks learn beside what words say of rows that they have not seen"
                 .into(),
         )),
+        1 if motifs.word_kernel().is_some() => Err(Error::Config(
+            "`motif_cnn.kernel` needs at least 2 `folds`: what it weighs is fitted on rows that it has not seen".into(),
+        )),
         1 => train_one(begun, motifs),
         _ => train_several(begun, shape, motifs),
     }

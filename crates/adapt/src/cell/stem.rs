@@ -8,6 +8,7 @@ use lingo_artifact::digest::Digest;
 use lingo_kernels::Level;
 
 use crate::cell::begun::Begun;
+use crate::cell::kernel::train_kernel;
 use crate::cell::request::AdaptRequest;
 use crate::cell::words::train_words;
 use crate::error::Error;
@@ -65,17 +66,31 @@ pub(super) fn train_stem(
         without[place] = Some(fold);
     }
     let began = Instant::now();
+    let owned = |row: Vec<Cow<[u8]>>| row.into_iter().map(Cow::into_owned).collect();
+    let sequences: Vec<Vec<Vec<u8>>> = sequences.into_iter().map(owned).collect();
+    let parts = (&fold_of[..], folds);
     let words = match &motifs.words {
-        Some(settings) => {
-            let owned = |row: Vec<Cow<[u8]>>| row.into_iter().map(Cow::into_owned).collect();
-            let sequences: Vec<Vec<Vec<u8>>> = sequences.into_iter().map(owned).collect();
-            let parts = (&fold_of[..], folds);
-            let words = train_words(begun, settings, &sequences, parts, without.clone())?;
-            Some(words)
-        }
+        Some(settings) => Some(train_words(
+            begun,
+            settings,
+            &sequences,
+            parts,
+            without.clone(),
+        )?),
         None => None,
     };
-    let of_words = began.elapsed().as_secs_f64();
+    let kernel = match motifs.word_kernel() {
+        Some(settings) => Some(train_kernel(
+            begun,
+            &settings,
+            &sequences,
+            parts,
+            without.clone(),
+        )?),
+        None => None,
+    };
+    drop(sequences);
+    let beside = began.elapsed().as_secs_f64();
     let method = Method::MotifCnn(MotifCnn {
         folds: NonZeroU32::new(1),
         ..motifs.clone()
@@ -93,7 +108,7 @@ pub(super) fn train_stem(
     let labels = &request.tokens.metadata.labels;
     let outputs = labels.outputs();
     let mut stores = Vec::new();
-    let (mut steps, mut seconds, mut warnings) = (0, of_words, Vec::new());
+    let (mut steps, mut seconds, mut warnings) = (0, beside, Vec::new());
     for fold in 0..folds {
         let rows = rest_of(train, &fold_of, fold as u32);
         let mut lengths = Lengths::new();
@@ -145,9 +160,11 @@ pub(super) fn train_stem(
         stores.push(trainer.store);
     }
     let mut stem = Stem::new(motifs.network(), of_row, outputs, stores, without)?;
-    let [of_networks, of_words] = scales(begun, &stem, words.as_ref())?;
+    let of_kernel = kernel.as_ref().map(|kernel| &kernel.unseen[..]);
+    let [of_networks, of_words, of_kernel] = scales(begun, &stem, words.as_ref(), of_kernel)?;
     stem.scale = of_networks as f32;
     stem.words = words.map(|words| words.scaled(of_words));
+    stem.kernel = kernel.map(|kernel| kernel.machine.scaled(of_kernel));
     Ok(TrainedStem {
         stem,
         steps,
@@ -167,9 +184,15 @@ fn rest_of<'a>(train: &Rows<'a>, fold_of: &[u32], fold: u32) -> Rows<'a> {
     }
 }
 
-/// The factors of the networks' and of the words' logits with which the loss of rows that neither has seen is lowest, the first
-/// between a twentieth and 3, the second up to 3. (Guo et al. 2017 call the inverse of the first the temperature.)
-fn scales(begun: &Begun, stem: &Stem, words: Option<&Words>) -> Result<[f64; 2], Error> {
+/// The factors of the networks', of the words' and of the kernel machine's logits with which the loss of rows that none of them has
+/// seen is lowest: the first between a twentieth and 3, the second up to 3, the third up to 20, since a kernel machine, which
+/// says 1 or -1 of what it is sure of, is the least sure. (Guo et al. 2017 call the inverse of the first the temperature.)
+fn scales(
+    begun: &Begun,
+    stem: &Stem,
+    words: Option<&Words>,
+    kernel: Option<&[f32]>,
+) -> Result<[f64; 3], Error> {
     let rows = &begun.train;
     let logits = |beside: &dyn Beside| {
         let reader = Reader {
@@ -180,27 +203,35 @@ fn scales(begun: &Begun, stem: &Stem, words: Option<&Words>) -> Result<[f64; 2],
         reader.seen(View::GIVEN).beside_alone(rows)
     };
     let of_networks = logits(stem)?;
-    let of_words = match words {
-        Some(words) => logits(words)?,
-        None => vec![0.0; of_networks.len()],
-    };
+    let of_words = words.map(|words| logits(words)).transpose()?;
     let labels: Vec<_> = rows.rows.iter().map(|row| &row.label).collect();
     let outputs = begun.request.tokens.metadata.labels.outputs();
-    let loss = |[a, b]: [f64; 2]| {
-        let pairs = of_networks.iter().zip(&of_words);
-        let sum = pairs.map(|(n, w)| n * a as f32 + w * b as f32);
-        mean_loss(&sum.collect::<Vec<f32>>(), outputs, &labels, &begun.targets)
+    let loss = |[a, b, c]: [f64; 3]| {
+        let mut sum: Vec<f32> = of_networks.iter().map(|n| n * a as f32).collect();
+        for (logits, factor) in [(of_words.as_deref(), b), (kernel, c)] {
+            let pairs = sum.iter_mut().zip(logits.unwrap_or_default());
+            pairs.for_each(|(sum, logit)| *sum += logit * factor as f32);
+        }
+        mean_loss(&sum, outputs, &labels, &begun.targets)
     };
-    // In turn, each with the other held: the loss is convex in both.
-    let mut found = [1.0, 0.0];
-    for _ in 0..if words.is_some() { 8 } else { 1 } {
-        found[0] = lowest(
-            |log| loss([log.exp(), found[1]]),
-            [1.0 / 20.0f64, 3.0].map(f64::ln),
-        )
-        .exp();
+    // In turn, each with the others held: the loss is convex in all. The more they say the same, the more turns it takes.
+    let mut found = [1.0, 0.0, 0.0];
+    let turns = match (words.is_some(), kernel.is_some()) {
+        (false, false) => 1,
+        (true, false) => 8,
+        (_, true) => 16,
+    };
+    for _ in 0..turns {
+        let [_, b, c] = found;
+        let of_log = |log: f64| loss([log.exp(), b, c]);
+        found[0] = lowest(of_log, [1.0 / 20.0f64, 3.0].map(f64::ln)).exp();
+        let [a, ..] = found;
         if words.is_some() {
-            found[1] = lowest(|b| loss([found[0], b]), [0.0, 3.0]);
+            found[1] = lowest(|b| loss([a, b, c]), [0.0, 3.0]);
+        }
+        let [_, b, _] = found;
+        if kernel.is_some() {
+            found[2] = lowest(|c| loss([a, b, c]), [0.0, 20.0]);
         }
     }
     Ok(found)

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::folder::bottlenecks;
 use crate::folder::head::{HeadShape, add_head, take_head};
+use crate::folder::kernel::{add_kernel, take_kernel};
 use crate::folder::trained::{Trained, TrainedDelta, TrainedHead, TrainedScale};
 use crate::method::adaptation::{BottleneckSettings, LowRankSettings};
 use crate::method::methods::Method;
@@ -457,6 +458,9 @@ fn file_of_stem(stem: &Stem) -> TensorFile {
         file.add(WORDS_BIAS, &[heads], bias.to_vec());
         file.add(WORDS_BASES, &[1], vec![words.bases() as f32]);
     }
+    if let Some(kernel) = &stem.kernel {
+        add_kernel(&mut file, kernel);
+    }
     file
 }
 
@@ -499,6 +503,13 @@ pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Opti
             Some(Words::of_mean(counter, [heads, outputs], Weights(weights)))
         }
     };
+    let kernel = match motifs.word_kernel() {
+        None => None,
+        Some(settings) => {
+            let shape = [heads_of(&description.labels), outputs];
+            Some(take_kernel(&mut file, settings, sequences, shape).map_err(fail)?)
+        }
+    };
     let mut stores = Vec::new();
     while !file.tensors.is_empty() {
         let fold = stores.len() + 1;
@@ -510,6 +521,7 @@ pub(crate) fn read_stem(folder: &Path, description: &Description) -> Result<Opti
     let mut stem = Stem::new(settings, sequences, outputs, stores, Vec::new())?;
     stem.scale = scale;
     stem.words = words;
+    stem.kernel = kernel;
     Ok(Some(stem))
 }
 

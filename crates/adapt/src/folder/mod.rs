@@ -3,6 +3,7 @@
 pub(crate) mod adapter;
 mod bottlenecks;
 mod head;
+mod kernel;
 pub(crate) mod model;
 pub(crate) mod peft;
 pub(crate) mod trained;

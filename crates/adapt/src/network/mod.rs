@@ -2,6 +2,7 @@
 
 pub(crate) mod adapted;
 pub(crate) mod bottlenecks;
+pub(crate) mod kernel;
 pub(crate) mod motif_net;
 pub(crate) mod net;
 pub(crate) mod new_rows;

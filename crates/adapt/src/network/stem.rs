@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use lingo_artifact::bases::reverse_complement;
 use lingo_artifact::digest::Digest;
 use lingo_kernels::Level;
+use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::network::kernel::WordMachine;
 use crate::network::motif_net::{Filters, MotifNet};
 use crate::network::net::Net;
 use crate::network::store::ParameterStore;
@@ -17,11 +19,13 @@ use crate::reading::{Beside, Input};
 use crate::settings::motif_cnn::MotifSettings;
 
 /// `logits = scale x` those of the one network that was trained without a row, or the mean of all networks' for a row
-/// that none was trained on; where there are words, theirs are added.
+/// that none was trained on; where there are words or a kernel machine, theirs are added.
 pub(crate) struct Stem {
     folds: Vec<Fold>,
     /// The linear model on words beside the networks.
     pub words: Option<Words>,
+    /// The kernel machine on words beside both.
+    pub kernel: Option<WordMachine>,
     /// What logits are multiplied with: a network that has learnt its rows by heart is too sure of others.
     pub scale: f32,
     /// The network that was trained without a row, by the row's place in the table.
@@ -59,6 +63,7 @@ impl Stem {
         Ok(Self {
             folds: stores.into_iter().map(fold).collect::<Result<_, _>>()?,
             words: None,
+            kernel: None,
             scale: 1.0,
             without,
         })
@@ -72,16 +77,16 @@ impl Stem {
     /// Trained values, without the scale, which is worked out.
     pub fn parameters(&self) -> u64 {
         let networks: u64 = self.stores().map(|store| store.len() as u64).sum();
-        networks
-            + self
-                .words
-                .as_ref()
-                .map_or(0, |words| words.mean().0.len() as u64)
+        let words = self.words.as_ref().map_or(0, |words| words.mean().0.len());
+        let kernel = self
+            .kernel
+            .as_ref()
+            .map_or(0, |kernel| kernel.landmarks().count() * kernel.heads());
+        networks + (words + kernel) as u64
     }
-}
 
-impl Beside for Stem {
-    fn logits(&self, place: usize, bases: &[Vec<u8>]) -> Result<Vec<f32>, Error> {
+    /// The logits of the networks and of the words.
+    fn without_kernel(&self, place: usize, bases: &[Vec<u8>]) -> Result<Vec<f32>, Error> {
         let input = Input {
             ids: Cow::Borrowed(&[]),
             bases: bases.to_vec(),
@@ -110,6 +115,26 @@ impl Beside for Stem {
         if let Some(words) = &self.words {
             let of_words = words.logits(place, bases)?;
             logits.iter_mut().zip(of_words).for_each(|(l, w)| *l += w);
+        }
+        Ok(logits)
+    }
+}
+
+impl Beside for Stem {
+    fn logits(&self, place: usize, bases: &[Vec<u8>]) -> Result<Vec<f32>, Error> {
+        Ok(self.logits_of_all(&[(place, bases)])?.concat())
+    }
+
+    fn logits_of_all(&self, rows: &[(usize, &[Vec<u8>])]) -> Result<Vec<Vec<f32>>, Error> {
+        let each = rows.par_iter();
+        let each = each.map(|(place, bases)| self.without_kernel(*place, bases));
+        let mut logits: Vec<Vec<f32>> = each.collect::<Result<_, Error>>()?;
+        if let Some(kernel) = &self.kernel {
+            let of_kernel = kernel.logits_of_all(rows)?;
+            let pairs = logits.iter_mut().flatten();
+            pairs
+                .zip(of_kernel.iter().flatten())
+                .for_each(|(l, k)| *l += k);
         }
         Ok(logits)
     }

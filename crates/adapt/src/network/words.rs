@@ -112,7 +112,7 @@ impl Table {
 }
 
 /// The reverse complement of a word of `k` bases.
-fn other_strand(code: usize, k: u32) -> usize {
+pub(crate) fn other_strand(code: usize, k: u32) -> usize {
     let letters: Vec<u8> = (0..k)
         .rev()
         .map(|at| b"ACGT"[code >> (2 * at) & 3])

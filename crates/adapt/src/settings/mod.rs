@@ -7,3 +7,4 @@ pub mod head;
 pub mod layers;
 pub mod motif_cnn;
 pub mod train_config;
+pub mod word_kernel;

@@ -7,6 +7,8 @@ use lingo_kernels::Distance;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::word_kernel::{WordKernel, WordKernelChoice};
+
 /// Settings of `motif_cnn` and of `train.stem`. What the method is not given is that of the stem, where there is one: the
 /// method is then the stem alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +42,10 @@ pub struct MotifCnn {
     /// An empty list: none, whatever the stem has. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<Vec<WordCounts>>,
+    /// A kernel machine on the words of a sequence and on what stands beside them, whose logits are added, too. Needs at least
+    /// 2 `folds`. `false`: none, whatever the stem has. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<WordKernelChoice>,
 }
 
 /// How places are told apart by their distance from the middle of a sequence.
@@ -160,6 +166,11 @@ impl MotifCnn {
                 _ => first(own, stem, |m| m.words.clone()),
             }
             .filter(|words| !words.is_empty()),
+            kernel: match all.get() {
+                1 => own.kernel,
+                _ => first(own, stem, |m| m.kernel),
+            }
+            .filter(|kernel| kernel.on().is_some()),
         }
     }
 
@@ -211,6 +222,11 @@ impl MotifCnn {
             second: self.second,
             dropout: self.dropout.map_or(0.0, Rate::get),
         }
+    }
+
+    /// The kernel machine, where there is one.
+    pub(crate) fn word_kernel(&self) -> Option<WordKernel> {
+        self.kernel.and_then(WordKernelChoice::on)
     }
 
     /// How many networks there are, of settings that are settled.
@@ -286,6 +302,11 @@ mod tests {
             assert_eq!(read(without).settled(Some(&stem), 1).words, None);
         }
         let words = stem.words.unwrap()[0];
+        let stem = read(r#"{"kernel": {"rows": 9}}"#).settled(None, 5);
+        let kernel = |text| read(text).settled(Some(&stem), 1).word_kernel();
+        assert_eq!(kernel("{}").map(|kernel| kernel.rows.get()), Some(9));
+        assert_eq!(kernel(r#"{"folds": 1}"#), None);
+        assert_eq!(kernel(r#"{"kernel": false}"#), None);
         assert_eq!(words.stretches(3, 8), 1);
         let every = NonZeroU32::new(4);
         assert_eq!(WordCounts { every, ..words }.stretches(3, 8), 2);
