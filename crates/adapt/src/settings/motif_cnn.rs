@@ -191,13 +191,13 @@ impl MotifCnn {
             filters: Some(first(own, stem, |m| m.filters).unwrap_or(count(128))),
             width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
             bins: Some(first(own, stem, |m| m.bins).unwrap_or(count(1))),
-            distance: first(own, stem, |m| m.distance),
+            distance: first(own, of_several, |m| m.distance),
             second: first(own, stem, |m| m.second),
             dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
             epochs: first(own, stem, |m| m.epochs),
             learning_rate: first(own, stem, |m| m.learning_rate).or(Positive::try_from(3e-3).ok()),
             folds: Some(all),
-            // A network by itself is the floor: it takes neither words nor further rows from a stem.
+            // A network by itself is the floor: it takes neither distances, words nor further rows from a stem.
             shuffles: first(own, of_several, |m| m.shuffles.clone())
                 .filter(|shuffles| shuffles.each > 0),
             natural: first(own, of_several, |m| m.natural.clone())
