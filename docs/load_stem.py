@@ -28,6 +28,7 @@ class Stem:
         settings = described.get("motifs") or described["method"]["motif_cnn"]
         self.bins = settings.get("bins", 1)
         self.second = settings.get("second")
+        self.distance = settings.get("distance")
         self.width = settings["width"]
         self.two_classes = len(described["labels"].get("classes", [])) == 2 if isinstance(described["labels"], dict) else False
         if described.get("stem") is None:
@@ -111,6 +112,10 @@ class Stem:
                 hot[beside + i, "ACGT".index(base)] = 1
         places = len(hot) - self.width + 1
         scores = sum(hot[k : k + places] @ weight[k] for k in range(self.width)) + fold["motifs.bias"]
+        if self.distance is not None:
+            middle = np.abs(np.arange(places) - (places - 1) / 2).astype(int)
+            rises = fold["motifs.distance"]
+            scores = scores + rises[np.minimum(middle // self.distance["every"], len(rises) - 1)]
         best = self._strongest(scores, self.bins)
         if self.second is not None:
             best.append(self._second(fold, np.stack(self._strongest(scores, max(places // self.second["pool"], 1)))))

@@ -110,15 +110,17 @@ fn missing_files_are_told_by_the_variable_of_their_paths() {
         let ran = toy::Ran::of(command.output().unwrap());
         assert_eq!(ran.code, 3, "{}", ran.stderr);
         for told in [
-            "84 input files are missing",
+            "89 input files are missing",
             state,
-            "(pipelines/gue.yaml:19): 84 missing, the first is ",
+            "(pipelines/gue.yaml:24): 84 missing, the first is ",
+            // The five mouse tasks' natural DNA.
+            "$NATURAL is not set (pipelines/gue.yaml:130): 5 missing",
             "/EMP/H3/train.csv",
             "export NAME=FOLDER",
         ] {
             assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
         }
-        assert!(ran.stderr.lines().count() < 6, "{}", ran.stderr);
+        assert!(ran.stderr.lines().count() < 7, "{}", ran.stderr);
     }
 }
 

@@ -61,6 +61,7 @@ fn main() -> Result<(), Failure> {
         model: folder,
         tokens: &tokens,
         readings: None,
+        natural: None,
         both_strands: false,
         method: &adapters(method, model.layers, steps)?,
         train: &train,

@@ -130,6 +130,7 @@ impl Predictor {
             rows: rows.iter().collect(),
             places: (0..rows.len()).collect(),
             first_kept: 0,
+            ..Rows::default()
         };
         let beside = match &self.network {
             Loaded::Model(_, Some(stem)) => Some(stem as &dyn Beside),

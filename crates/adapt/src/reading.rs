@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use lingo_artifact::bases::reverse_complement;
 use lingo_artifact::random::Stream;
 use lingo_artifact::readings::{ReadingError, Readings};
+use lingo_artifact::shuffle::dinucleotide_shuffle;
 use lingo_artifact::tokens::TokenRow;
 use rayon::prelude::*;
 
@@ -20,6 +21,8 @@ pub(crate) struct View {
     pub shift: i32,
     /// Bases are read as others between the two.
     pub mutations: Option<Mutations>,
+    /// The seed of a shuffle that keeps every dinucleotide, before all that.
+    pub shuffled: Option<u64>,
 }
 
 /// Which bases are read as others.
@@ -53,12 +56,14 @@ impl View {
         reverse: false,
         shift: 0,
         mutations: None,
+        shuffled: None,
     };
     /// The other strand.
     pub const REVERSE: Self = Self {
         reverse: true,
         shift: 0,
         mutations: None,
+        shuffled: None,
     };
 
     /// The views of `rows` rows in one epoch: two draws a row, whatever is switched on, so that nothing else moves; seeds of
@@ -79,8 +84,20 @@ impl View {
                     share,
                     seed: seeds.next_u64(),
                 }),
+                shuffled: None,
             })
             .collect()
+    }
+
+    /// Shuffles the rows that `shuffled` names, in another way in each epoch.
+    pub fn shuffle(views: &mut [Self], shuffled: &[bool], seed: u64, epoch: u64) {
+        if shuffled.is_empty() {
+            return;
+        }
+        let mut seeds = Stream::new(seed, &format!("shuffles of epoch {epoch}"));
+        for (view, _) in views.iter_mut().zip(shuffled).filter(|(_, is)| **is) {
+            view.shuffled = Some(seeds.next_u64());
+        }
     }
 
     /// The draws of mutations for one row: both sequences of a pair take theirs from it.
@@ -97,6 +114,10 @@ impl View {
         [before, behind]: [&[u8]; 2],
         stream: Option<&mut Stream>,
     ) -> Vec<u8> {
+        let shuffled = self
+            .shuffled
+            .map(|seed| dinucleotide_shuffle(bases, &mut Stream::new(seed, "shuffle of a row")));
+        let bases = shuffled.as_deref().unwrap_or(bases);
         // A place counted from the sequence's first base, where it may be.
         let at = |place: i64| -> Option<u8> {
             let length = bases.len() as i64;
@@ -176,6 +197,10 @@ pub(crate) struct Rows<'a> {
     pub places: Vec<usize>,
     /// The number of the first among those whose states are kept.
     pub first_kept: usize,
+    /// How many of them, at the end, are no rows of the split, but were added to learn from.
+    pub added: usize,
+    /// Which of them are read shuffled; empty: none.
+    pub shuffled: Vec<bool>,
 }
 
 impl Rows<'_> {
@@ -347,7 +372,7 @@ mod tests {
         let view = |reverse, shift| View {
             reverse,
             shift,
-            mutations: None,
+            ..View::GIVEN
         };
         let t = |reverse, shift, expected: &[u8]| {
             assert_eq!(
@@ -372,6 +397,29 @@ mod tests {
         t(false, -1, b"GAACG");
         t(false, -3, b"NTGAA");
         t(true, -2, b"GTTCA");
+    }
+
+    #[test]
+    fn a_shuffle_is_another_one_in_each_epoch_and_keeps_the_dinucleotides() {
+        let bases = b"ACGTTGCAAGGCTTACCGATNACGGT";
+        let mut views = vec![View::GIVEN; 3];
+        View::shuffle(&mut views, &[], 1, 0);
+        assert_eq!(views, [View::GIVEN; 3]);
+        let seen = |epoch| {
+            let mut views = [View::GIVEN; 3];
+            View::shuffle(&mut views, &[true, false, true], 1, epoch);
+            views.map(|view| view.of(bases, [b"", b""], None))
+        };
+        let of_epoch = seen(0);
+        assert_eq!(of_epoch, seen(0));
+        assert_eq!(of_epoch[1], bases);
+        assert!(of_epoch[0] != of_epoch[2] && of_epoch[0] != bases && of_epoch[0] != seen(1)[0]);
+        let pairs = |bases: &[u8]| {
+            let mut pairs: Vec<[u8; 2]> = bases.windows(2).map(|p| [p[0], p[1]]).collect();
+            pairs.sort_unstable();
+            pairs
+        };
+        assert_eq!(pairs(&of_epoch[0]), pairs(bases));
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl Cell<'_> {
             model: &model(self.model),
             tokens: self.tokens,
             readings: None,
+            natural: None,
             both_strands: false,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),
             train: self.train,

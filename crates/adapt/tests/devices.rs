@@ -28,6 +28,7 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
         model: &support::model(model),
         tokens: &support::tokens(80, split, &support::classes(), None),
         readings: None,
+        natural: None,
         both_strands: false,
         method: &serde_json::from_str::<Method>(method).unwrap(),
         train: &train,

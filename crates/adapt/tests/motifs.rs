@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
@@ -16,6 +17,7 @@ use lingo_artifact::prediction::Predictions;
 use lingo_artifact::progress::{Progress, Silent, StopFlag};
 use lingo_artifact::random::Stream;
 use lingo_artifact::readings::{ReadingError, Readings};
+use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::tokens::{TokenRow, Tokens};
 use lingo_artifact::training::Training;
 use lingo_artifact::{Label, Split};
@@ -82,7 +84,18 @@ struct Cell<'a> {
 
 impl Cell<'_> {
     fn run(&self, out: &Path, progress: &dyn Progress, stop: &StopFlag) -> Result<Training, Error> {
+        self.run_with(None, out, progress, stop)
+    }
+
+    fn run_with(
+        &self,
+        natural: Option<&dyn SequenceSource>,
+        out: &Path,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<Training, Error> {
         adapt(&AdaptRequest {
+            natural,
             model: &model("bert"),
             tokens: self.tokens,
             readings: self.readings,
@@ -642,5 +655,167 @@ fn what_needs_bases_says_so_where_there_are_only_tokens() {
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         assert!(error.to_string().contains("--examples"), "{error}");
+    }
+}
+
+/// Sequences in memory.
+struct Dna {
+    names: Vec<(String, u64)>,
+    sequences: Vec<Vec<u8>>,
+}
+
+impl Dna {
+    fn of(sequences: Vec<Vec<u8>>) -> Self {
+        let names = sequences.iter().enumerate();
+        let names = names.map(|(i, bases)| (i.to_string(), bases.len() as u64));
+        Self {
+            names: names.collect(),
+            sequences,
+        }
+    }
+}
+
+impl SequenceSource for Dna {
+    fn sequences(&self) -> &[(String, u64)] {
+        &self.names
+    }
+
+    fn fetch(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>, ReadingError> {
+        let bases = &self.sequences[name.parse::<usize>()?];
+        Ok(Cow::Borrowed(&bases[start as usize..end as usize]))
+    }
+}
+
+/// Keeps what is said.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Progress for Heard {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64, _: &str) {}
+    fn end(&self, _: &str) {}
+    fn say(&self, said: &str) {
+        self.0.lock().unwrap().push(said.to_owned());
+    }
+}
+
+#[test]
+fn networks_learn_from_shuffled_rows_and_dna_without_labels() {
+    let (tokens, readings) = planted(160);
+    let mut stream = Stream::new(9, "natural");
+    let mut dna: Vec<Vec<u8>> = (0..50)
+        .map(|_| (0..90).map(|_| b"ACGT"[stream.below(4)]).collect())
+        .collect();
+    // A test row's other strand, and another with too little in common.
+    let test = (0..160)
+        .find(|&i| tokens.rows[i].split == Split::Test)
+        .unwrap();
+    dna.push(reverse_complement(&readings.sequences[test]));
+    dna.push([&readings.sequences[test][..31], b"ACGTTGCA"].concat());
+    let dna = Dna::of(dna);
+    let of = |further: &str| {
+        format!(
+            r#"{{"motif_cnn": {{"filters": 8, "width": 9, "folds": 3, "epochs": 2, "distance": {{"every": 4, "until": 12}}{further}}}}}"#
+        )
+    };
+    let method = of(
+        r#", "shuffles": {"of": "yes", "as": "no", "each": 2}, "natural": {"fasta": ["dna.fa"], "rows": 70}"#,
+    );
+    let cell = |method| Cell {
+        tokens: &tokens,
+        readings: Some(&readings),
+        both_strands: true,
+        method,
+        train: r#"{"batch": 8, "log_every": 1, "augment": {"reverse_complement": 0.5}}"#,
+    };
+    let (whole, heard) = (tempfile::tempdir().unwrap(), Heard::default());
+    let run = |out: &Path, progress: &dyn Progress, stop: &StopFlag| {
+        cell(&method).run_with(Some(&dna), out, progress, stop)
+    };
+    let trained = run(whole.path(), &heard, &StopFlag::default()).unwrap();
+    // 50 sequences have two windows of 40 bases, two have one; one of those is a row of test.
+    let said = heard.0.lock().unwrap().join("; ");
+    assert!(said.contains("101 of 102 windows"), "{said}");
+    // Two thirds of 80 rows; two shuffles of each of class 1; 70 windows twice.
+    let plain = of("");
+    let out = tempfile::tempdir().unwrap();
+    let without = cell(&plain)
+        .run(out.path(), &Silent, &StopFlag::default())
+        .unwrap();
+    assert_eq!(trained.trainable_parameters, without.trainable_parameters);
+    let more = 3 * 2 * (2 * 40 * 2 / 3 + 2 * 70) / 8;
+    assert!(
+        trained.steps.abs_diff(without.steps + more) < 3 * 2 * 2,
+        "{trained:?}"
+    );
+    let predictions = |out: &Path| Predictions::read(&out.join("predictions.parquet")).unwrap();
+    let expected = predictions(whole.path());
+    assert_ne!(expected, predictions(out.path()));
+    // Interrupted, and gone on with, to the same bits; read back, the same logits.
+    let (broken, stop) = (tempfile::tempdir().unwrap(), StopFlag::default());
+    let progress = StopAfter {
+        n: AtomicU64::new(60),
+        stop: &stop,
+    };
+    assert!(run(broken.path(), &progress, &stop).is_err());
+    run(broken.path(), &Silent, &StopFlag::default()).unwrap();
+    assert_eq!(predictions(broken.path()), expected);
+    let places: Vec<usize> = [Split::Dev, Split::Test]
+        .iter()
+        .flat_map(|s| (0..160).filter(|&i| tokens.rows[i].split == *s))
+        .collect();
+    let behind = Planted {
+        sequences: places
+            .iter()
+            .map(|&i| readings.sequences[i].clone())
+            .collect(),
+    };
+    let rows: Vec<TokenRow> = places.iter().map(|&i| tokens.rows[i].clone()).collect();
+    let again = predict(&PredictRequest {
+        adapter: &whole.path().join("adapter"),
+        model: None,
+        rows: &rows,
+        readings: Some(&behind),
+        device: DeviceChoice::Cpu,
+        merge: false,
+        progress: &Silent,
+    });
+    for (a, b) in again.unwrap().rows.iter().zip(&expected.rows) {
+        for (a, b) in a.logits.iter().zip(&b.logits) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+    }
+    for (further, part) in [
+        (
+            r#", "shuffles": {"of": "1", "as": "no"}"#,
+            "no class of the task: they are no, yes",
+        ),
+        (
+            r#", "shuffles": {"of": "no", "as": "no"}"#,
+            "the same class",
+        ),
+        (r#", "natural": {"fasta": ["dna.fa"]}"#, "none is given"),
+        (
+            r#", "folds": 1, "shuffles": {"of": "yes", "as": "no"}"#,
+            "at least 2 `folds`",
+        ),
+    ] {
+        let method = of(further).replace(
+            r#""folds": 3, "epochs": 2"#,
+            match further.contains("folds") {
+                true => r#""epochs": 2"#,
+                false => r#""folds": 3, "epochs": 2"#,
+            },
+        );
+        let out = tempfile::tempdir().unwrap();
+        let cell = Cell {
+            method: &method,
+            ..cell(&plain)
+        };
+        let error = cell
+            .run(out.path(), &Silent, &StopFlag::default())
+            .unwrap_err();
+        assert_eq!(error.kind(), Kind::Config, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
     }
 }

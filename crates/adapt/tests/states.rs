@@ -95,6 +95,7 @@ impl Cells {
         train.extend(serde_json::from_str::<Map<String, Value>>(&format!("{{{more}}}")).unwrap());
         adapt(&AdaptRequest {
             readings: None,
+            natural: None,
             both_strands: false,
             model: &Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../lm/tests/fixtures")

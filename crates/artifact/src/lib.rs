@@ -38,6 +38,7 @@ pub mod random;
 pub mod readings;
 mod records;
 pub mod sequence_source;
+pub mod shuffle;
 mod tables;
 mod value;
 

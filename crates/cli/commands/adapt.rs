@@ -4,6 +4,7 @@ use lingo_adapt::{AdaptRequest, Models};
 use lingo_artifact::example::Examples;
 use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::CellFolder;
+use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::tokens::Tokens;
 use lingo_tokenize::{EncodedRows, Encoder};
 use lingo_workflow::{Error, Kind, Observer as _, settings};
@@ -50,10 +51,12 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
     let progress = terminal.part("adapt");
     let models = Models::default();
     let states = CellFolder::new(&arguments.out).own_states();
+    let natural = lingo_workflow::jobs::natural_dna(&method.natural(&train))?;
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &arguments.model,
         tokens: &tokens,
         readings: readings.as_ref().map(|r| r as &dyn Readings),
+        natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
         both_strands: arguments.both_strands,
         method: &method,
         train: &train,

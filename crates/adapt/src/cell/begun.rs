@@ -57,6 +57,7 @@ impl<'a> Begun<'a> {
                 rows: all.iter().filter(of_split).collect(),
                 places: (0..all.len()).filter(|&i| of_split(&&all[i])).collect(),
                 first_kept,
+                ..Rows::default()
             }
         };
         let train = rows(Split::Train, 0);
@@ -91,6 +92,7 @@ impl<'a> Begun<'a> {
             rows: [&dev.rows[..], &test.rows].concat(),
             places: [&dev.places[..], &test.places].concat(),
             first_kept: dev.first_kept,
+            ..Rows::default()
         }
     }
 
@@ -109,12 +111,14 @@ impl<'a> Begun<'a> {
         let peak = request.method.adaptation().learning_rate();
         let warmup = config.warmup_steps;
         let warmup = warmup.map_or(steps.div_ceil(10).min(50), u64::from);
-        let objective = Objective::of(
-            config,
-            &request.tokens.metadata.labels,
-            &self.train.rows,
-            self.targets,
-        )?;
+        let (all, added) = (&self.train.rows[..], self.train.added);
+        let of_task = &request.tokens.metadata.labels;
+        let own = &all[..all.len() - added];
+        let mut objective = Objective::of(config, of_task, own, self.targets)?;
+        if added > 0 {
+            let second = network.outputs() - of_task.outputs();
+            objective = objective.with_added(of_task, all, added, second);
+        }
         let labels: Vec<&Label> = self.train.rows.iter().map(|r| &r.label).collect();
         let has_stem = self.reader.beside.is_some();
         let untrained = match has_stem {

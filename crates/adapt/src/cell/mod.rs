@@ -1,6 +1,7 @@
 //! One cell: what it is made from, what is checked first, and the order of things.
 
 pub(crate) mod adapt;
+mod added;
 mod base;
 mod begun;
 mod check;

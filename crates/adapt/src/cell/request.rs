@@ -4,6 +4,7 @@ use std::path::Path;
 
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::readings::Readings;
+use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::tokens::Tokens;
 use lingo_lm::DeviceChoice;
 
@@ -22,6 +23,8 @@ pub struct AdaptRequest<'a> {
     /// The sequences behind the tokens, row by row: for methods that train on bases, for augmentation and for both
     /// strands. `None` where none of these is asked for.
     pub readings: Option<&'a dyn Readings>,
+    /// The DNA that `natural` of motifs names; `None` where nothing does.
+    pub natural: Option<&'a dyn SequenceSource>,
     /// Whether predictions are the mean of both strands' logits.
     pub both_strands: bool,
     /// What is trained.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use lingo_artifact::digest::Digest;
 use lingo_kernels::Level;
 
+use crate::cell::added::Added;
 use crate::cell::begun::Begun;
 use crate::cell::kernel::train_kernel;
 use crate::cell::request::AdaptRequest;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::method::methods::Method;
 use crate::network::motif_net::MotifNet;
 use crate::network::stem::{Stem, folds_of};
+use crate::network::store::ParameterStore;
 use crate::network::words::Words;
 use crate::plan::model_shape::ModelShape;
 use crate::plan::steps::{Lengths, plan};
@@ -65,9 +67,11 @@ pub(super) fn train_stem(
     for (&place, &fold) in train.places.iter().zip(&fold_of) {
         without[place] = Some(fold);
     }
-    let began = Instant::now();
     let owned = |row: Vec<Cow<[u8]>>| row.into_iter().map(Cow::into_owned).collect();
     let sequences: Vec<Vec<Vec<u8>>> = sequences.into_iter().map(owned).collect();
+    let added = Added::of(begun, motifs, &sequences)?;
+    let with_natural = added.as_ref().map(|added| added.readings(readings));
+    let began = Instant::now();
     let parts = (&fold_of[..], folds);
     let words = match &motifs.words {
         Some(settings) => Some(train_words(
@@ -93,6 +97,9 @@ pub(super) fn train_stem(
     let beside = began.elapsed().as_secs_f64();
     let method = Method::MotifCnn(MotifCnn {
         folds: NonZeroU32::new(1),
+        // What they add to the rows is added here.
+        shuffles: None,
+        natural: None,
         ..motifs.clone()
     });
     let config = TrainConfig {
@@ -107,10 +114,14 @@ pub(super) fn train_stem(
     };
     let labels = &request.tokens.metadata.labels;
     let outputs = labels.outputs();
+    let learnt = outputs + added.as_ref().map_or(0, Added::second);
     let mut stores = Vec::new();
     let (mut steps, mut seconds, mut warnings) = (0, beside, Vec::new());
     for fold in 0..folds {
-        let rows = rest_of(train, &fold_of, fold as u32);
+        let mut rows = rest_of(train, &fold_of, fold as u32);
+        if let Some(added) = &added {
+            added.add_to(&mut rows, request.seed, fold);
+        }
         let mut lengths = Lengths::new();
         for length in rows.lengths() {
             *lengths.entry(length as u32).or_default() += 1;
@@ -132,6 +143,10 @@ pub(super) fn train_stem(
             reader: Reader {
                 bases: true,
                 beside: None,
+                readings: match &with_natural {
+                    Some(joined) => Some(joined),
+                    None => begun.reader.readings,
+                },
                 ..begun.reader
             },
             targets: begun.targets,
@@ -140,13 +155,16 @@ pub(super) fn train_stem(
         let (network, store) = MotifNet::build(
             motifs.network(),
             of_row,
-            outputs,
+            learnt,
             Level::detect(),
             request.seed,
         );
         let rates = vec![1.0; store.entries.len()];
         // Which rows it does not see is part of what a checkpoint is of.
-        let unseen = Digest::of_bytes(format!("part {fold} of {folds}").as_bytes());
+        let mut unseen = Digest::of_bytes(format!("part {fold} of {folds}").as_bytes());
+        if let Some(added) = &added {
+            unseen = added.digest(unseen);
+        }
         let mut trainer = of_fold.trainer(network, store, rates, &unseen)?;
         of_fold.resume(&mut trainer)?;
         // Its last checkpoint is what an interrupted cell goes on with.
@@ -157,7 +175,7 @@ pub(super) fn train_stem(
         steps += trainer.state.step;
         seconds += trainer.state.seconds;
         warnings.extend(trainer.state.warning.take());
-        stores.push(trainer.store);
+        stores.push(own_outputs(trainer.store, learnt, outputs));
     }
     let mut stem = Stem::new(motifs.network(), of_row, outputs, stores, without)?;
     let of_kernel = kernel.as_ref().map(|kernel| &kernel.unseen[..]);
@@ -180,8 +198,30 @@ fn rest_of<'a>(train: &Rows<'a>, fold_of: &[u32], fold: u32) -> Rows<'a> {
     Rows {
         rows: kept.iter().map(|&i| train.rows[i]).collect(),
         places: kept.iter().map(|&i| train.places[i]).collect(),
-        first_kept: 0,
+        ..Rows::default()
     }
+}
+
+/// A network's values without the outputs of a second task, which nothing asks for when it is trained.
+fn own_outputs(store: ParameterStore, learnt: usize, outputs: usize) -> ParameterStore {
+    if learnt == outputs {
+        return store;
+    }
+    let mut own = ParameterStore::default();
+    for (entry, named) in store.entries.iter().enumerate() {
+        let (mut shape, mut values) = (named.shape.clone(), store.slice(entry).to_vec());
+        if named.name.starts_with("head.")
+            && let Some(width) = shape.last_mut()
+        {
+            *width = outputs;
+            let rows = values.chunks_exact(learnt);
+            values = rows
+                .flat_map(|row| row[..outputs].iter().copied())
+                .collect();
+        }
+        own.add(named.name.clone(), &shape, values);
+    }
+    own
 }
 
 /// The factors of the networks', of the words' and of the kernel machine's logits with which the loss of rows that none of them has

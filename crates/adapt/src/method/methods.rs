@@ -1,6 +1,7 @@
 //! What is trained: the methods of the pipeline file. A new one is a file with an implementation
 //! of [`AdaptationMethod`], and a line in each list here.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -101,6 +102,22 @@ impl Method {
             ..train.clone()
         };
         (method, train)
+    }
+
+    /// The files with DNA that `natural` names, of the method or of the stem in `train`, as they are to be opened for a cell.
+    pub fn natural(&self, train: &TrainConfig) -> Vec<PathBuf> {
+        let (method, train) = self.settled(train);
+        let motifs = method.adaptation().motifs().or(train.stem.as_ref());
+        let natural = motifs.and_then(|motifs| motifs.natural.clone());
+        natural.map_or_else(Vec::new, |natural| natural.fasta)
+    }
+
+    /// The paths of [`Self::natural`] in the method's own settings.
+    pub fn natural_mut(&mut self) -> &mut [PathBuf] {
+        match self {
+            Self::MotifCnn(motifs) => motifs.natural_mut(),
+            _ => &mut [],
+        }
     }
 
     /// Whether the method trains on the bases themselves, and no language model.

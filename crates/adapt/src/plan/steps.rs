@@ -73,7 +73,9 @@ pub fn plan(
         return Err(Error::Config(why));
     }
     let (method, train) = &method.settled(train);
-    if let Some(why) = train.unfit(labels) {
+    let motifs = train.stem.as_ref().or(method.adaptation().motifs());
+    let unfit = train.unfit(labels);
+    if let Some(why) = unfit.or_else(|| motifs.and_then(|motifs| motifs.unfit(labels))) {
         return Err(Error::Config(why));
     }
     if train.quantization != QuantizationChoice::None {

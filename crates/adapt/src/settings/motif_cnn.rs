@@ -1,7 +1,9 @@
 //! A convolution over bases: the floor by itself, and the stem beside a language model.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
+use lingo_artifact::LabelKind;
 use lingo_artifact::bounded::{Positive, Rate};
 use lingo_kernels::Distance;
 use schemars::JsonSchema;
@@ -38,6 +40,14 @@ pub struct MotifCnn {
     /// Networks, each trained without one part of the training rows, whose logits are averaged; 1: a single one that
     /// is trained on all rows. Default: 1 as a method, 5 as a stem, which needs at least 2.
     pub folds: Option<NonZeroU32>,
+    /// Further rows to learn from: those of one class, shuffled, as rows of another. For data whose negatives are shuffled
+    /// positives. Needs at least 2 `folds`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shuffles: Option<Shuffles>,
+    /// DNA without labels: while they learn the task, the networks learn to tell it from itself shuffled. Needs at least 2
+    /// `folds`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub natural: Option<Natural>,
     /// A linear model on the words (k-mers) of a sequence, whose logits are added to the networks'. Needs at least 2 `folds`.
     /// An empty list: none, whatever the stem has. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +56,38 @@ pub struct MotifCnn {
     /// 2 `folds`. `false`: none, whatever the stem has. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<WordKernelChoice>,
+}
+
+/// Training rows of one class, shuffled so that they keep every dinucleotide, anew in every epoch, as rows of another class;
+/// all rows of a class weigh together what they weighed without them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shuffles {
+    /// The class whose rows are shuffled.
+    pub of: String,
+    /// The class that the shuffled rows are of.
+    #[serde(rename = "as")]
+    pub become_of: String,
+    /// How many of each row; 0: none, whatever the stem has. Default: 3.
+    #[serde(default = "three")]
+    pub each: u32,
+}
+
+fn three() -> u32 {
+    3
+}
+
+/// DNA without labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Natural {
+    /// The files that it stands in: genomes, or other sequences; an empty list: none, whatever the stem has. What shares 32 bases with a row of the task, on either
+    /// strand, is left out.
+    pub fasta: Vec<PathBuf>,
+    /// Windows, as long as the task's longest training row, that each network is given. Default: twice as many as there are
+    /// training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<NonZeroU32>,
 }
 
 /// How places are told apart by their distance from the middle of a sequence.
@@ -150,28 +192,32 @@ impl MotifCnn {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
         let own = self;
         let all = first(own, stem, |m| m.folds).unwrap_or(count(folds));
+        let of_several = stem.filter(|_| all.get() > 1);
         Self {
             filters: Some(first(own, stem, |m| m.filters).unwrap_or(count(128))),
             width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
             bins: Some(first(own, stem, |m| m.bins).unwrap_or(count(1))),
-            distance: first(own, stem, |m| m.distance),
+            distance: first(own, of_several, |m| m.distance),
             second: first(own, stem, |m| m.second),
             dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
             epochs: first(own, stem, |m| m.epochs),
             learning_rate: first(own, stem, |m| m.learning_rate).or(Positive::try_from(3e-3).ok()),
             folds: Some(all),
-            // A network by itself is the floor: it takes no words from a stem.
-            words: match all.get() {
-                1 => own.words.clone(),
-                _ => first(own, stem, |m| m.words.clone()),
-            }
-            .filter(|words| !words.is_empty()),
-            kernel: match all.get() {
-                1 => own.kernel,
-                _ => first(own, stem, |m| m.kernel),
-            }
-            .filter(|kernel| kernel.on().is_some()),
+            // A network by itself is the floor: it takes neither distances, words nor further rows from a stem.
+            shuffles: first(own, of_several, |m| m.shuffles.clone())
+                .filter(|shuffles| shuffles.each > 0),
+            natural: first(own, of_several, |m| m.natural.clone())
+                .filter(|natural| !natural.fasta.is_empty()),
+            words: first(own, of_several, |m| m.words.clone()).filter(|words| !words.is_empty()),
+            kernel: first(own, of_several, |m| m.kernel).filter(|kernel| kernel.on().is_some()),
         }
+    }
+
+    /// The files that `natural` names.
+    pub(crate) fn natural_mut(&mut self) -> &mut [PathBuf] {
+        self.natural
+            .as_mut()
+            .map_or(&mut [], |natural| &mut natural.fasta)
     }
 
     /// What is wrong with the settings, whatever they are used for.
@@ -182,6 +228,11 @@ impl MotifCnn {
             ("width", self.width, 1024),
             ("bins", self.bins, 65_536),
             ("folds", self.folds, 1000),
+            (
+                "shuffles.each",
+                self.shuffles.as_ref().and_then(|s| NonZeroU32::new(s.each)),
+                1000,
+            ),
             ("distance.until", self.distance.map(|d| d.until), 65_536),
             ("second.filters", second(|s| s.filters), 65_536),
             ("second.width", second(|s| s.width), 1024),
@@ -209,6 +260,34 @@ impl MotifCnn {
             let given = given.map_or(0, NonZeroU32::get);
             format!("`{key}` is {given}: at most {most} are possible")
         })
+    }
+
+    /// What of the settings does not go with labels of this kind, of settings that are settled.
+    pub(crate) fn unfit(&self, labels: &LabelKind) -> Option<String> {
+        let key = match (&self.shuffles, &self.natural) {
+            (Some(_), _) => "shuffles",
+            (_, Some(_)) => "natural",
+            _ => return None,
+        };
+        if self.count() < 2 {
+            return Some(format!("`{key}` needs at least 2 `folds`"));
+        }
+        let LabelKind::Classes(names) = labels else {
+            return Some(format!(
+                "`{key}` needs classes, and the labels are {labels}"
+            ));
+        };
+        let shuffles = self.shuffles.as_ref()?;
+        let asked = [("of", &shuffles.of), ("as", &shuffles.become_of)];
+        let unknown = asked.into_iter().find(|(_, name)| !names.contains(name));
+        if let Some((key, name)) = unknown {
+            return Some(format!(
+                "`shuffles.{key}` is `{name}`, which is no class of the task: they are {}",
+                names.join(", ")
+            ));
+        }
+        (shuffles.of == shuffles.become_of)
+            .then(|| "`shuffles.of` and `shuffles.as` are the same class".to_owned())
     }
 
     /// The network, of settings that are settled.
@@ -296,10 +375,19 @@ mod tests {
         assert_eq!((plain.count(), plain.network().filters), (1, 128));
         assert_eq!(plain.learning_rate.map(Positive::get), Some(3e-3));
         assert_eq!(plain.settled(None, 7), plain);
-        let stem = read(r#"{"words": [{"longest": 3}]}"#).settled(None, 5);
-        assert_eq!(read("{}").settled(Some(&stem), 1).words, stem.words);
-        for without in [r#"{"folds": 1}"#, r#"{"words": []}"#] {
-            assert_eq!(read(without).settled(Some(&stem), 1).words, None);
+        let stem = r#"{"words": [{"longest": 3}], "shuffles": {"of": "b", "as": "a"}, "natural": {"fasta": ["x.fa"]}}"#;
+        let stem = read(stem).settled(None, 5);
+        assert_eq!(read("{}").settled(Some(&stem), 1), stem);
+        assert_eq!(stem.shuffles.as_ref().map(|s| s.each), Some(3));
+        for without in [
+            r#"{"folds": 1}"#,
+            r#"{"words": [], "shuffles": {"of": "a", "as": "b", "each": 0}, "natural": {"fasta": []}}"#,
+        ] {
+            let settled = read(without).settled(Some(&stem), 1);
+            assert_eq!(
+                (settled.words, settled.shuffles, settled.natural),
+                (None, None, None)
+            );
         }
         let words = stem.words.unwrap()[0];
         let stem = read(r#"{"kernel": {"rows": 9}}"#).settled(None, 5);

@@ -1,6 +1,7 @@
 //! How training runs, whatever the method.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::bounded::{NonNegative, Positive, Probability, Rate};
@@ -266,6 +267,11 @@ impl Pooling {
 }
 
 impl TrainConfig {
+    /// The files that `natural` of the stem names.
+    pub fn natural_mut(&mut self) -> &mut [PathBuf] {
+        self.stem.as_mut().map_or(&mut [], MotifCnn::natural_mut)
+    }
+
     /// What of the settings does not go with labels of this kind.
     pub(crate) fn unfit(&self, labels: &LabelKind) -> Option<String> {
         let weighted = self.class_weights != ClassWeights::None;

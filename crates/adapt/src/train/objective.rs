@@ -21,6 +21,9 @@ pub(crate) struct Objective {
     weights: Option<Vec<f64>>,
     /// What targets that are numbers are standardised with.
     pub targets: TargetScale,
+    /// How many of the outputs are the task's own, where behind them stand those of a second task: a class from there on is
+    /// one of the second, and each task has a softmax of its own.
+    own: Option<usize>,
 }
 
 impl Objective {
@@ -30,6 +33,7 @@ impl Objective {
         smoothing: 0.0,
         weights: None,
         targets: TargetScale::NONE,
+        own: None,
     };
 
     /// What the settings ask for, on these training rows.
@@ -51,7 +55,53 @@ impl Objective {
             smoothing: config.label_smoothing.get(),
             weights,
             targets,
+            own: None,
         })
+    }
+
+    /// The same with rows that were added to those of the split: each class weighs together what it weighed without them.
+    /// With `second`, as many further outputs are of a second task.
+    pub fn with_added(
+        mut self,
+        labels: &LabelKind,
+        all: &[&TokenRow],
+        added: usize,
+        second: usize,
+    ) -> Self {
+        let own = labels.outputs();
+        let count = |rows: &[&TokenRow]| {
+            let mut counts = vec![0.0f64; own];
+            for row in rows {
+                if let Label::Class(class) = row.label
+                    && let Some(count) = counts.get_mut(class as usize)
+                {
+                    *count += 1.0;
+                }
+            }
+            counts
+        };
+        let (before, now) = (count(&all[..all.len() - added]), count(all));
+        let grown = now.iter().sum::<f64>() / before.iter().sum::<f64>().max(1.0);
+        let weights = self.weights.take().unwrap_or_else(|| vec![1.0; own]);
+        let weights = weights.iter().zip(before.iter().zip(&now));
+        let weights = weights.map(|(w, (before, now))| w * before * grown / now.max(1.0));
+        self.weights = Some(weights.chain(vec![1.0; second]).collect());
+        self.own = (second > 0).then_some(own);
+        self
+    }
+
+    /// Logits, a row after another, without those of a second task, and how many a row are left.
+    pub fn own_logits(&self, logits: Vec<f32>, outputs: usize) -> (Vec<f32>, usize) {
+        match self.own {
+            None => (logits, outputs),
+            Some(own) => {
+                let rows = logits.chunks_exact(outputs);
+                (
+                    rows.flat_map(|row| row[..own].iter().copied()).collect(),
+                    own,
+                )
+            }
+        }
     }
 
     /// How much an example counts in the mean.
@@ -103,7 +153,21 @@ impl Objective {
             .zip(gradient.chunks_mut(outputs))
             .zip(labels);
         rows.map(|((row, out), label)| match label {
-            Label::Class(class) => self.cross_entropy(row, *class as usize, scale, out),
+            Label::Class(class) => {
+                let class = *class as usize;
+                let Some(own) = self.own else {
+                    return self.cross_entropy(row, class, scale, out);
+                };
+                let (of_own, of_second) = out.split_at_mut(own);
+                if class < own {
+                    of_second.fill(0.0);
+                    return self.cross_entropy(&row[..own], class, scale, of_own);
+                }
+                of_own.fill(0.0);
+                let label = Label::Class((class - own) as u32);
+                let (row, targets) = (&row[own..], &self.targets);
+                summed_loss(row, row.len(), &[&label], targets, scale, of_second)
+            }
             Label::Multi(flags) => self.binary_cross_entropy(row, flags, scale, out),
             Label::Value(_) => summed_loss(row, outputs, &[label], &self.targets, scale, out),
         })
@@ -304,7 +368,7 @@ mod tests {
                 let objective = Objective {
                     smoothing,
                     weights,
-                    targets: TargetScale::NONE,
+                    ..Objective::PLAIN
                 };
                 let loss = |logits: &[f32]| -> f64 {
                     let all = logits.repeat(labels.len());
@@ -352,11 +416,59 @@ mod tests {
     }
 
     #[test]
+    fn a_second_task_has_a_softmax_of_its_own_and_added_rows_leave_the_classes_their_weight() {
+        let row = |class| TokenRow {
+            id: "row".into(),
+            split: Split::Train,
+            label: Label::Class(class),
+            input_ids: vec![1],
+        };
+        let labels = LabelKind::Classes(vec!["a".into(), "b".into()]);
+        // Three rows of a, one of b; added are four of a, six of the second task.
+        let rows: Vec<TokenRow> = [0, 0, 1, 0, 0, 0, 0, 0, 2, 2, 2, 3, 3, 3].map(row).into();
+        let rows: Vec<&TokenRow> = rows.iter().collect();
+        let objective = Objective::PLAIN.with_added(&labels, &rows, 10, 2);
+        let counts = |class| objective.counts(&Label::Class(class));
+        let (of_a, of_b) = (7.0 * counts(0), counts(1));
+        assert!((of_a - 3.0 * of_b).abs() < 1e-9 && (of_a + of_b - 8.0).abs() < 1e-9);
+        assert_eq!((counts(2), counts(3)), (1.0, 1.0));
+        let logits = [0.3f32, -0.4, 1.5, 0.2];
+        let plain = |logits: &[f32], class| {
+            let mut gradient = [0.0; 2];
+            let label = Label::Class(class);
+            let loss = Objective::PLAIN.summed(logits, 2, &[&label], 1.0, &mut gradient);
+            (loss, gradient)
+        };
+        for class in 0..4 {
+            let (mut gradient, label) = ([9.0; 4], Label::Class(class));
+            let loss = objective.summed(&logits, 4, &[&label], 1.0, &mut gradient);
+            let (own, second) = gradient.split_at(2);
+            let (of_task, other, weight) = match class {
+                0 | 1 => (own, second, counts(class)),
+                _ => (second, own, 1.0),
+            };
+            let first = if class < 2 { 0 } else { 2 };
+            let (expected, slope) = plain(&logits[first..first + 2], class - first as u32);
+            assert!((loss - weight * expected).abs() < 1e-6);
+            assert_eq!(other, [0.0, 0.0]);
+            for (found, slope) in of_task.iter().zip(slope) {
+                assert!((f64::from(*found) - weight * f64::from(slope)).abs() < 1e-6);
+            }
+        }
+        let (own, width) = objective.own_logits([logits, logits].concat(), 4);
+        assert_eq!((own, width), (vec![0.3, -0.4, 0.3, -0.4], 2));
+        // Without a second task.
+        let weighted = Objective::PLAIN.with_added(&labels, &rows[..8], 4, 0);
+        assert_eq!(weighted.own_logits(vec![1.0, 2.0], 2).1, 2);
+        assert!((weighted.counts(&Label::Class(0)) - 6.0 / 7.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn large_logits_stay_finite() {
         let objective = Objective {
-            targets: TargetScale::NONE,
             smoothing: 0.1,
             weights: Some(vec![2.0, 0.5]),
+            ..Objective::PLAIN
         };
         let mut gradient = [0.0; 2];
         for label in [Label::Class(0), Label::Multi(vec![1, 0])] {

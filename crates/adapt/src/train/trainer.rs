@@ -115,7 +115,8 @@ impl<N: Net> Trainer<'_, N> {
                 }
             };
             let augment = &self.config.augment;
-            let views = View::of_epoch(augment, self.seed, epoch, self.train.rows.len());
+            let mut views = View::of_epoch(augment, self.seed, epoch, self.train.rows.len());
+            View::shuffle(&mut views, &self.train.shuffled, self.seed, epoch);
             let done_of_epoch = (self.state.step % self.steps_per_epoch) as usize;
             for group in batches.chunks(accumulate).skip(done_of_epoch) {
                 if self.stop.is_raised() {
@@ -460,7 +461,7 @@ impl<N: Net> Trainer<'_, N> {
                 .for_each(|(a, b)| *a = (*a + b) / 2.0);
         }
         let labels: Vec<_> = self.dev.rows.iter().map(|r| &r.label).collect();
-        let outputs = self.network.outputs();
+        let (predicted, outputs) = (self.objective).own_logits(predicted, self.network.outputs());
         Ok(Evaluation {
             loss: mean_loss(&predicted, outputs, &labels, &self.objective.targets),
             mcc: matthews_corrcoef(&predicted, outputs, &labels),

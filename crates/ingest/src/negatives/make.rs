@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lingo_artifact::Strand;
 use lingo_artifact::random::Stream;
 use lingo_artifact::sequence_source::SequenceSource as _;
+use lingo_artifact::shuffle::dinucleotide_shuffle;
 
 use crate::config::genomes::GenomeFile;
 use crate::config::ingest_config::IngestConfig;
@@ -14,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::formats::bed::regions::{Regions, read_places};
 use crate::genome::masked::Masked;
 use crate::genome::reader::Genome;
-use crate::negatives::shuffle::dinucleotide_shuffle;
 use crate::rows::row::{Content, Row, Rows, Window};
 
 /// What was made.

@@ -50,4 +50,5 @@ pub use progress::{JobState, states};
 pub use shell::quoted;
 pub use slurm::{Submission, queued, submit};
 pub use snakemake::export;
+pub use training::natural_dna;
 pub use unused::remove_unused;

@@ -1,11 +1,16 @@
 //! The training of a cell.
 
+use std::path::PathBuf;
+
 use lingo_adapt::{AdaptRequest, TrainConfig};
+use lingo_artifact::ByteSize;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::{CellFolder, RunFolder, TaskFolder};
+use lingo_artifact::sequence_source::SequenceSource;
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
+use lingo_ingest::config::{DEFAULT_MAX_UNCOMPRESSED_BYTES, Genomes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -95,10 +100,12 @@ fn adapt(
         false => None,
     };
     let tokens = shared.get(&tokens, &cell.task)?;
+    let natural = natural_dna(&method.natural(train))?;
     let outcome = lingo_adapt::adapt(&AdaptRequest {
         model: &plan.model.folder,
         tokens: &tokens,
         readings: readings.as_deref().map(|r| r as &dyn Readings),
+        natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
         both_strands,
         method,
         train,
@@ -115,6 +122,31 @@ fn adapt(
         trained_initially: outcome.trained_initially,
         total_parameters: outcome.total_parameters,
     })
+}
+
+/// The DNA of the files that `natural` names; nothing where none are.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn natural_dna(files: &[PathBuf]) -> Result<Option<Genome>, Error> {
+    let genomes = match files {
+        [] => return Ok(None),
+        [file] => Genomes::One(file.clone()),
+        files => {
+            let named = (1..).zip(files);
+            Genomes::Several(
+                named
+                    .map(|(i, file)| (i.to_string(), file.clone()))
+                    .collect(),
+            )
+        }
+    };
+    let limit = DEFAULT_MAX_UNCOMPRESSED_BYTES;
+    Ok(Some(Genome::open_within(
+        &genomes,
+        limit,
+        ByteSize::DEFAULT,
+    )?))
 }
 
 /// The genome around a task's examples, where windows are moved in it.

@@ -32,10 +32,10 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
         layered::<EvaluateConfig>("evaluate", &file.evaluate.node, &[])?;
         let mut methods = Vec::with_capacity(file.methods.0.len());
         for (name, section) in &file.methods.0 {
-            methods.push((name.clone(), method(name, section)?));
+            methods.push((name.clone(), method(name, section, &document)?));
         }
         for (name, section) in &file.tasks.0 {
-            train(name, section, None, &file)?;
+            train(name, section, None, &file, &document)?;
         }
         let mut tasks = Vec::with_capacity(file.tasks.0.len());
         for (name, section) in &file.tasks.0 {
@@ -191,10 +191,10 @@ fn task(
         description: section.description.clone(),
         ingest,
         tokenize,
-        train: train(name, section, None, file)?,
+        train: train(name, section, None, file, document)?,
         train_of_methods: (file.methods.0.iter())
             .map(|(method, own)| {
-                let train = train(name, section, Some((method, own)), file)?;
+                let train = train(name, section, Some((method, own)), file, document)?;
                 Ok((method.clone(), train))
             })
             .collect::<Result<_, Fault>>()?,
@@ -207,12 +207,17 @@ fn task(
 }
 
 /// The method of a section.
-fn method(name: &str, section: &MethodSection) -> Result<Method, Fault> {
+fn method(name: &str, section: &MethodSection, document: &Document) -> Result<Method, Fault> {
     let place = |fault: Fault| {
         let fault = fault.below(Step::Key(name.to_owned()));
         fault.below(Step::Key("methods".into()))
     };
-    section.method().map_err(place)
+    let mut method = section.method().map_err(place)?;
+    let paths = method.natural_mut();
+    paths
+        .iter_mut()
+        .for_each(|path| *path = document.resolve(path));
+    Ok(method)
 }
 
 /// The file's `train` with the task's own laid over it, and the method's own over that.
@@ -221,10 +226,18 @@ fn train(
     section: &TaskSection,
     method: Option<(&str, &MethodSection)>,
     file: &PipelineFile,
+    document: &Document,
 ) -> Result<TrainConfig, Fault> {
+    let resolved = |mut train: TrainConfig| {
+        let paths = train.natural_mut();
+        paths
+            .iter_mut()
+            .for_each(|path| *path = document.resolve(path));
+        train
+    };
     let of_task = (keys(&["tasks", name, "train"]), &section.train.node);
     let Some((method, own)) = method else {
-        return layered("train", &file.train.node, &[of_task]);
+        return layered("train", &file.train.node, &[of_task]).map(resolved);
     };
     let of_method = (keys(&["methods", method, "train"]), &own.train());
     let place = &of_method.0;
@@ -232,7 +245,7 @@ fn train(
         let message = format!("a mapping is needed here, found {}", of_method.1.describe());
         return Err(Fault::new(place.clone(), message));
     }
-    layered("train", &file.train.node, &[of_task, of_method])
+    layered("train", &file.train.node, &[of_task, of_method]).map(resolved)
 }
 
 /// Reads `T` from the file's section with the keys of each of `over` laid over it in turn; a fault points to where the

@@ -7,7 +7,7 @@
 //! settings come to mean something else, the number of their stage goes up.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lingo_artifact::digest::Digest;
 use lingo_evaluate::EvaluateConfig;
@@ -104,6 +104,31 @@ pub(super) fn floor(examples: Digest, evaluate: &EvaluateConfig) -> Result<Diges
         threshold,
         evaluate.floor,
     ])))
+}
+
+/// Settings with what lies in the files of `natural` in place of where they lie.
+pub(super) fn by_content(
+    mut settings: Value,
+    files: &BTreeMap<PathBuf, (String, Digest)>,
+) -> Value {
+    if let Some(map) = settings.as_object_mut() {
+        for (key, value) in map {
+            *value = match (key.as_str(), value.take()) {
+                ("fasta", Value::Array(paths)) => {
+                    let content = |path: &Value| {
+                        let path = Path::new(path.as_str()?);
+                        Some(files.get(path)?.1.to_string())
+                    };
+                    let named = paths.into_iter();
+                    named
+                        .map(|path| content(&path).map_or(path, Value::String))
+                        .collect()
+                }
+                (_, value) => by_content(value, files),
+            };
+        }
+    }
+    settings
 }
 
 /// What makes a training the one it is.

@@ -132,8 +132,30 @@ impl Plan {
             let Some(settings_of_method) = self.pipeline.method(&method) else {
                 continue;
             };
+            let natural = settings_of_method.natural(task.train_of(&method));
             let settings_of_method = to_json(settings_of_method)?;
             let train = to_json(task.train_of(&method))?;
+            let mut contents = BTreeMap::new();
+            let mut lacking = Vec::new();
+            for (i, path) in natural.iter().enumerate() {
+                if path.is_file() {
+                    let hash = self.hashes.of_file(path)?;
+                    contents.insert(path.clone(), (format!("natural[{i}]"), hash.sha256));
+                    self.inputs.insert(path.clone(), hash);
+                } else {
+                    lacking.push(path.clone());
+                }
+            }
+            for path in &lacking {
+                let file = MissingFile {
+                    task: name.to_string(),
+                    path: path.clone(),
+                };
+                if !self.missing.contains(&file) {
+                    self.missing.push(file);
+                }
+            }
+            let missing = [&missing[..], &lacking].concat();
             for seed in self.seeds.clone() {
                 let mut parameters = json!({
                     "ingest": settings.ingest,
@@ -159,8 +181,8 @@ impl Plan {
                 }
                 let training = cell_id::training(&cell_id::TrainingParts {
                     tokens,
-                    method: &settings_of_method,
-                    train: &train,
+                    method: &cell_id::by_content(settings_of_method.clone(), &contents),
+                    train: &cell_id::by_content(train.clone(), &contents),
                     predicted: &predicted,
                     seed,
                     device,
@@ -168,6 +190,7 @@ impl Plan {
                 let id = cell_id::cell(training, &evaluate, seed);
                 let mut all_inputs = task_inputs.clone();
                 all_inputs.extend(self.model.hashes.clone());
+                all_inputs.extend(contents.values().cloned());
                 let folder = folder.cell(&method, seed);
                 let state = if missing.is_empty() {
                     let wanted = Wanted {

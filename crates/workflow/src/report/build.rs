@@ -59,6 +59,7 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         };
         warnings.push(format!("{label} failed: {why}{more}"));
     }
+    warnings.extend(without_motifs(lock));
     ReportPlan {
         tasks,
         warnings,
@@ -68,6 +69,20 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         failures,
         ..of_any(lock, run, &records)
     }
+}
+
+/// What is said of a run of language models that have nothing beside them but counts of words: that a small network trained
+/// from nothing may be ahead is what such a report is most easily silent about.
+fn without_motifs(lock: &Lock) -> Option<String> {
+    let methods = lock.cells.values().map(|cell| &cell.parameters["method"]);
+    let mut methods = methods.filter(|method| method.is_object()).peekable();
+    methods.peek()?;
+    let is_floor = |method: &Value| method.get("motif_cnn").is_some();
+    (!methods.any(is_floor)).then(|| {
+        "no method here is a small network of motifs, which trains from nothing in seconds to minutes and which a language \
+         model has to beat: add `floor: { motif_cnn: { epochs: 20 } }` to `methods`"
+            .to_owned()
+    })
 }
 
 /// What the report of a run of designs is about.

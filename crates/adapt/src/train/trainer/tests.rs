@@ -143,6 +143,7 @@ fn equals(file: &str, family: &str, name: &str) {
             rows: rows.iter().collect(),
             places: (0..rows.len()).collect(),
             first_kept: 0,
+            ..Rows::default()
         },
         dev: Rows::default(),
         reader: Reader {

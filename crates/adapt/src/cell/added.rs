@@ -1,0 +1,344 @@
+//! Rows that networks of motifs learn from beside those of the task: shuffled ones, and DNA without labels.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use lingo_artifact::Label;
+use lingo_artifact::bases::reverse_complement;
+use lingo_artifact::digest::{Digest, Hasher};
+use lingo_artifact::random::Stream;
+use lingo_artifact::readings::{ReadingError, Readings};
+use lingo_artifact::sequence_source::SequenceSource;
+use lingo_artifact::tokens::TokenRow;
+
+use crate::cell::begun::Begun;
+use crate::error::Error;
+use crate::reading::Rows;
+use crate::settings::motif_cnn::MotifCnn;
+
+/// Neighbouring bases by which DNA without labels is known to be a row's.
+const SHARED: usize = 32;
+
+/// The classes of the second task: shuffled, natural.
+const SECOND: usize = 2;
+
+/// What is added.
+pub(super) struct Added {
+    /// How often each row of the class is shuffled.
+    each: usize,
+    /// The class whose rows are.
+    of: u32,
+    /// As what.
+    shuffled: TokenRow,
+    /// DNA without labels, behind the rows of the table.
+    natural: Vec<Vec<u8>>,
+    /// Of it each network is given so many.
+    rows: usize,
+    /// The two classes of the second task: their labels come behind those of the task.
+    of_second: [TokenRow; SECOND],
+    /// Rows of the table.
+    table: usize,
+}
+
+impl Added {
+    /// What the settings ask for; `sequences` are those of the training rows.
+    ///
+    /// # Errors
+    /// Pairs of sequences; DNA that is not there or cannot be read, or none that is long enough.
+    pub fn of(
+        begun: &Begun,
+        motifs: &MotifCnn,
+        sequences: &[Vec<Vec<u8>>],
+    ) -> Result<Option<Self>, Error> {
+        let (shuffles, natural) = (&motifs.shuffles, &motifs.natural);
+        let Some(first) = begun.train.rows.first() else {
+            return Ok(None);
+        };
+        if shuffles.is_none() && natural.is_none() {
+            return Ok(None);
+        }
+        if sequences.iter().any(|row| row.len() > 1) {
+            return Err(Error::Config(
+                "`shuffles` and `natural` are for single sequences, and the rows are pairs: leave them out".into(),
+            ));
+        }
+        let labels = &begun.request.tokens.metadata.labels;
+        let names = labels.names();
+        let class = |name: &String| names.iter().position(|n| n == name).unwrap_or(0) as u32;
+        let labelled = |class: u32| TokenRow {
+            label: Label::Class(class),
+            ..(*first).clone()
+        };
+        let own = names.len() as u32;
+        let rows = natural.as_ref().and_then(|natural| natural.rows);
+        let rows = rows.map_or(2 * begun.train.rows.len(), |rows| rows.get() as usize);
+        Ok(Some(Self {
+            each: shuffles.as_ref().map_or(0, |s| s.each as usize),
+            of: shuffles.as_ref().map_or(0, |s| class(&s.of)),
+            shuffled: labelled(shuffles.as_ref().map_or(0, |s| class(&s.become_of))),
+            natural: match natural {
+                None => Vec::new(),
+                Some(_) => {
+                    let source = begun.request.natural.ok_or_else(|| {
+                        Error::Config(
+                            "`natural` needs the DNA that it names, and none is given".into(),
+                        )
+                    })?;
+                    // Networks are to differ in what they are given, where there is enough.
+                    let most = 2 * rows;
+                    let longest = sequences.iter().flatten().map(Vec::len).max().unwrap_or(0);
+                    let windows = windows(source, longest, most, begun.request.seed)?;
+                    not_of_the_task(begun, windows)?
+                }
+            },
+            rows,
+            of_second: [labelled(own), labelled(own + 1)],
+            table: begun.request.tokens.rows.len(),
+        }))
+    }
+
+    /// Outputs of the second task.
+    pub fn second(&self) -> usize {
+        match self.natural.is_empty() {
+            true => 0,
+            false => SECOND,
+        }
+    }
+
+    /// The readings of the table, with the DNA without labels behind them.
+    pub fn readings<'a>(&'a self, own: &'a dyn Readings) -> WithNatural<'a> {
+        WithNatural {
+            own,
+            table: self.table,
+            natural: &self.natural,
+        }
+    }
+
+    /// Adds rows to those of one network.
+    pub fn add_to<'a>(&'a self, rows: &mut Rows<'a>, seed: u64, fold: usize) {
+        let own = rows.rows.len();
+        let of = Label::Class(self.of);
+        let of_class = rows.rows.iter().zip(&rows.places);
+        let of_class: Vec<usize> = of_class
+            .filter(|(row, _)| self.each > 0 && row.label == of)
+            .map(|(_, place)| *place)
+            .collect();
+        rows.shuffled = vec![false; own];
+        let mut add = |row: &'a TokenRow, place: usize, shuffled: bool| {
+            rows.rows.push(row);
+            rows.places.push(place);
+            rows.shuffled.push(shuffled);
+        };
+        for _ in 0..self.each {
+            for &place in &of_class {
+                add(&self.shuffled, place, true);
+            }
+        }
+        let mut order: Vec<usize> = (0..self.natural.len()).collect();
+        let mut stream = Stream::new(seed, &format!("natural DNA of network {fold}"));
+        stream.shuffle(&mut order);
+        let [shuffled, natural] = &self.of_second;
+        for i in order.into_iter().take(self.rows) {
+            add(natural, self.table + i, false);
+            add(shuffled, self.table + i, true);
+        }
+        rows.added = rows.rows.len() - own;
+    }
+
+    /// A digest that is another one where other rows are added.
+    pub fn digest(&self, of: Digest) -> Digest {
+        let mut hasher = Hasher::default();
+        hasher.update(of.bytes());
+        hasher.update(
+            format!(
+                "{} {} {:?} {}",
+                self.each, self.of, self.shuffled.label, self.rows
+            )
+            .as_bytes(),
+        );
+        for window in &self.natural {
+            hasher.update(window);
+            hasher.update(b"\n");
+        }
+        hasher.digest()
+    }
+}
+
+/// A table's readings with sequences behind them.
+pub(super) struct WithNatural<'a> {
+    own: &'a dyn Readings,
+    table: usize,
+    natural: &'a [Vec<u8>],
+}
+
+impl Readings for WithNatural<'_> {
+    fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError> {
+        match row.checked_sub(self.table) {
+            None => self.own.bases(row),
+            Some(i) => match self.natural.get(i) {
+                Some(bases) => Ok(vec![Cow::Borrowed(bases)]),
+                None => Err(format!("there is no row {row}").into()),
+            },
+        }
+    }
+
+    fn flanks(&self, row: usize, most: usize) -> Result<Option<[Vec<u8>; 2]>, ReadingError> {
+        match row < self.table {
+            true => self.own.flanks(row, most),
+            false => Ok(None),
+        }
+    }
+
+    fn encode(&self, sequences: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
+        self.own.encode(sequences)
+    }
+}
+
+/// At most `most` windows of A, C, G and T, drawn evenly from those that lie side by side in the sequences, `length` bases
+/// long; of a sequence that has half as many, itself.
+fn windows(
+    source: &dyn SequenceSource,
+    length: usize,
+    most: usize,
+    seed: u64,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let length = length.max(1) as u64;
+    let of = |bases: u64| match bases / length {
+        0 => u64::from(2 * bases >= length),
+        windows => windows,
+    };
+    let all: u64 = source.sequences().iter().map(|(_, bases)| of(*bases)).sum();
+    let mut stream = Stream::new(seed, "windows of natural DNA");
+    let (mut left, mut found) = (all, Vec::new());
+    for (name, bases) in source.sequences() {
+        for window in 0..of(*bases) {
+            // Each of those that are left is as likely as any other.
+            let wanted = (most - found.len()) as f64;
+            let is_drawn = stream.uniform() * left as f64 <= wanted;
+            left -= 1;
+            if !is_drawn || found.len() == most {
+                continue;
+            }
+            let end = ((window + 1) * length).min(*bases);
+            let window = source.fetch(name, window * length, end);
+            let window = window.map_err(|e| Error::Data(e.to_string()))?;
+            if window.iter().all(|base| b"ACGT".contains(base)) {
+                found.push(window.into_owned());
+            }
+        }
+    }
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(Error::Data(format!(
+            "`natural` has no {length} bases side by side that are all A, C, G or T: name other files"
+        ))),
+    }
+}
+
+/// Those that share nothing with any row of the task, on either strand: no row of test may be learnt from, and a network that
+/// is asked about a row is not to have seen it.
+fn not_of_the_task(begun: &Begun, windows: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Error> {
+    let readings = begun
+        .request
+        .readings
+        .ok_or_else(|| Error::Config("`natural` needs the sequences behind the tokens".into()))?;
+    let mut of_task: HashSet<u64> = HashSet::new();
+    for place in 0..begun.request.tokens.rows.len() {
+        let row = readings
+            .bases(place)
+            .map_err(|e| Error::Data(e.to_string()))?;
+        for bases in &row {
+            of_task.extend(words_of(bases));
+        }
+    }
+    let all = windows.len();
+    let mut kept = windows;
+    kept.retain(|window| {
+        let turned = reverse_complement(window);
+        !words_of(window)
+            .chain(words_of(&turned))
+            .any(|word| of_task.contains(&word))
+    });
+    let progress = begun.request.progress;
+    progress.say(&format!(
+        "natural DNA: {} of {all} windows, the others share {SHARED} bases with a row of the task",
+        kept.len()
+    ));
+    match kept.is_empty() {
+        false => Ok(kept),
+        true => Err(Error::Data(format!(
+            "all of the DNA of `natural` shares {SHARED} bases with rows of the task: name other files"
+        ))),
+    }
+}
+
+/// Every stretch of [`SHARED`] bases, as two bits a base; none that has an N.
+fn words_of(bases: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    let (mut word, mut length) = (0u64, 0);
+    bases.iter().filter_map(move |base| {
+        match b"ACGT".iter().position(|letter| letter == base) {
+            Some(code) => (word, length) = (word << 2 | code as u64, length + 1),
+            None => length = 0,
+        }
+        (length >= SHARED).then_some(word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sequences(Vec<(String, u64)>, Vec<Vec<u8>>);
+
+    impl SequenceSource for Sequences {
+        fn sequences(&self) -> &[(String, u64)] {
+            &self.0
+        }
+
+        fn fetch(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>, ReadingError> {
+            let i = self
+                .0
+                .iter()
+                .position(|(n, _)| n == name)
+                .ok_or("unknown")?;
+            Ok(Cow::Borrowed(&self.1[i][start as usize..end as usize]))
+        }
+    }
+
+    fn sequences(all: &[&[u8]]) -> Sequences {
+        let names = all.iter().enumerate();
+        let names = names.map(|(i, bases)| (i.to_string(), bases.len() as u64));
+        Sequences(
+            names.collect(),
+            all.iter().map(|bases| bases.to_vec()).collect(),
+        )
+    }
+
+    #[test]
+    fn windows_lie_side_by_side_and_have_no_other_letters() {
+        let source = sequences(&[b"AACCGGTTA", b"AC", b"A", b"ACNTACGT"]);
+        let found = windows(&source, 4, 100, 1).unwrap();
+        assert_eq!(found, [&b"AACC"[..], b"GGTT", b"AC", b"ACGT"]);
+        let long = b"ACGT".repeat(500);
+        let source = sequences(&[&long]);
+        assert_eq!(windows(&source, 4, 100, 1).unwrap().len(), 100);
+        let none = sequences(&[b"NNNN"]);
+        assert!(
+            windows(&none, 4, 9, 1)
+                .unwrap_err()
+                .to_string()
+                .contains("4 bases")
+        );
+    }
+
+    #[test]
+    fn words_are_those_of_whole_stretches() {
+        let bases = b"ACGT".repeat(9);
+        assert_eq!(words_of(&bases).count(), 36 - SHARED + 1);
+        assert_eq!(words_of(&bases).collect::<HashSet<_>>().len(), 4);
+        let mut broken = bases.clone();
+        broken[10] = b'N';
+        assert_eq!(words_of(&broken).count(), 0);
+        assert_eq!(words_of(&bases[..31]).count(), 0);
+    }
+}
