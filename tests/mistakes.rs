@@ -112,9 +112,9 @@ fn missing_files_are_told_by_the_variable_of_their_paths() {
         for told in [
             "89 input files are missing",
             state,
-            "(pipelines/gue.yaml:24): 84 missing, the first is ",
+            "(pipelines/gue.yaml:25): 84 missing, the first is ",
             // The five mouse tasks' natural DNA.
-            "$NATURAL is not set (pipelines/gue.yaml:130): 5 missing",
+            "$NATURAL is not set (pipelines/gue.yaml:131): 5 missing",
             "/EMP/H3/train.csv",
             "export NAME=FOLDER",
         ] {
