@@ -98,6 +98,7 @@ impl Dots<'_> {
         end: usize,
     ) {
         let mut column = first;
+        // SAFETY: the caller's: `row + M` rows and the columns to `end` are there.
         unsafe {
             // Where there are 32 registers, a tile's 16 sums find room in them.
             while S::LANES == 16 && column + 4 <= end {
@@ -116,6 +117,7 @@ impl Dots<'_> {
 
     #[inline(always)]
     unsafe fn tile<S: Simd, const M: usize, const N: usize>(&mut self, row: usize, column: usize) {
+        // SAFETY: the caller's: `M` rows and `N` columns from these on are there, each of `width` values, whole vectors.
         unsafe {
             let a = self.a.as_ptr().add(row * self.width);
             let b = self.b.as_ptr().add(column * self.width);
@@ -182,6 +184,7 @@ impl Kernel for Powers<'_> {
 /// [`ALIGN`] values.
 #[inline(always)]
 unsafe fn powers<S: Simd>(factor: f32, values: *mut f32) {
+    // SAFETY: the caller's: there are `ALIGN` values, a whole number of vectors.
     unsafe {
         for at in (0..ALIGN).step_by(S::LANES) {
             let value = S::sub(S::load(values.add(at)), S::splat(1.0));

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::reading::Rows;
 use crate::settings::motif_cnn::MotifCnn;
 
-/// Neighbouring bases by which DNA without labels is known to be a row's.
+/// Neighbouring bases by which DNA without labels is known to be a row's, where windows are as long.
 const SHARED: usize = 32;
 
 /// The classes of the second task: shuffled, natural.
@@ -88,7 +88,7 @@ impl Added {
                     let most = 2 * rows;
                     let longest = sequences.iter().flatten().map(Vec::len).max().unwrap_or(0);
                     let windows = windows(source, longest, most, begun.request.seed)?;
-                    not_of_the_task(begun, windows)?
+                    not_of_the_task(begun, windows, SHARED.min(longest.max(1)))?
                 }
             },
             rows,
@@ -235,9 +235,13 @@ fn windows(
     }
 }
 
-/// Those that share nothing with any row of the task, on either strand: no row of test may be learnt from, and a network that
+/// Those that share no `stretch` of bases with any row of the task, on either strand: no row of test may be learnt from, and a network that
 /// is asked about a row is not to have seen it.
-fn not_of_the_task(begun: &Begun, windows: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Error> {
+fn not_of_the_task(
+    begun: &Begun,
+    windows: Vec<Vec<u8>>,
+    stretch: usize,
+) -> Result<Vec<Vec<u8>>, Error> {
     let readings = begun
         .request
         .readings
@@ -248,39 +252,40 @@ fn not_of_the_task(begun: &Begun, windows: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>,
             .bases(place)
             .map_err(|e| Error::Data(e.to_string()))?;
         for bases in &row {
-            of_task.extend(words_of(bases));
+            of_task.extend(words_of(bases, stretch));
         }
     }
     let all = windows.len();
     let mut kept = windows;
     kept.retain(|window| {
         let turned = reverse_complement(window);
-        !words_of(window)
-            .chain(words_of(&turned))
+        !words_of(window, stretch)
+            .chain(words_of(&turned, stretch))
             .any(|word| of_task.contains(&word))
     });
     let progress = begun.request.progress;
     progress.say(&format!(
-        "natural DNA: {} of {all} windows, the others share {SHARED} bases with a row of the task",
+        "natural DNA: {} of {all} windows, the others share {stretch} bases with a row of the task",
         kept.len()
     ));
     match kept.is_empty() {
         false => Ok(kept),
         true => Err(Error::Data(format!(
-            "all of the DNA of `natural` shares {SHARED} bases with rows of the task: name other files"
+            "all of the DNA of `natural` shares {stretch} bases with rows of the task: name other files"
         ))),
     }
 }
 
-/// Every stretch of [`SHARED`] bases, as two bits a base; none that has an N.
-fn words_of(bases: &[u8]) -> impl Iterator<Item = u64> + '_ {
+/// Every stretch of so many bases, at most 32, as two bits a base; none that has an N.
+fn words_of(bases: &[u8], stretch: usize) -> impl Iterator<Item = u64> + '_ {
     let (mut word, mut length) = (0u64, 0);
+    let unused = 64 - 2 * stretch as u32;
     bases.iter().filter_map(move |base| {
         match b"ACGT".iter().position(|letter| letter == base) {
             Some(code) => (word, length) = (word << 2 | code as u64, length + 1),
             None => length = 0,
         }
-        (length >= SHARED).then_some(word)
+        (length >= stretch).then_some(word << unused)
     })
 }
 
@@ -334,11 +339,17 @@ mod tests {
     #[test]
     fn words_are_those_of_whole_stretches() {
         let bases = b"ACGT".repeat(9);
-        assert_eq!(words_of(&bases).count(), 36 - SHARED + 1);
-        assert_eq!(words_of(&bases).collect::<HashSet<_>>().len(), 4);
+        assert_eq!(words_of(&bases, SHARED).count(), 36 - SHARED + 1);
+        assert_eq!(words_of(&bases, SHARED).collect::<HashSet<_>>().len(), 4);
         let mut broken = bases.clone();
         broken[10] = b'N';
-        assert_eq!(words_of(&broken).count(), 0);
-        assert_eq!(words_of(&bases[..31]).count(), 0);
+        assert_eq!(words_of(&broken, SHARED).count(), 0);
+        assert_eq!(words_of(&bases[..31], SHARED).count(), 0);
+        // Shorter ones, wherever they stand.
+        let short = |bases: &[u8]| words_of(bases, 4).collect::<Vec<_>>();
+        assert_eq!(
+            short(b"GACGTNCGT"),
+            [short(b"GACG"), short(b"ACGT")].concat()
+        );
     }
 }

@@ -81,7 +81,7 @@ fn three() -> u32 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Natural {
-    /// The files that it stands in: genomes, or other sequences; an empty list: none, whatever the stem has. What shares 32 bases with a row of the task, on either
+    /// The files that it stands in: genomes, or other sequences; an empty list: none, whatever the stem has. What shares 32 bases, or a whole row, with a row of the task, on either
     /// strand, is left out.
     pub fasta: Vec<PathBuf>,
     /// Windows, as long as the task's longest training row, that each network is given. Default: twice as many as there are
