@@ -62,6 +62,7 @@ fn main() -> Result<(), Failure> {
         tokens: &tokens,
         readings: None,
         natural: None,
+        heads: &[],
         both_strands: false,
         method: &adapters(method, model.layers, steps)?,
         train: &train,

@@ -15,10 +15,13 @@
 //! | [`predictor`] | a trained adapter on new rows, loaded once |
 //! | [`merge`](mod@merge) | a trained adapter added to the weights of its model, as a model folder |
 //! | `cell` | one cell: check, train, select on dev, predict, write |
+//! | [`adapt_first`](mod@adapt_first) | one adapter over several tasks, merged into the model that each is then adapted from |
 //! | [`pretrain`](mod@pretrain) | a base model from nothing, by masked-language modelling |
+//! | `shared_bases` | stretches of DNA that sequences have in common |
 //! | `tensor_file` | tensors in a safetensors file |
 //! | [`error`] | why a run stopped |
 
+pub mod adapt_first;
 mod batching;
 mod cell;
 pub mod error;
@@ -33,9 +36,11 @@ pub mod pretrain;
 pub mod rank;
 mod reading;
 mod settings;
+mod shared_bases;
 mod tensor_file;
 mod train;
 
+pub use adapt_first::{AdaptFirstRequest, AdaptedFirst, FirstTask, adapt_first};
 pub use cell::adapt::adapt;
 pub use cell::check_targets::{check_targets, check_targets_of_pretrained};
 pub use cell::kept::{forget_checkpoints, last_checkpoint};

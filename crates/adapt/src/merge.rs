@@ -159,6 +159,28 @@ pub fn merge(request: &MergeRequest) -> Result<Merged, Error> {
     })
 }
 
+/// Writes the folder of the model that an adapter makes of `model`, without its head: with its tokenizer, and with what a
+/// sentence model says of its pooling.
+///
+/// # Errors
+/// As [`merge`].
+pub(crate) fn merge_into_model(
+    adapter: &Path,
+    model: &Path,
+    device: DeviceChoice,
+    out: &Path,
+) -> Result<(), Error> {
+    let description = Description::read(adapter)?;
+    let (base, _) = checked_base(adapter, &description, Some(model), model_digest)?;
+    let mut trained = read_adapter(adapter, &description)?;
+    let mut merged = rounded(&base, &open_device(device)?, &description)?;
+    trained::merge(&mut merged, &mut trained)?;
+    atomic::write_folder(out, |inside| {
+        merged.save(inside).map_err(Error::WriteModel)?;
+        Ok::<(), Error>(ModelFolder::new(model).copy_beside_weights(inside)?)
+    })
+}
+
 /// Makes a head give values in place of standardised ones.
 fn put_back_in_head(trained: &mut Trained, targets: &TargetScale) {
     for weight in &mut trained.head.weight {

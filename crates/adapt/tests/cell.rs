@@ -63,6 +63,7 @@ impl Cell<'_> {
             tokens: self.tokens,
             readings: None,
             natural: None,
+            heads: &[],
             both_strands: false,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),
             train: self.train,

@@ -29,6 +29,7 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
         tokens: &support::tokens(80, split, &support::classes(), None),
         readings: None,
         natural: None,
+        heads: &[],
         both_strands: false,
         method: &serde_json::from_str::<Method>(method).unwrap(),
         train: &train,

@@ -99,6 +99,7 @@ impl Cell<'_> {
             model: &model("bert"),
             tokens: self.tokens,
             readings: self.readings,
+            heads: &[],
             both_strands: self.both_strands,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),
             train: &serde_json::from_str::<TrainConfig>(self.train).unwrap(),

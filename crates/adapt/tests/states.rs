@@ -96,6 +96,7 @@ impl Cells {
         adapt(&AdaptRequest {
             readings: None,
             natural: None,
+            heads: &[],
             both_strands: false,
             model: &Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("../lm/tests/fixtures")

@@ -57,6 +57,7 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
         tokens: &tokens,
         readings: readings.as_ref().map(|r| r as &dyn Readings),
         natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
+        heads: &[],
         both_strands: arguments.both_strands,
         method: &method,
         train: &train,

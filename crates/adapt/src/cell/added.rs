@@ -1,10 +1,8 @@
 //! Rows that networks of motifs learn from beside those of the task: shuffled ones, and DNA without labels.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use lingo_artifact::Label;
-use lingo_artifact::bases::reverse_complement;
 use lingo_artifact::digest::{Digest, Hasher};
 use lingo_artifact::random::Stream;
 use lingo_artifact::readings::{ReadingError, Readings};
@@ -15,9 +13,7 @@ use crate::cell::begun::Begun;
 use crate::error::Error;
 use crate::reading::Rows;
 use crate::settings::motif_cnn::MotifCnn;
-
-/// Neighbouring bases by which DNA without labels is known to be a row's, where windows are as long.
-const SHARED: usize = 32;
+use crate::shared_bases::{SHARED, SharedBases};
 
 /// The classes of the second task: shuffled, natural.
 const SECOND: usize = 2;
@@ -246,23 +242,16 @@ fn not_of_the_task(
         .request
         .readings
         .ok_or_else(|| Error::Config("`natural` needs the sequences behind the tokens".into()))?;
-    let mut of_task: HashSet<u64> = HashSet::new();
+    let mut of_task = SharedBases::new(stretch);
     for place in 0..begun.request.tokens.rows.len() {
         let row = readings
             .bases(place)
             .map_err(|e| Error::Data(e.to_string()))?;
-        for bases in &row {
-            of_task.extend(words_of(bases, stretch));
-        }
+        row.iter().for_each(|bases| of_task.add(bases));
     }
     let all = windows.len();
     let mut kept = windows;
-    kept.retain(|window| {
-        let turned = reverse_complement(window);
-        !words_of(window, stretch)
-            .chain(words_of(&turned, stretch))
-            .any(|word| of_task.contains(&word))
-    });
+    kept.retain(|window| !of_task.has(window));
     let progress = begun.request.progress;
     progress.say(&format!(
         "natural DNA: {} of {all} windows, the others share {stretch} bases with a row of the task",
@@ -274,19 +263,6 @@ fn not_of_the_task(
             "all of the DNA of `natural` shares {stretch} bases with rows of the task: name other files"
         ))),
     }
-}
-
-/// Every stretch of so many bases, at most 32, as two bits a base; none that has an N.
-fn words_of(bases: &[u8], stretch: usize) -> impl Iterator<Item = u64> + '_ {
-    let (mut word, mut length) = (0u64, 0);
-    let unused = 64 - 2 * stretch as u32;
-    bases.iter().filter_map(move |base| {
-        match b"ACGT".iter().position(|letter| letter == base) {
-            Some(code) => (word, length) = (word << 2 | code as u64, length + 1),
-            None => length = 0,
-        }
-        (length >= stretch).then_some(word << unused)
-    })
 }
 
 #[cfg(test)]
@@ -333,23 +309,6 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("4 bases")
-        );
-    }
-
-    #[test]
-    fn words_are_those_of_whole_stretches() {
-        let bases = b"ACGT".repeat(9);
-        assert_eq!(words_of(&bases, SHARED).count(), 36 - SHARED + 1);
-        assert_eq!(words_of(&bases, SHARED).collect::<HashSet<_>>().len(), 4);
-        let mut broken = bases.clone();
-        broken[10] = b'N';
-        assert_eq!(words_of(&broken, SHARED).count(), 0);
-        assert_eq!(words_of(&bases[..31], SHARED).count(), 0);
-        // Shorter ones, wherever they stand.
-        let short = |bases: &[u8]| words_of(bases, 4).collect::<Vec<_>>();
-        assert_eq!(
-            short(b"GACGTNCGT"),
-            [short(b"GACG"), short(b"ACGT")].concat()
         );
     }
 }

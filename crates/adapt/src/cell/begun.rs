@@ -114,7 +114,8 @@ impl<'a> Begun<'a> {
         let (all, added) = (&self.train.rows[..], self.train.added);
         let of_task = &request.tokens.metadata.labels;
         let own = &all[..all.len() - added];
-        let mut objective = Objective::of(config, of_task, own, self.targets)?;
+        let objective = Objective::of(config, of_task, own, self.targets)?;
+        let mut objective = objective.with_heads(request.heads);
         if added > 0 {
             let second = network.outputs() - of_task.outputs();
             objective = objective.with_added(of_task, all, added, second);

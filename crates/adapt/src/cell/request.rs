@@ -25,6 +25,9 @@ pub struct AdaptRequest<'a> {
     pub readings: Option<&'a dyn Readings>,
     /// The DNA that `natural` of motifs names; `None` where nothing does.
     pub natural: Option<&'a dyn SequenceSource>,
+    /// Where classes are those of several tasks: how many each has, one task's behind the other's. Each then has a softmax of
+    /// its own.
+    pub heads: &'a [usize],
     /// Whether predictions are the mean of both strands' logits.
     pub both_strands: bool,
     /// What is trained.

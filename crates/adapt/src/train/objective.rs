@@ -1,5 +1,7 @@
 //! What training makes small: the loss of `loss.rs`, with smoothed labels and weighted classes where asked for.
 
+use std::ops::Range;
+
 use lingo_artifact::tokens::TokenRow;
 use lingo_artifact::{Label, LabelKind};
 
@@ -24,6 +26,9 @@ pub(crate) struct Objective {
     /// How many of the outputs are the task's own, where behind them stand those of a second task: a class from there on is
     /// one of the second, and each task has a softmax of its own.
     own: Option<usize>,
+    /// How many outputs each of several tasks has, one task's behind the other's: each has a softmax of its own, and all are
+    /// evaluated. None, where there is one task.
+    heads: Vec<usize>,
 }
 
 impl Objective {
@@ -34,6 +39,7 @@ impl Objective {
         weights: None,
         targets: TargetScale::NONE,
         own: None,
+        heads: Vec::new(),
     };
 
     /// What the settings ask for, on these training rows.
@@ -56,7 +62,14 @@ impl Objective {
             weights,
             targets,
             own: None,
+            heads: Vec::new(),
         })
+    }
+
+    /// The same for the classes of several tasks that are learnt together: so many outputs each.
+    pub fn with_heads(mut self, heads: &[usize]) -> Self {
+        self.heads = heads.to_vec();
+        self
     }
 
     /// The same with rows that were added to those of the split: each class weighs together what it weighed without them.
@@ -90,8 +103,21 @@ impl Objective {
         self
     }
 
-    /// Logits, a row after another, without those of a second task, and how many a row are left.
-    pub fn own_logits(&self, logits: Vec<f32>, outputs: usize) -> (Vec<f32>, usize) {
+    /// Logits, a row after another, as they are evaluated, and how many a row has: without those of a second task; of
+    /// several tasks those of others than the row's are those of what cannot be.
+    pub fn evaluated(
+        &self,
+        mut logits: Vec<f32>,
+        outputs: usize,
+        labels: &[&Label],
+    ) -> (Vec<f32>, usize) {
+        if !self.heads.is_empty() {
+            for (row, label) in logits.chunks_exact_mut(outputs).zip(labels) {
+                let own = self.head_of(label, outputs);
+                row[..own.start].fill(f32::NEG_INFINITY);
+                row[own.end..].fill(f32::NEG_INFINITY);
+            }
+        }
         match self.own {
             None => (logits, outputs),
             Some(own) => {
@@ -102,6 +128,21 @@ impl Objective {
                 )
             }
         }
+    }
+
+    /// The outputs of the task that a label is one of.
+    fn head_of(&self, label: &Label, outputs: usize) -> Range<usize> {
+        let Label::Class(class) = label else {
+            return 0..outputs;
+        };
+        let mut end = 0;
+        for width in &self.heads {
+            end += width;
+            if (*class as usize) < end {
+                return end - width..end;
+            }
+        }
+        0..outputs
     }
 
     /// How much an example counts in the mean.
@@ -145,7 +186,7 @@ impl Objective {
         scale: f64,
         gradient: &mut [f32],
     ) -> f64 {
-        if self.weights.is_none() && self.smoothing == 0.0 {
+        if self.weights.is_none() && self.smoothing == 0.0 && self.heads.is_empty() {
             return summed_loss(logits, outputs, labels, &self.targets, scale, gradient);
         }
         let rows = logits
@@ -154,14 +195,17 @@ impl Objective {
             .zip(labels);
         rows.map(|((row, out), label)| match label {
             Label::Class(class) => {
+                let head = self.head_of(label, outputs);
                 let class = *class as usize;
                 let Some(own) = self.own else {
-                    return self.cross_entropy(row, class, scale, out);
+                    out.fill(0.0);
+                    let (row, out) = (&row[head.clone()], &mut out[head.clone()]);
+                    return self.cross_entropy(row, (class, head.start), scale, out);
                 };
                 let (of_own, of_second) = out.split_at_mut(own);
                 if class < own {
                     of_second.fill(0.0);
-                    return self.cross_entropy(&row[..own], class, scale, of_own);
+                    return self.cross_entropy(&row[..own], (class, 0), scale, of_own);
                 }
                 of_own.fill(0.0);
                 let label = Label::Class((class - own) as u32);
@@ -174,13 +218,19 @@ impl Objective {
         .sum()
     }
 
-    /// `sum over c of q_c (-log p_c)`, with what of the example's weight lies on each class.
-    fn cross_entropy(&self, row: &[f32], class: usize, scale: f64, out: &mut [f32]) -> f64 {
+    /// `sum over c of q_c (-log p_c)`, with what of the example's weight lies on each class; the first of the row's is `first`.
+    fn cross_entropy(
+        &self,
+        row: &[f32],
+        (class, first): (usize, usize),
+        scale: f64,
+        out: &mut [f32],
+    ) -> f64 {
         let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let below = |x: f32| f64::from(x) - f64::from(top);
         let sum: f64 = row.iter().map(|&x| below(x).exp()).sum();
         let shares: Vec<f64> = (0..row.len())
-            .map(|k| self.share(k, class, row.len()))
+            .map(|k| self.share(first + k, class, row.len()))
             .collect();
         let all: f64 = shares.iter().sum();
         let mut loss = 0.0;
@@ -455,12 +505,68 @@ mod tests {
                 assert!((f64::from(*found) - weight * f64::from(slope)).abs() < 1e-6);
             }
         }
-        let (own, width) = objective.own_logits([logits, logits].concat(), 4);
+        let (own, width) = objective.evaluated([logits, logits].concat(), 4, &[]);
         assert_eq!((own, width), (vec![0.3, -0.4, 0.3, -0.4], 2));
         // Without a second task.
         let weighted = Objective::PLAIN.with_added(&labels, &rows[..8], 4, 0);
-        assert_eq!(weighted.own_logits(vec![1.0, 2.0], 2).1, 2);
+        assert_eq!(weighted.evaluated(vec![1.0, 2.0], 2, &[]).1, 2);
         assert!((weighted.counts(&Label::Class(0)) - 6.0 / 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn each_of_several_tasks_has_a_softmax_and_is_evaluated_by_it() {
+        let objective = Objective {
+            smoothing: 0.1,
+            weights: Some(vec![1.0, 1.0, 2.0, 0.5, 3.0]),
+            ..Objective::PLAIN
+        };
+        let heads = [2, 3];
+        let joined = objective.clone().with_heads(&heads);
+        let logits = [0.3f32, -0.4, 1.5, 0.2, -2.0];
+        for class in 0..5u32 {
+            let (first, alone) = match class {
+                0 | 1 => (0, &heads[..1]),
+                _ => (2, &heads[1..]),
+            };
+            let own = first..first + alone[0];
+            let of_task = Objective {
+                weights: objective.weights.as_ref().map(|w| w[own.clone()].to_vec()),
+                ..objective.clone()
+            };
+            let (mut found, mut expected) = ([9.0; 5], [0.0; 5]);
+            let label = Label::Class(class);
+            let loss = joined.summed(&logits, 5, &[&label], 1.0, &mut found);
+            let plain = Label::Class(class - first as u32);
+            let (row, out) = (&logits[own.clone()], &mut expected[own.clone()]);
+            let of_plain = of_task.summed(row, own.len(), &[&plain], 1.0, out);
+            assert!((loss - of_plain).abs() < 1e-9 && joined.counts(&label) > 0.0);
+            assert_eq!(found, expected);
+            // What is evaluated: the loss is that of the task alone, and no class of another is predicted.
+            let (evaluated, width) = joined.evaluated(logits.to_vec(), 5, &[&label]);
+            let plain_loss = |row: &[f32], label: &Label| {
+                let mut unused = vec![0.0; row.len()];
+                summed_loss(
+                    row,
+                    row.len(),
+                    &[label],
+                    &TargetScale::NONE,
+                    0.0,
+                    &mut unused,
+                )
+            };
+            let loss = plain_loss(&evaluated, &label);
+            assert!((loss - plain_loss(row, &plain)).abs() < 1e-6, "{loss}");
+            assert_eq!(width, 5);
+            let best = (0..5).max_by(|&a, &b| evaluated[a].total_cmp(&evaluated[b]));
+            assert!(own.contains(&best.unwrap()));
+        }
+        // The prior of each task is its own.
+        let labels = [0, 0, 1, 2, 3, 3, 4].map(Label::Class);
+        let labels: Vec<&Label> = labels.iter().collect();
+        let plain = Objective::PLAIN.with_heads(&heads);
+        let constant = plain.constant(5, &labels);
+        assert!((f64::from(constant[0] - constant[1]) - 2f64.ln()).abs() < 1e-6);
+        assert!((f64::from(constant[3] - constant[2]) - 2f64.ln()).abs() < 1e-6);
     }
 
     #[test]

@@ -461,7 +461,8 @@ impl<N: Net> Trainer<'_, N> {
                 .for_each(|(a, b)| *a = (*a + b) / 2.0);
         }
         let labels: Vec<_> = self.dev.rows.iter().map(|r| &r.label).collect();
-        let (predicted, outputs) = (self.objective).own_logits(predicted, self.network.outputs());
+        let outputs = self.network.outputs();
+        let (predicted, outputs) = self.objective.evaluated(predicted, outputs, &labels);
         Ok(Evaluation {
             loss: mean_loss(&predicted, outputs, &labels, &self.objective.targets),
             mcc: matthews_corrcoef(&predicted, outputs, &labels),

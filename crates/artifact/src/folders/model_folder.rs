@@ -78,7 +78,16 @@ impl ModelFolder {
     /// # Errors
     /// A file that cannot be read or written.
     pub fn copy_without_weights(&self, to: &Path) -> Result<()> {
-        self.copy(&[CONFIG, POOLING], to)?;
+        self.copy(&[CONFIG], to)?;
+        self.copy_beside_weights(to)
+    }
+
+    /// The same without the shape, which is another where the weights are.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn copy_beside_weights(&self, to: &Path) -> Result<()> {
+        self.copy(&[POOLING], to)?;
         self.copy_tokenizer(to)
     }
 

@@ -66,6 +66,8 @@ const RO_CRATE: &str = "ro-crate-metadata.json";
 const FIGURES: &str = "figures";
 const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
+const ADAPT_FIRST: &str = "adapt_first";
+const ADAPT_FIRST_RECORD: &str = "adapt_first.json";
 const DIGESTS: &str = ".digests.json";
 const RUNNING: &str = ".running";
 const STORE: &str = "store";
@@ -126,10 +128,15 @@ impl RunFolder {
     /// The folder of a pretrained model, by its name.
     pub const MODEL: &'static str = MODEL;
 
+    /// The folder of a model that was adapted to several tasks first, by its name.
+    pub const ADAPT_FIRST: &'static str = ADAPT_FIRST;
+
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 20] = [
+    pub const TAKEN: [&'static str; 22] = [
         MODEL,
         MODEL_RECORD,
+        ADAPT_FIRST,
+        ADAPT_FIRST_RECORD,
         LOCK,
         REPORT,
         METRICS_CSV,
@@ -243,6 +250,16 @@ impl RunFolder {
     /// What the pretrained model was made from.
     pub fn model_record(&self) -> PathBuf {
         self.0.join(MODEL_RECORD)
+    }
+
+    /// The folder of the model that was adapted to several tasks first.
+    pub fn adapt_first(&self) -> PathBuf {
+        self.0.join(ADAPT_FIRST)
+    }
+
+    /// What that was made from.
+    pub fn adapt_first_record(&self) -> PathBuf {
+        self.0.join(ADAPT_FIRST_RECORD)
     }
 
     /// Remembered hashes of input files.

@@ -3,6 +3,7 @@
 use lingo_artifact::atomic;
 use lingo_artifact::run_folder::RunFolder;
 
+use super::adapt_first::adapt_first;
 use super::context::Context;
 use super::job::{Job, Work};
 use super::only_run::{one_at_a_time, one_of_many};
@@ -38,6 +39,7 @@ pub fn execute(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outcome,
     let _one = one_of_many(&plan.run)?;
     let shared = match &job.work {
         Work::Model => Some(RunFolder::MODEL),
+        Work::AdaptFirst => Some(RunFolder::ADAPT_FIRST),
         Work::Examples { task } | Work::Tokens { task } | Work::Floor { task } => {
             Some(task.as_str())
         }
@@ -59,6 +61,10 @@ pub(crate) fn done(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outc
         Work::Examples { task } => of_task(plan, task, Made::Examples, context),
         Work::Tokens { task } => of_task(plan, task, Made::Tokens, context),
         Work::Floor { task } => of_task(plan, task, Made::Floor, context),
+        Work::AdaptFirst => match guarded(|| adapt_first(plan, context))? {
+            true => Ok(Outcome::Done),
+            false => Ok(Outcome::WasThere),
+        },
         Work::Adapt { task, method, seed } | Work::Score { task, method, seed } => {
             let is_it =
                 |cell: &&CellPlan| (&cell.task, &cell.method, cell.seed) == (task, method, *seed);
@@ -111,7 +117,7 @@ fn unknown(job: &Job) -> Error {
 }
 
 fn of_task(plan: &Plan, name: &str, made: Made, context: &Context<'_>) -> Result<Outcome, Error> {
-    let Some(task) = plan.tasks.iter().find(|task| task.name == name) else {
+    let Some(task) = plan.task(name) else {
         return Err(Error::stage(
             Kind::Failed,
             format!("the plan has no task {name}"),
@@ -179,7 +185,15 @@ fn needed<'a>(plan: &'a Plan, cell: &CellPlan) -> Result<&'a TaskPlan, Error> {
         let message = format!("the plan has no task {}", cell.task);
         return Err(Error::stage(Kind::Failed, message));
     };
-    if Stored::read(&RunFolder::new(&plan.run), &task.tokens).is_some() {
+    let run = RunFolder::new(&plan.run);
+    if let Some(first) = plan.first_for(&cell.method)
+        && Stored::read(&run, &first.id).is_none()
+    {
+        let message =
+            "the model that is adapted first is not there: do the `adapt_first` job first";
+        return Err(Error::stage(Kind::Failed, message));
+    }
+    if Stored::read(&run, &task.tokens).is_some() {
         return Ok(task);
     }
     let why = failed::read(&task.folder.failure());

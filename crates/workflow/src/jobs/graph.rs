@@ -55,7 +55,7 @@ pub fn mermaid(jobs: &[Job]) -> String {
 
 fn task(work: &Work) -> &str {
     match work {
-        Work::Model | Work::Report => "",
+        Work::Model | Work::AdaptFirst | Work::Report => "",
         Work::Examples { task }
         | Work::Tokens { task }
         | Work::Floor { task }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::id_of;
 use crate::pipeline::resolved::ModelPlan;
-use crate::plan::planned::{CellPlan, Plan};
+use crate::plan::planned::{CellPlan, Plan, TaskPlan};
 
 /// Something that one process does from its beginning to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub enum Work {
         /// The task.
         task: String,
     },
+    /// Adapts the model to several tasks, before each is adapted to alone.
+    AdaptFirst,
     /// Trains a cell.
     Adapt {
         /// The task.
@@ -67,28 +69,36 @@ pub enum Work {
 
 impl Work {
     /// The stages in the order of their jobs.
-    pub const STAGES: [&'static str; 7] = [
-        "model", "examples", "tokens", "floor", "adapt", "score", "report",
+    pub const STAGES: [&'static str; 8] = [
+        "model",
+        "examples",
+        "tokens",
+        "floor",
+        "adapt_first",
+        "adapt",
+        "score",
+        "report",
     ];
 
     /// The stage's name.
     pub fn stage(&self) -> &'static str {
-        let [model, examples, tokens, floor, adapt, score, report] = Self::STAGES;
+        let [model, examples, tokens, floor, first, adapt, score, report] = Self::STAGES;
         match self {
             Self::Model => model,
             Self::Examples { .. } => examples,
             Self::Tokens { .. } => tokens,
             Self::Floor { .. } => floor,
+            Self::AdaptFirst => first,
             Self::Adapt { .. } => adapt,
             Self::Score { .. } => score,
             Self::Report => report,
         }
     }
 
-    /// What it is done for: `model`, a task, `task/method/seed-n`, `report`.
+    /// What it is done for: `model`, a task, `adapt_first`, `task/method/seed-n`, `report`.
     pub fn label(&self) -> String {
         match self {
-            Self::Model | Self::Report => self.stage().into(),
+            Self::Model | Self::AdaptFirst | Self::Report => self.stage().into(),
             Self::Examples { task } | Self::Tokens { task } | Self::Floor { task } => task.clone(),
             Self::Adapt { task, method, seed } | Self::Score { task, method, seed } => {
                 CellFolder::label(task, method, *seed)
@@ -119,8 +129,12 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
         }
         _ => None,
     };
-    let tasks: Vec<_> = plan.tasks.iter().filter(|t| t.missing.is_empty()).collect();
-    let mut stage = |work: fn(String) -> Work,
+    let is_whole = |task: &&TaskPlan| task.missing.is_empty();
+    let selected: Vec<_> = plan.tasks.iter().filter(is_whole).collect();
+    let others = plan.only_first().filter(is_whole);
+    let tasks: Vec<_> = selected.iter().copied().chain(others).collect();
+    let mut stage = |tasks: &[&TaskPlan],
+                     work: fn(String) -> Work,
                      id: &dyn Fn(usize) -> Digest,
                      needs: &dyn Fn(usize) -> Vec<usize>| {
         let numbered = tasks.iter().enumerate();
@@ -129,21 +143,31 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
             .collect::<Vec<usize>>()
     };
     let examples = stage(
+        &tasks,
         |task| Work::Examples { task },
         &|i| tasks[i].examples,
         &|_| vec![],
     );
     let tokens = stage(
+        &tasks,
         |task| Work::Tokens { task },
         &|i| tasks[i].tokens,
         // Tokens are made with the model's vocabulary.
         &|i| model.into_iter().chain([examples[i]]).collect(),
     );
     if !plan.hide_test {
-        stage(|task| Work::Floor { task }, &|i| tasks[i].floor, &|i| {
-            vec![examples[i]]
-        });
+        stage(
+            &selected,
+            |task| Work::Floor { task },
+            &|i| selected[i].floor,
+            &|i| vec![examples[i]],
+        );
     }
+    let first = plan.first.as_ref().map(|first| {
+        let is_of_first = |i: &usize| first.tasks.iter().any(|task| task.name == tasks[*i].name);
+        let needs = (0..tasks.len()).filter(is_of_first).map(|i| tokens[i]);
+        add(Work::AdaptFirst, first.id, needs.collect())
+    });
     let at = |cell: &CellPlan| tasks.iter().position(|task| task.name == cell.task);
     let cells: Vec<_> = (plan.cells.iter())
         .filter_map(|cell| Some((cell, at(cell)?)))
@@ -153,7 +177,9 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
         .map(|&(cell, i)| {
             let (task, method, seed) = named(cell);
             let work = Work::Adapt { task, method, seed };
-            add(work, cell.training, vec![tokens[i]])
+            let first = first.filter(|_| plan.first_for(&cell.method).is_some());
+            let needs = [tokens[i]].into_iter().chain(first);
+            add(work, cell.training, needs.collect())
         })
         .collect();
     for (&(cell, _), training) in cells.iter().zip(trained) {

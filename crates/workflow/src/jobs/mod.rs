@@ -6,6 +6,7 @@
 //! | `plan_folder` | `plan.json` and `jobs.tsv` |
 //! | `execute` | what a job does |
 //! | `context` | how jobs are done, and what they hold in common in one process |
+//! | `adapt_first` | what is learnt from several tasks together first |
 //! | `training` | the training of a cell |
 //! | `measured` | what a training takes: time, processor, memory |
 //! | `scoring` | its scores, and its result at its place |
@@ -20,6 +21,7 @@
 //! | `slurm` | scripts and `sbatch` |
 //! | `snakemake` | a Snakefile of a plan |
 
+mod adapt_first;
 mod context;
 mod estimate;
 mod execute;

@@ -109,7 +109,7 @@ impl Class {
             names.is_empty() || name.is_some_and(|name| names.iter().any(|n| n == name))
         };
         let (task, method) = match work {
-            Work::Model | Work::Report => (None, None),
+            Work::Model | Work::AdaptFirst | Work::Report => (None, None),
             Work::Examples { task } | Work::Tokens { task } | Work::Floor { task } => {
                 (Some(task.as_str()), None)
             }

@@ -80,6 +80,12 @@ fn of_work(run: &RunFolder, job: &Job, needs_are_done: bool) -> Option<JobState>
             let is_done = Stored::read(run, &job.id).is_some();
             done(is_done).or_else(|| failed(&run.task(task).failure()))
         }
+        Work::AdaptFirst => {
+            if Stored::read(run, &job.id).is_some() {
+                return Some(JobState::Done);
+            }
+            run.work(&job.id).is_dir().then_some(JobState::Begun)
+        }
         Work::Adapt { task, method, seed } => {
             if Stored::read(run, &job.id).is_some() {
                 return Some(JobState::Done);

@@ -343,7 +343,16 @@ fn command(
             needs.extend(same_part("examples"));
         }
         "floor" => needs.extend(same_part("examples")),
-        "adapt" => needs.extend(of("tokens").iter().map(|array| format!("afterany:{array}"))),
+        "adapt_first" => needs.extend(of("tokens").iter().map(|array| format!("afterok:{array}"))),
+        "adapt" => {
+            needs.extend(of("tokens").iter().map(|array| format!("afterany:{array}")));
+            // A cell that does not begin with it does not need it, and the others say that it is not there.
+            needs.extend(
+                of("adapt_first")
+                    .iter()
+                    .map(|array| format!("afterany:{array}")),
+            );
+        }
         "report" => {
             let all = Work::STAGES.iter().flat_map(|stage| of(stage));
             needs.extend(all.map(|array| format!("afterany:{array}")));

@@ -1,6 +1,7 @@
 //! The training of a cell.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lingo_adapt::{AdaptRequest, TrainConfig};
 use lingo_artifact::ByteSize;
@@ -8,6 +9,7 @@ use lingo_artifact::progress::Progress;
 use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::{CellFolder, RunFolder, TaskFolder};
 use lingo_artifact::sequence_source::SequenceSource;
+use lingo_artifact::tokens::Tokens;
 use lingo_evaluate::Strands;
 use lingo_ingest::Genome;
 use lingo_ingest::config::{DEFAULT_MAX_UNCOMPRESSED_BYTES, Genomes};
@@ -99,13 +101,25 @@ fn adapt(
         }
         false => None,
     };
-    let tokens = shared.get(&tokens, &cell.task)?;
+    let mut tokens = shared.get(&tokens, &cell.task)?;
+    let mut model = &plan.model.folder;
+    if let Some(first) = plan.first_for(&cell.method) {
+        model = &first.folder;
+        if tokens.metadata.encoding.new_rows.is_some() {
+            // They are rows of the adapted model.
+            let mut on_adapted = Tokens::clone(&tokens);
+            on_adapted.metadata.encoding =
+                lingo_adapt::adapt_first::encoding_on_adapted(&tokens.metadata.encoding);
+            tokens = Arc::new(on_adapted);
+        }
+    }
     let natural = natural_dna(&method.natural(train))?;
     let outcome = lingo_adapt::adapt(&AdaptRequest {
-        model: &plan.model.folder,
+        model,
         tokens: &tokens,
         readings: readings.as_deref().map(|r| r as &dyn Readings),
         natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
+        heads: &[],
         both_strands,
         method,
         train,
@@ -150,7 +164,7 @@ pub fn natural_dna(files: &[PathBuf]) -> Result<Option<Genome>, Error> {
 }
 
 /// The genome around a task's examples, where windows are moved in it.
-fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
+pub(super) fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
     let moves = |train: &TrainConfig| train.augment.shift > 0;
     match task.ingest.genome() {
         Some(genomes) if task.train_of_methods.values().any(moves) => {

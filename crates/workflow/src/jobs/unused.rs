@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use lingo_adapt::AdaptedFirst;
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
@@ -32,6 +33,11 @@ pub fn remove_unused(run: &Path, only_show: bool) -> Result<Cleaned, Error> {
         let lock = Lock::read(run)?;
         let model: ModelRecord = atomic::read_json(&folder.model_record()).unwrap_or_default();
         wanted.extend(model.id);
+        let first: ModelRecord =
+            atomic::read_json(&folder.adapt_first_record()).unwrap_or_default();
+        wanted.extend(first.id);
+        let learnt: AdaptedFirst = serde_json::from_value(first.outcome).unwrap_or_default();
+        let learnt: Vec<String> = learnt.tasks.into_iter().map(|task| task.task).collect();
         for (label, id) in &lock.planned {
             wanted.insert(*id);
             let cell = CellFolder::new(run.join(label));
@@ -41,8 +47,9 @@ pub fn remove_unused(run: &Path, only_show: bool) -> Result<Cleaned, Error> {
                 wanted.extend(record.training);
             }
         }
-        for task in &lock.tasks {
-            let record = TaskRecord::read(&folder.task(&task.name));
+        let planned = lock.tasks.iter().map(|task| &task.name);
+        for task in planned.chain(&learnt) {
+            let record = TaskRecord::read(&folder.task(task));
             let ids = [record.examples, record.tokens, record.floor];
             wanted.extend(ids.into_iter().flatten());
         }

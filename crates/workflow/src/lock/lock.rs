@@ -314,7 +314,8 @@ pub fn write(plan: &Plan, command: &str, shared: Shared) -> Result<(), Error> {
         Shared::InWork => {
             let tasks = plan.cells.iter().filter(to_run).map(|c| c.task.as_str());
             // A model is pretrained only where a cell is run.
-            tasks.chain([RunFolder::MODEL]).collect()
+            let models = [RunFolder::MODEL, RunFolder::ADAPT_FIRST];
+            tasks.chain(models).collect()
         }
     };
     let is_in_work = |name: &str| {
@@ -410,7 +411,9 @@ fn hashed(mut lock: Lock, run: &Path, in_work: &dyn Fn(&str) -> bool) -> Result<
         }
     }
     for file in ModelFolder::PRETRAINED_FILES {
-        names.push(format!("{}/{file}", RunFolder::MODEL));
+        for folder in [RunFolder::MODEL, RunFolder::ADAPT_FIRST] {
+            names.push(format!("{folder}/{file}"));
+        }
     }
     let figures = std::fs::read_dir(run.join(RunFolder::FIGURES));
     for figure in figures.into_iter().flatten().flatten() {

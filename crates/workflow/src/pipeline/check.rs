@@ -6,7 +6,7 @@ use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
 use super::name::bad_name;
-use super::resolved::{Pipeline, Task};
+use super::resolved::{AdaptFirst, Pipeline, Task};
 use super::tune_section::TuneSection;
 use crate::yaml::document::top;
 use crate::yaml::fault::{Fault, Step, keys};
@@ -51,6 +51,9 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
             faults.push(name_fault("methods", name, why).help("give the method another name"));
         }
     }
+    if let Some(first) = &pipeline.adapt_first {
+        check_first(first, pipeline, &mut faults);
+    }
     if let Some((key, why)) = pipeline.tune.as_ref().and_then(TuneSection::contradiction) {
         faults.push(Fault::new(keys(&["tune", key]), why));
     }
@@ -67,6 +70,52 @@ pub fn check(pipeline: &Pipeline) -> Vec<Fault> {
         }
     }
     faults
+}
+
+fn check_first(first: &AdaptFirst, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
+    let at = |i: usize| {
+        let mut path = keys(&["adapt_first", "tasks"]);
+        path.push(Step::Item(i));
+        path
+    };
+    let mut seen = BTreeSet::new();
+    for (i, name) in first.tasks.iter().enumerate() {
+        let folds = pipeline
+            .tasks
+            .iter()
+            .any(|t| t.is_fold() && (t.section == *name || t.name == *name));
+        if folds {
+            let what = format!(
+                "the task `{name}` is cross-validated: what one fold holds out another learns from"
+            );
+            let fault = Fault::new(keys(&["adapt_first"]), what);
+            let fault = fault.help("name tasks with one split under `adapt_first.tasks`");
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        } else if pipeline.task(name).is_none() {
+            let names: Vec<&str> = pipeline.tasks.iter().map(|t| t.section.as_str()).collect();
+            let fault = Fault::new(at(i), format!("there is no task `{name}`"));
+            faults.push(fault.help(format!("the tasks are {}", names.join(", "))));
+        } else if !seen.insert(name) {
+            faults.push(Fault::new(
+                at(i),
+                format!("the task `{name}` is here twice"),
+            ));
+        }
+    }
+    if first.tasks.is_empty() {
+        faults.push(Fault::new(
+            keys(&["adapt_first", "tasks"]),
+            "no task is named",
+        ));
+    }
+    let method = keys(&["adapt_first", "method", first.method.name()]);
+    if let Some(why) = first.method.contradiction() {
+        faults.push(Fault::new(method, why));
+    } else if let Some(why) = lingo_adapt::adapt_first::contradiction(&first.method, &first.train) {
+        faults.push(Fault::new(method, why));
+    }
 }
 
 fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {

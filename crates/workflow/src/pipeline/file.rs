@@ -11,6 +11,7 @@ use lingo_tokenize::TokenizeConfig;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
+use super::adapt_first_section::AdaptFirstSection;
 use super::method_section::MethodSection;
 use super::named::Named;
 use super::partial::Partial;
@@ -44,6 +45,9 @@ pub struct PipelineFile {
     /// How predictions are scored, for tasks that do not say it themselves.
     #[serde(default)]
     pub evaluate: Partial<EvaluateConfig>,
+    /// What is learnt from several tasks together, before each is adapted alone.
+    #[serde(default)]
+    pub adapt_first: Option<AdaptFirstSection>,
     /// One cell is trained for each seed. Default: 1.
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,

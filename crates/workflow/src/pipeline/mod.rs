@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`adapt_first_section`] | what several tasks are adapted to together, before each alone |
 //! | [`mod@file`] | what may stand in a file, and its JSON Schema |
 //! | [`design_file`] | what a design file may say, checked and resolved |
 //! | [`method_section`] | a method with its own `train` |
@@ -16,6 +17,7 @@
 //! | [`graph`] | as a picture |
 //! | `read` | all of it, from a file on disk |
 
+pub mod adapt_first_section;
 pub mod check;
 pub mod design_file;
 pub mod file;

@@ -10,9 +10,10 @@ use lingo_ingest::config::{FoldSplit, SplitPlan};
 use lingo_tokenize::{Scheme, TokenizeConfig};
 use serde::de::DeserializeOwned;
 
+use super::adapt_first_section::AdaptFirstSection;
 use super::file::{HubSection, ModelSection, PipelineFile, PretrainSection, TaskSection};
 use super::method_section::MethodSection;
-use super::resolved::{ModelPlan, Pipeline, Task};
+use super::resolved::{AdaptFirst, ModelPlan, Pipeline, Task};
 use crate::yaml::deserialize::from_node;
 use crate::yaml::document::{Document, top};
 use crate::yaml::every_fault::every_fault;
@@ -41,10 +42,13 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
         for (name, section) in &file.tasks.0 {
             tasks.extend(folds(task(name, section, &file, &document)?));
         }
+        let first = file.adapt_first.as_ref();
+        let first = first.map(|section| adapt_first(section, &file, &tasks));
+        let first = first.transpose()?;
         let model = model(&file.model, &document)?;
-        Ok((file, methods, model, tasks))
+        Ok((file, methods, model, tasks, first))
     });
-    let (file, methods, model, tasks) = match parsed {
+    let (file, methods, model, tasks, first) = match parsed {
         Ok(parsed) => parsed,
         Err(faults) => return Err(document.mistakes(faults.into_iter().map(explain).collect())),
     };
@@ -55,6 +59,7 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
         model,
         tasks,
         methods,
+        adapt_first: first,
         seeds: file.seeds,
         tune: file.tune,
         published: file.published.map(|p| document.resolve(&p)),
@@ -218,6 +223,38 @@ fn method(name: &str, section: &MethodSection, document: &Document) -> Result<Me
         .iter_mut()
         .for_each(|path| *path = document.resolve(path));
     Ok(method)
+}
+
+/// What is learnt first; without names all tasks are.
+fn adapt_first(
+    section: &AdaptFirstSection,
+    file: &PipelineFile,
+    tasks: &[Task],
+) -> Result<AdaptFirst, Fault> {
+    let place = keys(&["adapt_first", "method"]);
+    let below = |mut fault: Fault| {
+        fault.path = place.iter().cloned().chain(fault.path).collect();
+        fault
+    };
+    let method = section.method.method().map_err(below)?;
+    let own = section.method.train();
+    let of_section = (keys(&["adapt_first", "method", "train"]), &own);
+    if !matches!(own, Node::Map(_)) {
+        let message = format!("a mapping is needed here, found {}", own.describe());
+        return Err(Fault::new(of_section.0, message));
+    }
+    let train: TrainConfig = layered("train", &file.train.node, &[of_section])?;
+    let all = || tasks.iter().map(|task| task.name.clone()).collect();
+    Ok(AdaptFirst {
+        tasks: section.tasks.clone().unwrap_or_else(all),
+        method,
+        train: TrainConfig {
+            // A stem is each task's own.
+            stem: None,
+            ..train
+        },
+        seed: section.seed,
+    })
 }
 
 /// The file's `train` with the task's own laid over it, and the method's own over that.

@@ -28,6 +28,8 @@ pub struct Pipeline {
     pub tasks: Vec<Task>,
     /// The methods, in the order of the file.
     pub methods: Vec<(String, Method)>,
+    /// What is learnt from several tasks together first.
+    pub adapt_first: Option<AdaptFirst>,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// What `tune` searches.
@@ -59,6 +61,19 @@ pub enum ModelPlan {
         /// Everything else.
         config: PretrainConfig,
     },
+}
+
+/// What is learnt from several tasks together, before each is adapted alone.
+#[derive(Clone, Debug)]
+pub struct AdaptFirst {
+    /// The tasks, by name.
+    pub tasks: Vec<String>,
+    /// What is trained.
+    pub method: Method,
+    /// The file's `train` with the section's own laid over it.
+    pub train: TrainConfig,
+    /// The seed.
+    pub seed: u64,
 }
 
 /// One task with all its settings.
@@ -104,6 +119,10 @@ impl Pipeline {
                     stem.epochs = stem.epochs.map(shorten);
                 }
             }
+        }
+        if let Some(first) = &mut self.adapt_first {
+            first.train.epochs = shorten(first.train.epochs);
+            first.train.max_steps = first.train.max_steps.map(shorten);
         }
         for (_, method) in &mut self.methods {
             if let Method::MotifCnn(motifs) = method {

@@ -141,19 +141,39 @@ pub(super) struct TrainingParts<'a> {
     pub(super) seed: u64,
     /// `cpu` or `gpu`.
     pub(super) device: &'a str,
+    /// The id of what was learnt from several tasks first.
+    pub(super) first: Option<Digest>,
 }
 
 /// The id of a training.
 pub(super) fn training(parts: &TrainingParts<'_>) -> Digest {
-    id_of(&json!([
-        meaning("training"),
+    id_of(&training_of("training", parts))
+}
+
+/// The id of a model that is adapted to several tasks first: of a training on the tokens of all of them.
+pub(super) fn adapt_first(parts: &TrainingParts<'_>) -> Digest {
+    id_of(&json!(["adapt_first/1", training_of("training", parts)]))
+}
+
+/// One id of several.
+pub(super) fn of_parts(parts: Vec<Value>) -> Digest {
+    id_of(&Value::Array(parts))
+}
+
+fn training_of(stage: &str, parts: &TrainingParts<'_>) -> Value {
+    let mut all = json!([
+        meaning(stage),
         parts.tokens,
         parts.method,
         loud_train(parts.train.clone()),
         parts.predicted,
         parts.seed,
         parts.device,
-    ]))
+    ]);
+    if let (Some(all), Some(first)) = (all.as_array_mut(), parts.first) {
+        all.push(json!(first));
+    }
+    all
 }
 
 /// The id of a cell: of a training that is scored.

@@ -13,6 +13,7 @@
 //! | [`planned`] | the plan, its tasks and cells |
 //! | [`cell_id`] | where the ids of cells are made |
 //! | [`mod@conditions`] | what two cells must have in common to be compared |
+//! | [`first`] | what is learnt from several tasks together first |
 //! | `state` | the rule above |
 //! | `preflight` | what would be refused after hours, found in seconds |
 //! | `selection` | what part of a pipeline is asked for |
@@ -20,6 +21,7 @@
 
 pub mod cell_id;
 pub mod conditions;
+pub mod first;
 mod model_identity;
 #[allow(clippy::module_inception)]
 mod plan;

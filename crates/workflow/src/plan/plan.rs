@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::RunFolder;
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use super::selection::{Request, select};
 use super::state::{State, Wanted, state_of};
 use crate::failure::{Error, MissingFile};
 use crate::inputs::Hashes;
-use crate::pipeline::resolved::Pipeline;
+use crate::pipeline::resolved::{Pipeline, Task};
 
 impl Plan {
     /// Plans a run; nothing is written but config and tokenizer of a model from a hub, into the cache for such models.
@@ -82,6 +83,7 @@ impl Plan {
             device,
             choice: request.device,
             model,
+            first: None,
             tasks: Vec::new(),
             methods,
             seeds,
@@ -95,17 +97,19 @@ impl Plan {
             hashes,
             pipeline,
         };
+        plan.add_first()?;
         for name in tasks {
             plan.add_task(&name)?;
         }
         Ok(plan)
     }
 
-    fn add_task(&mut self, name: &str) -> Result<(), Error> {
-        let Some(task) = self.pipeline.task(name).cloned() else {
-            return Ok(());
-        };
-        let folder = RunFolder::new(&self.run).task(name);
+    /// A task without its cells, and the hashes of its inputs.
+    pub(super) fn plan_task(
+        &mut self,
+        task: &Task,
+    ) -> Result<(TaskPlan, BTreeMap<String, Digest>), Error> {
+        let folder = RunFolder::new(&self.run).task(&task.name);
         let mut task_inputs = BTreeMap::new();
         let mut missing = Vec::new();
         for (role, path) in task.inputs() {
@@ -117,14 +121,42 @@ impl Plan {
                 missing.push(path);
             }
         }
-        self.missing.extend(missing.iter().map(|path| MissingFile {
-            task: name.to_string(),
-            path: path.clone(),
-        }));
-        let settings = TaskSettings::of(&task)?;
+        let settings = TaskSettings::of(task)?;
         let examples = cell_id::examples(&settings, &task_inputs);
         let tokens = cell_id::tokens(examples, &settings, &task.keys, &self.model.hashes);
         let floor = cell_id::floor(examples, &task.evaluate)?;
+        let planned = TaskPlan {
+            name: task.name.clone(),
+            folder,
+            examples,
+            tokens,
+            floor,
+            missing,
+        };
+        Ok((planned, task_inputs))
+    }
+
+    fn add_task(&mut self, name: &str) -> Result<(), Error> {
+        let Some(task) = self.pipeline.task(name).cloned() else {
+            return Ok(());
+        };
+        let (planned, task_inputs) = self.plan_task(&task)?;
+        let (folder, tokens) = (&planned.folder, planned.tokens);
+        let missing = &planned.missing;
+        for path in missing {
+            // What comes first lacks it for all tasks.
+            if self
+                .missing
+                .iter()
+                .all(|m| m.path != *path || !m.task.is_empty())
+            {
+                self.missing.push(MissingFile {
+                    task: name.to_string(),
+                    path: path.clone(),
+                });
+            }
+        }
+        let settings = TaskSettings::of(&task)?;
         let evaluate = to_json(&task.evaluate)?;
         let device = device_class(&self.device);
         let run = RunFolder::new(&self.run);
@@ -133,6 +165,7 @@ impl Plan {
                 continue;
             };
             let natural = settings_of_method.natural(task.train_of(&method));
+            let first = self.first_for(&method).cloned();
             let settings_of_method = to_json(settings_of_method)?;
             let train = to_json(task.train_of(&method))?;
             let mut contents = BTreeMap::new();
@@ -171,6 +204,9 @@ impl Plan {
                 });
                 let mut predicted = json!({ "strands": task.evaluate.strands });
                 let mut evaluate = evaluate.clone();
+                if let Some(first) = &first {
+                    parameters["adapt_first"] = first.parameters.clone();
+                }
                 if *task.train_of(&method) != task.train {
                     parameters["train_of_task"] = to_json(&task.train)?;
                 }
@@ -186,6 +222,7 @@ impl Plan {
                     predicted: &predicted,
                     seed,
                     device,
+                    first: first.as_ref().map(|first| first.id),
                 });
                 let id = cell_id::cell(training, &evaluate, seed);
                 let mut all_inputs = task_inputs.clone();
@@ -216,14 +253,7 @@ impl Plan {
                 });
             }
         }
-        self.tasks.push(TaskPlan {
-            name: name.to_string(),
-            folder,
-            examples,
-            tokens,
-            floor,
-            missing,
-        });
+        self.tasks.push(planned);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use lingo_lm::DeviceChoice;
 use serde_json::{Value, json};
 
 use super::cell_id::VERSION;
+use super::first::FirstPlan;
 use super::model_identity::ModelIdentity;
 use super::state::State;
 use crate::cell::MadeBy;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub choice: DeviceChoice,
     /// What identifies the model: its files, or the id of its pretraining.
     pub model: ModelIdentity,
+    /// What is learnt from several tasks together first.
+    pub first: Option<FirstPlan>,
     /// The tasks that were selected.
     pub tasks: Vec<TaskPlan>,
     /// The methods that were selected.
@@ -180,6 +183,7 @@ impl Plan {
             "run": self.run,
             "device": self.device,
             "model": self.model.parameters,
+            "adapt_first": self.first.as_ref().map(|first| &first.parameters),
             "to_fetch": self.model.left.iter()
                 .map(|file| json!({ "path": file.path, "sha256": file.sha256, "bytes": file.bytes }))
                 .collect::<Vec<_>>(),

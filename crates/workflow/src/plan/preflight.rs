@@ -10,7 +10,7 @@ use lingo_tokenize::{Encoder, ModelVocabulary, Scheme};
 use super::planned::Plan;
 use crate::failure::Error;
 use crate::pipeline::resolved::{ModelPlan, Task};
-use crate::yaml::fault::{display, keys};
+use crate::yaml::fault::{Step, display, keys};
 
 impl Plan {
     /// Everything that the heads of the input files and the model's folder show to be wrong: chromosomes that the genome
@@ -78,8 +78,11 @@ impl Plan {
             None => None,
         };
         let methods = self.methods.iter();
-        let settings = methods.filter_map(|name| Some((name, self.pipeline.method(name)?)));
-        let checked = settings.filter_map(|(name, method)| {
+        let named = methods
+            .filter_map(|name| Some((keys(&["methods", name]), self.pipeline.method(name)?)));
+        let first = self.pipeline.adapt_first.as_ref();
+        let first = first.map(|first| (keys(&["adapt_first", "method"]), &first.method));
+        let checked = named.chain(first).filter_map(|(mut key, method)| {
             let result = match (&self.pipeline.model, &shape) {
                 (ModelPlan::Pretrain { config, .. }, _) => {
                     lingo_adapt::check_targets_of_pretrained(config, method)
@@ -88,7 +91,7 @@ impl Plan {
                 (_, None) => Ok(()),
             };
             let error = Error::from(result.err()?);
-            let key = keys(&["methods", name, method.name()]);
+            key.push(Step::Key(method.name().into()));
             let place = self.pipeline.document.place(&key);
             Some(error.during(&format!("{place}: {}", display(&key))))
         });

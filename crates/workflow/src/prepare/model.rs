@@ -118,7 +118,7 @@ pub(crate) fn pretrain_at(
         }
     }
     match Stored::read(&run, &id) {
-        Some(stored) => place(&run, &stored),
+        Some(stored) => place(&run, &stored, RunFolder::MODEL, &run.model_record()),
         None => Ok(()),
     }
 }
@@ -170,40 +170,39 @@ fn pretrain(
     Ok(())
 }
 
-/// Lays the files of a model at their place, with their record; those of another model make room.
-fn place(run: &RunFolder, stored: &Stored) -> Result<(), Error> {
-    let record_path = run.model_record();
+/// Lays the files of a model at their place, the folder `name` of the run and of the result, with their record; those of another
+/// model make room.
+pub(crate) fn place(
+    run: &RunFolder,
+    stored: &Stored,
+    name: &str,
+    record_path: &Path,
+) -> Result<(), Error> {
+    let folder = run.path().join(name);
     let record = ModelRecord {
         id: Some(stored.id),
         outcome: stored.facts.clone(),
     };
-    let found: ModelRecord = atomic::read_json(&record_path).unwrap_or_default();
+    let found: ModelRecord = atomic::read_json(record_path).unwrap_or_default();
     let from = run.stored(&stored.id);
     if found != record {
         // The record goes first: killed in between, no record of another model stands beside this one.
-        atomic::write_json(&record_path, &ModelRecord::default())?;
+        atomic::write_json(record_path, &ModelRecord::default())?;
         let io = lingo_artifact::Error::io;
-        for entry in std::fs::read_dir(run.model())
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let name = format!(
-                "{}/{}",
-                RunFolder::MODEL,
-                entry.file_name().to_string_lossy()
-            );
-            if path.is_file() && !stored.outputs.contains_key(&name) {
+            let inside = format!("{name}/{}", entry.file_name().to_string_lossy());
+            if path.is_file() && !stored.outputs.contains_key(&inside) {
                 std::fs::remove_file(&path).map_err(io("remove", &path))?;
             }
         }
     }
-    for name in stored.outputs.keys() {
-        place_file(&from.join(name), &run.path().join(name))?;
+    let inside = |output: &&String| output.split('/').next() == Some(name);
+    for output in stored.outputs.keys().filter(inside) {
+        place_file(&from.join(output), &run.path().join(output))?;
     }
     match found == record {
         true => Ok(()),
-        false => Ok(atomic::write_json(&record_path, &record)?),
+        false => Ok(atomic::write_json(record_path, &record)?),
     }
 }

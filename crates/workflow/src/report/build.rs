@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use lingo_adapt::AdaptedFirst;
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
@@ -151,7 +152,30 @@ fn facts(lock: &Lock, run: &Path) -> Vec<(String, String)> {
             ));
         }
     }
+    let first = RunFolder::new(run).adapt_first_record();
+    if let Ok(ModelRecord { outcome, .. }) = atomic::read_json(&first)
+        && let Ok(first) = serde_json::from_value::<AdaptedFirst>(outcome)
+    {
+        facts.push(("adapted first".into(), adapted_first(&first)));
+    }
     facts
+}
+
+/// What was learnt from several tasks together first.
+fn adapted_first(first: &AdaptedFirst) -> String {
+    let tasks = first.tasks.iter().map(|task| match task.left_out {
+        0 => format!("{} ({} rows)", task.task, task.rows),
+        n => format!(
+            "{} ({} rows, {n} near to what another holds out left out)",
+            task.task, task.rows
+        ),
+    });
+    format!(
+        "to {}, with {} parameters, in {} steps",
+        tasks.collect::<Vec<_>>().join(", "),
+        first.trainable_parameters,
+        first.steps
+    )
 }
 
 /// The record of each finished cell in the folder, by label, also of those that the lock does not know.

@@ -20,10 +20,13 @@ pub(super) fn every_task(
     at_a_time: usize,
     context: &Context<'_>,
 ) -> Result<Vec<(String, Error)>, Error> {
-    let wanted: BTreeSet<&str> = unfinished.iter().map(|c| c.task.as_str()).collect();
+    let mut wanted: BTreeSet<&str> = unfinished.iter().map(|c| c.task.as_str()).collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
+    let comes_first = unfinished.iter().find_map(|c| plan.first_for(&c.method));
+    let of_first = comes_first.iter().flat_map(|first| &first.tasks);
+    wanted.extend(of_first.map(|task| task.name.as_str()));
     let of_task = |stage: &str, tasks: &BTreeSet<&str>| -> Vec<&Job> {
         let of_stage = jobs.iter().filter(|job| job.work.stage() == stage);
         of_stage
@@ -45,6 +48,10 @@ pub(super) fn every_task(
     for stage in ["tokens", "floor"] {
         let left = left(&bad);
         bad.extend(each_task(plan, &of_task(stage, &left), at_a_time, context)?);
+    }
+    let is_first = |job: &&Job| job.work == Work::AdaptFirst && comes_first.is_some();
+    for job in jobs.iter().filter(is_first) {
+        done(plan, job, context)?;
     }
     Ok(bad)
 }

@@ -15,7 +15,11 @@ pub(super) fn check_schedules(plan: &Plan, todo: &[&CellPlan]) -> Result<(), Err
     if todo.is_empty() {
         return Ok(());
     }
-    let shape = ModelShape::read(&plan.model.folder)?;
+    let folder = match &plan.first {
+        Some(first) if first.folder.is_dir() => &first.folder,
+        _ => &plan.model.folder,
+    };
+    let shape = ModelShape::read(folder)?;
     let mut checked = BTreeSet::new();
     let mut failures = Vec::new();
     for cell in todo {
@@ -43,7 +47,8 @@ fn check_schedule(plan: &Plan, shape: &ModelShape, cell: &CellPlan) -> Result<()
     ) else {
         return Ok(());
     };
-    let new_rows = (record.new_vectors > 0).then(|| NewRows {
+    let is_new = record.new_vectors > 0 && plan.first_for(&cell.method).is_none();
+    let new_rows = is_new.then(|| NewRows {
         trained: record.new_vectors,
         composition: Vec::new(),
         like_rows_from: None,

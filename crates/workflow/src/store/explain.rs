@@ -44,7 +44,14 @@ pub fn explain(run: &RunFolder, label: Option<&str>) -> Vec<(String, Vec<Making>
         .collect();
     let of_stage = |stored: &Stored| {
         let stages = [
-            "model", "examples", "tokens", "floor", "training", "score", "designs",
+            "model",
+            "examples",
+            "tokens",
+            "floor",
+            "adapt_first",
+            "training",
+            "score",
+            "designs",
         ];
         stages.iter().position(|stage| *stage == stored.stage)
     };

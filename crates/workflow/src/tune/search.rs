@@ -220,7 +220,17 @@ fn lend(from: &Path, plan: &Plan) -> Result<(), Error> {
         add(&from.join(RunFolder::MODEL), &to.join(RunFolder::MODEL));
         add(&from, &to);
     }
-    for task in &plan.tasks {
+    if let Some(first) = &plan.first
+        && Stored::read(&from, &first.id).is_some()
+    {
+        let (from, to) = (from.stored(&first.id), to.stored(&first.id));
+        add(
+            &from.join(RunFolder::ADAPT_FIRST),
+            &to.join(RunFolder::ADAPT_FIRST),
+        );
+        add(&from, &to);
+    }
+    for task in plan.tasks.iter().chain(plan.only_first()) {
         for id in [task.examples, task.tokens] {
             if Stored::read(&from, &id).is_some() {
                 add(&from.stored(&id), &to.stored(&id));

@@ -1,0 +1,210 @@
+//! Rows of several tasks as those of one, whose classes are all of theirs.
+
+use std::borrow::Cow;
+
+use lingo_artifact::readings::{ReadingError, Readings};
+use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
+use lingo_artifact::vocabulary::Encoding;
+use lingo_artifact::{Label, LabelKind, Split};
+
+use crate::adapt_first::FirstTask;
+use crate::error::Error;
+use crate::shared_bases::{SHARED, SharedBases};
+
+/// Training and dev rows of several tasks.
+pub(super) struct Joined<'a> {
+    pub tokens: Tokens,
+    /// How many classes each task has.
+    pub heads: Vec<usize>,
+    /// What was left out of each task.
+    pub left_out: Vec<LeftOut>,
+    tasks: &'a [FirstTask<'a>],
+    /// For each row its task and its place there.
+    places: Vec<(usize, usize)>,
+}
+
+/// Rows that were left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub left: usize,
+    pub of: usize,
+}
+
+impl<'a> Joined<'a> {
+    /// Joins them. A row of training that shares [`SHARED`] bases with a row of dev or test of another task, on either
+    /// strand, is left out, and so is one of dev that shares them with one of test: no test row of any task may enter, and
+    /// what is chosen on dev is to be chosen on rows that were not seen. (Of shorter rows it is as many bases as all have.)
+    ///
+    /// # Errors
+    /// No task; labels that are no classes; tokens that differ; sequences that cannot be read.
+    pub fn of(tasks: &'a [FirstTask<'a>]) -> Result<Self, Error> {
+        let [first, others @ ..] = tasks else {
+            return Err(Error::Config("there is no task".into()));
+        };
+        let encoding = &first.tokens.metadata.encoding;
+        for task in others {
+            if let Some(what) = difference(encoding, &task.tokens.metadata.encoding) {
+                return Err(Error::Config(format!(
+                    "the tasks {} and {} {what}, and one adapter is to read both: give them the same `tokenize`",
+                    first.name, task.name
+                )));
+            }
+        }
+        let (mut names, mut heads) = (Vec::new(), Vec::new());
+        for task in tasks {
+            let LabelKind::Classes(classes) = &task.tokens.metadata.labels else {
+                return Err(Error::Config(format!(
+                    "the task {} has {} as its label, and the tasks that are learnt together must have classes: name \
+                     those that do (`adapt_first.tasks`)",
+                    task.name, task.tokens.metadata.labels
+                )));
+            };
+            names.extend(classes.iter().map(|class| format!("{}/{class}", task.name)));
+            heads.push(classes.len());
+        }
+        let mut joined = Self {
+            tokens: Tokens {
+                rows: Vec::new(),
+                metadata: TokensMetadata {
+                    labels: LabelKind::Classes(names),
+                    encoding: Encoding {
+                        max_length: (tasks.iter())
+                            .map(|task| task.tokens.metadata.encoding.max_length)
+                            .max()
+                            .unwrap_or(encoding.max_length),
+                        ..encoding.clone()
+                    },
+                    truncated: [0; 3],
+                    unknown: [0; 3],
+                },
+            },
+            heads,
+            left_out: Vec::new(),
+            tasks,
+            places: Vec::new(),
+        };
+        let kept = kept(tasks)?;
+        let mut before = 0;
+        for (number, (task, kept)) in tasks.iter().zip(kept).enumerate() {
+            let mut left_out = LeftOut::default();
+            for (place, row) in task.tokens.rows.iter().enumerate() {
+                if row.split == Split::Test {
+                    continue;
+                }
+                left_out.of += 1;
+                let Label::Class(class) = &row.label else {
+                    continue;
+                };
+                if !kept[place] {
+                    left_out.left += 1;
+                    continue;
+                }
+                joined.places.push((number, place));
+                joined.tokens.rows.push(TokenRow {
+                    id: format!("{}:{}", task.name, row.id),
+                    label: Label::Class(before + class),
+                    ..row.clone()
+                });
+            }
+            before += joined.heads[number] as u32;
+            joined.left_out.push(left_out);
+        }
+        Ok(joined)
+    }
+
+    /// Whether their sequences become tokens in one way: then other sequences do, too.
+    pub fn have_one_prefix(&self) -> bool {
+        let of = |task: &FirstTask| {
+            let Encoding { before, after, .. } = &task.tokens.metadata.encoding;
+            (before.clone(), after.clone())
+        };
+        self.tasks.windows(2).all(|two| of(&two[0]) == of(&two[1]))
+    }
+}
+
+/// For each task, which of its rows are learnt from.
+fn kept(tasks: &[FirstTask]) -> Result<Vec<Vec<bool>>, Error> {
+    let sequences = |task: &FirstTask, place: usize| -> Result<Vec<Vec<u8>>, Error> {
+        let bases = task.readings.bases(place);
+        let bases = bases.map_err(|e| Error::Data(format!("{}: {e}", task.name)))?;
+        Ok(bases.into_iter().map(Cow::into_owned).collect())
+    };
+    let mut shortest = SHARED;
+    for task in tasks {
+        for place in 0..task.tokens.rows.len() {
+            for bases in sequences(task, place)? {
+                shortest = shortest.min(bases.len().max(1));
+            }
+        }
+    }
+    // Of each task the rows of dev and those of test.
+    let mut held = Vec::new();
+    for task in tasks {
+        let mut of_task = [SharedBases::new(shortest), SharedBases::new(shortest)];
+        for (place, row) in task.tokens.rows.iter().enumerate() {
+            let into = match row.split {
+                Split::Train => continue,
+                Split::Dev => 0,
+                Split::Test => 1,
+            };
+            for bases in sequences(task, place)? {
+                of_task[into].add(&bases);
+            }
+        }
+        held.push(of_task);
+    }
+    let mut all = Vec::new();
+    for (number, task) in tasks.iter().enumerate() {
+        let others = || {
+            held.iter()
+                .enumerate()
+                .filter(|(other, _)| *other != number)
+        };
+        let mut of_task = Vec::new();
+        for (place, row) in task.tokens.rows.iter().enumerate() {
+            let bases = sequences(task, place)?;
+            let is_in = |held: &SharedBases| bases.iter().any(|bases| held.has(bases));
+            of_task.push(match row.split {
+                Split::Train => !others().any(|(_, [dev, test])| is_in(dev) || is_in(test)),
+                Split::Dev => !others().any(|(_, [_, test])| is_in(test)),
+                Split::Test => false,
+            });
+        }
+        all.push(of_task);
+    }
+    Ok(all)
+}
+
+/// In what two tasks' tokens differ so that one model cannot read both; prefixes may.
+fn difference(a: &Encoding, b: &Encoding) -> Option<&'static str> {
+    if (&a.scheme, &a.tokens) != (&b.scheme, &b.tokens) {
+        return Some("have different tokens");
+    }
+    if (&a.vocabulary, &a.new_rows) != (&b.vocabulary, &b.new_rows) {
+        return Some("have different rows for their tokens");
+    }
+    ((a.pad, &a.between) != (b.pad, &b.between)).then_some("have different special tokens")
+}
+
+impl Readings for Joined<'_> {
+    fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError> {
+        let (task, place) = self.place(row)?;
+        self.tasks[task].readings.bases(place)
+    }
+
+    fn flanks(&self, row: usize, most: usize) -> Result<Option<[Vec<u8>; 2]>, ReadingError> {
+        let (task, place) = self.place(row)?;
+        self.tasks[task].readings.flanks(place, most)
+    }
+
+    fn encode(&self, sequences: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
+        self.tasks[0].readings.encode(sequences)
+    }
+}
+
+impl Joined<'_> {
+    fn place(&self, row: usize) -> Result<(usize, usize), ReadingError> {
+        let place = self.places.get(row).copied();
+        place.ok_or_else(|| format!("there is no row {row}").into())
+    }
+}

@@ -1,0 +1,214 @@
+//! One adapter over several tasks, with a head for each, before each task is adapted alone: what they have in common is
+//! learnt once, from all of their rows. (Phang et al. 2018 call it intermediate training; Liu et al. 2019, MT-DNN, share the
+//! model and keep a head for each task.)
+//!
+//! The adapter is merged into the model, so that whatever method follows begins there; the heads are thrown away.
+
+mod joined;
+
+use std::path::Path;
+
+use lingo_artifact::progress::{Progress, StopFlag};
+use lingo_artifact::readings::Readings;
+use lingo_artifact::run_folder::{CellFolder, RunFolder};
+use lingo_artifact::tokens::Tokens;
+use lingo_artifact::vocabulary::Encoding;
+use lingo_lm::DeviceChoice;
+use serde::{Deserialize, Serialize};
+
+use crate::adapt_first::joined::Joined;
+use crate::cell::adapt::adapt;
+use crate::cell::models::Models;
+use crate::cell::request::AdaptRequest;
+use crate::error::Error;
+use crate::merge::merge_into_model;
+use crate::method::methods::Method;
+use crate::settings::checkpoint_every::CheckpointEvery;
+use crate::settings::class_weights::ClassWeights;
+use crate::settings::train_config::TrainConfig;
+
+/// A task that is learnt from.
+#[derive(Clone, Copy)]
+pub struct FirstTask<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its encoded rows: those of train are learnt from, by those of dev the best step is chosen, those of test are kept away.
+    pub tokens: &'a Tokens,
+    /// The sequences behind them.
+    pub readings: &'a dyn Readings,
+}
+
+/// What is learnt together, and how.
+#[derive(Clone, Copy)]
+pub struct AdaptFirstRequest<'a> {
+    /// The model folder.
+    pub model: &'a Path,
+    /// The tasks.
+    pub tasks: &'a [FirstTask<'a>],
+    /// What is trained.
+    pub method: &'a Method,
+    /// How. A stem in it is left out: that is each task's own.
+    pub train: &'a TrainConfig,
+    /// Seeds initial values, shuffling, dropout and rank sampling.
+    pub seed: u64,
+    /// Where.
+    pub device: DeviceChoice,
+    /// The folder that is written to.
+    pub out: &'a Path,
+    /// Models that others of this process may have loaded.
+    pub models: &'a Models,
+    /// How often a checkpoint is written; no result depends on it.
+    pub checkpoint_every: CheckpointEvery,
+    /// Who hears how far it is.
+    pub progress: &'a dyn Progress,
+    /// Set when it must stop.
+    pub stop: &'a StopFlag,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AdaptedFirst {
+    /// Rows that were learnt from, of train and of dev, and those that were left out, by task.
+    pub tasks: Vec<RowsOfTask>,
+    /// Parameters that were trained, heads counted in.
+    pub trainable_parameters: u64,
+    /// Optimizer steps done.
+    pub steps: u64,
+    /// The step whose values were kept.
+    pub best_step: u64,
+    /// Its score on the dev rows of all tasks, by what the best step was chosen with.
+    pub best_score: Option<f64>,
+}
+
+/// How many of a task's rows took part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowsOfTask {
+    /// The task.
+    pub task: String,
+    /// Rows of train and dev that took part.
+    pub rows: usize,
+    /// Those that share bases with a row that another task holds out.
+    pub left_out: usize,
+}
+
+/// Why this method, trained in this way, cannot come first; nothing, if it can.
+pub fn contradiction(method: &Method, train: &TrainConfig) -> Option<String> {
+    let adaptation = method.adaptation();
+    if method.reads_bases() {
+        return Some(
+            "a network of motifs has no language model, so nothing of it can be handed on".into(),
+        );
+    }
+    if matches!(method, Method::Head(_)) {
+        return Some("`head` leaves the model as it is, so nothing of it can be handed on".into());
+    }
+    if adaptation.prompt() > 0 || adaptation.prefix() > 0 || adaptation.bottlenecks().is_some() {
+        return Some(format!(
+            "what `{}` learns stands beside the model's weights, and it is the weights that are handed on: take `lora` or another \
+             method that changes them",
+            method.name()
+        ));
+    }
+    if matches!(train.class_weights, ClassWeights::Each(_)) {
+        return Some(
+            "`class_weights` as a list is of one task: take `balanced`, or leave it out".into(),
+        );
+    }
+    None
+}
+
+/// Trains, merges, and writes into `out`: `adapt_first/`, the folder of the adapted model, `train.jsonl` and `training.json`. The newest good checkpoint of the same training found there is
+/// taken up.
+///
+/// The same seed gives the same model, for any number of threads.
+///
+/// # Errors
+/// [`contradiction`]; tasks that one adapter cannot read; what training says.
+pub fn adapt_first(request: &AdaptFirstRequest) -> Result<AdaptedFirst, Error> {
+    let (method, train) = (request.method, request.train);
+    if let Some(why) = contradiction(method, train) {
+        return Err(Error::Config(why));
+    }
+    let joined = Joined::of(request.tasks)?;
+    for (task, left_out) in request.tasks.iter().zip(&joined.left_out) {
+        request.progress.say(&format!(
+            "{}: {} rows, {} left out that share bases with rows held out by another task",
+            task.name,
+            left_out.of - left_out.left,
+            left_out.left
+        ));
+    }
+    if train.augment.is_on() && !joined.have_one_prefix() {
+        return Err(Error::Config(
+            "the tasks have different prefixes, and what `augment` makes of a row would be given the first \
+             task's: set `augment: {}` in its `train`"
+                .into(),
+        ));
+    }
+    let train = TrainConfig {
+        stem: None,
+        ..train.clone()
+    };
+    let states = request.out.join(STATES);
+    let training = adapt(&AdaptRequest {
+        model: request.model,
+        tokens: &joined.tokens,
+        readings: Some(&joined),
+        natural: None,
+        heads: &joined.heads,
+        both_strands: false,
+        method,
+        train: &train,
+        seed: request.seed,
+        device: request.device,
+        out: request.out,
+        states: Some(&states),
+        models: request.models,
+        checkpoint_every: request.checkpoint_every,
+        progress: request.progress,
+        stop: request.stop,
+    })?;
+    request.models.remove_states(&states)?;
+    let cell = CellFolder::new(request.out);
+    let merged = request.out.join(RunFolder::ADAPT_FIRST);
+    merge_into_model(&cell.adapter(), request.model, request.device, &merged)?;
+    // Heads of all tasks in one, which nobody asks for, and what the adapter needed beside it.
+    for left in [cell.predictions(), cell.adapter(), cell.model()] {
+        remove(&left)?;
+    }
+    Ok(AdaptedFirst {
+        tasks: (request.tasks.iter().zip(&joined.left_out))
+            .map(|(task, left_out)| RowsOfTask {
+                task: task.name.into(),
+                rows: left_out.of - left_out.left,
+                left_out: left_out.left,
+            })
+            .collect(),
+        trainable_parameters: training.trainable_parameters,
+        steps: training.steps,
+        best_step: training.best_step,
+        best_score: training.best_score,
+    })
+}
+
+/// Where the output of frozen blocks is kept meanwhile.
+const STATES: &str = ".states";
+
+/// Removes a file or a folder, if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match path.is_dir() {
+        true => std::fs::remove_dir_all(path),
+        false if path.is_file() => std::fs::remove_file(path),
+        false => Ok(()),
+    };
+    Ok(removed.map_err(lingo_artifact::Error::io("remove", path))?)
+}
+
+/// A task's encoding on the model that comes of this one: rows that were new stand in that model, and are trained no more.
+pub fn encoding_on_adapted(encoding: &Encoding) -> Encoding {
+    let mut encoding = encoding.clone();
+    if let Some(new) = encoding.new_rows.take() {
+        encoding.model_vocab_size += new.composition.len() as u32;
+    }
+    encoding
+}

@@ -1,0 +1,106 @@
+//! The model that several tasks are adapted to together, before each is adapted alone.
+
+use lingo_adapt::{AdaptFirstRequest, FirstTask};
+use lingo_artifact::example::Examples;
+use lingo_artifact::run_folder::{RunFolder, TaskFolder};
+use lingo_artifact::tokens::Tokens;
+use lingo_tokenize::{EncodedRows, Encoder};
+
+use super::context::Context;
+use super::training::genome_of;
+use crate::failure::kept as failed;
+use crate::failure::{Error, Kind};
+use crate::pipeline::resolved::AdaptFirst;
+use crate::plan::first::FirstPlan;
+use crate::plan::planned::Plan;
+use crate::prepare::model::place;
+use crate::store::{Attempt, Stored};
+
+/// Trains it, unless it is in the store, and lays it at its place. Whether it was trained here.
+pub(super) fn adapt_first(plan: &Plan, context: &Context<'_>) -> Result<bool, Error> {
+    let (Some(first), Some(settings)) = (&plan.first, &plan.pipeline.adapt_first) else {
+        return Err(Error::stage(Kind::Failed, "the plan adapts nothing first"));
+    };
+    let run = RunFolder::new(&plan.run);
+    let is_there = || Stored::read(&run, &first.id).is_some();
+    let was_there = is_there();
+    if !was_there && let Err(e) = train(plan, (first, settings), context) {
+        // Where two were at it at once, the first removes what the other wrote.
+        if !is_there() {
+            return Err(e.during(RunFolder::ADAPT_FIRST));
+        }
+    }
+    if let Some(stored) = Stored::read(&run, &first.id) {
+        let record = run.adapt_first_record();
+        place(&run, &stored, RunFolder::ADAPT_FIRST, &record)?;
+    }
+    Ok(!was_there)
+}
+
+/// Trains, on to the result in the store.
+fn train(
+    plan: &Plan,
+    (first, settings): (&FirstPlan, &AdaptFirst),
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let run = RunFolder::new(&plan.run);
+    let mut held = Vec::new();
+    for task in &first.tasks {
+        if Stored::read(&run, &task.tokens).is_none() {
+            let why = failed::read(&task.folder.failure());
+            let why = why.map_or_else(String::new, |failure| format!(": {}", failure.error));
+            let message = format!("the tokens of {} are not there{why}", task.name);
+            return Err(Error::stage(Kind::Input, message));
+        }
+        let tokens = Tokens::read(&TaskFolder::new(run.stored(&task.tokens)).tokens())?;
+        let examples = TaskFolder::new(run.stored(&task.examples)).examples();
+        let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &plan.model.folder)?;
+        let readings = EncodedRows::new(Examples::read(&examples)?.rows, encoder);
+        let genome = match (plan.pipeline.task(&task.name), settings.train.augment.shift) {
+            (Some(task), shift) if shift > 0 => genome_of(task)?,
+            _ => None,
+        };
+        let readings = match genome {
+            Some(genome) => readings.in_genome(Box::new(genome)),
+            None => readings,
+        };
+        held.push((task.name.as_str(), tokens, readings));
+    }
+    let tasks: Vec<FirstTask> = held
+        .iter()
+        .map(|(name, tokens, readings)| FirstTask {
+            name,
+            tokens,
+            readings,
+        })
+        .collect();
+    let attempt = Attempt::begin(&run, first.id)?;
+    let progress = context.observer.part(RunFolder::ADAPT_FIRST);
+    let outcome = lingo_adapt::adapt_first(&AdaptFirstRequest {
+        model: &plan.model.folder,
+        tasks: &tasks,
+        method: &settings.method,
+        train: &settings.train,
+        seed: settings.seed,
+        device: plan.choice,
+        out: attempt.folder(),
+        models: &context.models,
+        checkpoint_every: context.checkpoint_every,
+        progress: progress.as_ref(),
+        stop: context.stop,
+    });
+    let kept = || lingo_adapt::last_checkpoint(attempt.folder());
+    let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
+    let outcome = serde_json::to_value(&outcome)
+        .map_err(|e| Error::stage(Kind::Failed, format!("adapt_first: {e}")))?;
+    let stored = Stored::of(
+        attempt.folder(),
+        (RunFolder::ADAPT_FIRST, RunFolder::ADAPT_FIRST),
+        first.id,
+        (first.parameters.clone(), plan.model.hashes.clone()),
+        outcome,
+        plan.made_by(),
+    )?;
+    attempt.commit(&stored)?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! `adapt_first` of the pipeline file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::method_section::MethodSection;
+
+/// One adapter over several tasks, with a head for each, which is merged into the model that every cell then begins with.
+/// Only classes. No row of dev or test of any task, nor one that shares 32 bases with it, is learnt from for another.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdaptFirstSection {
+    /// The tasks that are learnt together. Default: all of the file.
+    #[serde(default)]
+    pub tasks: Option<Vec<String>>,
+    /// What is trained, as under `methods`: `{ lora: { rank: 8 }, train: { epochs: 2 } }`. Of the file's `train` all else holds but `stem`.
+    pub method: MethodSection,
+    /// Seeds initial values and the order of rows. Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+}
