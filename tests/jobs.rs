@@ -117,6 +117,54 @@ fn two_processes_at_every_job_make_the_run() {
 }
 
 #[test]
+fn what_comes_first_is_a_job_that_goes_on_where_it_was_killed() {
+    let first = "adapt_first={ method: { lora: { rank: 2 }, train: { epochs: 150 } } }";
+    let toy = planned(&[first]);
+    let table = fs::read_to_string(toy.path("plan/jobs.tsv")).unwrap();
+    let jobs: Vec<Vec<&str>> = table.lines().map(|l| l.split('\t').collect()).collect();
+    assert_eq!(
+        (jobs[5][1], jobs[5][4], jobs[6][4]),
+        ("adapt_first", "2", "2,4"),
+        "{table}"
+    );
+    // A training that needs it says so.
+    (0..4).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    assert!(!job(&toy, 5).status().unwrap().success());
+    let mut killed = job(&toy, 4).spawn().unwrap();
+    wait_for("a checkpoint", || {
+        let tries = toy::tries(&toy.path("plan"));
+        tries.iter().any(|folder| toy::has_checkpoint(folder))
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(states(&toy)[4], "begun");
+    let going_on = job(&toy, 4).stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8(going_on.stderr).unwrap();
+    assert!(
+        going_on.status.success() && told.contains("going on from"),
+        "{told}"
+    );
+    (5..14).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    toy.ok(&[
+        "run",
+        "jobs.yaml",
+        "--set",
+        first,
+        "--out",
+        "run",
+        "--device",
+        "cpu",
+    ]);
+    for name in [
+        "adapt_first/model.safetensors",
+        "left/lora/seed-2/predictions.parquet",
+    ] {
+        let [one, other] = ["plan", "run"].map(|run| fs::read(toy.path(run).join(name)).unwrap());
+        assert!(one == other, "{name}");
+    }
+}
+
+#[test]
 fn cells_of_one_id_are_done_side_by_side() {
     // The same settings under another name.
     let toy = planned(&["methods.again={head: {}}", "train.epochs=60"]);

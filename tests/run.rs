@@ -919,3 +919,162 @@ fn a_report_tells_what_was_altered_behind_the_run_and_what_made_the_cells() {
     assert!(!report.contains("Not as the run left it"));
     assert!(!report.contains("Not all cells were made alike"));
 }
+
+#[test]
+fn several_tasks_are_learnt_together_first() {
+    let toy = Toy::new();
+    let first = "adapt_first={ method: { lora: { rank: 2 }, train: { epochs: 2 } }, seed: 3 }";
+    let floor = "methods.floor={motif_cnn: {filters: 4, epochs: 2}}";
+    let run = |more: &[&str]| {
+        let mut all = vec!["run", "toy.yaml", "--device", "cpu", "--set", floor];
+        all.extend(more);
+        toy.ok(&all)
+    };
+    run(&["--out", "without"]);
+    let ran = run(&["--set", first, "--threads", "1"]);
+    for task in ["left", "right"] {
+        let told = format!("adapt_first: {task}: 100 rows, 0 left out");
+        assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    }
+    let file = |name: &str| fs::read(toy.path(name)).unwrap();
+    let model = "adapt_first/model.safetensors";
+    assert_ne!(
+        file(&format!("runs/toy/{model}")),
+        file("model/model.safetensors")
+    );
+    // Cells begin with it, but what reads bases alone is what it was without.
+    let lora = "left/lora/seed-1/predictions.parquet";
+    let motifs = "left/floor/seed-1/predictions.parquet";
+    assert_ne!(
+        file(&format!("runs/toy/{lora}")),
+        file(&format!("without/{lora}"))
+    );
+    assert_eq!(
+        file(&format!("runs/toy/{motifs}")),
+        file(&format!("without/{motifs}"))
+    );
+    let adapter = toy.read("runs/toy/left/lora/seed-1/adapter/adapter_config.json");
+    assert!(
+        adapter.contains("\"base_model_name_or_path\": \"adapt_first\""),
+        "{adapter}"
+    );
+    let report = toy.read("runs/toy/report.html");
+    assert!(report.contains("adapted first"), "the report tells");
+
+    // One task of both gives the same bits, with the rows of the other, and nothing of that is thrown away as unused.
+    let one = [
+        "--set",
+        first,
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+        "--out",
+        "one",
+    ];
+    run(&one);
+    for name in [model, lora] {
+        assert_eq!(
+            file(&format!("one/{name}")),
+            file(&format!("runs/toy/{name}")),
+            "{name}"
+        );
+    }
+    assert!(!toy.path("one/right/lora").exists());
+    let again = run(&one);
+    assert!(
+        again.stderr.contains("0 cells run, 1 finished before"),
+        "{}",
+        again.stderr
+    );
+    toy.ok(&["verify", "one"]);
+    let unused = toy.ok(&["clean", "one", "--dry-run"]).stdout;
+    assert!(unused.contains("would remove 0 folders"), "{unused}");
+
+    // Its adapter finds its model, until another is in its place.
+    let examples = "one/left/examples.parquet";
+    let predict = [
+        "predict",
+        "--adapter",
+        "one/left/lora/seed-1/adapter",
+        "--input",
+        examples,
+        "--device",
+        "cpu",
+        "--out",
+        "p.parquet",
+    ];
+    toy.ok(&predict);
+    let other = [
+        "--set",
+        first,
+        "--set",
+        "adapt_first.seed=4",
+        "--only",
+        "left",
+        "--methods",
+        "ars",
+        "--out",
+        "one",
+    ];
+    run(&other);
+    let refused = toy.lingo(&predict);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.stderr.contains("holds other weights"),
+        "{}",
+        refused.stderr
+    );
+
+    // New rows are trained with the adapter that comes first, and are rows of its model from then on.
+    let composed = [
+        "--set",
+        first,
+        "--set",
+        "tokenize={scheme: {kmer: {k: 2}}, vocabulary: compose}",
+        "--out",
+        "composed",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+    ];
+    run(&composed);
+    let predict = predict.map(|word| match word {
+        "one/left/lora/seed-1/adapter" => "composed/left/lora/seed-1/adapter",
+        other => other,
+    });
+    toy.ok(&predict);
+
+    for (sets, parts) in [
+        (
+            vec![first, "adapt_first.tasks=[lift]"],
+            vec!["there is no task `lift`", "left, right"],
+        ),
+        (
+            vec!["adapt_first={method: {prompt_tuning: {}}}"],
+            vec!["stands beside the model's weights"],
+        ),
+        (
+            vec!["adapt_first={method: {lora: {targets: [nope]}}}"],
+            vec!["nope", "adapt_first.method.lora"],
+        ),
+        (
+            vec![first, "tasks.left.tokenize={scheme: {kmer: {k: 2}}, vocabulary: compose}"],
+            vec!["left and right have different tokens"],
+        ),
+        (
+            vec![first, "tasks.left.ingest.label_kind=regression"],
+            vec!["the task left has a number as its label"],
+        ),
+    ] {
+        let mut all = vec!["run", "toy.yaml", "--out", "refused", "--device", "cpu"];
+        sets.iter().for_each(|set| all.extend(["--set", set]));
+        let refused = toy.lingo(&all);
+        assert_ne!(refused.code, 0, "{sets:?}");
+        for part in parts {
+            let told = refused.stderr.replace("\n  │ ", " ");
+            assert!(told.contains(part), "{sets:?}: {told}");
+        }
+    }
+}

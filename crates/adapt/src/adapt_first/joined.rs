@@ -208,3 +208,149 @@ impl Joined<'_> {
         place.ok_or_else(|| format!("there is no row {row}").into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lingo_artifact::bases::reverse_complement;
+
+    use super::*;
+
+    struct Sequences(Vec<Vec<u8>>);
+
+    impl Readings for Sequences {
+        fn bases(&self, row: usize) -> Result<Vec<Cow<'_, [u8]>>, ReadingError> {
+            Ok(vec![Cow::Borrowed(&self.0[row])])
+        }
+
+        fn encode(&self, _: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
+            Ok(vec![7])
+        }
+    }
+
+    fn encoding(before: u32) -> Encoding {
+        Encoding {
+            scheme: "base".into(),
+            vocabulary: "own".into(),
+            tokens: Vec::new(),
+            new_rows: None,
+            template: None,
+            before: vec![before],
+            after: Vec::new(),
+            between: Vec::new(),
+            max_length: 10 + before,
+            pad: 0,
+            model_vocab_size: 9,
+            tokenizer: None,
+        }
+    }
+
+    fn tokens(labels: LabelKind, before: u32, rows: &[(Split, u32)]) -> Tokens {
+        let rows = rows.iter().enumerate().map(|(i, (split, class))| TokenRow {
+            id: format!("r{i}"),
+            split: *split,
+            label: Label::Class(*class),
+            input_ids: vec![1],
+        });
+        Tokens {
+            rows: rows.collect(),
+            metadata: TokensMetadata {
+                labels,
+                encoding: encoding(before),
+                truncated: [0; 3],
+                unknown: [0; 3],
+            },
+        }
+    }
+
+    fn classes(names: &[&str]) -> LabelKind {
+        LabelKind::Classes(names.iter().map(ToString::to_string).collect())
+    }
+
+    /// 40 bases that share no 32 with those of another number.
+    fn sequence(number: usize) -> Vec<u8> {
+        let mut stream = lingo_artifact::random::Stream::new(number as u64, "sequences of a test");
+        (0..40).map(|_| b"ACGT"[stream.below(4)]).collect()
+    }
+
+    #[test]
+    fn rows_near_what_another_task_holds_out_are_left_out() {
+        use Split::{Dev, Test, Train};
+        let one = tokens(
+            classes(&["no", "yes"]),
+            1,
+            &[(Train, 0), (Train, 1), (Dev, 0), (Test, 1), (Train, 1)],
+        );
+        let other = tokens(
+            classes(&["a", "b", "c"]),
+            2,
+            &[(Train, 2), (Train, 0), (Dev, 1), (Test, 0), (Dev, 2)],
+        );
+        let turned = reverse_complement(&sequence(3));
+        // Moved by 8 bases: 32 are left.
+        let moved = [&b"ACGTACGT"[..], &sequence(2)[..32]].concat();
+        let of_one = Sequences((0..5).map(sequence).collect());
+        let of_other = Sequences(vec![
+            turned,       // test of the first task, other strand
+            moved,        // dev of it
+            sequence(12), // dev
+            sequence(4),  // its own test is training of the first
+            sequence(3),  // dev, and test of the first
+        ]);
+        let tasks = [
+            FirstTask {
+                name: "one",
+                tokens: &one,
+                readings: &of_one,
+            },
+            FirstTask {
+                name: "other",
+                tokens: &other,
+                readings: &of_other,
+            },
+        ];
+        let joined = Joined::of(&tasks).unwrap();
+        assert_eq!(joined.heads, [2, 3]);
+        let names = ["one/no", "one/yes", "other/a", "other/b", "other/c"];
+        assert_eq!(joined.tokens.metadata.labels, classes(&names));
+        assert_eq!(joined.tokens.metadata.encoding.max_length, 12);
+        let rows: Vec<(&str, &Label)> = joined
+            .tokens
+            .rows
+            .iter()
+            .map(|row| (row.id.as_str(), &row.label))
+            .collect();
+        let class = Label::Class;
+        assert_eq!(
+            rows,
+            [
+                ("one:r0", &class(0)),
+                ("one:r1", &class(1)),
+                ("one:r2", &class(0)),
+                ("other:r2", &class(3)),
+            ]
+        );
+        let left = joined.left_out.iter().map(|l| (l.left, l.of));
+        assert_eq!(left.collect::<Vec<_>>(), [(1, 4), (3, 4)]);
+        assert_eq!(joined.bases(3).unwrap(), [sequence(12)]);
+        assert!(joined.bases(4).is_err());
+        assert!(!joined.have_one_prefix());
+    }
+
+    #[test]
+    fn what_one_adapter_cannot_read_is_told() {
+        let one = tokens(classes(&["no", "yes"]), 1, &[(Split::Train, 0)]);
+        let number = tokens(LabelKind::Regression, 1, &[(Split::Train, 0)]);
+        let mut longer = one.clone();
+        longer.metadata.encoding.scheme = "kmer:3:3".into();
+        let readings = Sequences(vec![sequence(1)]);
+        let task = |name, tokens| FirstTask {
+            name,
+            tokens,
+            readings: &readings,
+        };
+        let told = |tasks: &[FirstTask]| Joined::of(tasks).err().unwrap().to_string();
+        assert!(told(&[]).contains("no task"));
+        assert!(told(&[task("a", &one), task("b", &number)]).contains("task b has a number"));
+        assert!(told(&[task("a", &one), task("b", &longer)]).contains("different tokens"));
+    }
+}
