@@ -1060,7 +1060,10 @@ fn several_tasks_are_learnt_together_first() {
             vec!["nope", "adapt_first.method.lora"],
         ),
         (
-            vec![first, "tasks.left.tokenize={scheme: {kmer: {k: 2}}, vocabulary: compose}"],
+            vec![
+                first,
+                "tasks.left.tokenize={scheme: {kmer: {k: 2}}, vocabulary: compose}",
+            ],
             vec!["left and right have different tokens"],
         ),
         (

@@ -176,6 +176,17 @@ const WORKS: [Work; 19] = [
 }",
     },
     Work {
+        key: "liu2019mtdnn",
+        entry: "@inproceedings{liu2019mtdnn,
+  author = {Liu, Xiaodong and He, Pengcheng and Chen, Weizhu and Gao, Jianfeng},
+  title = {Multi-Task Deep Neural Networks for Natural Language Understanding},
+  booktitle = {Annual Meeting of the Association for Computational Linguistics},
+  year = {2019},
+  eprint = {1901.11504},
+  archiveprefix = {arXiv}
+}",
+    },
+    Reference {
         key: "devlin2019bert",
         entry: "@inproceedings{devlin2019bert,
   author = {Devlin, Jacob and Chang, Ming-Wei and Lee, Kenton and Toutanova, Kristina},

@@ -175,7 +175,31 @@ fn model(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
         Some(_) => "",
         None => " Its own article is to be cited beside this.",
     };
-    format!("**Model.** {base}{own}")
+    format!("**Model.** {base}{own}{}", adapted_first(facts, cited))
+}
+
+/// What was learnt from several tasks together, where cells begin with it.
+fn adapted_first(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
+    let told = facts.finished().filter_map(|(cell, finished)| {
+        let first = finished.locked.parameters.get("adapt_first")?;
+        let tasks = first.get("tasks")?.as_array()?.iter();
+        let tasks: Vec<String> = (tasks.filter_map(Value::as_str))
+            .map(|task| format!("*{task}*"))
+            .collect();
+        let (kind, how) = variant_of(first.get("method")?)?;
+        Some((
+            cell.task,
+            format!("{} by `{kind}` ({})", tasks.join(", "), settings(how)),
+        ))
+    });
+    let Some(told) = agreed(told) else {
+        return String::new();
+    };
+    cited.insert("liu2019mtdnn");
+    format!(
+        " Before it was adapted to each task alone, it was adapted to {told}, with a head for each task [@liu2019mtdnn], and what was \
+         learnt was added to its weights; rows that share 32 bases with a row that another of these tasks holds out took no part."
+    )
 }
 
 fn training(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
