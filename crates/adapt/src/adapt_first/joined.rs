@@ -7,7 +7,7 @@ use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
 use lingo_artifact::vocabulary::Encoding;
 use lingo_artifact::{Label, LabelKind, Split};
 
-use crate::adapt_first::FirstTask;
+use crate::adapt_first::task::FirstTask;
 use crate::error::Error;
 use crate::shared_bases::{SHARED, SharedBases};
 

@@ -5,18 +5,18 @@
 //! The adapter is merged into the model, so that whatever method follows begins there; the heads are thrown away.
 
 mod joined;
+mod task;
 
 use std::path::Path;
 
 use lingo_artifact::progress::{Progress, StopFlag};
-use lingo_artifact::readings::Readings;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
-use lingo_artifact::tokens::Tokens;
 use lingo_artifact::vocabulary::Encoding;
 use lingo_lm::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
 use crate::adapt_first::joined::Joined;
+pub use crate::adapt_first::task::FirstTask;
 use crate::cell::adapt::adapt;
 use crate::cell::models::Models;
 use crate::cell::request::AdaptRequest;
@@ -26,17 +26,6 @@ use crate::method::methods::Method;
 use crate::settings::checkpoint_every::CheckpointEvery;
 use crate::settings::class_weights::ClassWeights;
 use crate::settings::train_config::TrainConfig;
-
-/// A task that is learnt from.
-#[derive(Clone, Copy)]
-pub struct FirstTask<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its encoded rows: those of train are learnt from, by those of dev the best step is chosen, those of test are kept away.
-    pub tokens: &'a Tokens,
-    /// The sequences behind them.
-    pub readings: &'a dyn Readings,
-}
 
 /// What is learnt together, and how.
 #[derive(Clone, Copy)]

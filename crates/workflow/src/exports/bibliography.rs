@@ -11,7 +11,7 @@ struct Work {
     entry: &'static str,
 }
 
-const WORKS: [Work; 19] = [
+const WORKS: [Work; 20] = [
     Work {
         key: "hu2022lora",
         entry: "@inproceedings{hu2022lora,
@@ -186,7 +186,7 @@ const WORKS: [Work; 19] = [
   archiveprefix = {arXiv}
 }",
     },
-    Reference {
+    Work {
         key: "devlin2019bert",
         entry: "@inproceedings{devlin2019bert,
   author = {Devlin, Jacob and Chang, Ming-Wei and Lee, Kenton and Toutanova, Kristina},

@@ -11,8 +11,7 @@ use super::training::genome_of;
 use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::pipeline::resolved::AdaptFirst;
-use crate::plan::first::FirstPlan;
-use crate::plan::planned::Plan;
+use crate::plan::planned::{FirstPlan, Plan};
 use crate::prepare::model::place;
 use crate::store::{Attempt, Stored};
 

@@ -41,6 +41,15 @@ const QUIET_IN_INGEST: [&str; 2] = ["max_memory", "max_uncompressed_bytes"];
 /// Settings of `evaluate` that change no result of a cell.
 const QUIET_IN_EVALUATE: [&str; 1] = ["floor"];
 
+/// The class of a device: results of one GPU are taken for another's, as they are between processors; what made them is in
+/// their records.
+pub(crate) fn device_class(name: &str) -> &'static str {
+    match name {
+        "cpu" => "cpu",
+        _ => "gpu",
+    }
+}
+
 /// Whether a setting, dotted, changes no result.
 pub(crate) fn is_quiet(key: &str) -> bool {
     let of = |section: &str, keys: &[&str]| {

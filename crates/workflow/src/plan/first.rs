@@ -1,29 +1,12 @@
 //! What is learnt from several tasks together first, as it is planned.
 
-use std::path::PathBuf;
-
-use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::RunFolder;
 use serde_json::{Value, json};
 
-use super::cell_id::{self, to_json};
-use super::plan::device_class;
-use super::planned::{Plan, TaskPlan};
+use super::cell_id::{self, device_class, to_json};
+use super::planned::{FirstPlan, Plan, TaskPlan};
 use crate::failure::{Error, MissingFile};
 use crate::pipeline::resolved::AdaptFirst;
-
-/// A model that is adapted to several tasks before each is adapted alone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FirstPlan {
-    /// The sha256 over everything that can change it.
-    pub id: Digest,
-    /// The tasks, whether they were selected or not.
-    pub tasks: Vec<TaskPlan>,
-    /// The folder of the model, once it is there.
-    pub folder: PathBuf,
-    /// Every setting.
-    pub parameters: Value,
-}
 
 impl Plan {
     /// Plans what comes first, if anything does. A file that its tasks lack stops every cell.
@@ -70,29 +53,5 @@ impl Plan {
             folder: RunFolder::new(&self.run).adapt_first(),
             parameters: json!({ "tasks": first.tasks, "method": method, "train": train, "seed": first.seed, "id": id }),
         })
-    }
-
-    /// The task of that name, whether it was selected or is only learnt from first.
-    pub fn task(&self, name: &str) -> Option<&TaskPlan> {
-        let of_first = self.first.iter().flat_map(|first| &first.tasks);
-        self.tasks
-            .iter()
-            .chain(of_first)
-            .find(|task| task.name == name)
-    }
-
-    /// The tasks whose rows are needed although none of their cells was selected.
-    pub fn only_first(&self) -> impl Iterator<Item = &TaskPlan> {
-        let of_first = self.first.iter().flat_map(|first| &first.tasks);
-        of_first.filter(|task| self.tasks.iter().all(|t| t.name != task.name))
-    }
-
-    /// What comes first for cells of this method: those that read bases alone have no model that could be adapted.
-    pub fn first_for(&self, method: &str) -> Option<&FirstPlan> {
-        let reads_bases = self
-            .pipeline
-            .method(method)
-            .is_some_and(lingo_adapt::Method::reads_bases);
-        self.first.as_ref().filter(|_| !reads_bases)
     }
 }

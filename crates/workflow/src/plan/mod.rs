@@ -13,7 +13,7 @@
 //! | [`planned`] | the plan, its tasks and cells |
 //! | [`cell_id`] | where the ids of cells are made |
 //! | [`mod@conditions`] | what two cells must have in common to be compared |
-//! | [`first`] | what is learnt from several tasks together first |
+//! | `first` | what is learnt from several tasks together first |
 //! | `state` | the rule above |
 //! | `preflight` | what would be refused after hours, found in seconds |
 //! | `selection` | what part of a pipeline is asked for |
@@ -21,7 +21,7 @@
 
 pub mod cell_id;
 pub mod conditions;
-pub mod first;
+mod first;
 mod model_identity;
 #[allow(clippy::module_inception)]
 mod plan;
@@ -31,10 +31,9 @@ pub(crate) mod selection;
 pub(crate) mod state;
 
 pub use cell_id::VERSION;
-pub(crate) use cell_id::is_quiet;
+pub(crate) use cell_id::{device_class, is_quiet};
 pub use model_identity::ModelIdentity;
 pub(crate) use model_identity::model_identity;
-pub(crate) use plan::device_class;
-pub use planned::{CellPlan, Plan, TaskPlan};
+pub use planned::{CellPlan, FirstPlan, Plan, TaskPlan};
 pub use selection::Request;
 pub use state::State;

@@ -6,7 +6,7 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::RunFolder;
 use serde_json::json;
 
-use super::cell_id::{self, RESULTS, TaskSettings, to_json};
+use super::cell_id::{self, RESULTS, TaskSettings, device_class, to_json};
 use super::model_identity::model_identity;
 use super::planned::{CellPlan, Plan, TaskPlan};
 use super::selection::{Request, select};
@@ -255,14 +255,5 @@ impl Plan {
         }
         self.tasks.push(planned);
         Ok(())
-    }
-}
-
-/// The class of a device: results of one GPU are taken for another's, as they are between processors; what made them is in
-/// their records.
-pub(crate) fn device_class(name: &str) -> &'static str {
-    match name {
-        "cpu" => "cpu",
-        _ => "gpu",
     }
 }

@@ -9,7 +9,6 @@ use lingo_lm::DeviceChoice;
 use serde_json::{Value, json};
 
 use super::cell_id::VERSION;
-use super::first::FirstPlan;
 use super::model_identity::ModelIdentity;
 use super::state::State;
 use crate::cell::MadeBy;
@@ -73,6 +72,19 @@ pub struct TaskPlan {
     pub missing: Vec<PathBuf>,
 }
 
+/// A model that is adapted to several tasks before each is adapted alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FirstPlan {
+    /// The sha256 over everything that can change it.
+    pub id: Digest,
+    /// The tasks, whether they were selected or not.
+    pub tasks: Vec<TaskPlan>,
+    /// The folder of the model, once it is there.
+    pub folder: PathBuf,
+    /// Every setting.
+    pub parameters: Value,
+}
+
 /// One cell of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CellPlan {
@@ -110,6 +122,30 @@ impl Plan {
             commit: self.commit.clone(),
             ..made_by(&self.device)
         }
+    }
+
+    /// The task of that name, whether it was selected or is only learnt from first.
+    pub fn task(&self, name: &str) -> Option<&TaskPlan> {
+        let of_first = self.first.iter().flat_map(|first| &first.tasks);
+        self.tasks
+            .iter()
+            .chain(of_first)
+            .find(|task| task.name == name)
+    }
+
+    /// The tasks whose rows are needed although none of their cells was selected.
+    pub fn only_first(&self) -> impl Iterator<Item = &TaskPlan> {
+        let of_first = self.first.iter().flat_map(|first| &first.tasks);
+        of_first.filter(|task| self.tasks.iter().all(|t| t.name != task.name))
+    }
+
+    /// What comes first for cells of this method: those that read bases alone have no model that could be adapted.
+    pub fn first_for(&self, method: &str) -> Option<&FirstPlan> {
+        let reads_bases = self
+            .pipeline
+            .method(method)
+            .is_some_and(lingo_adapt::Method::reads_bases);
+        self.first.as_ref().filter(|_| !reads_bases)
     }
 
     /// The folders that hold other cells' results.
