@@ -227,3 +227,39 @@ fn a_scoring_that_is_stopped_ends_soon_and_costs_no_training() {
     );
     assert!(cell.join("metrics.json").exists());
 }
+
+#[test]
+fn hidden_test_rows_are_in_no_file_and_the_scores_are_those_of_dev() {
+    let toy = Toy::new();
+    let run = "run toy.yaml --device cpu --only left --methods lora";
+    let seen = toy.ok(&words(&format!("{run} --out seen"))).stderr;
+    let hidden = toy.ok(&words(&format!("{run} --hide-test")));
+    assert!(hidden.stdout.is_empty(), "{}", hidden.stdout);
+    assert!(hidden.stderr.contains("test was not looked at"));
+    assert!(!toy.path("runs/toy/report.html").exists());
+    let metrics = |run: &str| json(&toy, &format!("{run}/left/lora/seed-1/metrics.json"));
+    let (of_seen, of_hidden) = (metrics("seen"), metrics("runs/toy"));
+    assert_eq!(of_seen["dev"], of_hidden["dev"]);
+    assert!(of_seen["test"]["mcc"].is_number() && of_hidden["test"]["mcc"].is_null());
+    let predictions = toy.path("runs/toy/left/lora/seed-1/predictions.parquet");
+    let predictions = lingo_artifact::prediction::Predictions::read(&predictions).unwrap();
+    assert!(
+        predictions
+            .rows
+            .iter()
+            .all(|row| row.split == lingo_artifact::Split::Dev)
+    );
+    let score = |told: &str| -> String {
+        let line = told.lines().find(|line| line.starts_with("left  lora"));
+        words(line.unwrap())[3].to_string()
+    };
+    let expected =
+        |metrics: &Value, split: &str| format!("{:.3}", metrics[split]["mcc"].as_f64().unwrap());
+    assert_eq!(score(&hidden.stderr), expected(&of_hidden, "dev"));
+    assert_eq!(score(&seen), expected(&of_seen, "test"));
+    // Without it the test rows are scored, in the same folder.
+    let ran = toy.ok(&words(run));
+    assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
+    assert_eq!(metrics("runs/toy")["test"], of_seen["test"]);
+    assert!(toy.path("runs/toy/report.html").is_file());
+}

@@ -144,7 +144,7 @@ fn totals(plan: &Plan) -> String {
     )
 }
 
-/// The scores on the test rows: mean and spread over the seeds, and what is not there.
+/// The scores on the test rows, or those of dev where test is hidden: mean and spread over the seeds, and what is not there.
 pub fn of_scores(plan: &Plan) -> String {
     let header = ["task", "method", "metric", "mean", "sd", "seeds", ""];
     let mut rows = vec![header.map(String::from)];

@@ -6,7 +6,7 @@ use lingo_artifact::run_folder::RunFolder;
 use lingo_workflow::lock::Lock;
 use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::run::design::{DesignCell, Planned, run};
-use lingo_workflow::{Error, State};
+use lingo_workflow::{Error, Kind, State};
 use serde_json::{Map, Value};
 
 use crate::arguments::{Design, Run, Selection};
@@ -41,6 +41,10 @@ pub fn run_file(file: &Path, arguments: &Run, terminal: &Terminal) -> Result<(),
         skip_missing: arguments.skip_missing,
         locked: arguments.locked.clone(),
     };
+    if arguments.hide_test {
+        let message = "--hide-test: a design file has no test rows; `offline` of its tasks says what methods may see";
+        return Err(Error::stage(Kind::Usage, message));
+    }
     if arguments.jobs.get() > 1 {
         say("--jobs: cells of a design file are made one after another; each takes all threads");
     }

@@ -39,10 +39,11 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         // What a reader would type: the demo needs no file.
         pipeline.file = "demo".to_string();
     }
-    let mut plan = Plan::new(
-        pipeline,
-        &request(&arguments.selection, arguments.skip_missing)?,
-    )?;
+    let request = Request {
+        hide_test: arguments.hide_test,
+        ..request(&arguments.selection, arguments.skip_missing)?
+    };
+    let mut plan = Plan::new(pipeline, &request)?;
     plan.arguments = repeatable(
         arguments.pipeline.as_deref(),
         &arguments.selection,
@@ -85,12 +86,17 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
                 "{} cells run, {} finished before{skipped}",
                 summary.run, summary.cached
             ));
-            print(&format!(
-                "{}\n",
-                RunFolder::new(&plan.run).report().display()
-            ))?;
+            match plan.hide_test {
+                true => terminal.note(
+                    "these are scores of dev: test was not looked at, and no report is written",
+                ),
+                false => print(&format!(
+                    "{}\n",
+                    RunFolder::new(&plan.run).report().display()
+                ))?,
+            }
         }
-        Err(Error::Cells { .. }) => {
+        Err(Error::Cells { .. }) if !plan.hide_test => {
             say(&format!(
                 "the report shows what there is: {}",
                 RunFolder::new(&plan.run).report().display()

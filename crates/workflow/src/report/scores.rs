@@ -14,7 +14,7 @@ pub struct Score {
     pub method: String,
     /// The metric's name.
     pub metric: &'static str,
-    /// Its mean on the test rows; nothing where no cell is finished or the number is not defined.
+    /// Its mean on the test rows, or on those of dev where test is hidden; nothing where no cell is finished or the number is not defined.
     pub mean: Option<f64>,
     /// Its sample standard deviation (n - 1) over the seeds; nothing for one seed.
     pub deviation: Option<f64>,
@@ -44,12 +44,16 @@ pub fn scores(plan: &Plan) -> Vec<Score> {
                     _ => holes.push(cell.seed),
                 }
             }
-            let test = |metric: &str| -> Vec<f64> {
-                done.iter().filter_map(|m| m.test.get(metric)).collect()
+            let found = |metric: &str| -> Vec<f64> {
+                let of = |m: &CellMetrics| match plan.hide_test {
+                    true => m.dev.get(metric),
+                    false => m.test.get(metric),
+                };
+                done.iter().filter_map(of).collect()
             };
-            let metric = METRICS.into_iter().find(|metric| !test(metric).is_empty());
+            let metric = METRICS.into_iter().find(|metric| !found(metric).is_empty());
             let metric = metric.unwrap_or(METRICS[0]);
-            let (mean, deviation) = mean_and_deviation(&test(metric));
+            let (mean, deviation) = mean_and_deviation(&found(metric));
             Score {
                 task: task.clone(),
                 method: method.clone(),
