@@ -961,6 +961,18 @@ fn several_tasks_are_learnt_together_first() {
     let report = toy.read("runs/toy/report.html");
     assert!(report.contains("adapted first"), "the report tells");
 
+    let trained = |run: &str| -> u64 {
+        let training = toy.read(&format!("{run}/left/lora/seed-1/training.json"));
+        let training: serde_json::Value = serde_json::from_str(&training).unwrap();
+        training["trainable_parameters"].as_u64().unwrap()
+    };
+    let first_alone: serde_json::Value =
+        serde_json::from_str(&toy.read("runs/toy/adapt_first.json")).unwrap();
+    let before = first_alone["outcome"]["trainable_parameters"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(trained("runs/toy"), trained("without") + before);
+
     // One task of both gives the same bits, with the rows of the other, and nothing of that is thrown away as unused.
     let one = [
         "--set",

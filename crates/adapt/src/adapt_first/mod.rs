@@ -145,6 +145,7 @@ pub fn adapt_first(request: &AdaptFirstRequest) -> Result<AdaptedFirst, Error> {
         readings: Some(&joined),
         natural: None,
         heads: &joined.heads,
+        trained_before: 0,
         both_strands: false,
         method,
         train: &train,

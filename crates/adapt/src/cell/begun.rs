@@ -245,8 +245,8 @@ impl<'a> Begun<'a> {
         precision: &str,
     ) -> Training {
         Training {
-            trainable_parameters: trained,
-            trained_initially: self.planned.trainable_parameters,
+            trainable_parameters: trained + self.request.trained_before,
+            trained_initially: self.planned.trainable_parameters + self.request.trained_before,
             total_parameters: self.planned.total_parameters,
             steps: state.step,
             seconds: state.seconds,

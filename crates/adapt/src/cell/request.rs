@@ -28,6 +28,8 @@ pub struct AdaptRequest<'a> {
     /// Where classes are those of several tasks: how many each has, one task's behind the other's. Each then has a softmax of
     /// its own.
     pub heads: &'a [usize],
+    /// Parameters that were trained before, of what the model folder holds: they count with those of this cell.
+    pub trained_before: u64,
     /// Whether predictions are the mean of both strands' logits.
     pub both_strands: bool,
     /// What is trained.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lingo_adapt::{AdaptRequest, TrainConfig};
+use lingo_adapt::{AdaptRequest, AdaptedFirst, TrainConfig};
 use lingo_artifact::ByteSize;
 use lingo_artifact::progress::Progress;
 use lingo_artifact::readings::Readings;
@@ -103,8 +103,12 @@ fn adapt(
     };
     let mut tokens = shared.get(&tokens, &cell.task)?;
     let mut model = &plan.model.folder;
+    let mut trained_before = 0;
     if let Some(first) = plan.first_for(&cell.method) {
         model = &first.folder;
+        let facts = Stored::read(&run, &first.id).map(|stored| stored.facts);
+        let outcome = facts.and_then(|facts| serde_json::from_value::<AdaptedFirst>(facts).ok());
+        trained_before = outcome.map_or(0, |outcome| outcome.trainable_parameters);
         if tokens.metadata.encoding.new_rows.is_some() {
             // They are rows of the adapted model.
             let mut on_adapted = Tokens::clone(&tokens);
@@ -120,6 +124,7 @@ fn adapt(
         readings: readings.as_deref().map(|r| r as &dyn Readings),
         natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
         heads: &[],
+        trained_before,
         both_strands,
         method,
         train,
