@@ -236,12 +236,12 @@ fn hidden_test_rows_are_in_no_file_and_the_scores_are_those_of_dev() {
     let hidden = toy.ok(&words(&format!("{run} --hide-test")));
     assert!(hidden.stdout.is_empty(), "{}", hidden.stdout);
     assert!(hidden.stderr.contains("test was not looked at"));
-    assert!(!toy.path("runs/toy/report.html").exists());
+    assert!(!toy.path("runs/toy-dev/report.html").exists());
     let metrics = |run: &str| json(&toy, &format!("{run}/left/lora/seed-1/metrics.json"));
-    let (of_seen, of_hidden) = (metrics("seen"), metrics("runs/toy"));
+    let (of_seen, of_hidden) = (metrics("seen"), metrics("runs/toy-dev"));
     assert_eq!(of_seen["dev"], of_hidden["dev"]);
     assert!(of_seen["test"]["mcc"].is_number() && of_hidden["test"]["mcc"].is_null());
-    let predictions = toy.path("runs/toy/left/lora/seed-1/predictions.parquet");
+    let predictions = toy.path("runs/toy-dev/left/lora/seed-1/predictions.parquet");
     let predictions = lingo_artifact::prediction::Predictions::read(&predictions).unwrap();
     assert!(
         predictions
@@ -257,9 +257,9 @@ fn hidden_test_rows_are_in_no_file_and_the_scores_are_those_of_dev() {
         |metrics: &Value, split: &str| format!("{:.3}", metrics[split]["mcc"].as_f64().unwrap());
     assert_eq!(score(&hidden.stderr), expected(&of_hidden, "dev"));
     assert_eq!(score(&seen), expected(&of_seen, "test"));
-    // Without it the test rows are scored, in the same folder.
+    // Without it the test rows are scored, by cells of their own.
     let ran = toy.ok(&words(run));
     assert!(ran.stderr.contains("1 cells run"), "{}", ran.stderr);
     assert_eq!(metrics("runs/toy")["test"], of_seen["test"]);
-    assert!(toy.path("runs/toy/report.html").is_file());
+    assert_eq!(metrics("runs/toy-dev"), of_hidden);
 }

@@ -1038,6 +1038,33 @@ fn several_tasks_are_learnt_together_first() {
         refused.stderr
     );
 
+    // Back at the first settings it stands there again, and nothing that a cell needs is thrown away.
+    let back = run(&one);
+    assert!(back.stderr.contains("0 cells run"), "{}", back.stderr);
+    toy.ok(&predict);
+    toy.ok(&["clean", "one"]);
+    assert!(run(&one).stderr.contains("0 cells run"));
+
+    // A task that is not learnt from holds its rows out all the same: here the first 30 of chromosome a.
+    let bed = toy.read("left.bed");
+    let some = bed.lines().enumerate();
+    let some = some.filter(|(i, line)| *i < 30 || !line.starts_with("a\t"));
+    let some: Vec<&str> = some.map(|(_, line)| line).collect();
+    toy.write("other.bed", &(some.join("\n") + "\n"));
+    let other = "tasks.other={ingest: {source: {bed: {fasta: left.fa, beds: [other.bed], label: {column: 5}}}, \
+                 split: {chromosomes: {dev: [a], test: [c]}}}}";
+    let held = ["adapt_first.tasks=[left]", other];
+    let held = held.map(|set| ["--set", set]).concat();
+    let rest = ["--out", "held", "--methods", "lora", "--only", "left"];
+    run(&[&["--set", first][..], &held, &rest].concat());
+    let learnt: serde_json::Value =
+        serde_json::from_str(&toy.read("held/adapt_first.json")).unwrap();
+    let rows = &learnt["outcome"]["tasks"][0];
+    assert_eq!(
+        (rows["rows"].as_u64(), rows["left_out"].as_u64()),
+        (Some(70), Some(30))
+    );
+
     // New rows are trained with the adapter that comes first, and are rows of its model from then on.
     let composed = [
         "--set",
@@ -1077,6 +1104,18 @@ fn several_tasks_are_learnt_together_first() {
                 "tasks.left.tokenize={scheme: {kmer: {k: 2}}, vocabulary: compose}",
             ],
             vec!["left and right have different tokens"],
+        ),
+        (
+            vec![
+                first,
+                "adapt_first.tasks=[right]",
+                "tasks.left.tokenize={scheme: {kmer: {k: 2}}, vocabulary: compose}",
+            ],
+            vec!["what left needs is not in the model"],
+        ),
+        (
+            vec![first, "train.quantization=nf4"],
+            vec!["would round away what is learnt first"],
         ),
         (
             vec![first, "tasks.left.ingest.label_kind=regression"],

@@ -40,7 +40,7 @@ mod shared_bases;
 mod tensor_file;
 mod train;
 
-pub use adapt_first::{AdaptFirstRequest, AdaptedFirst, FirstTask, adapt_first};
+pub use adapt_first::{AdaptFirstRequest, AdaptedFirst, FirstTask, OtherTask, adapt_first};
 pub use cell::adapt::adapt;
 pub use cell::check_targets::{check_targets, check_targets_of_pretrained};
 pub use cell::kept::{forget_checkpoints, last_checkpoint};

@@ -143,7 +143,7 @@ pub struct Run {
     #[arg(long)]
     pub skip_missing: bool,
     /// Never look at the test rows, to choose settings: the scores at the end are those of dev, and no report is written.
-    /// What is run so is kept apart; for test scores the cells are run again without it.
+    /// The folder is then by default runs/NAME-dev; for test scores the cells are run again without it.
     #[arg(long)]
     pub hide_test: bool,
     /// Refuse to run anything that is not as a lock says, and tell what differs: the run's own lingo.lock, or FILE.

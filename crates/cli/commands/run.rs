@@ -39,8 +39,11 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
         // What a reader would type: the demo needs no file.
         pipeline.file = "demo".to_string();
     }
+    let apart = RunFolder::of_pipeline(&format!("{}-dev", pipeline.name));
+    let apart = arguments.hide_test.then(|| apart.path().to_path_buf());
     let request = Request {
         hide_test: arguments.hide_test,
+        out: arguments.selection.out.clone().or(apart),
         ..request(&arguments.selection, arguments.skip_missing)?
     };
     let mut plan = Plan::new(pipeline, &request)?;

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
+use lingo_artifact::progress::StopFlag;
 use lingo_artifact::readings::{ReadingError, Readings};
 use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
 use lingo_artifact::vocabulary::Encoding;
 use lingo_artifact::{Label, LabelKind, Split};
 
-use crate::adapt_first::task::FirstTask;
+use crate::adapt_first::task::{FirstTask, OtherTask};
 use crate::error::Error;
-use crate::shared_bases::{SHARED, SharedBases};
+use crate::shared_bases::HeldOut;
 
 /// Training and dev rows of several tasks.
 pub(super) struct Joined<'a> {
@@ -31,18 +32,22 @@ pub(super) struct LeftOut {
 }
 
 impl<'a> Joined<'a> {
-    /// Joins them. A row of training that shares [`SHARED`] bases with a row of dev or test of another task, on either
-    /// strand, is left out, and so is one of dev that shares them with one of test: no test row of any task may enter, and
-    /// what is chosen on dev is to be chosen on rows that were not seen. (Of shorter rows it is as many bases as all have.)
+    /// Joins them. A row of training that shares 32 bases with a row of dev or test of another task (of these, or of
+    /// `others`), on either strand, is left out, and so is one of dev that shares them with one of test: no test row of any
+    /// task may enter, and what is chosen on dev is to be chosen on rows that were not seen. Shorter rows share all or nothing.
     ///
     /// # Errors
-    /// No task; labels that are no classes; tokens that differ; sequences that cannot be read.
-    pub fn of(tasks: &'a [FirstTask<'a>]) -> Result<Self, Error> {
-        let [first, others @ ..] = tasks else {
+    /// No task; labels that are no classes; tokens that differ; sequences that cannot be read; [`Error::Stopped`].
+    pub fn of(
+        tasks: &'a [FirstTask<'a>],
+        others: &[OtherTask],
+        stop: &StopFlag,
+    ) -> Result<Self, Error> {
+        let [first, rest @ ..] = tasks else {
             return Err(Error::Config("there is no task".into()));
         };
         let encoding = &first.tokens.metadata.encoding;
-        for task in others {
+        for task in rest {
             if let Some(what) = difference(encoding, &task.tokens.metadata.encoding) {
                 return Err(Error::Config(format!(
                     "the tasks {} and {} {what}, and one adapter is to read both: give them the same `tokenize`",
@@ -83,7 +88,7 @@ impl<'a> Joined<'a> {
             tasks,
             places: Vec::new(),
         };
-        let kept = kept(tasks)?;
+        let kept = kept(tasks, others, stop)?;
         let mut before = 0;
         for (number, (task, kept)) in tasks.iter().zip(kept).enumerate() {
             let mut left_out = LeftOut::default();
@@ -112,61 +117,65 @@ impl<'a> Joined<'a> {
         Ok(joined)
     }
 
-    /// Whether their sequences become tokens in one way: then other sequences do, too.
+    /// Whether their sequences become tokens in one way, so that one encoder does for all.
     pub fn have_one_prefix(&self) -> bool {
         let of = |task: &FirstTask| {
-            let Encoding { before, after, .. } = &task.tokens.metadata.encoding;
-            (before.clone(), after.clone())
+            let Encoding {
+                before,
+                after,
+                max_length,
+                ..
+            } = &task.tokens.metadata.encoding;
+            (before.clone(), after.clone(), *max_length)
         };
         self.tasks.windows(2).all(|two| of(&two[0]) == of(&two[1]))
     }
 }
 
 /// For each task, which of its rows are learnt from.
-fn kept(tasks: &[FirstTask]) -> Result<Vec<Vec<bool>>, Error> {
-    let sequences = |task: &FirstTask, place: usize| -> Result<Vec<Vec<u8>>, Error> {
-        let bases = task.readings.bases(place);
-        let bases = bases.map_err(|e| Error::Data(format!("{}: {e}", task.name)))?;
+fn kept(
+    tasks: &[FirstTask],
+    others: &[OtherTask],
+    stop: &StopFlag,
+) -> Result<Vec<Vec<bool>>, Error> {
+    let read = |name: &str, readings: &dyn Readings, place: usize| -> Result<Vec<Vec<u8>>, Error> {
+        let bases = readings.bases(place);
+        let bases = bases.map_err(|e| Error::Data(format!("{name}: {e}")))?;
         Ok(bases.into_iter().map(Cow::into_owned).collect())
     };
-    let mut shortest = SHARED;
-    for task in tasks {
-        for place in 0..task.tokens.rows.len() {
-            for bases in sequences(task, place)? {
-                shortest = shortest.min(bases.len().max(1));
-            }
-        }
-    }
-    // Of each task the rows of dev and those of test.
-    let mut held = Vec::new();
-    for task in tasks {
-        let mut of_task = [SharedBases::new(shortest), SharedBases::new(shortest)];
-        for (place, row) in task.tokens.rows.iter().enumerate() {
-            let into = match row.split {
+    let go_on = || match stop.is_raised() {
+        true => Err(Error::Stopped),
+        false => Ok(()),
+    };
+    let (mut dev, mut test) = (HeldOut::default(), HeldOut::default());
+    let own = tasks.iter().map(|task| {
+        let splits: Vec<Split> = task.tokens.rows.iter().map(|row| row.split).collect();
+        (task.name, task.readings, splits)
+    });
+    let others = (others.iter()).map(|task| (task.name, task.readings, task.splits.to_vec()));
+    for (number, (name, readings, splits)) in (0..).zip(own.chain(others)) {
+        go_on()?;
+        for (place, split) in splits.into_iter().enumerate() {
+            let held = match split {
                 Split::Train => continue,
-                Split::Dev => 0,
-                Split::Test => 1,
+                Split::Dev => &mut dev,
+                Split::Test => &mut test,
             };
-            for bases in sequences(task, place)? {
-                of_task[into].add(&bases);
+            for bases in read(name, readings, place)? {
+                held.add(&bases, number);
             }
         }
-        held.push(of_task);
     }
     let mut all = Vec::new();
-    for (number, task) in tasks.iter().enumerate() {
-        let others = || {
-            held.iter()
-                .enumerate()
-                .filter(|(other, _)| *other != number)
-        };
+    for (number, task) in (0..).zip(tasks) {
+        go_on()?;
         let mut of_task = Vec::new();
         for (place, row) in task.tokens.rows.iter().enumerate() {
-            let bases = sequences(task, place)?;
-            let is_in = |held: &SharedBases| bases.iter().any(|bases| held.has(bases));
+            let bases = read(task.name, task.readings, place)?;
+            let is_in = |held: &HeldOut| bases.iter().any(|bases| held.by_another(bases, number));
             of_task.push(match row.split {
-                Split::Train => !others().any(|(_, [dev, test])| is_in(dev) || is_in(test)),
-                Split::Dev => !others().any(|(_, [_, test])| is_in(test)),
+                Split::Train => !is_in(&test) && !is_in(&dev),
+                Split::Dev => !is_in(&test),
                 Split::Test => false,
             });
         }
@@ -176,7 +185,7 @@ fn kept(tasks: &[FirstTask]) -> Result<Vec<Vec<bool>>, Error> {
 }
 
 /// In what two tasks' tokens differ so that one model cannot read both; prefixes may.
-fn difference(a: &Encoding, b: &Encoding) -> Option<&'static str> {
+pub(super) fn difference(a: &Encoding, b: &Encoding) -> Option<&'static str> {
     if (&a.scheme, &a.tokens) != (&b.scheme, &b.tokens) {
         return Some("have different tokens");
     }
@@ -308,7 +317,7 @@ mod tests {
                 readings: &of_other,
             },
         ];
-        let joined = Joined::of(&tasks).unwrap();
+        let joined = Joined::of(&tasks, &[], &StopFlag::default()).unwrap();
         assert_eq!(joined.heads, [2, 3]);
         let names = ["one/no", "one/yes", "other/a", "other/b", "other/c"];
         assert_eq!(joined.tokens.metadata.labels, classes(&names));
@@ -334,6 +343,21 @@ mod tests {
         assert_eq!(joined.bases(3).unwrap(), [sequence(12)]);
         assert!(joined.bases(4).is_err());
         assert!(!joined.have_one_prefix());
+        // What is held out by a task that is not learnt from.
+        let third = OtherTask {
+            name: "third",
+            splits: &[Train, Test],
+            readings: &Sequences(vec![sequence(1), sequence(0)]),
+        };
+        let joined = Joined::of(&tasks, &[third], &StopFlag::default()).unwrap();
+        assert_eq!(joined.tokens.rows[0].id, "one:r1");
+        assert_eq!(joined.tokens.rows.len(), 3);
+        let stop = StopFlag::default();
+        stop.raise();
+        assert!(matches!(
+            Joined::of(&tasks, &[], &stop),
+            Err(Error::Stopped)
+        ));
     }
 
     #[test]
@@ -348,7 +372,10 @@ mod tests {
             tokens,
             readings: &readings,
         };
-        let told = |tasks: &[FirstTask]| Joined::of(tasks).err().unwrap().to_string();
+        let told = |tasks: &[FirstTask]| {
+            let joined = Joined::of(tasks, &[], &StopFlag::default());
+            joined.err().unwrap().to_string()
+        };
         assert!(told(&[]).contains("no task"));
         assert!(told(&[task("a", &one), task("b", &number)]).contains("task b has a number"));
         assert!(told(&[task("a", &one), task("b", &longer)]).contains("different tokens"));

@@ -16,7 +16,7 @@ use lingo_lm::DeviceChoice;
 use serde::{Deserialize, Serialize};
 
 use crate::adapt_first::joined::Joined;
-pub use crate::adapt_first::task::FirstTask;
+pub use crate::adapt_first::task::{FirstTask, OtherTask};
 use crate::cell::adapt::adapt;
 use crate::cell::models::Models;
 use crate::cell::request::AdaptRequest;
@@ -25,7 +25,7 @@ use crate::merge::merge_into_model;
 use crate::method::methods::Method;
 use crate::settings::checkpoint_every::CheckpointEvery;
 use crate::settings::class_weights::ClassWeights;
-use crate::settings::train_config::TrainConfig;
+use crate::settings::train_config::{QuantizationChoice, TrainConfig};
 
 /// What is learnt together, and how.
 #[derive(Clone, Copy)]
@@ -34,6 +34,8 @@ pub struct AdaptFirstRequest<'a> {
     pub model: &'a Path,
     /// The tasks.
     pub tasks: &'a [FirstTask<'a>],
+    /// Tasks that will begin with what is learnt here.
+    pub others: &'a [OtherTask<'a>],
     /// What is trained.
     pub method: &'a Method,
     /// How. A stem in it is left out: that is each task's own.
@@ -98,6 +100,11 @@ pub fn contradiction(method: &Method, train: &TrainConfig) -> Option<String> {
             method.name()
         ));
     }
+    if train.quantization != QuantizationChoice::None {
+        return Some(
+            "`train.quantization` would round away what is learnt first when the next adapter is trained: leave it out".into(),
+        );
+    }
     if matches!(train.class_weights, ClassWeights::Each(_)) {
         return Some(
             "`class_weights` as a list is of one task: take `balanced`, or leave it out".into(),
@@ -118,7 +125,7 @@ pub fn adapt_first(request: &AdaptFirstRequest) -> Result<AdaptedFirst, Error> {
     if let Some(why) = contradiction(method, train) {
         return Err(Error::Config(why));
     }
-    let joined = Joined::of(request.tasks)?;
+    let joined = Joined::of(request.tasks, request.others, request.stop)?;
     for (task, left_out) in request.tasks.iter().zip(&joined.left_out) {
         request.progress.say(&format!(
             "{}: {} rows, {} left out that share bases with rows held out by another task",
@@ -129,7 +136,7 @@ pub fn adapt_first(request: &AdaptFirstRequest) -> Result<AdaptedFirst, Error> {
     }
     if train.augment.is_on() && !joined.have_one_prefix() {
         return Err(Error::Config(
-            "the tasks have different prefixes, and what `augment` makes of a row would be given the first \
+            "the tasks have different prefixes or lengths, and what `augment` makes of a row would be given the first \
              task's: set `augment: {}` in its `train`"
                 .into(),
         ));
@@ -192,6 +199,12 @@ fn remove(path: &Path) -> Result<(), Error> {
         false => Ok(()),
     };
     Ok(removed.map_err(lingo_artifact::Error::io("remove", path))?)
+}
+
+/// In what a task's tokens differ from those of the tasks that were learnt from, so that it cannot begin with their model.
+pub fn difference(of_task: &Encoding, of_first: &Encoding) -> Option<&'static str> {
+    let new = of_task.new_rows.is_some() || of_first.new_rows.is_some();
+    joined::difference(of_task, of_first).filter(|_| new)
 }
 
 /// A task's encoding on the model that comes of this one: rows that were new stand in that model, and are trained no more.

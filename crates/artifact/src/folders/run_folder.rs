@@ -68,6 +68,7 @@ const MODEL: &str = "model";
 const MODEL_RECORD: &str = "model.json";
 const ADAPT_FIRST: &str = "adapt_first";
 const ADAPT_FIRST_RECORD: &str = "adapt_first.json";
+const ADAPT_FIRST_FAILURE: &str = "adapt_first_failure.json";
 const DIGESTS: &str = ".digests.json";
 const RUNNING: &str = ".running";
 const STORE: &str = "store";
@@ -132,11 +133,12 @@ impl RunFolder {
     pub const ADAPT_FIRST: &'static str = ADAPT_FIRST;
 
     /// Names that no task can have. (Names that begin with a dot are refused for all.)
-    pub const TAKEN: [&'static str; 22] = [
+    pub const TAKEN: [&'static str; 23] = [
         MODEL,
         MODEL_RECORD,
         ADAPT_FIRST,
         ADAPT_FIRST_RECORD,
+        ADAPT_FIRST_FAILURE,
         LOCK,
         REPORT,
         METRICS_CSV,
@@ -260,6 +262,11 @@ impl RunFolder {
     /// What that was made from.
     pub fn adapt_first_record(&self) -> PathBuf {
         self.0.join(ADAPT_FIRST_RECORD)
+    }
+
+    /// Why the last try to make it failed.
+    pub fn adapt_first_failure(&self) -> PathBuf {
+        self.0.join(ADAPT_FIRST_FAILURE)
     }
 
     /// Remembered hashes of input files.

@@ -1,6 +1,7 @@
 //! The model that several tasks are adapted to together, before each is adapted alone.
 
-use lingo_adapt::{AdaptFirstRequest, FirstTask};
+use lingo_adapt::{AdaptFirstRequest, FirstTask, OtherTask};
+use lingo_artifact::Split;
 use lingo_artifact::example::Examples;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_artifact::tokens::Tokens;
@@ -29,11 +30,23 @@ pub(super) fn adapt_first(plan: &Plan, context: &Context<'_>) -> Result<bool, Er
             return Err(e.during(RunFolder::ADAPT_FIRST));
         }
     }
-    if let Some(stored) = Stored::read(&run, &first.id) {
-        let record = run.adapt_first_record();
-        place(&run, &stored, RunFolder::ADAPT_FIRST, &record)?;
-    }
+    place_first(plan)?;
     Ok(!was_there)
+}
+
+/// Lays the model at its place, where it is in the store.
+pub(crate) fn place_first(plan: &Plan) -> Result<(), Error> {
+    let run = RunFolder::new(&plan.run);
+    let stored = (plan.first.as_ref()).and_then(|first| Stored::read(&run, &first.id));
+    match stored {
+        Some(stored) => place(
+            &run,
+            &stored,
+            RunFolder::ADAPT_FIRST,
+            &run.adapt_first_record(),
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Trains, on to the result in the store.
@@ -56,7 +69,7 @@ fn train(
         let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &plan.model.folder)?;
         let readings = EncodedRows::new(Examples::read(&examples)?.rows, encoder);
         let genome = match (plan.pipeline.task(&task.name), settings.train.augment.shift) {
-            (Some(task), shift) if shift > 0 => genome_of(task)?,
+            (Some(task), shift) if shift > 0 => genome_of(task, true)?,
             _ => None,
         };
         let readings = match genome {
@@ -65,6 +78,26 @@ fn train(
         };
         held.push((task.name.as_str(), tokens, readings));
     }
+    let mut away = Vec::new();
+    for task in &first.others {
+        let examples = TaskFolder::new(run.stored(&task.examples)).examples();
+        // Nothing of it is encoded.
+        let Some((_, tokens, _)) = held.first() else {
+            continue;
+        };
+        let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &plan.model.folder)?;
+        let rows = Examples::read(&examples)?.rows;
+        let splits: Vec<Split> = rows.iter().map(|row| row.split).collect();
+        away.push((task.name.as_str(), splits, EncodedRows::new(rows, encoder)));
+    }
+    let others: Vec<OtherTask> = away
+        .iter()
+        .map(|(name, splits, readings)| OtherTask {
+            name,
+            splits,
+            readings,
+        })
+        .collect();
     let tasks: Vec<FirstTask> = held
         .iter()
         .map(|(name, tokens, readings)| FirstTask {
@@ -78,6 +111,7 @@ fn train(
     let outcome = lingo_adapt::adapt_first(&AdaptFirstRequest {
         model: &plan.model.folder,
         tasks: &tasks,
+        others: &others,
         method: &settings.method,
         train: &settings.train,
         seed: settings.seed,

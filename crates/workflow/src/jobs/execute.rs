@@ -61,10 +61,22 @@ pub(crate) fn done(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outc
         Work::Examples { task } => of_task(plan, task, Made::Examples, context),
         Work::Tokens { task } => of_task(plan, task, Made::Tokens, context),
         Work::Floor { task } => of_task(plan, task, Made::Floor, context),
-        Work::AdaptFirst => match guarded(|| adapt_first(plan, context))? {
-            true => Ok(Outcome::Done),
-            false => Ok(Outcome::WasThere),
-        },
+        Work::AdaptFirst => {
+            let failure = RunFolder::new(&plan.run).adapt_first_failure();
+            match guarded(|| adapt_first(plan, context)) {
+                Ok(is_ours) => {
+                    failed::forget(&failure)?;
+                    Ok(match is_ours {
+                        true => Outcome::Done,
+                        false => Outcome::WasThere,
+                    })
+                }
+                Err(e) => {
+                    failed::keep(&failure, RunFolder::ADAPT_FIRST, &e);
+                    Err(e)
+                }
+            }
+        }
         Work::Adapt { task, method, seed } | Work::Score { task, method, seed } => {
             let is_it =
                 |cell: &&CellPlan| (&cell.task, &cell.method, cell.seed) == (task, method, *seed);
@@ -189,8 +201,12 @@ fn needed<'a>(plan: &'a Plan, cell: &CellPlan) -> Result<&'a TaskPlan, Error> {
     if let Some(first) = plan.first_for(&cell.method)
         && Stored::read(&run, &first.id).is_none()
     {
-        let message =
-            "the model that is adapted first is not there: do the `adapt_first` job first";
+        let why = failed::read(&run.adapt_first_failure());
+        let why = why.map_or_else(
+            || "do the `adapt_first` job first".to_owned(),
+            |failure| failure.error,
+        );
+        let message = format!("the model that is adapted first is not there: {why}");
         return Err(Error::stage(Kind::Failed, message));
     }
     if Stored::read(&run, &task.tokens).is_some() {

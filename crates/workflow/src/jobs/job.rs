@@ -133,6 +133,8 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
     let selected: Vec<_> = plan.tasks.iter().filter(is_whole).collect();
     let others = plan.only_first().filter(is_whole);
     let tasks: Vec<_> = selected.iter().copied().chain(others).collect();
+    let held_out = plan.only_held_out().filter(is_whole);
+    let all: Vec<_> = tasks.iter().copied().chain(held_out).collect();
     let mut stage = |tasks: &[&TaskPlan],
                      work: fn(String) -> Work,
                      id: &dyn Fn(usize) -> Digest,
@@ -143,9 +145,9 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
             .collect::<Vec<usize>>()
     };
     let examples = stage(
-        &tasks,
+        &all,
         |task| Work::Examples { task },
-        &|i| tasks[i].examples,
+        &|i| all[i].examples,
         &|_| vec![],
     );
     let tokens = stage(
@@ -165,7 +167,9 @@ pub fn jobs(plan: &Plan) -> Vec<Job> {
     }
     let first = plan.first.as_ref().map(|first| {
         let is_of_first = |i: &usize| first.tasks.iter().any(|task| task.name == tasks[*i].name);
+        let is_other = |i: &usize| first.others.iter().any(|task| task.name == all[*i].name);
         let needs = (0..tasks.len()).filter(is_of_first).map(|i| tokens[i]);
+        let needs = needs.chain((0..all.len()).filter(is_other).map(|i| examples[i]));
         add(Work::AdaptFirst, first.id, needs.collect())
     });
     let at = |cell: &CellPlan| tasks.iter().position(|task| task.name == cell.task);

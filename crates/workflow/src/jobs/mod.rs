@@ -40,6 +40,7 @@ mod snakemake;
 mod training;
 mod unused;
 
+pub(crate) use adapt_first::place_first;
 pub use context::Context;
 pub(crate) use execute::done;
 pub use execute::{Outcome, execute};

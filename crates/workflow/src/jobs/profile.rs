@@ -39,7 +39,8 @@ pub struct Profile {
     pub max_array_size: Option<NonZeroU32>,
     /// More options of sbatch.
     pub sbatch: Vec<String>,
-    /// By stage (`model`, `examples`, `tokens`, `floor`, `adapt`, `score`, `report`); `default` stands for those that are not there.
+    /// By stage (`model`, `examples`, `tokens`, `floor`, `adapt_first`, `adapt`, `score`, `report`); `default` stands for those that are not there, for
+    /// `adapt_first` what stands for `adapt`.
     pub resources: BTreeMap<String, Resources>,
     /// Jobs that may take something else than their stage: the first class that fits one counts.
     pub classes: Vec<Class>,
@@ -201,6 +202,11 @@ impl Profile {
         let found = self
             .resources
             .get(work.stage())
+            // It is a training.
+            .or_else(|| match work {
+                Work::AdaptFirst => self.resources.get("adapt"),
+                _ => None,
+            })
             .or_else(|| self.resources.get("default"));
         let of_stage = found.cloned().unwrap_or_default();
         let Some(class) = self.classes.iter().find(|class| class.fits(work)) else {

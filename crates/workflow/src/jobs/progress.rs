@@ -84,7 +84,8 @@ fn of_work(run: &RunFolder, job: &Job, needs_are_done: bool) -> Option<JobState>
             if Stored::read(run, &job.id).is_some() {
                 return Some(JobState::Done);
             }
-            run.work(&job.id).is_dir().then_some(JobState::Begun)
+            let failed = failed(&run.adapt_first_failure());
+            failed.or_else(|| run.work(&job.id).is_dir().then_some(JobState::Begun))
         }
         Work::Adapt { task, method, seed } => {
             if Stored::read(run, &job.id).is_some() {

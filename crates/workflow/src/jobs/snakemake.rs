@@ -68,7 +68,7 @@ pub fn export(out: &Path, name: &str) -> Result<(), Error> {
     std::fs::create_dir_all(out).map_err(lingo_artifact::Error::io("create folder", out))?;
     let config = format!(
         "# The folder of the plan.\nplan: {}\n# The program, with whatever must stand before it.\nprogram: lingo-pipe\n\
-         # By stage: model, examples, tokens, floor, adapt, score, report.\nresources:\n  default: {{ cpus: 1, mem_mb: 4000, minutes: 120 }}\n\
+         # By stage: model, examples, tokens, floor, adapt_first, adapt, score, report.\nresources:\n  default: {{ cpus: 1, mem_mb: 4000, minutes: 120 }}\n\
          \x20 adapt: {{ cpus: 2, mem_mb: 8000, minutes: 720 }}\n",
         serde_json::Value::from(name)
     );

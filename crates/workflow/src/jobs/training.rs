@@ -20,7 +20,7 @@ use super::context::Context;
 use super::measured::Measured;
 use crate::failure::{Error, Kind};
 use crate::pipeline::resolved::Task;
-use crate::plan::planned::{CellPlan, Plan, TaskPlan};
+use crate::plan::planned::{CellPlan, FirstPlan, Plan, TaskPlan};
 use crate::store::{Attempt, Stored};
 
 /// What a training says of itself in the store.
@@ -95,7 +95,8 @@ fn adapt(
     let shared = &context.tokens;
     let readings = match both_strands || reads_bases {
         true => {
-            let genome = || genome_of(task);
+            let moves = |train: &TrainConfig| train.augment.shift > 0;
+            let genome = || genome_of(task, task.train_of_methods.values().any(moves));
             let files = (&tokens, &examples);
             Some(shared.readings(files, &cell.task, &plan.model.folder, genome)?)
         }
@@ -109,6 +110,7 @@ fn adapt(
         let facts = Stored::read(&run, &first.id).map(|stored| stored.facts);
         let outcome = facts.and_then(|facts| serde_json::from_value::<AdaptedFirst>(facts).ok());
         trained_before = outcome.map_or(0, |outcome| outcome.trainable_parameters);
+        check_alike(&run, first, (&cell.task, &tokens))?;
         if tokens.metadata.encoding.new_rows.is_some() {
             // They are rows of the adapted model.
             let mut on_adapted = Tokens::clone(&tokens);
@@ -143,6 +145,33 @@ fn adapt(
     })
 }
 
+/// Whether what a task needs is in the model that others were adapted to first.
+fn check_alike(
+    run: &RunFolder,
+    first: &FirstPlan,
+    (task, tokens): (&str, &Tokens),
+) -> Result<(), Error> {
+    if first.tasks.iter().any(|t| t.name == task) {
+        return Ok(());
+    }
+    let Some(learnt) = first.tasks.first() else {
+        return Ok(());
+    };
+    let of_first = Tokens::read(&TaskFolder::new(run.stored(&learnt.tokens)).tokens())?;
+    let (ours, theirs) = (&tokens.metadata.encoding, &of_first.metadata.encoding);
+    match lingo_adapt::adapt_first::difference(ours, theirs) {
+        None => Ok(()),
+        Some(what) => {
+            let message = format!(
+                "the tasks {} and {task} {what}, so that what {task} needs is not in the model that comes of `adapt_first`: give \
+                 both the same `tokenize`",
+                learnt.name
+            );
+            Err(Error::stage(Kind::Usage, message))
+        }
+    }
+}
+
 /// The DNA of the files that `natural` names; nothing where none are.
 ///
 /// # Errors
@@ -169,10 +198,9 @@ pub fn natural_dna(files: &[PathBuf]) -> Result<Option<Genome>, Error> {
 }
 
 /// The genome around a task's examples, where windows are moved in it.
-pub(super) fn genome_of(task: &Task) -> Result<Option<Genome>, Error> {
-    let moves = |train: &TrainConfig| train.augment.shift > 0;
+pub(super) fn genome_of(task: &Task, moves: bool) -> Result<Option<Genome>, Error> {
     match task.ingest.genome() {
-        Some(genomes) if task.train_of_methods.values().any(moves) => {
+        Some(genomes) if moves => {
             let ingest = &task.ingest;
             let (limit, memory) = (ingest.max_uncompressed_bytes, ingest.max_memory);
             Ok(Some(Genome::open_within(genomes, limit, memory)?))

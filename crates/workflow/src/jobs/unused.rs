@@ -44,6 +44,10 @@ pub fn remove_unused(run: &Path, only_show: bool) -> Result<Cleaned, Error> {
             let records = [cell.finished(), cell.started()];
             for record in records.iter().filter_map(|path| CellRecord::read(path)) {
                 wanted.insert(record.id);
+                let first = record.parameters.get("adapt_first");
+                let first =
+                    first.and_then(|first| first.get("id")?.as_str()?.parse::<Digest>().ok());
+                wanted.extend(first);
                 wanted.extend(record.training);
             }
         }

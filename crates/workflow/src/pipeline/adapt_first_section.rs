@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::method_section::MethodSection;
 
 /// One adapter over several tasks, with a head for each, which is merged into the model that every cell then begins with.
-/// Only classes. No row of dev or test of any task, nor one that shares 32 bases with it, is learnt from for another.
+/// Only classes. A row that shares 32 bases with one of dev or test of another task of the file is left out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdaptFirstSection {

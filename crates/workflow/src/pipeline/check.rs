@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lingo_adapt::train_config::QuantizationChoice;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_tokenize::language_prefix::LanguagePrefix;
 
@@ -109,6 +110,17 @@ fn check_first(first: &AdaptFirst, pipeline: &Pipeline, faults: &mut Vec<Fault>)
             keys(&["adapt_first", "tasks"]),
             "no task is named",
         ));
+    }
+    let mut of_cells = (pipeline.tasks.iter()).flat_map(|task| &task.train_of_methods);
+    let quantized = of_cells.find(|(method, train)| {
+        train.quantization != QuantizationChoice::None
+            && pipeline.method(method).is_some_and(|m| !m.reads_bases())
+    });
+    if let Some((name, _)) = quantized {
+        let what = format!(
+            "the method `{name}` is trained with `train.quantization`, which would round away what is learnt first"
+        );
+        faults.push(Fault::new(keys(&["adapt_first"]), what).help("leave one of the two out"));
     }
     let method = keys(&["adapt_first", "method", first.method.name()]);
     if let Some(why) = first.method.contradiction() {

@@ -28,18 +28,33 @@ impl Plan {
             }
             tasks.push(planned);
         }
-        self.first = Some(self.first_of(&first, tasks)?);
+        let mut others = Vec::new();
+        for task in self.pipeline.tasks.clone() {
+            if !first.tasks.contains(&task.name) {
+                let (planned, _) = self.plan_task(&task)?;
+                // A task whose files are not there has no cells.
+                others.extend(Some(planned).filter(|planned| planned.missing.is_empty()));
+            }
+        }
+        self.first = Some(self.first_of(&first, tasks, others)?);
         Ok(())
     }
 
-    fn first_of(&self, first: &AdaptFirst, tasks: Vec<TaskPlan>) -> Result<FirstPlan, Error> {
+    fn first_of(
+        &self,
+        first: &AdaptFirst,
+        tasks: Vec<TaskPlan>,
+        others: Vec<TaskPlan>,
+    ) -> Result<FirstPlan, Error> {
         let method = to_json(&first.method)?;
         let train = to_json(&first.train)?;
         let of_tasks = tasks
             .iter()
             .map(|task| json!([task.name, task.examples, task.tokens]));
+        let of_others = (others.iter()).map(|task| json!([task.name, task.examples]));
+        let of_all: Vec<Value> = of_tasks.chain(of_others).collect();
         let id = cell_id::adapt_first(&cell_id::TrainingParts {
-            tokens: cell_id::of_parts(of_tasks.collect()),
+            tokens: cell_id::of_parts(of_all),
             method: &method,
             train: &train,
             predicted: &Value::Null,
@@ -50,7 +65,11 @@ impl Plan {
         Ok(FirstPlan {
             id,
             tasks,
-            folder: RunFolder::new(&self.run).adapt_first(),
+            others,
+            // Not where a reader finds it: another may lie there by then.
+            folder: RunFolder::new(&self.run)
+                .stored(&id)
+                .join(RunFolder::ADAPT_FIRST),
             parameters: json!({ "tasks": first.tasks, "method": method, "train": train, "seed": first.seed, "id": id }),
         })
     }

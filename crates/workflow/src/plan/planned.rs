@@ -79,6 +79,8 @@ pub struct FirstPlan {
     pub id: Digest,
     /// The tasks, whether they were selected or not.
     pub tasks: Vec<TaskPlan>,
+    /// Those that are not learnt from: what they hold out is kept away.
+    pub others: Vec<TaskPlan>,
     /// The folder of the model, once it is there.
     pub folder: PathBuf,
     /// Every setting.
@@ -126,7 +128,8 @@ impl Plan {
 
     /// The task of that name, whether it was selected or is only learnt from first.
     pub fn task(&self, name: &str) -> Option<&TaskPlan> {
-        let of_first = self.first.iter().flat_map(|first| &first.tasks);
+        let of_first =
+            (self.first.iter()).flat_map(|first| first.tasks.iter().chain(&first.others));
         self.tasks
             .iter()
             .chain(of_first)
@@ -137,6 +140,12 @@ impl Plan {
     pub fn only_first(&self) -> impl Iterator<Item = &TaskPlan> {
         let of_first = self.first.iter().flat_map(|first| &first.tasks);
         of_first.filter(|task| self.tasks.iter().all(|t| t.name != task.name))
+    }
+
+    /// The tasks of which examples alone are needed.
+    pub fn only_held_out(&self) -> impl Iterator<Item = &TaskPlan> {
+        let others = self.first.iter().flat_map(|first| &first.others);
+        others.filter(|task| self.tasks.iter().all(|t| t.name != task.name))
     }
 
     /// What comes first for cells of this method: those that read bases alone have no model that could be adapted.

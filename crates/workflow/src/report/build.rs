@@ -153,12 +153,19 @@ fn facts(lock: &Lock, run: &Path) -> Vec<(String, String)> {
         }
     }
     let first = RunFolder::new(run).adapt_first_record();
-    if let Ok(ModelRecord { outcome, .. }) = atomic::read_json(&first)
+    if let Ok(ModelRecord { outcome, id }) = atomic::read_json(&first)
+        && let Some(id) = id.map(|id| id.to_string())
+        && (lock.cells.values()).any(|cell| first_of(&cell.parameters) == Some(&id))
         && let Ok(first) = serde_json::from_value::<AdaptedFirst>(outcome)
     {
         facts.push(("adapted first".into(), adapted_first(&first)));
     }
     facts
+}
+
+/// The id of what a cell begins with, where that was learnt from several tasks first.
+fn first_of(parameters: &Value) -> Option<&str> {
+    parameters.get("adapt_first")?.get("id")?.as_str()
 }
 
 /// What was learnt from several tasks together first.
@@ -250,12 +257,22 @@ fn unlike(lock: &Lock, run: &Path) -> Vec<String> {
             };
             for other in others {
                 let [was, now] = [first, other].map(common_settings);
-                if conditions(first) == conditions(other) {
+                let reads_model = |record: &CellRecord| {
+                    let method = record.parameters.get("method");
+                    method.is_some_and(|method| method.get("motif_cnn").is_none())
+                };
+                let begin_alike = !reads_model(first)
+                    || !reads_model(other)
+                    || first_of(&first.parameters) == first_of(&other.parameters);
+                if conditions(first) == conditions(other) && begin_alike {
                     continue;
                 }
                 let differences = differences(&was, &now);
                 let told = differences.iter().map(ToString::to_string);
                 let mut told: Vec<String> = told.collect();
+                if !begin_alike {
+                    told.push("another model of `adapt_first`, or none".into());
+                }
                 if first.inputs != other.inputs {
                     told.push("other inputs".into());
                 }

@@ -25,7 +25,8 @@ pub(super) fn every_task(
         return Ok(Vec::new());
     }
     let comes_first = unfinished.iter().find_map(|c| plan.first_for(&c.method));
-    let of_first = comes_first.iter().flat_map(|first| &first.tasks);
+    let selected = wanted.clone();
+    let of_first = (comes_first.iter()).flat_map(|first| first.tasks.iter().chain(&first.others));
     wanted.extend(of_first.map(|task| task.name.as_str()));
     let of_task = |stage: &str, tasks: &BTreeSet<&str>| -> Vec<&Job> {
         let of_stage = jobs.iter().filter(|job| job.work.stage() == stage);
@@ -51,8 +52,17 @@ pub(super) fn every_task(
     }
     let is_first = |job: &&Job| job.work == Work::AdaptFirst && comes_first.is_some();
     for job in jobs.iter().filter(is_first) {
-        done(plan, job, context)?;
+        match done(plan, job, context) {
+            // The cells that need it say so, each; the others go on.
+            Err(e) if matches!(e.kind(), Kind::Input | Kind::Failed) => {
+                context.observer.say(&format!("failed: {e}"));
+            }
+            Err(e) => return Err(e),
+            Ok(_) => {}
+        }
     }
+    // Nothing of a task that is only learnt from, or kept away, is lost with it.
+    bad.retain(|(task, _)| selected.contains(task.as_str()));
     Ok(bad)
 }
 

@@ -11,7 +11,7 @@ use super::every_task::every_task;
 use super::schedules::check_schedules;
 use crate::failure::{Error, Kind};
 use crate::jobs::only_run::only_run;
-use crate::jobs::{Context, Job, done, jobs};
+use crate::jobs::{Context, Job, done, jobs, place_first};
 use crate::lock::{self, Shared};
 use crate::observer::Observer;
 use crate::plan::planned::{CellPlan, Plan};
@@ -68,6 +68,7 @@ pub fn run(
         // All at once, so that a run that is interrupted can be continued, without --fresh.
         forget(plan, &todo)?;
     }
+    place_first(plan)?;
     place_cached(plan, &jobs, &context)?;
     // From here on a kill leaves a lock that is true.
     lock::write(plan, command, Shared::Made)?;

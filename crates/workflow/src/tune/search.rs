@@ -220,21 +220,22 @@ fn lend(from: &Path, plan: &Plan) -> Result<(), Error> {
         add(&from.join(RunFolder::MODEL), &to.join(RunFolder::MODEL));
         add(&from, &to);
     }
-    if let Some(first) = &plan.first
-        && Stored::read(&from, &first.id).is_some()
-    {
-        let (from, to) = (from.stored(&first.id), to.stored(&first.id));
-        add(
-            &from.join(RunFolder::ADAPT_FIRST),
-            &to.join(RunFolder::ADAPT_FIRST),
-        );
-        add(&from, &to);
-    }
-    for task in plan.tasks.iter().chain(plan.only_first()) {
+    let others = plan.only_first().chain(plan.only_held_out());
+    for task in plan.tasks.iter().chain(others) {
         for id in [task.examples, task.tokens] {
             if Stored::read(&from, &id).is_some() {
                 add(&from.stored(&id), &to.stored(&id));
             }
+        }
+    }
+    if let Some(first) = &plan.first
+        && let Some(stored) = Stored::read(&from, &first.id)
+    {
+        let (from, to) = (from.stored(&first.id), to.stored(&first.id));
+        // The record last: without it nothing is there.
+        let names = stored.outputs.keys().map(String::as_str);
+        for name in names.chain([RunFolder::RESULT]) {
+            files.push((from.join(name), to.join(name)));
         }
     }
     for (from, to) in files {
