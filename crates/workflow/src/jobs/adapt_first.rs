@@ -2,6 +2,7 @@
 
 use lingo_adapt::{AdaptFirstRequest, FirstTask, OtherTask};
 use lingo_artifact::Split;
+use lingo_artifact::digest::Digest;
 use lingo_artifact::example::Examples;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_artifact::tokens::Tokens;
@@ -12,7 +13,7 @@ use super::training::genome_of;
 use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::pipeline::resolved::AdaptFirst;
-use crate::plan::planned::{FirstPlan, Plan};
+use crate::plan::planned::{FirstPlan, Plan, TaskPlan};
 use crate::prepare::model::place;
 use crate::store::{Attempt, Stored};
 
@@ -58,12 +59,7 @@ fn train(
     let run = RunFolder::new(&plan.run);
     let mut held = Vec::new();
     for task in &first.tasks {
-        if Stored::read(&run, &task.tokens).is_none() {
-            let why = failed::read(&task.folder.failure());
-            let why = why.map_or_else(String::new, |failure| format!(": {}", failure.error));
-            let message = format!("the tokens of {} are not there{why}", task.name);
-            return Err(Error::stage(Kind::Input, message));
-        }
+        made(&run, task, ("tokens", task.tokens))?;
         let tokens = Tokens::read(&TaskFolder::new(run.stored(&task.tokens)).tokens())?;
         let examples = TaskFolder::new(run.stored(&task.examples)).examples();
         let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &plan.model.folder)?;
@@ -80,6 +76,7 @@ fn train(
     }
     let mut away = Vec::new();
     for task in &first.others {
+        made(&run, task, ("examples", task.examples))?;
         let examples = TaskFolder::new(run.stored(&task.examples)).examples();
         // Nothing of it is encoded.
         let Some((_, tokens, _)) = held.first() else {
@@ -136,4 +133,19 @@ fn train(
     )?;
     attempt.commit(&stored)?;
     Ok(())
+}
+
+/// What is made of a task is there.
+pub(super) fn made(
+    run: &RunFolder,
+    task: &TaskPlan,
+    (what, id): (&str, Digest),
+) -> Result<(), Error> {
+    if Stored::read(run, &id).is_some() {
+        return Ok(());
+    }
+    let why = failed::read(&task.folder.failure());
+    let why = why.map_or_else(String::new, |failure| format!(": {}", failure.error));
+    let message = format!("the {what} of {} are not there{why}", task.name);
+    Err(Error::stage(Kind::Input, message))
 }

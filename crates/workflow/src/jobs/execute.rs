@@ -1,9 +1,11 @@
 //! What a job does: the one function that a scheduler's processes call.
 
+use std::path::Path;
+
 use lingo_artifact::atomic;
 use lingo_artifact::run_folder::RunFolder;
 
-use super::adapt_first::adapt_first;
+use super::adapt_first::{adapt_first, made};
 use super::context::Context;
 use super::job::{Job, Work};
 use super::only_run::{one_at_a_time, one_of_many};
@@ -63,19 +65,8 @@ pub(crate) fn done(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outc
         Work::Floor { task } => of_task(plan, task, Made::Floor, context),
         Work::AdaptFirst => {
             let failure = RunFolder::new(&plan.run).adapt_first_failure();
-            match guarded(|| adapt_first(plan, context)) {
-                Ok(is_ours) => {
-                    failed::forget(&failure)?;
-                    Ok(match is_ours {
-                        true => Outcome::Done,
-                        false => Outcome::WasThere,
-                    })
-                }
-                Err(e) => {
-                    failed::keep(&failure, RunFolder::ADAPT_FIRST, &e);
-                    Err(e)
-                }
-            }
+            let made = guarded(|| adapt_first(plan, context));
+            shared(&failure, RunFolder::ADAPT_FIRST, made)
         }
         Work::Adapt { task, method, seed } | Work::Score { task, method, seed } => {
             let is_it =
@@ -136,16 +127,22 @@ fn of_task(plan: &Plan, name: &str, made: Made, context: &Context<'_>) -> Result
         ));
     };
     let failure = task.folder.failure();
-    match guarded(|| prepare::prepare(plan, task, made, context.observer)) {
+    let made = guarded(|| prepare::prepare(plan, task, made, context.observer));
+    shared(&failure, name, made)
+}
+
+/// The outcome of making what cells share, ours or another's; why it failed is kept in the file `failure`, until it does not.
+fn shared(failure: &Path, label: &str, made: Result<bool, Error>) -> Result<Outcome, Error> {
+    match made {
         Ok(is_ours) => {
-            failed::forget(&failure)?;
+            failed::forget(failure)?;
             Ok(match is_ours {
                 true => Outcome::Done,
                 false => Outcome::WasThere,
             })
         }
         Err(e) => {
-            failed::keep(&failure, name, &e);
+            failed::keep(failure, label, &e);
             Err(e)
         }
     }
@@ -209,13 +206,8 @@ fn needed<'a>(plan: &'a Plan, cell: &CellPlan) -> Result<&'a TaskPlan, Error> {
         let message = format!("the model that is adapted first is not there: {why}");
         return Err(Error::stage(Kind::Failed, message));
     }
-    if Stored::read(&run, &task.tokens).is_some() {
-        return Ok(task);
-    }
-    let why = failed::read(&task.folder.failure());
-    let why = why.map_or_else(String::new, |failure| format!(": {}", failure.error));
-    let message = format!("the tokens of {} are not there{why}", task.name);
-    Err(Error::stage(Kind::Input, message))
+    made(&run, task, ("tokens", task.tokens))?;
+    Ok(task)
 }
 
 fn scored(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome, Error> {
