@@ -122,6 +122,12 @@ fn two_runs_are_compared_on_the_same_rows_only() {
         same.contains("0/2/0") && same.contains("no interval"),
         "{same}"
     );
+    assert!(same.contains("the same settings and inputs"), "{same}");
+    // What is between them is told, and nothing else.
+    let (_, told) = table
+        .split_once("The second run differs from the first in:\n")
+        .unwrap_or_else(|| panic!("{table}"));
+    assert_eq!(told, "  train.epochs: 4 -> 5\n", "{table}");
 
     // The chromosomes of dev and test change places: other rows.
     let other = toy::PIPELINE.replace("dev: [b], test: [c]", "dev: [c], test: [b]");

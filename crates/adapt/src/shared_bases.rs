@@ -1,17 +1,64 @@
 //! Whether a sequence holds a stretch of bases that others hold, on either strand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use lingo_artifact::bases::reverse_complement;
 
 /// Neighbouring bases by which one sequence is known to be another's, where both are as long.
 pub(crate) const SHARED: usize = 32;
 
-/// The stretches of some sequences. Those of a sequence that has none (it is shorter, or an N is in each) are the whole of it.
+/// What has no so many bases side by side is looked for as a whole sequence only: in longer ones, fewer are found by chance.
+const SHORTEST: usize = 16;
+
+/// The stretches of some sequences, each with what is known of those that have it. Of a sequence without one of the length that is
+/// asked for (it is shorter, or an N is in each) the longest stretch that it has, wherever it stands in another; of one that has
+/// not even [`SHORTEST`] bases side by side the whole.
+struct Stretches<T> {
+    /// By length.
+    known: BTreeMap<usize, HashMap<u64, T>>,
+    whole: HashMap<Vec<u8>, T>,
+}
+
+impl<T: Clone> Stretches<T> {
+    fn new() -> Self {
+        Self {
+            known: BTreeMap::new(),
+            whole: HashMap::new(),
+        }
+    }
+
+    /// Takes up those of a sequence: `of` what is new, `again` what is there.
+    fn add(&mut self, bases: &[u8], stretch: usize, of: &T, again: impl Fn(&mut T)) {
+        let longest = bases.split(|base| !b"ACGT".contains(base)).map(<[u8]>::len);
+        let length = longest.max().unwrap_or(0).min(stretch);
+        if length < SHORTEST.min(stretch) {
+            let known = self.whole.entry(bases.to_vec());
+            known.and_modify(&again).or_insert_with(|| of.clone());
+            return;
+        }
+        let known = self.known.entry(length).or_default();
+        for word in words_of(bases, length) {
+            let known = known.entry(word);
+            known.and_modify(&again).or_insert_with(|| of.clone());
+        }
+    }
+
+    /// Whether a sequence, or its reverse complement, holds one of which `is` holds.
+    fn any(&self, bases: &[u8], is: impl Fn(&T) -> bool) -> bool {
+        let turned = reverse_complement(bases);
+        [bases, &turned].into_iter().any(|bases| {
+            (!self.whole.is_empty() && self.whole.get(bases).is_some_and(&is))
+                || self.known.iter().any(|(length, known)| {
+                    words_of(bases, *length).any(|word| known.get(&word).is_some_and(&is))
+                })
+        })
+    }
+}
+
+/// The stretches of some sequences.
 pub(crate) struct SharedBases {
     stretch: usize,
-    known: HashSet<u64>,
-    whole: HashSet<Vec<u8>>,
+    stretches: Stretches<()>,
 }
 
 impl SharedBases {
@@ -19,38 +66,23 @@ impl SharedBases {
     pub fn new(stretch: usize) -> Self {
         Self {
             stretch: stretch.clamp(1, SHARED),
-            known: HashSet::new(),
-            whole: HashSet::new(),
+            stretches: Stretches::new(),
         }
     }
 
     /// Takes up those of a sequence.
     pub fn add(&mut self, bases: &[u8]) {
-        let mut words = words_of(bases, self.stretch).peekable();
-        if words.peek().is_none() {
-            self.whole.insert(bases.to_vec());
-        }
-        self.known.extend(words);
+        self.stretches.add(bases, self.stretch, &(), |()| {});
     }
 
     /// Whether a sequence, or its reverse complement, holds one that was taken up.
     pub fn has(&self, bases: &[u8]) -> bool {
-        let turned = reverse_complement(bases);
-        let is_whole = |bases: &[u8]| !self.whole.is_empty() && self.whole.contains(bases);
-        is_whole(bases)
-            || is_whole(&turned)
-            || words_of(bases, self.stretch)
-                .chain(words_of(&turned, self.stretch))
-                .any(|word| self.known.contains(&word))
+        self.stretches.any(bases, |()| true)
     }
 }
 
 /// The stretches of [`SHARED`] bases that tasks hold out, each with the task, so that a row is looked up once for all of them.
-#[derive(Default)]
-pub(crate) struct HeldOut {
-    known: HashMap<u64, Owner>,
-    whole: HashMap<Vec<u8>, Owner>,
-}
+pub(crate) struct HeldOut(Stretches<Owner>);
 
 /// Which task holds something out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,35 +92,24 @@ enum Owner {
 }
 
 impl HeldOut {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self(Stretches::new())
+    }
+
     /// A sequence that the task of this number holds out.
     pub fn add(&mut self, bases: &[u8], task: u32) {
-        let mut any = false;
-        for word in words_of(bases, SHARED) {
-            any = true;
-            held_by(&mut self.known, word, task);
-        }
-        if !any {
-            held_by(&mut self.whole, bases.to_vec(), task);
-        }
+        let own = Owner::One(task);
+        self.0.add(bases, SHARED, &own, |owner| {
+            if *owner != own {
+                *owner = Owner::Several;
+            }
+        });
     }
 
     /// Whether another task than that of this number holds out what a sequence, on either strand, holds.
     pub fn by_another(&self, bases: &[u8], task: u32) -> bool {
-        let turned = reverse_complement(bases);
-        let is_other = |owner: Option<&Owner>| owner.is_some_and(|o| *o != Owner::One(task));
-        let whole = |bases: &[u8]| !self.whole.is_empty() && is_other(self.whole.get(bases));
-        whole(bases)
-            || whole(&turned)
-            || words_of(bases, SHARED)
-                .chain(words_of(&turned, SHARED))
-                .any(|word| is_other(self.known.get(&word)))
-    }
-}
-
-fn held_by<K: std::hash::Hash + Eq>(known: &mut HashMap<K, Owner>, what: K, task: u32) {
-    let owner = known.entry(what).or_insert(Owner::One(task));
-    if *owner != Owner::One(task) {
-        *owner = Owner::Several;
+        self.0.any(bases, |owner| *owner != Owner::One(task))
     }
 }
 
@@ -107,6 +128,8 @@ fn words_of(bases: &[u8], stretch: usize) -> impl Iterator<Item = u64> + '_ {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -139,7 +162,7 @@ mod tests {
     #[test]
     fn what_is_held_out_is_held_out_from_other_tasks() {
         let (long, short) = (b"ACGGTTCA".repeat(5), b"ACGTTG");
-        let mut held = HeldOut::default();
+        let mut held = HeldOut::new();
         for bases in [&long[..], short] {
             held.add(bases, 0);
             held.add(bases, 0);
@@ -148,7 +171,25 @@ mod tests {
             held.add(bases, 2);
             assert!((0..3).all(|task| held.by_another(bases, task)));
         }
-        // What is short is no part of what is longer.
+        // So short a one is in others by chance.
         assert!(!held.by_another(b"AAACGTTGAA", 1));
+    }
+
+    #[test]
+    fn a_sequence_shorter_than_the_stretch_is_found_within_others() {
+        let short = b"GGCATTACGGATCCAGTTCA";
+        let within = [&b"TTTTTT"[..], short, b"CCCC"].concat();
+        let mut known = SharedBases::new(SHARED);
+        known.add(short);
+        assert!(known.has(&within) && known.has(&reverse_complement(&within)));
+        assert!(!known.has(&within[7..]) && known.has(&within[6..]));
+        // Of one with an N in every stretch, the longest without.
+        let broken = [&b"ACGTACGTN"[..], short, b"NACGTTTGA"].concat();
+        let mut known = SharedBases::new(SHARED);
+        known.add(&broken);
+        assert!(known.has(&within) && !known.has(&broken[..28]));
+        let mut held = HeldOut::new();
+        held.add(short, 0);
+        assert!(held.by_another(&within, 1) && !held.by_another(&within, 0));
     }
 }

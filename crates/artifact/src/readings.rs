@@ -23,6 +23,12 @@ pub trait Readings: Send + Sync {
         Ok(None)
     }
 
+    /// The sequences of rows that are not in the table because nobody is to see their scores: nothing may be learnt from them
+    /// either.
+    fn hidden(&self) -> Vec<Cow<'_, [u8]>> {
+        Vec::new()
+    }
+
     /// The `input_ids` of one sequence, or of a pair.
     ///
     /// # Errors

@@ -225,7 +225,8 @@ Example:
   lingo-pipe compare runs/before runs/after --tsv > differences.tsv
 Of each method that both runs have, the second run minus the first, over the finished cells of the same task and seed; the unit
 is the task from three tasks on, else the pair of runs, as in the report (docs/report.md). Holm's correction is over the methods
-of the table. Cells whose test rows differ, by ids and labels, are refused.")]
+of the table. Below it stands what the cells differ in: settings, inputs, the program. Cells whose test rows differ, by ids and
+labels, are refused.")]
 pub struct Compare {
     /// The folder of a run, such as runs/before.
     pub first: PathBuf,

@@ -7,6 +7,9 @@ use lingo_workflow::report::compare::{Compared, TwoRuns, compare as runs};
 use crate::arguments::Compare;
 use crate::output::{columns, print, say};
 
+/// So many differences of settings are told.
+const SHOWN: usize = 12;
+
 /// `compare`.
 pub fn compare(arguments: &Compare) -> Result<(), Error> {
     let found = runs(&arguments.first, &arguments.second)?;
@@ -76,6 +79,7 @@ fn notes(found: &TwoRuns) -> String {
     {
         notes.push_str("With fewer than 3 tasks each pair of runs is counted: the intervals say nothing of other tasks.\n");
     }
+    notes.push_str(&differing(found));
     let undefined: usize = found.compared.iter().map(|c| c.undefined).sum();
     if undefined > 0 {
         notes.push_str(&format!(
@@ -86,6 +90,26 @@ fn notes(found: &TwoRuns) -> String {
         true => notes,
         false => format!("\n{notes}"),
     }
+}
+
+/// What is between the two runs besides their names.
+fn differing(found: &TwoRuns) -> String {
+    if found.differing.is_empty() {
+        return "The cells of the two runs have the same settings and inputs.\n".into();
+    }
+    let pairs: usize = found.compared.iter().map(|c| c.comparison.pairs).sum();
+    let mut text = "The second run differs from the first in:\n".to_string();
+    for one in found.differing.iter().take(SHOWN) {
+        let share = match one.pairs >= pairs {
+            true => String::new(),
+            false => format!("  (in {} of {pairs} pairs)", one.pairs),
+        };
+        text.push_str(&format!("  {}{share}\n", one.what));
+    }
+    if let Some(more) = found.differing.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        text.push_str(&format!("  and {more} more\n"));
+    }
+    text
 }
 
 /// A row a method, then a row for each of its tasks, all digits.

@@ -671,7 +671,7 @@ fn each_of_a_few_methods_is_set_against_each_other_one() {
     }
     for expected in [
         "<th scope=\"row\">ars</th><td class=\"n\">1.00</td></tr><tr><th scope=\"row\">lora</th><td class=\"n\">2.50</td>",
-        "Mean rank by test MCC over the 4 tasks of which every method has a result",
+        "Mean rank by test MCC over the 4 tasks of which every method has a result, and all were run alike",
         "ars<small>minus lora</small></th><td class=\"n key\">+0.095</td><td class=\"n\">+0.067 to +0.123</td>",
         "<td class=\"n\">0.125<small>0.375</small></td><td class=\"wide\">4 tasks<small>tasks won 4, tied 0, lost 0</small><small>2 seeds, 8 of 8 pairs used</small></td><td><strong>ars</strong> is ahead</td>",
         "<td>not distinguishable</td>",
@@ -713,14 +713,16 @@ fn many_methods_are_set_against_the_first() {
 #[test]
 fn only_runs_that_differ_in_nothing_but_the_method_are_compared() {
     use lingo_artifact::digest::Digest;
+    use lingo_evaluate::report::Conditions;
     let mut matrix = Matrix::new();
     let label = |method: &str| format!("task-1/{method}/seed-1");
     for method in ["lora", "ars", "head"] {
         let under = if method == "lora" { "before" } else { "now" };
-        matrix
-            .plan
-            .conditions
-            .insert(label(method), Digest::of_bytes(under.as_bytes()));
+        let under = Conditions {
+            settings: Digest::of_bytes(under.as_bytes()),
+            read: Default::default(),
+        };
+        matrix.plan.conditions.insert(label(method), under);
     }
     // As many test rows, but others.
     let path = matrix.metrics("task-2", "head", 2);
@@ -737,6 +739,50 @@ fn only_runs_that_differ_in_nothing_but_the_method_are_compared() {
     ));
     // Of the first task only seed 2 is left: 0.62 - 0.54.
     assert!(section.contains("task-1</th><td class=\"n\">+0.080<small>1 pair</small>"));
+}
+
+#[test]
+fn what_cannot_be_compared_has_a_row_that_says_so_and_no_rank() {
+    use lingo_artifact::digest::Digest;
+    use lingo_evaluate::report::Conditions;
+    let mut matrix = Matrix::new();
+    let ranked = matrix.report().0;
+    assert!(ranked.contains("Mean rank by test MCC"));
+    for task in 1..=4 {
+        for seed in 1..=2 {
+            for method in ["lora", "ars", "head"] {
+                // What lora does not read counts between the other two.
+                let read: &[(&str, &[u8])] = match method {
+                    "lora" => &[],
+                    other => &[("dna", other.as_bytes())],
+                };
+                let read = read.iter();
+                let under = Conditions {
+                    settings: Digest::of_bytes(b"same"),
+                    read: read
+                        .map(|(name, is)| (name.to_string(), Digest::of_bytes(is)))
+                        .collect(),
+                };
+                let label = format!("task-{task}/{method}/seed-{seed}");
+                matrix.plan.conditions.insert(label, under);
+            }
+        }
+    }
+    let (section, table) = matrix.report();
+    assert_eq!(table.strings("method").unwrap(), ["ars", "head", "head"]);
+    assert_eq!(table.strings("against").unwrap(), ["lora", "lora", "ars"]);
+    assert_eq!(table.u64s("pairs").unwrap(), [8, 8, 0]);
+    assert_eq!(table.u64s("not_alike").unwrap(), [0, 0, 8]);
+    let csv = std::fs::read_to_string(matrix.folder.path().join("differences.csv")).unwrap();
+    let row = csv.lines().nth(3).unwrap();
+    assert!(
+        row.ends_with(",head,ars,,,0,,,,,0.95,,,,0,0,0,0,0,0,0,8,0"),
+        "{row}"
+    );
+    assert!(section.contains(
+        "<small>none of 8 pairs used; 8 run under other settings or data</small></td><td>not compared</td>"
+    ));
+    assert!(!section.contains("Mean rank"));
 }
 
 #[test]

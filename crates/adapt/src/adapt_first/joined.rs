@@ -147,7 +147,7 @@ fn kept(
         true => Err(Error::Stopped),
         false => Ok(()),
     };
-    let (mut dev, mut test) = (HeldOut::default(), HeldOut::default());
+    let (mut dev, mut test) = (HeldOut::new(), HeldOut::new());
     let own = tasks.iter().map(|task| {
         let splits: Vec<Split> = task.tokens.rows.iter().map(|row| row.split).collect();
         (task.name, task.readings, splits)

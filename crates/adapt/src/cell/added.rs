@@ -231,7 +231,7 @@ fn windows(
     }
 }
 
-/// Those that share no `stretch` of bases with any row of the task, on either strand: no row of test may be learnt from, and a network that
+/// Those that share no `stretch` of bases with any row of the task, hidden ones too, on either strand: no row of test may be learnt from, and a network that
 /// is asked about a row is not to have seen it.
 fn not_of_the_task(
     begun: &Begun,
@@ -249,6 +249,7 @@ fn not_of_the_task(
             .map_err(|e| Error::Data(e.to_string()))?;
         row.iter().for_each(|bases| of_task.add(bases));
     }
+    (readings.hidden().iter()).for_each(|bases| of_task.add(bases));
     let all = windows.len();
     let mut kept = windows;
     kept.retain(|window| !of_task.has(window));

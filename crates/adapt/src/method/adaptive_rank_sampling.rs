@@ -274,7 +274,8 @@ impl AdaptiveRankSampling {
     fn key_of_another_variant(&self) -> Option<String> {
         use Variant::{AsDescribed, AsPublishedCode, Gated};
         const ONLY_GATED: &[Variant] = &[Gated];
-        let keys: [(&str, bool, &[Variant]); 13] = [
+        let is_fixed = self.lambda == Some(Lambda::Fixed);
+        let keys: [(&str, bool, &[Variant]); 14] = [
             ("anneal", !self.anneal, &[AsDescribed, Gated]),
             ("score_decay", self.score_decay.get() > 0.0, &[AsDescribed]),
             ("call_every", self.call_every.is_some(), &[AsPublishedCode]),
@@ -297,7 +298,12 @@ impl AdaptiveRankSampling {
             ),
             (
                 "lambda_rate",
-                self.lambda_rate.get() != 1.0 && self.lambda == Some(Lambda::Fixed),
+                self.lambda_rate.get() != 1.0 && is_fixed,
+                &[],
+            ),
+            (
+                "lambda_deviation",
+                self.lambda_deviation.is_some_and(|d| d.get() > 0.0) && is_fixed,
                 &[],
             ),
         ];
@@ -391,6 +397,10 @@ mod tests {
         t(
             r#"{"variant": "gated", "lambda": "fixed", "lambda_rate": 2}"#,
             &["`lambda_rate`"],
+        );
+        t(
+            r#"{"variant": "gated", "lambda": "fixed", "lambda_deviation": 0.3}"#,
+            &["`lambda_deviation`"],
         );
     }
 

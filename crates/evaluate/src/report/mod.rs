@@ -34,6 +34,7 @@ use figures::front::fronts;
 use figures::of_task::of_task;
 use page::whole::page;
 
+pub use data::conditions::Conditions;
 pub use data::plan::{InputFile, Published, ReportPlan, RunBy, TaskInfo};
 
 /// Reads the cells of `plan.run`, writes `report.html`, `metrics.parquet`, `metrics.csv`, `differences.csv` and `figures/` there.

@@ -15,6 +15,7 @@ use crate::nucleotide::letters;
 /// The examples that rows of tokens were made from, in their order, and their encoder.
 pub struct EncodedRows {
     examples: Vec<Example>,
+    hidden: Vec<Example>,
     encoder: Encoder,
     genome: Option<Around>,
 }
@@ -30,9 +31,15 @@ impl EncodedRows {
     pub fn new(examples: Vec<Example>, encoder: Encoder) -> Self {
         Self {
             examples,
+            hidden: Vec::new(),
             encoder,
             genome: None,
         }
+    }
+
+    /// With examples that no tokens are of.
+    pub fn hiding(self, hidden: Vec<Example>) -> Self {
+        Self { hidden, ..self }
     }
 
     /// With the genome that the examples' intervals are places in. Where some have no place, as shuffled negatives, none
@@ -58,8 +65,7 @@ impl Readings for EncodedRows {
         let example = self.examples.get(row);
         let example =
             example.ok_or_else(|| format!("there are tokens of row {row}, but no example"))?;
-        let sequences = std::iter::once(&example.sequence).chain(&example.sequence2);
-        Ok(sequences.map(|s| letters(s)).collect())
+        Ok(sequences(example).collect())
     }
 
     fn flanks(&self, row: usize, most: usize) -> Result<Option<[Vec<u8>; 2]>, ReadingError> {
@@ -77,6 +83,10 @@ impl Readings for EncodedRows {
         }))
     }
 
+    fn hidden(&self) -> Vec<Cow<'_, [u8]>> {
+        self.hidden.iter().flat_map(sequences).collect()
+    }
+
     fn encode(&self, sequences: &[Vec<u8>]) -> Result<Vec<u32>, ReadingError> {
         let [first, rest @ ..] = sequences else {
             return Err("there is no sequence to encode".into());
@@ -84,4 +94,10 @@ impl Readings for EncodedRows {
         let second = rest.first().map(Vec::as_slice);
         Ok(self.encoder.encode_letters(first, second)?.ids)
     }
+}
+
+/// One sequence, or the two of a pair, upper case.
+fn sequences(example: &Example) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let sequences = std::iter::once(&example.sequence).chain(&example.sequence2);
+    sequences.map(|s| letters(s))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lingo_artifact::Split;
-use lingo_artifact::example::Examples;
+use lingo_artifact::example::{Example, Examples};
 use lingo_artifact::run_folder::TaskFolder;
 use lingo_artifact::tokens::Tokens;
 use lingo_ingest::Genome;
@@ -69,12 +69,11 @@ impl SharedTokens {
         if let Some(readings) = &known.readings {
             return Ok(readings.clone());
         }
-        let mut examples = Examples::read(&examples.examples())?;
-        if self.hide_test {
-            examples.rows.retain(|row| row.split != Split::Test);
-        }
+        let examples = Examples::read(&examples.examples())?;
+        let is_hidden = |row: &Example| self.hide_test && row.split == Split::Test;
+        let (hidden, shown) = examples.rows.into_iter().partition(is_hidden);
         let encoder = Encoder::from_encoding(&tokens.metadata.encoding, model)?;
-        let readings = EncodedRows::new(examples.rows, encoder);
+        let readings = EncodedRows::new(shown, encoder).hiding(hidden);
         let readings = Arc::new(match genome()? {
             Some(genome) => readings.in_genome(Box::new(genome)),
             None => readings,

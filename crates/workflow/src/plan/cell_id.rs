@@ -116,24 +116,25 @@ pub(super) fn floor(examples: Digest, evaluate: &EvaluateConfig) -> Result<Diges
 }
 
 /// Settings with what lies in the files of `natural` in place of where they lie.
-pub(super) fn by_content(
-    mut settings: Value,
-    files: &BTreeMap<PathBuf, (String, Digest)>,
-) -> Value {
+pub(super) fn by_content(settings: Value, files: &BTreeMap<PathBuf, (String, Digest)>) -> Value {
+    natural_files(settings, &|path| {
+        let content = path.as_str().and_then(|path| files.get(Path::new(path)));
+        content.map_or_else(|| path.clone(), |(_, digest)| digest.to_string().into())
+    })
+}
+
+/// As [`ingest_without_paths`], of `train` or a method.
+pub(super) fn natural_without_paths(settings: Value) -> Value {
+    natural_files(settings, &|_| Value::Null)
+}
+
+/// Settings with `of` each file of `natural` in its place.
+fn natural_files(mut settings: Value, of: &impl Fn(&Value) -> Value) -> Value {
     if let Some(map) = settings.as_object_mut() {
         for (key, value) in map {
             *value = match (key.as_str(), value.take()) {
-                ("fasta", Value::Array(paths)) => {
-                    let content = |path: &Value| {
-                        let path = Path::new(path.as_str()?);
-                        Some(files.get(path)?.1.to_string())
-                    };
-                    let named = paths.into_iter();
-                    named
-                        .map(|path| content(&path).map_or(path, Value::String))
-                        .collect()
-                }
-                (_, value) => by_content(value, files),
+                ("fasta", Value::Array(paths)) => paths.iter().map(of).collect(),
+                (_, value) => natural_files(value, of),
             };
         }
     }

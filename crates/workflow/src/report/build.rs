@@ -7,7 +7,7 @@ use lingo_adapt::AdaptedFirst;
 use lingo_artifact::atomic;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
-use lingo_evaluate::report::{InputFile, RunBy};
+use lingo_evaluate::report::{Conditions, InputFile, RunBy};
 use lingo_evaluate::{ReportPlan, TaskInfo};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::cell::{CellRecord, differences};
 use crate::exports;
 use crate::failure::{Error, kept};
 use crate::lock::{self, Lock, LockedTask, RunKind};
-use crate::plan::conditions::conditions;
+use crate::plan::conditions::{common_inputs, conditions, first_of};
 use crate::prepare::model::ModelRecord;
 use crate::prepare::task_record::TaskRecord;
 use crate::report::integrity::altered;
@@ -163,11 +163,6 @@ fn facts(lock: &Lock, run: &Path) -> Vec<(String, String)> {
     facts
 }
 
-/// The id of what a cell begins with, where that was learnt from several tasks first.
-fn first_of(parameters: &Value) -> Option<&str> {
-    parameters.get("adapt_first")?.get("id")?.as_str()
-}
-
 /// What was learnt from several tasks together first.
 fn adapted_first(first: &AdaptedFirst) -> String {
     let tasks = first.tasks.iter().map(|task| match task.left_out {
@@ -241,8 +236,8 @@ fn inputs(lock: &Lock) -> Vec<InputFile> {
     of_model.chain(files).collect()
 }
 
-/// Methods whose cells were run under other settings than those of the first method, with the settings: their numbers tell
-/// of both. Tasks of which the same is to be said share a sentence.
+/// Methods whose cells were run under other settings than those of a method before, with the settings: their numbers tell of
+/// both. Tasks of which the same is to be said share a sentence.
 fn unlike(lock: &Lock, run: &Path) -> Vec<String> {
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let folder = RunFolder::new(run);
@@ -251,29 +246,22 @@ fn unlike(lock: &Lock, run: &Path) -> Vec<String> {
             let records = lock.methods.iter().filter_map(|method| {
                 CellRecord::read(&folder.cell(&task.name, method, seed).finished())
             });
-            let records: Vec<CellRecord> = records.collect();
-            let Some((first, others)) = records.split_first() else {
-                continue;
-            };
-            for other in others {
-                let [was, now] = [first, other].map(common_settings);
-                let reads_model = |record: &CellRecord| {
-                    let method = record.parameters.get("method");
-                    method.is_some_and(|method| method.get("motif_cnn").is_none())
-                };
-                let begin_alike = !reads_model(first)
-                    || !reads_model(other)
-                    || first_of(&first.parameters) == first_of(&other.parameters);
-                if conditions(first) == conditions(other) && begin_alike {
+            let records = records.map(|record| (conditions(&record), record));
+            let records: Vec<(Conditions, CellRecord)> = records.collect();
+            for (number, (now_under, other)) in records.iter().enumerate() {
+                let mut before = records[..number].iter();
+                let Some((was_under, first)) = before.find(|(under, _)| !under.alike(now_under))
+                else {
                     continue;
-                }
+                };
+                let [was, now] = [first, other].map(common_settings);
                 let differences = differences(&was, &now);
                 let told = differences.iter().map(ToString::to_string);
                 let mut told: Vec<String> = told.collect();
-                if !begin_alike {
-                    told.push("another model of `adapt_first`, or none".into());
+                if let Some(name) = was_under.read_otherwise(now_under) {
+                    told.push(format!("not the same of {name}"));
                 }
-                if first.inputs != other.inputs {
+                if common_inputs(first) != common_inputs(other) {
                     told.push("other inputs".into());
                 }
                 let sentence = format!(
@@ -305,7 +293,7 @@ fn common_settings(record: &CellRecord) -> Value {
         if let Some(common) = map.remove("train_of_task") {
             map.insert("train".into(), common);
         }
-        map.retain(|key, _| !["method", "seed", "model"].contains(&key.as_str()));
+        map.retain(|key, _| !["method", "seed", "model", "adapt_first"].contains(&key.as_str()));
         if let Some(evaluate) = map.get_mut("evaluate").and_then(Value::as_object_mut) {
             evaluate.retain(|key, _| ["strands", "threshold"].contains(&key.as_str()));
         }

@@ -1,6 +1,6 @@
 //! Two runs against each other: the same tasks, methods and seeds, on the same test rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lingo_artifact::prediction::Predictions;
@@ -10,8 +10,10 @@ use lingo_evaluate::paired::comparison::{Comparison, Pair};
 use lingo_evaluate::paired::holm::holm;
 use lingo_evaluate::{CellMetrics, Metrics, rows_digest};
 
+use crate::cell::{MadeBy, differences};
 use crate::failure::{Error, Kind};
-use crate::lock::Lock;
+use crate::lock::{Lock, LockedCell};
+use crate::plan::conditions::told;
 
 /// How far the second run is ahead of the first with one method.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,17 @@ pub struct TwoRuns {
     pub compared: Vec<Compared>,
     /// Cells that are finished in one of the runs alone, first and second.
     pub in_one: [usize; 2],
+    /// What the cells of the two runs differ in, in the order of the settings.
+    pub differing: Vec<Differing>,
+}
+
+/// A setting, an input or the program, of which two cells of the same name differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// Such as `train.epochs: 3 -> 5`.
+    pub what: String,
+    /// In how many pairs of cells.
+    pub pairs: usize,
 }
 
 /// Compares two runs by their finished cells.
@@ -104,8 +117,55 @@ pub fn compare(first: &Path, second: &Path) -> Result<TwoRuns, Error> {
     }
     Ok(TwoRuns {
         compared,
+        differing: differing(&of_first, &of_second),
         in_one: [of_first, of_second].map(|side| side.cells.len() - both),
     })
+}
+
+fn differing(first: &Side, second: &Side) -> Vec<Differing> {
+    let mut found: Vec<Differing> = Vec::new();
+    for label in second.cells.keys() {
+        let (Some(was), Some(now)) = (first.lock.cells.get(label), second.lock.cells.get(label))
+        else {
+            continue;
+        };
+        for what in between(was, now) {
+            match found.iter_mut().find(|found| found.what == what) {
+                Some(found) => found.pairs += 1,
+                None => found.push(Differing { what, pairs: 1 }),
+            }
+        }
+    }
+    found
+}
+
+/// What is not the same in two cells.
+fn between(was: &LockedCell, now: &LockedCell) -> Vec<String> {
+    let settings = differences(&told(&was.parameters), &told(&now.parameters));
+    let mut all: Vec<String> = settings.iter().map(ToString::to_string).collect();
+    let roles: BTreeSet<&String> = was.inputs.keys().chain(now.inputs.keys()).collect();
+    for role in roles {
+        match (was.inputs.get(role), now.inputs.get(role)) {
+            (Some(was), Some(now)) if was == now => {}
+            (Some(_), Some(_)) => all.push(format!("other content: {role}")),
+            (Some(_), None) => all.push(format!("read in the first alone: {role}")),
+            (None, _) => all.push(format!("read in the second alone: {role}")),
+        }
+    }
+    let program = |cell: &LockedCell| {
+        let MadeBy {
+            version, commit, ..
+        } = &cell.made_by;
+        match commit {
+            Some(commit) => format!("{version} ({commit})"),
+            None => version.clone(),
+        }
+    };
+    let [was, now] = [was, now].map(program);
+    if was != now {
+        all.push(format!("the program: {was} -> {now}"));
+    }
+    all
 }
 
 /// What tasks are judged by, as in the report: classes and labels, values.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_artifact::train_log::{self, TrainEvent};
 use lingo_artifact::training::Training;
 
 use crate::cell::CellMetrics;
 use crate::error::Result;
+use crate::report::data::conditions::Conditions;
 use crate::report::data::plan::{ReportPlan, RunBy};
 use crate::report::data::rank_pattern;
 
@@ -29,7 +29,7 @@ pub struct Cell {
     /// Live triplets by (layer, module) of the exported adapter; empty without rank adaptation.
     pub rank_pattern: Vec<((u64, String), f64)>,
     /// What it was run under besides its method; see [`ReportPlan::conditions`].
-    pub conditions: Option<Digest>,
+    pub conditions: Option<Conditions>,
     /// Whether a file of it is not as its record says; see [`ReportPlan::altered`].
     pub altered: bool,
     /// The program and the device, where its record says them.
@@ -115,7 +115,7 @@ pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
             for seed in &plan.seeds {
                 let label = CellFolder::label(&task.name, method, *seed);
                 cells.push(Cell {
-                    conditions: plan.conditions.get(&label).copied(),
+                    conditions: plan.conditions.get(&label).cloned(),
                     altered: plan.altered.contains_key(&label),
                     run_by: plan.run_by.get(&label).cloned(),
                     ..Cell::read(&run, &task.name, method, *seed)?

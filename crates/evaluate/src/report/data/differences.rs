@@ -17,8 +17,8 @@ pub struct Difference<'a> {
     pub method: &'a str,
     /// The method, earlier in the file, that it is compared with.
     pub against: &'a str,
-    /// How far it is ahead.
-    pub comparison: Comparison,
+    /// How far it is ahead; None where no pair of runs can be set against each other.
+    pub comparison: Option<Comparison>,
     /// Its p by Holm's correction over the differences of the same metric.
     pub holm: f64,
     /// Pairs of runs that there would be if all were there, on tasks of which something is.
@@ -53,8 +53,10 @@ pub fn differences<'a>(tasks: &[TaskResults<'a>]) -> Vec<Difference<'a>> {
                 of_metric.extend(difference(metric, &tasks, method, against));
             }
         }
-        let p: Vec<f64> = of_metric.iter().map(|d| d.comparison.p).collect();
-        for (difference, corrected) in of_metric.iter_mut().zip(holm(&p)) {
+        let compared = |d: &Difference| d.comparison.as_ref().map(|c| c.p);
+        let p: Vec<f64> = of_metric.iter().filter_map(compared).collect();
+        let of_pairs = of_metric.iter_mut().filter(|d| d.comparison.is_some());
+        for (difference, corrected) in of_pairs.zip(holm(&p)) {
             difference.holm = corrected;
         }
         all.extend(of_metric);
@@ -79,7 +81,11 @@ fn difference<'a>(
                 continue;
             };
             // A library may know nothing of how a cell was run: other rows tell that something is not the same.
-            if value.conditions != against.conditions || !ours.of_the_same_rows(theirs) {
+            let alike = match (&value.conditions, &against.conditions) {
+                (Some(ours), Some(theirs)) => ours.alike(theirs),
+                (ours, theirs) => ours == theirs,
+            };
+            if !alike || !ours.of_the_same_rows(theirs) {
                 not_alike += 1;
                 continue;
             }
@@ -97,11 +103,16 @@ fn difference<'a>(
             });
         }
     }
+    let comparison = Comparison::of(&pairs);
+    // That nothing was run yet is told by the holes.
+    if comparison.is_none() && not_alike + undefined == 0 {
+        return None;
+    }
     Some(Difference {
         metric,
         method: first.methods[method].method,
         against: first.methods[against].method,
-        comparison: Comparison::of(&pairs)?,
+        comparison,
         holm: 1.0,
         planned,
         not_run,

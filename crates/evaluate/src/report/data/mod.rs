@@ -1,6 +1,7 @@
 //! What a report is made from: the plan of the run, the cells as they lie in its folder, and their summaries.
 
 pub mod cells;
+pub mod conditions;
 pub mod differences;
 pub mod folds;
 pub mod plan;

@@ -7,6 +7,7 @@ use lingo_artifact::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::floor::Floor;
+use crate::report::data::conditions::Conditions;
 
 /// A whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,9 +31,9 @@ pub struct ReportPlan {
     pub warnings: Vec<String>,
     /// Everything that a cell was run under besides its method, by
     /// [`CellFolder::label`](lingo_artifact::run_folder::CellFolder::label): two methods are compared only where it is
-    /// the same.
+    /// alike.
     #[serde(default)]
-    pub conditions: BTreeMap<String, Digest>,
+    pub conditions: BTreeMap<String, Conditions>,
     /// By a cell's label its files that are not as its record says, or are gone, in a sentence each.
     #[serde(default)]
     pub altered: BTreeMap<String, Vec<String>>,

@@ -1,6 +1,7 @@
 //! Mean ranks of the methods over the tasks that are judged by the same metric.
 
 use crate::paired::ranks::mean_ranks;
+use crate::report::data::summary::MethodSummary;
 use crate::report::data::task::TaskResults;
 
 /// The ranks of all methods by one metric.
@@ -9,7 +10,7 @@ pub struct Ranks<'a> {
     pub metric: &'static str,
     /// Each method and its mean rank, in the order of the file.
     pub methods: Vec<(&'a str, f64)>,
-    /// Over how many tasks: those of which every method has a result.
+    /// Over how many tasks: those of which every method has a result, and all were run alike.
     pub tasks: usize,
 }
 
@@ -21,7 +22,12 @@ pub fn ranks<'a>(tasks: &[TaskResults<'a>]) -> Vec<Ranks<'a>> {
         let methods = &tasks.iter().find(|t| t.metric == metric)?.methods;
         let mut folds: Vec<(&str, Vec<Vec<f64>>)> = Vec::new();
         for task in tasks.iter().filter(|t| t.metric == metric) {
-            let values = task.methods.iter().map(|m| Some(m.test(metric)?.mean));
+            let alike = |m: &&MethodSummary| !task.is_unlike(m);
+            let value = |m: &MethodSummary| Some(m.test(metric)?.mean);
+            let values = task
+                .methods
+                .iter()
+                .map(|m| Some(m).filter(alike).and_then(value));
             let Some(values) = values.collect::<Option<Vec<f64>>>() else {
                 continue;
             };

@@ -1,9 +1,8 @@
 //! One task: its cells by method, and what it is judged by.
 
-use lingo_artifact::digest::Digest;
-
 use crate::floor::Floor;
 use crate::report::data::cells::Cell;
+use crate::report::data::conditions::Conditions;
 use crate::report::data::plan::{ReportPlan, TaskInfo};
 use crate::report::data::summary::{MethodSummary, judged_by};
 
@@ -39,19 +38,17 @@ impl<'a> TaskResults<'a> {
         }
     }
 
-    /// Whether a cell of this method was run under other settings (its method aside) than the cell of the same seed of the
-    /// first method that has one.
+    /// Whether a cell of this method was run under other settings (its method aside) than the cell of the same seed of a
+    /// method before it.
     pub fn is_unlike(&self, method: &MethodSummary) -> bool {
-        let done = |summary: &MethodSummary| -> Vec<(u64, Digest)> {
-            let cells = summary.cells.iter().filter(|c| c.metrics.is_some());
-            cells
-                .filter_map(|c| Some((c.seed, c.conditions?)))
-                .collect()
-        };
-        let all: Vec<(u64, Digest)> = self.methods.iter().flat_map(done).collect();
-        done(method).iter().any(|(seed, conditions)| {
-            let first = all.iter().find(|(other, _)| other == seed);
-            first.is_some_and(|(_, first)| first != conditions)
+        let before = self
+            .methods
+            .iter()
+            .take_while(|m| m.method != method.method);
+        let before: Vec<(u64, &Conditions)> = before.flat_map(done).collect();
+        done(method).into_iter().any(|(seed, ours)| {
+            let mut same_seed = before.iter().filter(|(other, _)| *other == seed);
+            same_seed.any(|(_, theirs)| !ours.alike(theirs))
         })
     }
 
@@ -67,6 +64,14 @@ impl<'a> TaskResults<'a> {
         let best = floors.max_by(|a, b| on_dev(a).total_cmp(&on_dev(b)))?;
         Some((best, best.test.get(self.metric)?))
     }
+}
+
+/// The seeds of a method's finished cells, and what each was run under, where that is known.
+fn done<'a>(method: &MethodSummary<'a>) -> Vec<(u64, &'a Conditions)> {
+    let cells = method.cells.iter().filter(|c| c.metrics.is_some());
+    cells
+        .filter_map(|c| Some((c.seed, c.conditions.as_ref()?)))
+        .collect()
 }
 
 /// The name of what a task is judged by, as people write it.

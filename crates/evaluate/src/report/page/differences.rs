@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::paired::comparison::{CONFIDENCE, FEWEST_TASKS, Reading, Unit};
+use crate::paired::comparison::{CONFIDENCE, FEWEST_TASKS, Reading, TaskDifference, Unit};
 use crate::paired::sign_flip::smallest;
 use crate::report::data::differences::{Difference, EACH_AGAINST_EACH};
 use crate::report::data::plan::ReportPlan;
@@ -35,17 +35,17 @@ fn table(differences: &[Difference]) -> String {
         "<div class=\"scroll\"><table><caption><span>Test {metric} of one method minus that of another</span></caption><thead><tr><th scope=\"col\">Methods</th><th scope=\"col\" class=\"n\">Mean difference</th><th scope=\"col\" class=\"n\">{share} interval<small>Student\u{2019}s t</small></th><th scope=\"col\" class=\"n\">{share} interval<small>BCa bootstrap</small></th><th scope=\"col\" class=\"n\">p<small>sign flips; after Holm</small></th><th scope=\"col\">Counted</th><th scope=\"col\">In words</th></tr></thead><tbody>"
     );
     for difference in differences {
-        let found = &difference.comparison;
+        let found = difference.comparison.as_ref();
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}<small>minus {}</small></th><td class=\"n key\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}<small>{}</small></td><td class=\"wide\">{}</td><td>{}</td></tr>",
             escape(difference.method),
             escape(difference.against),
-            signed(found.mean, 3),
-            interval(found.student),
-            interval(found.bca),
-            probability(found.p),
-            probability(difference.holm),
+            found.map_or(NONE.into(), |f| signed(f.mean, 3)),
+            interval(found.and_then(|f| f.student)),
+            interval(found.and_then(|f| f.bca)),
+            found.map_or(NONE.into(), |f| probability(f.p)),
+            found.map_or(NONE.into(), |_| probability(difference.holm)),
             counted(difference),
             in_words(difference)
         );
@@ -59,7 +59,7 @@ fn rank_table(ranks: &Ranks) -> String {
     let mut methods = ranks.methods.clone();
     methods.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut out = format!(
-        "<div class=\"scroll\"><table><caption><span>Mean rank by test {} over the {} of which every method has a result</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Mean rank</th></tr></thead><tbody>",
+        "<div class=\"scroll\"><table><caption><span>Mean rank by test {} over the {} of which every method has a result, and all were run alike</span></caption><thead><tr><th scope=\"col\">Method</th><th scope=\"col\" class=\"n\">Mean rank</th></tr></thead><tbody>",
         metric_name(ranks.metric),
         number(ranks.tasks, "task")
     );
@@ -83,7 +83,17 @@ fn interval(interval: Option<[f64; 2]>) -> String {
 
 /// The units, and of how many pairs of runs they are made.
 fn counted(difference: &Difference) -> String {
-    let found = &difference.comparison;
+    let left_out = [
+        (difference.not_run, "not run"),
+        (difference.not_alike, "run under other settings or data"),
+        (difference.undefined, "without a defined metric"),
+    ];
+    let left_out = left_out.iter().filter(|(n, _)| *n > 0);
+    let left_out: String = left_out.map(|(n, why)| format!("; {n} {why}")).collect();
+    let planned = number(difference.planned, "pair");
+    let Some(found) = &difference.comparison else {
+        return format!("<small>none of {planned} used{left_out}</small>");
+    };
     let units = match found.unit {
         Unit::Task => number(found.units, "task"),
         Unit::Pair => number(found.units, "pair of runs"),
@@ -93,18 +103,7 @@ fn counted(difference: &Difference) -> String {
         from.push(number(found.tasks.len(), "task"));
     }
     from.push(number(found.seeds.len(), "seed"));
-    let used = format!(
-        "{} of {} used",
-        found.pairs,
-        number(difference.planned, "pair")
-    );
-    let left_out = [
-        (difference.not_run, "not run"),
-        (difference.not_alike, "run under other settings or data"),
-        (difference.undefined, "without a defined metric"),
-    ];
-    let left_out = left_out.iter().filter(|(n, _)| *n > 0);
-    let left_out: String = left_out.map(|(n, why)| format!("; {n} {why}")).collect();
+    let used = format!("{} of {planned} used", found.pairs);
     let tally = found.tally();
     format!(
         "{units}<small>tasks won {}, tied {}, lost {}</small><small>{}, {used}{left_out}</small>",
@@ -117,11 +116,14 @@ fn counted(difference: &Difference) -> String {
 
 fn in_words(difference: &Difference) -> String {
     let ahead = |method: &str| format!("<strong>{}</strong> is ahead", escape(method));
-    match difference.comparison.reading() {
+    let Some(found) = &difference.comparison else {
+        return "not compared".to_string();
+    };
+    match found.reading() {
         Reading::Ahead => ahead(difference.method),
         Reading::Behind => ahead(difference.against),
         Reading::NotDistinguishable => "not distinguishable".to_string(),
-        Reading::NoInterval => match (difference.comparison.units, difference.comparison.unit) {
+        Reading::NoInterval => match (found.units, found.unit) {
             (1, Unit::Pair) => "no interval from one pair".to_string(),
             (_, Unit::Pair) => "no interval: the same difference in every pair".to_string(),
             (_, Unit::Task) => "no interval: the same difference on every task".to_string(),
@@ -129,10 +131,15 @@ fn in_words(difference: &Difference) -> String {
     }
 }
 
+/// What was compared, task by task.
+fn tasks_of<'a>(difference: &'a Difference) -> &'a [TaskDifference] {
+    difference.comparison.as_ref().map_or(&[], |c| &c.tasks)
+}
+
 /// A task a row, a comparison a column.
 fn by_task(differences: &[Difference]) -> String {
     let mut names: Vec<&str> = Vec::new();
-    for task in differences.iter().flat_map(|d| &d.comparison.tasks) {
+    for task in differences.iter().flat_map(tasks_of) {
         if !names.contains(&task.task.as_str()) {
             names.push(&task.task);
         }
@@ -152,16 +159,16 @@ fn by_task(differences: &[Difference]) -> String {
     for name in names {
         let _ = write!(out, "<tr><th scope=\"row\">{}</th>", escape(name));
         for difference in differences {
-            let mut tasks = difference.comparison.tasks.iter();
-            let cell = tasks
-                .find(|t| t.task == name)
-                .map_or(NONE.to_string(), |t| {
+            let cell = tasks_of(difference).iter().find(|t| t.task == name).map_or(
+                NONE.to_string(),
+                |t| {
                     format!(
                         "{}<small>{}</small>",
                         signed(t.mean, 3),
                         number(t.pairs, "pair")
                     )
-                });
+                },
+            );
             let _ = write!(out, "<td class=\"n\">{cell}</td>");
         }
         out.push_str("</tr>");
@@ -172,8 +179,9 @@ fn by_task(differences: &[Difference]) -> String {
 
 /// How the tables are to be read, as items of a list: no more than applies to them.
 fn notes(plan: &ReportPlan, all: &[Difference]) -> String {
-    let has = |unit: Unit| all.iter().any(|d| d.comparison.unit == unit);
-    let reads = |reading: Reading| all.iter().any(|d| d.comparison.reading() == reading);
+    let compared = || all.iter().filter_map(|d| d.comparison.as_ref());
+    let has = |unit: Unit| compared().any(|c| c.unit == unit);
+    let reads = |reading: Reading| compared().any(|c| c.reading() == reading);
     let mut notes = Vec::new();
     if has(Unit::Task) {
         notes.push("Where tasks are counted, each counts once, by the mean over its seeds (and folds). The intervals tell how far the mean would move with other tasks of the same kind.".to_string());
@@ -181,13 +189,13 @@ fn notes(plan: &ReportPlan, all: &[Difference]) -> String {
     if has(Unit::Pair) {
         notes.push(format!("With fewer than {FEWEST_TASKS} tasks, each pair of runs (one task, one seed) is counted. The intervals tell how far the mean would move with other seeds on the same tasks; they say nothing of other tasks."));
     }
-    if all.iter().any(|d| d.comparison.clustered) {
+    if compared().any(|c| c.clustered) {
         notes.push("Pairs of the same task (and folds of it) resemble each other: where pairs of several are counted together, the intervals may be too narrow and p too small.".to_string());
     }
     if reads(Reading::NotDistinguishable) {
         notes.push("Not distinguishable: at least one of the two intervals holds 0, so these runs do not tell which method is ahead. That does not show that the two are equal.".to_string());
     }
-    if let Some(fewest) = all.iter().map(|d| d.comparison.units).min() {
+    if let Some(fewest) = compared().map(|c| c.units).min() {
         let least = smallest(fewest);
         if least > 1.0 - CONFIDENCE {
             notes.push(format!(
