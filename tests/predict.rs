@@ -169,6 +169,18 @@ fn predictions_equal_those_of_the_run() {
         "{}",
         ran.stdout
     );
+    // Lower case and RNA are read as DNA is, and what is neither is refused.
+    toy.write("rna.csv", "id,sequence\nx,acguacguaa\ny,CCCCCGUACC\n");
+    let rna = predict(&toy, "--input rna.csv --out -");
+    assert_eq!(rna.stdout, ran.stdout);
+    toy.write("protein.csv", "sequence\nACGT\nMKVLAAGIVG\n");
+    let ran = refused(&toy, "--input protein.csv --out -");
+    let told = "protein.csv: row 2, character 4: `L` is no IUPAC nucleotide code";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    toy.write("other.csv", "sequence,label\nACGT,1\nACGT,2\n");
+    let ran = refused(&toy, "--input other.csv --out -");
+    let told = "row 2: the label `2` is none of the classes 0, 1";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
 }
 
 /// Waits until the logits of so many bytes are kept; false where the program has ended before.

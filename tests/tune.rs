@@ -146,6 +146,39 @@ fn mistakes_of_a_search_are_told_before_it_runs() {
 }
 
 #[test]
+fn a_rate_that_no_method_takes_is_not_searched() {
+    let toy = Toy::new();
+    let text = toy.read("toy.yaml").replace(
+        "  lora: { lora: { rank: 2 } }",
+        "  lora: { motif_cnn: { filters: 4, width: 3 } }",
+    );
+    let tune = "tune: { space: { train.learning_rate: [0.1, 0.01] } }";
+    toy.write("toy.yaml", &format!("{text}\n{tune}\n"));
+    let found = toy.lingo(&COMMAND);
+    assert_eq!(found.code, 2, "{}", found.stderr);
+    let told = "try methods.lora.motif_cnn.learning_rate instead";
+    assert!(found.stderr.contains(told), "{}", found.stderr);
+    // A run says so, and what is told of it has the rate that was used.
+    let run = [
+        "run",
+        "toy.yaml",
+        "--only",
+        "left",
+        "--methods",
+        "lora",
+        "--device",
+        "cpu",
+        "--set",
+        "train.learning_rate=0.1",
+    ];
+    let ran = toy.ok(&run);
+    let told = "set `methods.lora.motif_cnn.learning_rate`";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    let methods = toy.read("runs/toy/methods.md");
+    assert!(methods.contains("learning rate 0.003)"), "{methods}");
+}
+
+#[test]
 fn a_search_without_a_score_is_a_failure() {
     let toy = Toy::new();
     let tune = "tune: { space: { train.batch: [4, 8] }, metric: spearman, rungs: [1] }";

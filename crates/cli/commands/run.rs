@@ -28,6 +28,20 @@ pub fn request(selection: &Selection, skip_missing: bool) -> Result<Request, Err
     })
 }
 
+/// Says which methods a `--set train.learning_rate` does not reach.
+fn of_own_rates(plan: &Plan, sets: &[String]) {
+    if sets
+        .iter()
+        .any(|set| set.starts_with("train.learning_rate="))
+    {
+        for (key, rate) in plan.own_rates() {
+            say(&format!(
+                "`train.learning_rate` does not reach the method that has {rate} of its own: set `{key}`"
+            ));
+        }
+    }
+}
+
 /// `run`.
 pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     let file = match &arguments.pipeline {
@@ -65,6 +79,7 @@ pub fn run(arguments: Run, terminal: &Terminal) -> Result<(), Error> {
     if let Some(why) = &plan.model.unasked {
         say(&format!("{why}; taken from the cache"));
     }
+    of_own_rates(&plan, &arguments.selection.set);
     let settings = Settings {
         jobs: arguments.jobs.get() as usize,
         skip_missing: arguments.skip_missing,

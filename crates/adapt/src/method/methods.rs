@@ -104,6 +104,13 @@ impl Method {
         (method, train)
     }
 
+    /// The peak learning rate that it is trained with: its own, which some methods have by default, or that of `train`.
+    pub fn learning_rate(&self, train: &TrainConfig) -> f64 {
+        let (method, train) = self.settled(train);
+        let own = method.adaptation().learning_rate();
+        own.unwrap_or_else(|| train.learning_rate.get())
+    }
+
     /// The files with DNA that `natural` names, of the method or of the stem in `train`, as they are to be opened for a cell.
     pub fn natural(&self, train: &TrainConfig) -> Vec<PathBuf> {
         let (method, train) = self.settled(train);

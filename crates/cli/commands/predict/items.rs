@@ -3,13 +3,15 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lingo_artifact::example::{ExampleReader, Interval};
 use lingo_artifact::sequence_source::SequenceSource as _;
 use lingo_artifact::{Label, LabelKind, Split, Strand};
 use lingo_ingest::config::GenomeFile;
-use lingo_ingest::{BedOptions, Genome, VariantOptions, VariantWindows, each_place, each_variant};
+use lingo_ingest::{
+    BedOptions, Genome, VariantOptions, VariantWindows, each_place, each_variant, iupac,
+};
 use lingo_workflow::{Error, Kind};
 
 /// One sequence.
@@ -162,15 +164,19 @@ impl Items {
             }
             (From::Examples { path, labels }, _) => {
                 let mut reader = ExampleReader::open(path, labels)?;
+                let mut number = 0u64;
                 loop {
                     let rows = reader.next(ROWS)?;
                     if rows.is_empty() {
                         break;
                     }
                     for row in rows {
+                        number += 1;
+                        let checked = |text: String| bases_of(path, number, &text);
+                        let second = row.sequence2.map(checked).transpose()?;
                         take(Item::Row(Row {
                             id: row.id,
-                            text: Some((row.sequence, row.sequence2)),
+                            text: Some((checked(row.sequence)?, second)),
                             interval: row.interval,
                             label: row.label,
                             split: row.split,
@@ -183,6 +189,24 @@ impl Items {
         left_out.retain(|(_, n)| *n > 0);
         Ok(left_out)
     }
+}
+
+/// The sequence of a row in upper case, U as T.
+fn bases_of(path: &Path, row: u64, text: &str) -> Result<String, Error> {
+    let mut bases = String::with_capacity(text.len());
+    for (i, letter) in text.trim().chars().enumerate() {
+        let base = u8::try_from(letter).ok().and_then(iupac::normal);
+        let base = base.ok_or_else(|| {
+            let message = format!(
+                "{}: row {row}, character {}: `{letter}` is no IUPAC nucleotide code; DNA or RNA is needed in the column `sequence` (ACGTU, RYSWKMBDHV, N)",
+                path.display(),
+                i + 1
+            );
+            Error::stage(Kind::Input, message)
+        })?;
+        bases.push(char::from(base));
+    }
+    Ok(bases)
 }
 
 /// Lets `take`'s error, which is not one of `ingest`, through a reader that knows only its own.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use lingo_adapt::{Method, TrainConfig};
 use lingo_artifact::LabelKind;
 use lingo_artifact::training::Training;
 use serde_json::Value;
@@ -233,7 +234,7 @@ fn training(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
     }
     if let Some(how) = how {
         text += &format!(
-            " All were trained with AdamW [@loshchilov2019adamw] and these settings of training: {how}."
+            " All were trained with AdamW [@loshchilov2019adamw] and these settings of training, where a method has none of its own: {how}."
         );
     }
     let one = if seeds.len() == 1 { "seed" } else { "seeds" };
@@ -299,11 +300,28 @@ fn of_method(finished: &Finished, cited: &mut BTreeSet<&'static str>) -> String 
         keys => format!(" [@{}]", keys.join("; @")),
     };
     cited.extend(keys);
-    let how = match settings(how) {
-        how if how.is_empty() => String::new(),
-        how => format!(" ({how})"),
+    let own = own_rate(finished).map(|rate| format!("learning rate {rate}"));
+    let told = Some(settings(how)).filter(|how| !how.is_empty());
+    let how: Vec<String> = told.into_iter().chain(own).collect();
+    let how = match how.as_slice() {
+        [] => String::new(),
+        how => format!(" ({})", how.join(", ")),
     };
     format!("{words}{citations}{how}")
+}
+
+/// The learning rate that a method has by default, where that is not the one of `train`.
+fn own_rate(finished: &Finished) -> Option<f64> {
+    let parameters = &finished.locked.parameters;
+    let method = parameters.get("method")?.clone();
+    let train = parameters.get("train")?.clone();
+    let is_told = variant_of(&method)
+        .and_then(|(_, how)| how.get("learning_rate"))
+        .is_some_and(|rate| !rate.is_null());
+    let method: Method = serde_json::from_value(method).ok()?;
+    let train: TrainConfig = serde_json::from_value(train).ok()?;
+    let rate = method.learning_rate(&train);
+    (!is_told && rate != train.learning_rate.get()).then_some(rate)
 }
 
 fn evaluation(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {

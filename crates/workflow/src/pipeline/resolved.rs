@@ -144,6 +144,11 @@ impl Task {
         self.train_of_methods.get(method).unwrap_or(&self.train)
     }
 
+    /// The peak learning rate of a method on this task.
+    pub fn learning_rate(&self, (name, method): &(String, Method)) -> f64 {
+        method.learning_rate(self.train_of(name))
+    }
+
     /// Whether it is one fold of a cross-validation.
     pub fn is_fold(&self) -> bool {
         self.name != self.section

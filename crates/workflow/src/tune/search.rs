@@ -15,7 +15,7 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::Pipeline;
 use crate::pipeline::resolved::ModelPlan;
-use crate::pipeline::tune_section::TuneSection;
+use crate::pipeline::tune_section::{Choices, TuneSection};
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::selection::Request;
 use crate::plan::state::State;
@@ -99,6 +99,7 @@ pub fn search(
         let pipeline = with(settings, section, &trial)?;
         left.push((trial, pipeline));
     }
+    reached(section, settings.request.methods.as_deref(), &left)?;
     let mut shared: Option<PathBuf> = None;
     let mut commits = BTreeMap::new();
     let table = out.join("tune.tsv");
@@ -190,6 +191,48 @@ pub fn search(
         }
     }
     Ok(Found { rows, table })
+}
+
+/// Trials of another `train.learning_rate` differ: some methods have a rate of their own.
+fn reached(
+    section: &TuneSection,
+    selected: Option<&[String]>,
+    trials: &[(Trial, Pipeline)],
+) -> Result<(), Error> {
+    let key = "train.learning_rate";
+    let several = |choices: &Choices| match choices {
+        Choices::List(values) => values.len() > 1,
+        Choices::Range(_) => true,
+    };
+    let mut space = section.space.0.iter();
+    let is_tried = space.any(|(of, choices)| of == key && several(choices));
+    let is_selected = |name: &String| selected.is_none_or(|names| names.contains(name));
+    let of_trial = |(_, pipeline): &(Trial, Pipeline)| -> Vec<f64> {
+        let methods = pipeline.methods.iter();
+        let methods = methods.filter(|(name, _)| is_selected(name));
+        let of_task = |named| {
+            pipeline
+                .tasks
+                .iter()
+                .map(move |task| task.learning_rate(named))
+        };
+        methods.flat_map(of_task).collect()
+    };
+    let mut rates = trials.iter().map(of_trial);
+    let first = rates.next();
+    if !is_tried || trials.len() < 2 || rates.any(|rates| Some(rates) != first) {
+        return Ok(());
+    }
+    let own = trials
+        .first()
+        .map_or(&[][..], |(_, pipeline)| &pipeline.methods);
+    let own = own.iter().filter(|(name, _)| is_selected(name));
+    let keys = own.map(|(name, method)| format!("methods.{name}.{}.learning_rate", method.name()));
+    let message = format!(
+        "`{key}` changes no method that is searched, since each has a rate of its own: try {} instead",
+        keys.collect::<Vec<_>>().join(", ")
+    );
+    Err(Error::stage(Kind::Usage, message))
 }
 
 /// The pipeline with a trial's settings.

@@ -4,6 +4,7 @@
 mod borrowed;
 mod examples;
 pub(crate) mod format;
+pub(crate) mod known_labels;
 pub(crate) mod metadata;
 pub(crate) mod parquet;
 pub(crate) mod reader;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::tables::example::known_labels::KnownLabels;
 use crate::tables::example::metadata::ExamplesMetadata;
 use crate::tables::example::row::{Interval, SequenceRow};
-use crate::tables::label_column;
 use crate::tables::table::columns::Table;
 use crate::tables::table::read::TableReader;
 use crate::value::label::LabelKind;
@@ -25,21 +25,22 @@ pub(crate) fn metadata_of(path: &Path, text: Option<&str>) -> Result<Option<Exam
 pub struct ExampleReader {
     path: PathBuf,
     table: TableReader,
-    labels: LabelKind,
+    labels: KnownLabels,
 }
 
 impl ExampleReader {
-    /// Opens a table; `labels` says what its labels are, where it does not say so itself.
+    /// Opens a table, whose labels are to be read as those of `labels`: classes by their names.
     ///
     /// # Errors
-    /// As [`Examples::read`](super::examples::Examples::read).
+    /// As [`Examples::read`](super::examples::Examples::read); it says of itself that it has other labels.
     pub fn open(path: &Path, labels: &LabelKind) -> Result<Self> {
         let table = TableReader::open(path)?;
         let metadata = metadata_of(path, table.metadata.as_deref())?;
+        let of_table = metadata.map(|m| m.labels);
         Ok(Self {
             path: path.to_path_buf(),
+            labels: KnownLabels::new(path, labels, of_table)?,
             table,
-            labels: metadata.map_or_else(|| labels.clone(), |m| m.labels),
         })
     }
 
@@ -51,8 +52,7 @@ impl ExampleReader {
         let t = self.table.next(most)?;
         let mut rows = unlabelled(&t)?;
         if t.has("label") {
-            let (_, labels) = label_column::read(&self.path, &t, Some(self.labels.clone()))?;
-            for (row, label) in rows.iter_mut().zip(labels) {
+            for (row, label) in rows.iter_mut().zip(self.labels.read(&self.path, &t)?) {
                 row.label = Some(label);
             }
         }
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(reader.next(2).unwrap()[1].label, Some(Label::Class(1)));
         let message = reader.next(2).unwrap_err().to_string();
         assert!(
-            message.contains("row 3: the label 7 does not fit"),
+            message.contains("row 3: the label `7` is none of the classes 0, 1"),
             "{message}"
         );
     }
