@@ -39,7 +39,7 @@ pub fn ingest(arguments: &Ingest, terminal: &Terminal) -> Result<(), Error> {
         // Rows go out as they are made; the path is for messages, and names the format.
         let path = PathBuf::from(format!("stdout.{}", arguments.format.ending()));
         let format = ExampleFormat::of_path(&path)?;
-        stream_to_stdout(|out| Ok(data.write_to(&path, format, out)?))?;
+        stream_to_stdout(|out| Ok(data.write_to(Path::new("stdout"), format, out)?))?;
     } else {
         data.write(&arguments.out)?;
     }

@@ -61,7 +61,7 @@ pub enum Error {
     /// Sequences are longer than they may be.
     #[error(
         "{count} of {total} sequences need more than {limit} tokens ({limit_of}), the longest {longest} (`{id}`); \
-         use a scheme with fewer tokens, or `truncate: true` to keep the middle of the DNA"
+         use a scheme with fewer tokens, or `truncate: true` to keep the middle of the DNA (motifs are looked for in all of it either way)"
     )]
     TooLong {
         /// How many sequences.

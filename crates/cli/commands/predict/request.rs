@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::digest::Digest;
+use lingo_artifact::left_out;
 use lingo_ingest::config::{DEFAULT_MAX_UNCOMPRESSED_BYTES, GenomeFile};
 use lingo_ingest::{Genome, VariantOptions};
 use lingo_workflow::{Error, Kind};
@@ -240,7 +241,7 @@ impl Request {
     /// What is wrong with a file; rows that do not go into what is to be written.
     pub fn census(&self, arguments: &Predict) -> Result<Census, Error> {
         let mut census = Census::default();
-        let mut unlabelled = 0u64;
+        let (mut unlabelled, mut has_logo) = (0u64, false);
         let mut order = Order::default();
         let placed = arguments.out.iter().find(|out| {
             let is_bed = out.extension().is_some_and(|e| e == "bed");
@@ -261,6 +262,7 @@ impl Request {
                 false => 1,
             };
             census.places |= row.interval.is_some();
+            has_logo |= arguments.logo_of.as_deref() == Some(row.id.as_str());
             match row.label {
                 Some(_) => census.labels = true,
                 None => unlabelled += 1,
@@ -282,7 +284,19 @@ impl Request {
         })?;
         census.left_out = left_out;
         if census.sequences == 0 {
-            let message = "there is no sequence to predict on";
+            let left_out = census.left_out.iter();
+            let left_out = left_out.map(|(key, n)| match *key {
+                "outside" => format!("; {n} windows would leave their chromosome"),
+                key => format!("; left out: {n} {}", left_out::words(key, *n)),
+            });
+            let message = format!(
+                "there is no sequence to predict on{}",
+                left_out.collect::<String>()
+            );
+            return Err(Error::stage(Kind::Input, message));
+        }
+        if let Some(name) = arguments.logo_of.as_ref().filter(|_| !has_logo) {
+            let message = format!("--logo-of {name}: no window has this name");
             return Err(Error::stage(Kind::Input, message));
         }
         // A table is scored as a whole, or not at all.
