@@ -895,6 +895,12 @@ fn what_cannot_work_is_refused_before_training() {
         Kind::Input,
         "`row 3` has 1000 tokens",
     );
+    t(
+        lora,
+        |t, _| t.metadata.encoding.model_vocab_size = 9,
+        Kind::Input,
+        "of a vocabulary of 9 rows",
+    );
 }
 
 #[test]
