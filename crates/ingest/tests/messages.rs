@@ -413,6 +413,14 @@ fn tables() {
         ),
     );
     t(
+        b"sequence,label,label\nA,0,1\n",
+        "dev.csv:1: the columns 2 and 3 are both called `label`, so which of them is meant? Rename one",
+    );
+    t(
+        b"sequence,label, sequence\nA,0,C\n",
+        "dev.csv:1: the columns 1 and 3 are both called `sequence`, so which of them is meant? Rename one",
+    );
+    t(
         b"ACGTACGTACGTACGTACGTACGT,0\nA,0\n",
         &format!(
             "dev.csv:1: the column `sequence` is missing; there are: `ACGTACGTACGTACGTACGT...`, `0` (read with commas). {header}"

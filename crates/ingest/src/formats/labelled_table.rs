@@ -17,7 +17,7 @@ use crate::rows::row::{Content, Row, Rows};
 /// Columns are found by name (`names`, or those of GUE), in any order; others are passed over.
 ///
 /// # Errors
-/// With file and line: a missing column, a row with another number of fields, an empty sequence or label,
+/// With file and line: a column that is missing or there twice, a row with another number of fields, an empty sequence or label,
 /// a character that is no IUPAC nucleotide code. With file: nothing in it, a header without rows.
 pub(crate) fn read(
     path: &Path,
@@ -140,7 +140,7 @@ impl Columns {
         };
         let given = TableColumns::default();
         let names = names.unwrap_or(&given);
-        let place = |name: &str| header.iter().position(|column| column.trim() == name);
+        let place = |name: &str| place_of(path, header, name);
         let missing = |name: &str| {
             let there: Vec<String> = header
                 .iter()
@@ -166,23 +166,22 @@ impl Columns {
                 ),
             )
         };
-        let label = names.label.as_deref().unwrap_or("label");
-        let label = place(label).ok_or_else(|| missing(label));
+        let found = |name: &str| -> Result<usize> { place(name)?.ok_or_else(|| missing(name)) };
+        let label = found(names.label.as_deref().unwrap_or("label"));
         if let Some(first) = &names.sequence {
-            let given = |name: &String| place(name).ok_or_else(|| missing(name));
             return Ok(Self {
-                sequence: given(first)?,
-                sequence2: names.sequence2.as_ref().map(given).transpose()?,
+                sequence: found(first)?,
+                sequence2: names.sequence2.as_deref().map(found).transpose()?,
                 label: label?,
             });
         }
-        let second = place("sequence2");
-        let first = match place("sequence1").or_else(|| place("sequence")) {
+        let (one, second) = (place("sequence1")?, place("sequence2")?);
+        let first = match one {
             Some(place) => place,
-            None if second.is_some() => return Err(missing("sequence1")),
-            None => return Err(missing("sequence")),
+            None if second.is_some() => place("sequence")?.ok_or_else(|| missing("sequence1"))?,
+            None => found("sequence")?,
         };
-        if second.is_none() && place("sequence1").is_some() {
+        if second.is_none() && one.is_some() {
             return Err(missing("sequence2"));
         }
         Ok(Self {
@@ -190,6 +189,33 @@ impl Columns {
             sequence2: second,
             label: label?,
         })
+    }
+}
+
+/// Where the column of a name stands, if there is one.
+///
+/// # Errors
+/// Two of that name: nobody can tell which is meant.
+pub(crate) fn place_of(
+    path: &Path,
+    header: &csv::StringRecord,
+    name: &str,
+) -> Result<Option<usize>> {
+    let mut places = (header.iter().enumerate())
+        .filter(|(_, column)| column.trim() == name)
+        .map(|(place, _)| place);
+    let first = places.next();
+    match (first, places.next()) {
+        (Some(first), Some(second)) => Err(Error::line(
+            path,
+            1,
+            format!(
+                "the columns {} and {} are both called `{name}`, so which of them is meant? Rename one",
+                first + 1,
+                second + 1
+            ),
+        )),
+        _ => Ok(first),
     }
 }
 
