@@ -511,6 +511,12 @@ fn labels() {
         "the labels `1` and `1.0` are the same number; write each class in one way",
     );
     t(
+        b"sequence,label\nA,0 1 1\nC,1 1 0\n",
+        Auto,
+        None,
+        "train.csv:2: the label `0 1 1` looks like several labels a row; say `label_kind: multilabel` (--label-kind multilabel), or `label_kind: classes` when it is the name of a class",
+    );
+    t(
         b"sequence,label\nA,0\nC,2\n",
         Auto,
         Some(&["0", "1"]),
