@@ -421,6 +421,14 @@ fn tables() {
         "dev.csv:1: the columns 1 and 3 are both called `sequence`, so which of them is meant? Rename one",
     );
     t(
+        b"id,sequence,label\nx,A,0\n ,C,1\n",
+        "dev.csv:3: column `id` is empty; an id is needed",
+    );
+    t(
+        b"id,sequence,label\nx,A,0\ny,C,1\nx,G,1\n",
+        "dev.csv:4: the id `x` is that of dev.csv:2, too; give each row its own, or call the column something else: rows are then called after their number",
+    );
+    t(
         b"ACGTACGTACGTACGTACGTACGT,0\nA,0\n",
         &format!(
             "dev.csv:1: the column `sequence` is missing; there are: `ACGTACGTACGTACGTACGT...`, `0` (read with commas). {header}"
