@@ -644,7 +644,7 @@ fn splits() {
     );
     t(
         chromosomes(&["c"], &[]),
-        "dev has no row (4 rows in all); split in another way",
+        "dev has no row: none of the 4 rows lies on c, they lie on a, chrb; name others in `split.chromosomes`",
     );
     t(
         chromosomes(&["chrb"], &[]),
