@@ -6,7 +6,7 @@ use std::path::Path;
 use lingo_artifact::random::Stream;
 use serde_json::{Value, json};
 
-const WIDTH: usize = 8;
+const WIDTH: usize = 16;
 const INNER: usize = 16;
 const BLOCKS: usize = 2;
 const POSITIONS: usize = 640;

@@ -848,6 +848,18 @@ fn what_cannot_work_is_refused_before_training() {
         "did you mean `query`?",
     );
     t(
+        r#"{"lora": {"rank": 17}}"#,
+        |_, _| (),
+        Kind::Config,
+        "is a layer of 16 x 16, whose rank is at most 16: lower `rank`",
+    );
+    t(
+        r#"{"adalora": {"initial_rank": 17}}"#,
+        |_, _| (),
+        Kind::Config,
+        "`initial_rank` is 17",
+    );
+    t(
         r#"{"adalora": {"every": 30}}"#,
         |_, _| (),
         Kind::Config,
@@ -894,6 +906,12 @@ fn what_cannot_work_is_refused_before_training() {
         |t, _| t.rows[3].input_ids.resize(1000, 5),
         Kind::Input,
         "`row 3` has 1000 tokens",
+    );
+    t(
+        lora,
+        |t, _| t.metadata.encoding.model_vocab_size = 9,
+        Kind::Input,
+        "of a vocabulary of 9 rows",
     );
 }
 

@@ -177,7 +177,7 @@ fn columns(given: &[String]) -> Result<TableColumns, Error> {
     for one in given {
         let wrong = || {
             let message = format!(
-                "--columns: `{one}` is none of sequence=NAME, sequence2=NAME and label=NAME"
+                "--columns: `{one}` is none of sequence=NAME, sequence2=NAME, label=NAME and id=NAME"
             );
             Error::stage(Kind::Usage, message)
         };
@@ -186,6 +186,7 @@ fn columns(given: &[String]) -> Result<TableColumns, Error> {
             "sequence" => &mut columns.sequence,
             "sequence2" => &mut columns.sequence2,
             "label" => &mut columns.label,
+            "id" => &mut columns.id,
             _ => return Err(wrong()),
         };
         *column = Some(name.to_string());

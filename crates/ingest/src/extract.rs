@@ -202,8 +202,14 @@ pub(crate) fn place(
     };
     let length = genome.sequences()[sequence].1;
     let beyond = |what: &str, value: u64| {
+        let pad = match shape.beyond_end {
+            BeyondEnd::Drop => "",
+            BeyondEnd::Pad => {
+                " `beyond_end: pad` (--pad) fills up windows of a `width`; intervals must lie on their chromosome: cut them off"
+            }
+        };
         Err(format!(
-            "the {what} ({value}) lies beyond the {length} bases of `{}`; are these intervals of another assembly?",
+            "the {what} ({value}) lies beyond the {length} bases of `{}`; are these intervals of another assembly?{pad}",
             row.chrom
         ))
     };

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use lingo_artifact::progress::Silent;
 use lingo_artifact::random::Stream;
 use lingo_artifact::{Label, LabelKind, Split, Strand};
+use lingo_ingest::config::sources::TableColumns;
 use lingo_ingest::config::{
     BedLabel, BedSource, ChromosomeSplit, ClusterSplit, CsvSource, FoldSplit, Folds, FoldsBy,
     LabelKindPlan, Leakage, OnLeak, RatioSplit, Source, SplitPlan,
@@ -379,6 +380,37 @@ fn one_table_split_at_random() {
         assert_eq!(example.sequence.len(), 4 * number);
         assert_eq!(example.label, Label::Value((number - 1) as f32 / 4.0));
     }
+}
+
+#[test]
+fn a_column_names_the_rows() {
+    fn t(header: &str, columns: TableColumns, ids: [&str; 4]) {
+        let folder = tempfile::tempdir().unwrap();
+        let table = |name: &str, rows: &str| {
+            let text = format!("{header}\n{rows}");
+            Some(write(folder.path(), name, &text))
+        };
+        let source = CsvSource {
+            columns,
+            train: table("train.csv", "p,A,0\nq,C,1\n"),
+            dev: table("dev.csv", "r,G,0\n"),
+            test: table("test.csv", "s,T,0\n"),
+            file: None,
+        };
+        let examples = ingest(&config(Source::Csv(source), None), &Silent).unwrap();
+        let found: Vec<&str> = examples.rows.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(found, ids);
+    }
+    let none = TableColumns::default();
+    let named = TableColumns {
+        id: Some("gene".into()),
+        ..TableColumns::default()
+    };
+    let own = ["p", "q", "r", "s"];
+    t("id,sequence,label", none.clone(), own);
+    t("gene,sequence,label", named, own);
+    let counted = ["train:1", "train:2", "dev:1", "test:1"];
+    t("gene,sequence,label", none, counted);
 }
 
 #[test]

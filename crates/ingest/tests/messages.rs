@@ -413,6 +413,22 @@ fn tables() {
         ),
     );
     t(
+        b"sequence,label,label\nA,0,1\n",
+        "dev.csv:1: the columns 2 and 3 are both called `label`, so which of them is meant? Rename one",
+    );
+    t(
+        b"sequence,label, sequence\nA,0,C\n",
+        "dev.csv:1: the columns 1 and 3 are both called `sequence`, so which of them is meant? Rename one",
+    );
+    t(
+        b"id,sequence,label\nx,A,0\n ,C,1\n",
+        "dev.csv:3: column `id` is empty; an id is needed",
+    );
+    t(
+        b"id,sequence,label\nx,A,0\ny,C,1\nx,G,1\n",
+        "dev.csv:4: the id `x` is that of dev.csv:2, too; give each row its own, or call the column something else: rows are then called after their number",
+    );
+    t(
         b"ACGTACGTACGTACGTACGTACGT,0\nA,0\n",
         &format!(
             "dev.csv:1: the column `sequence` is missing; there are: `ACGTACGTACGTACGTACGT...`, `0` (read with commas). {header}"
@@ -501,6 +517,12 @@ fn labels() {
         Auto,
         None,
         "the labels `1` and `1.0` are the same number; write each class in one way",
+    );
+    t(
+        b"sequence,label\nA,0 1 1\nC,1 1 0\n",
+        Auto,
+        None,
+        "train.csv:2: the label `0 1 1` looks like several labels a row; say `label_kind: multilabel` (--label-kind multilabel), or `label_kind: classes` when it is the name of a class",
     );
     t(
         b"sequence,label\nA,0\nC,2\n",
@@ -622,7 +644,7 @@ fn splits() {
     );
     t(
         chromosomes(&["c"], &[]),
-        "dev has no row (4 rows in all); split in another way",
+        "dev has no row: none of the 4 rows lies on c, they lie on a, chrb; name others in `split.chromosomes`",
     );
     t(
         chromosomes(&["chrb"], &[]),

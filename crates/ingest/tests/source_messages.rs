@@ -306,6 +306,18 @@ fn interval_tables() {
         "id,region,start,end,strand\n0,chr3,0,1,+\n",
         "p.csv:2: there is no sequence `chr3` in g.fa; there are: chr1, chr2; `contigs: { skip: unknown }` (--skip-contigs unknown) leaves such rows out",
     );
+    let padded = json!({ "interval_csv": {
+        "fasta": "g.fa", "tables": [{ "file": "p.csv", "class": "a" }], "beyond_end": "pad",
+    } });
+    assert_eq!(
+        message(
+            "p.csv",
+            b"id,region,start,end,strand\n0,chr1,0,21,+\n",
+            padded,
+            json!({})
+        ),
+        "p.csv:2: the end (21) lies beyond the 20 bases of `chr1`; are these intervals of another assembly? `beyond_end: pad` (--pad) fills up windows of a `width`; intervals must lie on their chromosome: cut them off"
+    );
 }
 
 #[test]

@@ -85,9 +85,25 @@ pub(super) fn check(
     )
 }
 
+/// Whether the tokens are ids of this model: those of a smaller vocabulary are rows of it, too, and it would be trained on
+/// words that mean something else.
+fn check_vocabulary(request: &AdaptRequest, config: &ModelConfig) -> Result<(), Error> {
+    let encoding = &request.tokens.metadata.encoding;
+    if encoding.model_vocab_size as usize == config.vocab_size {
+        return Ok(());
+    }
+    let model = request.model.display();
+    Err(Error::Data(format!(
+        "the tokens (scheme `{}`, vocabulary `{}`) are ids of a vocabulary of {} rows, but the model {model} has {}: \
+         encode with `--model {model}`",
+        encoding.scheme, encoding.vocabulary, encoding.model_vocab_size, config.vocab_size
+    )))
+}
+
 /// Whether the model has a position and a row for every token: training would come upon one that
 /// it lacks late, after hours perhaps.
 fn check_tokens(request: &AdaptRequest, config: &ModelConfig) -> Result<(), Error> {
+    check_vocabulary(request, config)?;
     let new = request.tokens.metadata.encoding.new_rows.as_ref();
     let method = request.method.adaptation();
     let (prompt, prefix) = (method.prompt(), method.prefix());

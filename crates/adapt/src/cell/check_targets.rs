@@ -13,7 +13,7 @@ use crate::pretrain::PretrainConfig;
 /// Whether the modules that a method targets are in a model.
 ///
 /// # Errors
-/// [`Error::Config`]: a target that matches nothing, a block that is not there, a bottleneck of no width.
+/// [`Error::Config`]: a target that matches nothing, a block that is not there, a rank that a layer cannot have, a bottleneck of no width.
 pub fn check_targets(shape: &ModelShape, method: &Method) -> Result<(), Error> {
     let config = &shape.config;
     targets_of(&shape.sites, config.family, method)?;

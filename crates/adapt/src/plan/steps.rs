@@ -56,7 +56,7 @@ pub struct StepPlan {
 /// rows by their number of tokens.
 ///
 /// # Errors
-/// [`Error::Config`]: a target that matches nothing, a pooling that the model lacks, a schedule that
+/// [`Error::Config`]: a target that matches nothing, a rank that a layer cannot have, a pooling that the model lacks, a schedule that
 /// makes too few allocations or can reintroduce nothing. [`Error::Data`] without examples.
 pub fn plan(
     shape: &ModelShape,
@@ -228,14 +228,36 @@ fn is_of_norms(tensor: &str) -> bool {
 }
 
 /// The sites that a low-rank method adapts, as indices.
+///
+/// # Errors
+/// [`Error::Config`]: a target that matches nothing, a rank that a layer cannot have.
 pub(crate) fn chosen_sites(
     sites: &[Site],
     family: Family,
     settings: &LowRankSettings,
 ) -> Result<Vec<usize>, Error> {
-    match settings.targets {
+    let chosen = match settings.targets {
         Some(targets) => matching(sites, targets, settings.layers),
         None => matching(sites, family.default_targets(), settings.layers),
+    }?;
+    let most = |site: &Site| site.input.min(site.output);
+    let mut adapted = chosen.iter().map(|&i| &sites[i]);
+    match adapted.find(|site| settings.rank > most(site)) {
+        None => Ok(chosen),
+        Some(site) => {
+            let key = match settings.budget {
+                Some(_) => "initial_rank",
+                None => "rank",
+            };
+            Err(Error::Config(format!(
+                "`{key}` is {}, but `{}` is a layer of {} x {}, whose rank is at most {}: lower `{key}`, or leave the layer out of `targets`",
+                settings.rank,
+                site.name,
+                site.output,
+                site.input,
+                most(site)
+            )))
+        }
     }
 }
 

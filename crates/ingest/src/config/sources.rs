@@ -144,6 +144,9 @@ pub struct TableColumns {
     /// The label. Default: `label`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// What rows are called. Default: `id`, where there is such a column; else they are called after split and number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl TableColumns {

@@ -10,7 +10,9 @@ use lingo_artifact::Strand;
 use crate::config::genomes::BETWEEN;
 use crate::error::{Error, Result};
 use crate::formats::bed::row::{BedLine, BedRow, coordinate, holds_bases};
-use crate::formats::labelled_table::{explain, header_of, line_of, shortened, whole_table};
+use crate::formats::labelled_table::{
+    explain, header_of, line_of, place_of, shortened, whole_table,
+};
 use crate::input::without_byte_order_mark;
 
 const COLUMNS: [&str; 5] = ["id", "region", "start", "end", "strand"];
@@ -18,8 +20,8 @@ const COLUMNS: [&str; 5] = ["id", "region", "start", "end", "strand"];
 /// Reads a table; at most `limit` bytes may come out of a packed one.
 ///
 /// # Errors
-/// With file and line: a missing column, a row with another number of fields, no region, a start or end that is no whole number, an end before
-/// or at the start, a strand that is none. With file: nothing in it, a header without rows.
+/// With file and line: a column that is missing or there twice, a row with another number of fields, no region, a start or end that is no
+/// whole number, an end before or at the start, a strand that is none. With file: nothing in it, a header without rows.
 pub fn read(path: &Path, stranded: bool, limit: u64) -> Result<Vec<BedRow>> {
     let mut rows = Vec::new();
     let table = Table {
@@ -63,8 +65,10 @@ pub(crate) fn each_row(
         .map_err(|e| explain(path, text, &e))?
         .clone();
     let [id, region, start, end, strand] = columns(path, &header, separated)?;
-    let genome = header.iter().position(|column| column.trim() == "genome");
-    let genome = genome.filter(|_| genomes);
+    let genome = match genomes {
+        true => place_of(path, &header, "genome")?,
+        false => None,
+    };
     let mut of_genome = String::new();
     let mut none = true;
     for record in reader.records() {
@@ -123,25 +127,22 @@ pub(crate) fn check_header(path: &Path, limit: u64) -> Result<()> {
 fn columns(path: &Path, header: &csv::StringRecord, separated: &str) -> Result<[usize; 5]> {
     let mut places = [0; 5];
     for (place, name) in places.iter_mut().zip(COLUMNS) {
-        *place = header
-            .iter()
-            .position(|column| column.trim() == name)
-            .ok_or_else(|| {
-                let there: Vec<String> = header
-                    .iter()
-                    .take(6)
-                    .map(|column| format!("`{}`", shortened(column)))
-                    .collect();
-                Error::line(
-                    path,
-                    1,
-                    format!(
-                        "the column `{name}` is missing; there are: {} (read with {separated}). The header is `{}`",
-                        there.join(", "),
-                        COLUMNS.join(",")
-                    ),
-                )
-            })?;
+        *place = place_of(path, header, name)?.ok_or_else(|| {
+            let there: Vec<String> = header
+                .iter()
+                .take(6)
+                .map(|column| format!("`{}`", shortened(column)))
+                .collect();
+            Error::line(
+                path,
+                1,
+                format!(
+                    "the column `{name}` is missing; there are: {} (read with {separated}). The header is `{}`",
+                    there.join(", "),
+                    COLUMNS.join(",")
+                ),
+            )
+        })?;
     }
     Ok(places)
 }

@@ -14,10 +14,11 @@ use crate::rows::row::{Content, Row, Rows};
 
 /// Reads a table into `rows`; `file` is its place among the input files.
 ///
-/// Columns are found by name (`names`, or those of GUE), in any order; others are passed over.
+/// Columns are found by name (`names`, or those of GUE), in any order; others are passed over, and so is that of the ids without
+/// `names`.
 ///
 /// # Errors
-/// With file and line: a missing column, a row with another number of fields, an empty sequence or label,
+/// With file and line: a column that is missing or there twice, a row with another number of fields, an empty sequence, label or id,
 /// a character that is no IUPAC nucleotide code. With file: nothing in it, a header without rows.
 pub(crate) fn read(
     path: &Path,
@@ -47,25 +48,32 @@ pub(crate) fn read(
                 Error::line(path, line, format!("column `{}`{problem}", &header[column]))
             })
         };
-        let label = record[columns.label].trim();
-        if label.is_empty() {
-            return Err(Error::line(
-                path,
-                line,
-                format!(
-                    "column `{}` is empty; a label is needed",
-                    header[columns.label].trim()
-                ),
-            ));
-        }
+        let filled = |column: usize, needed: &str| {
+            let text = record[column].trim();
+            match text.is_empty() {
+                false => Ok(text),
+                true => Err(Error::line(
+                    path,
+                    line,
+                    format!(
+                        "column `{}` is empty; {needed} is needed",
+                        header[column].trim()
+                    ),
+                )),
+            }
+        };
+        let label = filled(columns.label, "a label")?;
+        let id = columns.id.map(|column| filled(column, "an id"));
+        let id = id.transpose()?;
         let first = rows.texts.push(&sequence(columns.sequence)?);
         let second = match columns.sequence2 {
             Some(column) => Some(rows.texts.push(&sequence(column)?)),
             None => None,
         };
         let label = rows.push_label(label);
+        let name = id.map(|id| rows.texts.push(id));
         rows.push(Row {
-            name: None,
+            name,
             content: Content::Text {
                 first,
                 second,
@@ -125,6 +133,7 @@ struct Columns {
     sequence: usize,
     sequence2: Option<usize>,
     label: usize,
+    id: Option<usize>,
 }
 
 impl Columns {
@@ -138,9 +147,10 @@ impl Columns {
             Some(_) => "; `columns` (--columns) gives other names",
             None => "",
         };
+        let has_ids = names.is_some();
         let given = TableColumns::default();
         let names = names.unwrap_or(&given);
-        let place = |name: &str| header.iter().position(|column| column.trim() == name);
+        let place = |name: &str| place_of(path, header, name);
         let missing = |name: &str| {
             let there: Vec<String> = header
                 .iter()
@@ -166,30 +176,68 @@ impl Columns {
                 ),
             )
         };
-        let label = names.label.as_deref().unwrap_or("label");
-        let label = place(label).ok_or_else(|| missing(label));
-        if let Some(first) = &names.sequence {
-            let given = |name: &String| place(name).ok_or_else(|| missing(name));
-            return Ok(Self {
-                sequence: given(first)?,
-                sequence2: names.sequence2.as_ref().map(given).transpose()?,
-                label: label?,
-            });
-        }
-        let second = place("sequence2");
-        let first = match place("sequence1").or_else(|| place("sequence")) {
-            Some(place) => place,
-            None if second.is_some() => return Err(missing("sequence1")),
-            None => return Err(missing("sequence")),
+        let found = |name: &str| -> Result<usize> { place(name)?.ok_or_else(|| missing(name)) };
+        let label = found(names.label.as_deref().unwrap_or("label"));
+        let (sequence, sequence2) = match &names.sequence {
+            Some(first) => (
+                found(first)?,
+                names.sequence2.as_deref().map(found).transpose()?,
+            ),
+            None => {
+                let (one, second) = (place("sequence1")?, place("sequence2")?);
+                let first = match one {
+                    Some(place) => place,
+                    None if second.is_some() => {
+                        place("sequence")?.ok_or_else(|| missing("sequence1"))?
+                    }
+                    None => found("sequence")?,
+                };
+                if second.is_none() && one.is_some() {
+                    return Err(missing("sequence2"));
+                }
+                (first, second)
+            }
         };
-        if second.is_none() && place("sequence1").is_some() {
-            return Err(missing("sequence2"));
-        }
+        let label = label?;
+        let others = [Some(sequence), sequence2, Some(label)];
+        let id = match &names.id {
+            Some(name) => Some(found(name)?),
+            None if has_ids => place("id")?.filter(|id| !others.contains(&Some(*id))),
+            None => None,
+        };
         Ok(Self {
-            sequence: first,
-            sequence2: second,
-            label: label?,
+            sequence,
+            sequence2,
+            label,
+            id,
         })
+    }
+}
+
+/// Where the column of a name stands, if there is one.
+///
+/// # Errors
+/// Two of that name: nobody can tell which is meant.
+pub(crate) fn place_of(
+    path: &Path,
+    header: &csv::StringRecord,
+    name: &str,
+) -> Result<Option<usize>> {
+    let mut places = (header.iter().enumerate())
+        .filter(|(_, column)| column.trim() == name)
+        .map(|(place, _)| place);
+    let first = places.next();
+    match (first, places.next()) {
+        (Some(first), Some(second)) => Err(Error::line(
+            path,
+            1,
+            format!(
+                "the columns {} and {} are both called `{name}`, so which of them is meant? Rename one",
+                first + 1,
+                second + 1
+            ),
+        )),
+        _ => Ok(first),
     }
 }
 

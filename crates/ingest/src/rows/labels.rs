@@ -113,6 +113,7 @@ fn resolve_classes(
         None => {
             if plan == LabelKindPlan::Auto {
                 refuse_measurements(rows)?;
+                refuse_lists(rows)?;
             }
             class_names(found(rows)?)?
         }
@@ -172,6 +173,32 @@ fn refuse_measurements(rows: &Rows) -> Result<()> {
             ),
         ))
     })
+}
+
+fn refuse_lists(rows: &Rows) -> Result<()> {
+    let mut entries = rows.labels().map(entries_of_list);
+    let first = entries.next().flatten();
+    let are_lists = first.is_some_and(|n| n > 1) && entries.all(|n| n == first);
+    match rows.all().first() {
+        Some(row) if are_lists => Err(rows.error(
+            row,
+            format!(
+                "the label `{}` looks like several labels a row; say `label_kind: multilabel` (--label-kind multilabel), or `label_kind: classes` when it is the name of a class",
+                rows.label(row)
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// How many labels a text says 0 or 1 for, if it does nothing else.
+fn entries_of_list(text: &str) -> Option<usize> {
+    words(text).try_fold(0, |n, word| matches!(word, "0" | "1").then_some(n + 1))
+}
+
+/// The entries of a list of labels.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', ',', ';']).filter(|word| !word.is_empty())
 }
 
 /// More classes than this are an id, or measurements, in the wrong column.
@@ -265,7 +292,7 @@ fn resolve_lists(rows: &Rows, classes: Option<&[String]>) -> Result<(LabelKind, 
     let entries = |row: &Row, to: &mut Vec<bool>| -> Result<usize> {
         let text = rows.label(row);
         to.clear();
-        for word in text.split([' ', ',', ';']).filter(|word| !word.is_empty()) {
+        for word in words(text) {
             to.push(match word {
                 "0" => false,
                 "1" => true,

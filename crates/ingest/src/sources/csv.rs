@@ -1,11 +1,14 @@
 //! From tables of sequences to rows.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use lingo_artifact::progress::Progress;
 
 use crate::config::ingest_config::IngestConfig;
 use crate::error::{Error, Result};
 use crate::rows::row;
-use crate::rows::row::Rows;
+use crate::rows::row::{Row, Rows};
 use crate::sources::read::{Read, given_files};
 
 use crate::config::sources::CsvSource;
@@ -44,5 +47,30 @@ pub(crate) fn tables(
         }
         progress.advance(number as u64 + 1, "");
     }
+    check_names(&rows)?;
     Ok(Read::new(rows, None))
+}
+
+/// Whether what a row is called is the name of no other: predictions are told apart by it.
+///
+/// # Errors
+/// Two rows of one name.
+fn check_names(rows: &Rows) -> Result<()> {
+    let mut seen: HashMap<&str, &Row, RandomState> = HashMap::default();
+    for row in rows.all() {
+        let Some(name) = row.name.map(|name| rows.texts.get(name)) else {
+            continue;
+        };
+        if let Some(first) = seen.insert(name, row) {
+            let file = rows.files[usize::from(first.file)].display();
+            return Err(rows.error(
+                row,
+                format!(
+                    "the id `{name}` is that of {file}:{}, too; give each row its own, or call the column something else: rows are then called after their number",
+                    first.line
+                ),
+            ));
+        }
+    }
+    Ok(())
 }

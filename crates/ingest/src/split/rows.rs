@@ -15,7 +15,7 @@ use crate::rows::row::{Row, Rows};
 /// By chromosome: those listed go to dev and test, all others to train.
 ///
 /// # Errors
-/// A listed chromosome that the genome does not have.
+/// A listed chromosome that the genome does not have; a split none of whose chromosomes has a row.
 pub(crate) fn by_chromosome(
     rows: &Rows,
     plan: &ChromosomeSplit,
@@ -31,7 +31,38 @@ pub(crate) fn by_chromosome(
         }
     }
     let split = |row| rows.chromosome(row).map_or(Split::Train, |i| of[i]);
-    Ok(rows.all().iter().map(split).collect())
+    let splits: Vec<Split> = rows.all().iter().map(split).collect();
+    for (names, split) in [(&plan.dev, Split::Dev), (&plan.test, Split::Test)] {
+        if !names.is_empty() && !splits.contains(&split) {
+            return Err(without_rows(rows, names, split, genome));
+        }
+    }
+    Ok(splits)
+}
+
+/// Chromosomes that a message lists at most.
+const LISTED: usize = 10;
+
+/// That the chromosomes of a split have no row, and which have.
+fn without_rows(rows: &Rows, names: &[String], split: Split, genome: &Genome) -> Error {
+    let mut has_rows = vec![false; genome.sequences().len()];
+    for place in rows.all().iter().filter_map(|row| rows.chromosome(row)) {
+        has_rows[place] = true;
+    }
+    let mut others: Vec<&str> = (genome.sequences().iter().zip(has_rows))
+        .filter(|(_, has_rows)| *has_rows)
+        .map(|((name, _), _)| name.as_str())
+        .collect();
+    if others.len() > LISTED {
+        others.truncate(LISTED);
+        others.push("...");
+    }
+    Error::Data(format!(
+        "{split} has no row: none of the {} rows lies on {}, they lie on {}; name others in `split.chromosomes`",
+        rows.all().len(),
+        names.join(", "),
+        others.join(", ")
+    ))
 }
 
 /// Which rows belong together when a split is to have its share of each kind.
