@@ -295,6 +295,10 @@ fn a_run_is_told_to_other_programs_as_it_is() {
     for (name, before) in EXPORTS.iter().zip(before) {
         assert!(toy.read(&format!("runs/toy/{name}")) == before, "{name}");
     }
+    // The lock has the text, as of the demo, whose file is none of the reader's.
+    fs::remove_file(run.join("pipeline.yaml")).unwrap();
+    toy.ok(&["report", "runs/toy"]);
+    assert_eq!(toy.read("runs/toy/pipeline.yaml"), toy.read("other.yaml"));
 }
 
 #[test]

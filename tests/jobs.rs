@@ -303,6 +303,17 @@ fn what_fails_is_told_and_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_job_that_comes_too_early_is_no_failure_of_what_it_waits_for() {
+    let toy = planned(&[]);
+    assert!(!job(&toy, 4).status().unwrap().success());
+    assert_eq!(states(&toy)[4], "waits");
+    (0..4).for_each(|index| assert!(job(&toy, index).status().unwrap().success()));
+    assert!(!job(&toy, 8).status().unwrap().success());
+    assert_eq!(states(&toy)[4..8], ["ready"; 4]);
+    assert_eq!(states(&toy)[8..12], ["waits"; 4]);
+}
+
+#[test]
 fn a_cluster_is_asked_for_what_is_not_done() {
     let toy = planned(&[]);
     toy.write(

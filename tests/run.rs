@@ -270,6 +270,37 @@ fn results_of_other_settings_are_kept_and_found_again() {
 }
 
 #[test]
+fn altered_files_stop_no_report() {
+    let toy = Toy::new();
+    let run = ["run", "toy.yaml", "--device", "cpu", "--only", "left"];
+    toy.ok(&run);
+    let cell = |file: &str| toy.path("runs/toy/left/lora/seed-1").join(file);
+    fs::remove_file(cell("metrics.json")).unwrap();
+    fs::write(cell("training.json"), "").unwrap();
+    let log = toy.read("runs/toy/left/ars/seed-1/train.jsonl");
+    toy.write(
+        "runs/toy/left/ars/seed-1/train.jsonl",
+        &(log + "no event\n"),
+    );
+    toy.ok(&["report", "runs/toy"]);
+    let page = toy.read("runs/toy/report.html");
+    for expected in [
+        "left/lora/seed-1/metrics.json is gone",
+        "left/lora/seed-1/training.json is not what the run wrote",
+        "left/ars/seed-1/train.jsonl is not what the run wrote",
+        "--only left --methods ars,lora --seeds 1 --fresh</code>",
+        "1 of 2 cells finished",
+    ] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    let trace = toy.read("runs/toy/trace.tsv");
+    assert_eq!(trace.matches("COMPLETED").count(), 1, "{trace}");
+    assert_eq!(trace.matches("FAILED").count(), 1, "{trace}");
+    toy.ok(&[&run[..], &["--fresh"]].concat());
+    assert!(!toy.read("runs/toy/report.html").contains("Not as the run"));
+}
+
+#[test]
 fn what_was_made_again_is_explained_and_what_nothing_refers_to_is_removed() {
     let toy = Toy::new();
     let run = [

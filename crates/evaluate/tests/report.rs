@@ -269,6 +269,31 @@ fn what_was_altered_or_made_by_others_stands_in_red_at_the_top() {
 }
 
 #[test]
+fn a_cell_whose_altered_file_cannot_be_read_is_a_hole_and_the_others_are_shown() {
+    let Written { plan, folder, .. } = written();
+    let cell = folder.path().join("invented_splice/lora/seed-2");
+    std::fs::write(cell.join("metrics.json"), "{").unwrap();
+    std::fs::write(cell.join("training.json"), "").unwrap();
+    report(&plan).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    let command = "<code>lingo-pipe run pipelines/made-up.yaml --only invented_splice --methods lora --seeds 2 --fresh</code>";
+    for expected in [
+        "25 of 45 cells finished",
+        "lora: seed 2 not there; invented_splice/lora/seed-2/metrics.json is not what the run wrote: &lt;no&gt; hash; to fill: ",
+        &format!("hash; to fill: {command}"),
+        &format!("To make them again: {command}"),
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // Nobody altered this one, so no page would say what is wrong with it.
+    let unread = folder
+        .path()
+        .join("invented_promoter/head/seed-1/metrics.json");
+    std::fs::write(unread, "{").unwrap();
+    assert!(report(&plan).is_err());
+}
+
+#[test]
 fn times_data_and_provenance_have_their_tables() {
     let page = written().page;
     let section = |id: &str| {

@@ -7,10 +7,9 @@ use lingo_artifact::resources::Resources;
 use lingo_artifact::run_folder::{CellFolder, RunFolder};
 use lingo_artifact::training::Training;
 use lingo_evaluate::{CellMetrics, Metrics};
-use serde::de::DeserializeOwned;
 
 use crate::cell::CellRecord;
-use crate::failure::{Error, kept};
+use crate::failure::kept;
 use crate::lock::{Lock, LockedCell, LockedTask};
 use crate::prepare::task_record::TaskRecord;
 
@@ -41,7 +40,7 @@ pub(super) struct Cell<'a> {
 /// How far a cell is.
 pub(super) enum Standing<'a> {
     Finished(Box<Finished<'a>>),
-    /// Its last try failed, and why.
+    /// Its last try failed, or its numbers cannot be read any more, and why.
     Failed(String),
     /// It was begun and is not finished, or what it needs could not be made.
     Aborted(Option<String>),
@@ -60,10 +59,7 @@ pub(super) struct Finished<'a> {
 
 impl<'a> Facts<'a> {
     /// Of the folder `run`.
-    ///
-    /// # Errors
-    /// A file of a finished cell that is there but cannot be read.
-    pub fn read(lock: &'a Lock, run: &Path) -> Result<Self, Error> {
+    pub fn read(lock: &'a Lock, run: &Path) -> Self {
         let folder = RunFolder::new(run);
         let tasks = lock.tasks.iter().map(|locked| Task {
             locked,
@@ -79,7 +75,7 @@ impl<'a> Facts<'a> {
                     let cell = folder.cell(&task.name, method, seed);
                     let own = kept::read(&cell.failure());
                     let standing = match lock.cells.get(&label) {
-                        Some(locked) => finished(locked, &cell)?,
+                        Some(locked) => finished(locked, &cell),
                         None if !lock.planned.contains_key(&label) => continue,
                         None => match (own, &shared) {
                             (Some(failure), _) => Standing::Failed(failure.error),
@@ -98,12 +94,12 @@ impl<'a> Facts<'a> {
                 }
             }
         }
-        Ok(Self {
+        Self {
             lock,
             folder,
             tasks,
             cells,
-        })
+        }
     }
 
     /// The finished cells.
@@ -156,20 +152,21 @@ impl Finished<'_> {
     }
 }
 
-fn finished<'a>(locked: &'a LockedCell, cell: &CellFolder) -> Result<Standing<'a>, Error> {
+/// A cell with a record. A file of it that was altered since is no reason to tell nothing of the other cells.
+fn finished<'a>(locked: &'a LockedCell, cell: &CellFolder) -> Standing<'a> {
+    let metrics = match atomic::read_json(&cell.metrics()) {
+        Ok(metrics) => metrics,
+        Err(e) => {
+            let next = "`lingo-pipe run` with --fresh makes the cell again";
+            return Standing::Failed(format!("{e}; {next}"));
+        }
+    };
     let record = CellRecord::read(&cell.finished());
-    Ok(Standing::Finished(Box::new(Finished {
+    Standing::Finished(Box::new(Finished {
         locked,
         date: record.map(|record| record.finished).unwrap_or_default(),
-        metrics: atomic::read_json(&cell.metrics())?,
-        training: if_there(&cell.training())?,
-        resources: if_there(&cell.resources())?,
-    })))
-}
-
-fn if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    match path.is_file() {
-        true => Ok(Some(atomic::read_json(path)?)),
-        false => Ok(None),
-    }
+        metrics,
+        training: atomic::read_json(&cell.training()).ok(),
+        resources: atomic::read_json(&cell.resources()).ok(),
+    }))
 }

@@ -13,9 +13,9 @@ use crate::lock::Lock;
 /// are not in them.
 ///
 /// # Errors
-/// A file of a finished cell that is there but cannot be read; a file that cannot be written.
+/// A file that cannot be written, or whose hash cannot be taken.
 pub(crate) fn write(lock: &Lock, run: &Path) -> Result<(), Error> {
-    let facts = Facts::read(lock, run)?;
+    let facts = Facts::read(lock, run);
     let folder = &facts.folder;
     atomic::write_json(&folder.metrics_mqc(), &multiqc::table(&facts))?;
     match multiqc::bars(&facts) {
@@ -41,12 +41,8 @@ pub(crate) fn write(lock: &Lock, run: &Path) -> Result<(), Error> {
 }
 
 /// `methods.md` as it would be written, for the report.
-///
-/// # Errors
-/// A file of a finished cell that is there but cannot be read.
-pub(crate) fn methods(lock: &Lock, run: &Path) -> Result<String, Error> {
-    let facts = Facts::read(lock, run)?;
-    Ok(methods_text::methods(&facts).text)
+pub(crate) fn methods(lock: &Lock, run: &Path) -> String {
+    methods_text::methods(&Facts::read(lock, run)).text
 }
 
 /// Removes what an earlier state of the run had, and this one has not.

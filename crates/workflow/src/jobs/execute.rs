@@ -78,7 +78,9 @@ pub(crate) fn done(plan: &Plan, job: &Job, context: &Context<'_>) -> Result<Outc
                 Work::Adapt { .. } => adapt(plan, cell, context),
                 _ => scored(plan, cell, context),
             });
-            if let Err(e) = &result {
+            if let Err(e) = &result
+                && had_its_turn(plan, cell, &job.work)
+            {
                 failed::keep(&cell.folder.failure(), &cell.label(), e);
             }
             result
@@ -186,6 +188,21 @@ fn adapt(plan: &Plan, cell: &CellPlan, context: &Context<'_>) -> Result<Outcome,
         let _ = context.models.remove_states(&run.task(&cell.task).states());
     }
     Ok(outcome)
+}
+
+/// Whether what a cell's job needs is there, or has failed. A job that came too early is no failure: what it needs was not
+/// tried, and a training and its scores keep theirs in one file.
+fn had_its_turn(plan: &Plan, cell: &CellPlan, work: &Work) -> bool {
+    let run = RunFolder::new(&plan.run);
+    let has_failed = |failure: &Path| failed::read(failure).is_some();
+    match work {
+        Work::Adapt { .. } => {
+            needed(plan, cell).is_ok()
+                || has_failed(&run.adapt_first_failure())
+                || has_failed(&run.task(&cell.task).failure())
+        }
+        _ => Stored::read(&run, &cell.training).is_some(),
+    }
 }
 
 /// What a cell is trained on is there.

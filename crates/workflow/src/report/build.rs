@@ -24,7 +24,7 @@ use crate::report::integrity::altered;
 /// read of it; cells that are not there are holes.
 ///
 /// # Errors
-/// The folder holds no run; a file of a cell that is there but cannot be read; a file that cannot be written.
+/// The folder holds no run; a file of a cell that is as the cell left it but cannot be read; a file that cannot be written.
 pub fn build(run: &Path) -> Result<(), Error> {
     let lock = Lock::current(run)?;
     // The lock names the hashes of the report's files.
@@ -65,8 +65,7 @@ fn plan(lock: &Lock, run: &Path) -> ReportPlan {
         tasks,
         warnings,
         conditions: records.iter().map(of_record(conditions)).collect(),
-        // A file that cannot be read is told by what reads it for the numbers.
-        methods_text: exports::methods(lock, run).unwrap_or_default(),
+        methods_text: exports::methods(lock, run),
         failures,
         ..of_any(lock, run, &records)
     }

@@ -95,3 +95,43 @@ pub fn explain(run: &RunFolder, label: Option<&str>) -> Vec<(String, Vec<Making>
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use lingo_artifact::digest::Digest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cell::MadeBy;
+
+    /// The changes that are told of a result with 32 filters and one with 16 made at once after it.
+    fn told(ids: [Digest; 2]) -> Vec<Vec<String>> {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::new(folder.path());
+        for (id, filters) in ids.into_iter().zip([32, 16]) {
+            let place = run.stored(&id);
+            fs::create_dir_all(&place).unwrap();
+            let made_from = (json!({ "filters": filters }), BTreeMap::new());
+            let of = ("training", "task/cnn/seed-1");
+            let stored = Stored::of(&place, of, id, made_from, json!({}), MadeBy::default());
+            stored.unwrap().write(&place).unwrap();
+            sleep(Duration::from_millis(5));
+        }
+        let found = explain(&run, None);
+        let makings = found.iter().flat_map(|(_, makings)| makings);
+        let changes = |making: &Making| making.changed.iter().map(ToString::to_string).collect();
+        makings.map(changes).collect()
+    }
+
+    #[test]
+    fn results_of_one_second_are_told_in_their_order_whatever_their_ids() {
+        let [a, b] = ["a", "b"].map(|name| Digest::of_bytes(name.as_bytes()));
+        let wanted = vec![vec![], vec!["filters: 32 -> 16".to_string()]];
+        assert_eq!(told([a, b]), wanted);
+        assert_eq!(told([b, a]), wanted);
+    }
+}

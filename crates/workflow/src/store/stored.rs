@@ -37,7 +37,7 @@ pub struct Stored {
     pub facts: Value,
     /// What made it.
     pub made_by: MadeBy,
-    /// When it was finished, UTC.
+    /// When it was finished, UTC; to the second in results of earlier versions.
     pub finished: String,
 }
 
@@ -64,7 +64,8 @@ impl Stored {
             outputs: hash_outputs(folder)?,
             facts,
             made_by,
-            finished: date::now(),
+            // Two small results can be finished in one second, and `explain` tells which was first.
+            finished: date::now_to_the_millisecond(),
         })
     }
 

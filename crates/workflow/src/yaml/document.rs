@@ -376,6 +376,20 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_key() {
+        let text = "\u{feff}name: x\nseeds: [1]\n";
+        let document = parse(text, &[]).unwrap();
+        assert_eq!(document.node, Node::parse("{name: x, seeds: [1]}").unwrap());
+        // The hash of the file is of all of its bytes.
+        assert_eq!(document.text, text);
+        for (key, value) in [("name", "x"), ("seeds", "[1]")] {
+            let found = locate(text, &top(key), false).map(|range| &text[range]);
+            assert_eq!(found, Some(value));
+        }
+        assert_eq!(locate(text, &top("name"), true), Some(3..7));
+    }
+
+    #[test]
     fn a_setting_of_one_task_on_the_command_line_stands_beside_one_for_all() {
         let text = "tasks: {a: {train: {epochs: 3}}, b: {train: {epochs: 3}}}";
         let want =

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::Step;
+use super::node::without_mark;
 
 /// The byte range of the value at `path` (of its key with `key`, or when the value is a block of its own).
 pub fn locate(text: &str, path: &[Step], key: bool) -> Option<std::ops::Range<usize>> {
@@ -30,13 +31,13 @@ pub fn locate(text: &str, path: &[Step], key: bool) -> Option<std::ops::Range<us
 
 /// `Some` when the value at this position is a scalar or a one-line collection on the line of its key.
 fn key_before(text: &str, line: usize, column: usize) -> Option<()> {
-    let line = text.lines().nth(line.checked_sub(1)?)?;
+    let line = without_mark(text).lines().nth(line.checked_sub(1)?)?;
     let before: String = line.chars().take(column.saturating_sub(1)).collect();
     before.contains([':', '-', '[', ',', '{']).then_some(())
 }
 
 fn probe(text: &str, path: &[Step], key: Option<&str>) -> Option<(usize, usize)> {
-    let document = serde_yaml::Deserializer::from_str(text).next()?;
+    let document = serde_yaml::Deserializer::from_str(without_mark(text)).next()?;
     let error = Walk { path, key }.deserialize(document).err()?;
     let at = error.location()?;
     error
@@ -47,7 +48,7 @@ fn probe(text: &str, path: &[Step], key: Option<&str>) -> Option<(usize, usize)>
 
 /// The bytes of the scalar (or key) that starts at line and column, both from 1, counted in characters.
 pub fn range(text: &str, line: usize, column: usize, key: bool) -> Option<std::ops::Range<usize>> {
-    let mut start = 0;
+    let mut start = text.len() - without_mark(text).len();
     for _ in 1..line {
         start += text.get(start..)?.find('\n')? + 1;
     }

@@ -71,7 +71,7 @@ impl Node {
     /// # Errors
     /// The parser's, with line and column: syntax, duplicate keys, tags.
     pub fn parse(text: &str) -> Result<Self, serde_yaml::Error> {
-        let mut documents = serde_yaml::Deserializer::from_str(text);
+        let mut documents = serde_yaml::Deserializer::from_str(without_mark(text));
         let Some(document) = documents.next() else {
             return Ok(Node::Map(Vec::new()));
         };
@@ -84,6 +84,12 @@ impl Node {
             None => Ok(node),
         }
     }
+}
+
+/// The text without the byte order mark that some editors begin a file with: the parser would count it as a column, and see
+/// a second document below it.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 impl Serialize for Node {

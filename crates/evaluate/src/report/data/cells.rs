@@ -37,19 +37,19 @@ pub struct Cell {
 }
 
 impl Cell {
-    fn read(run: &RunFolder, task: &str, method: &str, seed: u64) -> Result<Self> {
+    fn read(run: &RunFolder, task: &str, method: &str, seed: u64, altered: bool) -> Result<Self> {
         let folder = run.cell(task, method, seed);
         // Scored, but killed before its record was written: it is no result yet.
         let at_work = folder.started().is_file() && !folder.finished().is_file();
         let metrics: Option<CellMetrics> = match at_work {
             true => None,
-            false => read_if_there(&folder.metrics())?,
+            false => read_if_there(&folder.metrics(), altered)?,
         };
         let log_path = folder.train_log();
         let log = match train_log::read(&log_path) {
             Ok(log) => log,
             // A cell that is still running, or was killed, may end in half a line: its curve can wait.
-            Err(_) if metrics.is_none() || !log_path.exists() => Vec::new(),
+            Err(_) if altered || metrics.is_none() || !log_path.exists() => Vec::new(),
             Err(e) => return Err(e.into()),
         };
         Ok(Self {
@@ -58,10 +58,10 @@ impl Cell {
             seed,
             metrics,
             log,
-            training: read_if_there(&folder.training())?,
+            training: read_if_there(&folder.training(), altered)?,
             rank_pattern: rank_pattern::read(&folder.adapter()),
             conditions: None,
-            altered: false,
+            altered,
             run_by: None,
         })
     }
@@ -106,7 +106,7 @@ impl Cell {
 /// Every cell of the plan, tasks outermost, then methods, then seeds.
 ///
 /// # Errors
-/// A file that is there but cannot be read.
+/// A file that is there but cannot be read, though it is as its cell left it.
 pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
     let run = RunFolder::new(&plan.run);
     let mut cells = Vec::new();
@@ -114,11 +114,11 @@ pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
         for method in &plan.methods {
             for seed in &plan.seeds {
                 let label = CellFolder::label(&task.name, method, *seed);
+                let altered = plan.altered.contains_key(&label);
                 cells.push(Cell {
                     conditions: plan.conditions.get(&label).cloned(),
-                    altered: plan.altered.contains_key(&label),
                     run_by: plan.run_by.get(&label).cloned(),
-                    ..Cell::read(&run, &task.name, method, *seed)?
+                    ..Cell::read(&run, &task.name, method, *seed, altered)?
                 });
             }
         }
@@ -126,10 +126,12 @@ pub fn read(plan: &ReportPlan) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-fn read_if_there<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    if path.exists() {
-        Ok(Some(lingo_artifact::atomic::read_json(path)?))
-    } else {
-        Ok(None)
+/// What a file of a cell holds, if it is there. One that cannot be read and was altered is as one that is gone: the page
+/// names it, and shows the other cells.
+fn read_if_there<T: serde::de::DeserializeOwned>(path: &Path, altered: bool) -> Result<Option<T>> {
+    match lingo_artifact::atomic::read_json(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(_) if altered || !path.exists() => Ok(None),
+        Err(e) => Err(e.into()),
     }
 }

@@ -33,7 +33,7 @@ impl<'a> Designs<'a> {
     /// All tasks of a run.
     ///
     /// # Errors
-    /// A file of a cell that is there but cannot be read.
+    /// A file of a cell that is there but cannot be read, though it is as the cell left it.
     pub fn all(plan: &'a ReportPlan) -> Result<Vec<Self>> {
         let run = RunFolder::new(&plan.run);
         let tasks = plan.tasks.iter().enumerate();
@@ -45,10 +45,17 @@ impl<'a> Designs<'a> {
                     for &seed in &plan.seeds {
                         let label = CellFolder::label(&info.name, method, seed);
                         let folder = run.cell(&info.name, method, seed);
-                        match Cell::read(&folder, seed, plan.altered.contains_key(&label))? {
+                        let altered = plan.altered.get(&label);
+                        let cell = match Cell::read(&folder, seed, altered.is_some()) {
+                            // The page names the file, and shows the other cells.
+                            Err(_) if altered.is_some() => None,
+                            read => read?,
+                        };
+                        match cell {
                             Some(cell) => cells.push(cell),
                             None => {
-                                let why = plan.failures.get(&label);
+                                let altered = altered.and_then(|files| files.first());
+                                let why = plan.failures.get(&label).or(altered);
                                 holes.push((seed, why.cloned().unwrap_or_default()));
                             }
                         }

@@ -118,6 +118,11 @@ fn method_row(
     best: bool,
 ) {
     let holes = summary.holes();
+    let is_lost = summary
+        .cells
+        .iter()
+        .any(|c| c.altered && c.metrics.is_none());
+    let absent = if is_lost { "not there" } else { "not run" };
     let name = format!(
         "{}{}{}{}",
         escape(summary.method),
@@ -136,7 +141,7 @@ fn method_row(
     if holes.len() == summary.cells.len() {
         let _ = write!(
             out,
-            "<tr class=\"hole\"><th scope=\"row\">{name}</th><td colspan=\"{}\">not run; {}</td></tr>",
+            "<tr class=\"hole\"><th scope=\"row\">{name}</th><td colspan=\"{}\">{absent}; {}</td></tr>",
             secondary.len() + 5,
             fill(task, plan, summary.method, &holes)
         );
@@ -180,7 +185,7 @@ fn method_row(
     if !holes.is_empty() {
         let _ = write!(
             out,
-            "<tr class=\"hole\"><td colspan=\"{}\">{}: {} not run; {}</td></tr>",
+            "<tr class=\"hole\"><td colspan=\"{}\">{}: {} {absent}; {}</td></tr>",
             secondary.len() + 6,
             escape(summary.method),
             list("seed", &holes),
@@ -194,20 +199,24 @@ fn fill(task: &TaskResults, plan: &ReportPlan, method: &str, seeds: &[u64]) -> S
     if let Some(why) = &task.info.missing {
         return escape(why);
     }
-    let of_seed = |seed: &u64| {
-        let label = CellFolder::label(&task.info.name, method, *seed);
-        plan.failures.get(&label)
-    };
-    let mut failures: Vec<&String> = seeds.iter().filter_map(of_seed).collect();
+    let labels = seeds
+        .iter()
+        .map(|seed| CellFolder::label(&task.info.name, method, *seed));
+    let labels: Vec<String> = labels.collect();
+    let mut failures: Vec<&String> = labels.iter().filter_map(|l| plan.failures.get(l)).collect();
     failures.sort();
     failures.dedup();
     let failed: String = failures
         .iter()
         .map(|why| format!("failed: {}; ", escape(why)))
         .collect();
+    let altered = labels.iter().filter_map(|label| plan.altered.get(label));
+    let altered: Vec<&String> = altered.flatten().collect();
+    let told: String = altered.iter().map(|why| escape(why) + "; ").collect();
+    let fresh = if altered.is_empty() { "" } else { " --fresh" };
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     format!(
-        "{failed}to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}</code>",
+        "{failed}{told}to fill: <code>lingo-pipe run {} --only {} --methods {} --seeds {}{fresh}</code>",
         escape(&plan.pipeline),
         escape(&task.info.name),
         escape(method),

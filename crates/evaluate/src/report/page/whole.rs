@@ -1,5 +1,6 @@
 //! The whole page.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::report::data::differences::Difference;
@@ -183,13 +184,30 @@ pub fn altered(plan: &ReportPlan) -> String {
         return String::new();
     }
     format!(
-        "<aside class=\"warnings red\" aria-label=\"Altered files\"><h2>Not as the run left it</h2><p>{} of {} not what the record of the cell says. Numbers of these cells are not to be believed; their methods are marked.</p>{}</aside>",
+        "<aside class=\"warnings red\" aria-label=\"Altered files\"><h2>Not as the run left it</h2><p>{} of {} not what the record of the cell says. Numbers of these cells are not to be believed; their methods are marked. To make them again: <code>{}</code></p>{}</aside>",
         counted(files.len(), "file"),
         match plan.altered.len() {
             1 => "one cell is".to_string(),
             n => format!("{n} cells are"),
         },
+        again(plan),
         items(&files)
+    )
+}
+
+/// The command that makes altered cells again, and no more than their tasks, methods and seeds.
+fn again(plan: &ReportPlan) -> String {
+    let named = |at: usize| {
+        let names = plan.altered.keys();
+        let names: BTreeSet<&str> = names.filter_map(|l| l.split('/').nth(at)).collect();
+        escape(&Vec::from_iter(names).join(","))
+    };
+    format!(
+        "lingo-pipe run {} --only {} --methods {} --seeds {} --fresh",
+        escape(&plan.pipeline),
+        named(0),
+        named(1),
+        named(2).replace("seed-", "")
     )
 }
 
