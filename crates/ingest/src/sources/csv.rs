@@ -51,17 +51,17 @@ pub(crate) fn tables(
     Ok(Read::new(rows, None))
 }
 
-/// Whether what a row is called is the name of no other: predictions are told apart by it.
+/// Whether what a row is called is the name of no other of its file: predictions are told apart by it and their split.
 ///
 /// # Errors
-/// Two rows of one name.
+/// Two rows of one name in a file.
 fn check_names(rows: &Rows) -> Result<()> {
-    let mut seen: HashMap<&str, &Row, RandomState> = HashMap::default();
+    let mut seen: HashMap<(u16, &str), &Row, RandomState> = HashMap::default();
     for row in rows.all() {
         let Some(name) = row.name.map(|name| rows.texts.get(name)) else {
             continue;
         };
-        if let Some(first) = seen.insert(name, row) {
+        if let Some(first) = seen.insert((row.file, name), row) {
             let file = rows.files[usize::from(first.file)].display();
             return Err(rows.error(
                 row,
