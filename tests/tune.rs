@@ -152,7 +152,7 @@ fn a_rate_that_no_method_takes_is_not_searched() {
         "  lora: { lora: { rank: 2 } }",
         "  lora: { motif_cnn: { filters: 4, width: 3 } }",
     );
-    let tune = "tune: { space: { train.learning_rate: [0.1, 0.01] } }";
+    let tune = "tune: { space: { train.learning_rate: [0.003, 0.01] } }";
     toy.write("toy.yaml", &format!("{text}\n{tune}\n"));
     let found = toy.lingo(&COMMAND);
     assert_eq!(found.code, 2, "{}", found.stderr);

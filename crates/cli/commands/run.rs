@@ -34,7 +34,8 @@ fn of_own_rates(plan: &Plan, sets: &[String]) {
         .iter()
         .any(|set| set.starts_with("train.learning_rate="))
     {
-        for (key, rate) in plan.own_rates() {
+        let methods = plan.methods.iter();
+        for (key, rate) in methods.filter_map(|name| plan.pipeline.own_rate(name)) {
             say(&format!(
                 "`train.learning_rate` does not reach the method that has {rate} of its own: set `{key}`"
             ));

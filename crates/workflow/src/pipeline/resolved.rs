@@ -136,17 +136,23 @@ impl Pipeline {
     pub fn method(&self, name: &str) -> Option<&Method> {
         self.methods.iter().find(|(n, _)| n == name).map(|(_, m)| m)
     }
+
+    /// The learning rate that a method has of its own, whatever `train` says, and the key that it stands at.
+    pub fn own_rate(&self, name: &str) -> Option<(String, f64)> {
+        let method = self.method(name)?;
+        let key = format!("methods.{name}.{}.learning_rate", method.name());
+        self.tasks.iter().find_map(|task| {
+            let train = task.train_of(name);
+            let rate = method.learning_rate(train);
+            (rate != train.learning_rate.get()).then(|| (key.clone(), rate))
+        })
+    }
 }
 
 impl Task {
     /// How the method of that name is trained.
     pub fn train_of(&self, method: &str) -> &TrainConfig {
         self.train_of_methods.get(method).unwrap_or(&self.train)
-    }
-
-    /// The peak learning rate of a method on this task.
-    pub fn learning_rate(&self, (name, method): &(String, Method)) -> f64 {
-        method.learning_rate(self.train_of(name))
     }
 
     /// Whether it is one fold of a cross-validation.

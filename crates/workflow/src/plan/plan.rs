@@ -1,6 +1,7 @@
 //! From a pipeline and a request to the plan of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use lingo_artifact::digest::Digest;
 use lingo_artifact::run_folder::RunFolder;
@@ -189,6 +190,9 @@ impl Plan {
                 }
             }
             let missing = [&missing[..], &lacking].concat();
+            let of_method = (contents.iter()).map(|(path, (role, _))| (role.clone(), path.clone()));
+            let paths: BTreeMap<String, PathBuf> =
+                task.inputs().into_iter().chain(of_method).collect();
             for seed in self.seeds.clone() {
                 let mut parameters = json!({
                     "ingest": settings.ingest,
@@ -236,6 +240,7 @@ impl Plan {
                         id,
                         parameters: &parameters,
                         inputs: &all_inputs,
+                        paths: &paths,
                     };
                     state_of(&run, &folder, &wanted, self.fresh)
                 } else {

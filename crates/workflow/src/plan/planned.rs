@@ -157,22 +157,6 @@ impl Plan {
         self.first.as_ref().filter(|_| !reads_bases)
     }
 
-    /// The selected methods that learn at a rate of their own, whatever `train` says: the key that it stands at, and the rate.
-    pub fn own_rates(&self) -> Vec<(String, f64)> {
-        let selected = self.pipeline.methods.iter();
-        let selected = selected.filter(|(name, _)| self.methods.contains(name));
-        let own = selected.filter_map(|named| {
-            let (name, method) = named;
-            let mut tasks = self.pipeline.tasks.iter();
-            tasks.find_map(|task| {
-                let rate = task.learning_rate(named);
-                let key = format!("methods.{name}.{}.learning_rate", method.name());
-                (rate != task.train_of(name).learning_rate.get()).then_some((key, rate))
-            })
-        });
-        own.collect()
-    }
-
     /// The folders that hold other cells' results.
     pub fn refusals(&self) -> Vec<Refusal> {
         self.cells

@@ -33,6 +33,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) id: Digest,
     pub(crate) parameters: &'a Value,
     pub(crate) inputs: &'a BTreeMap<String, Digest>,
+    /// Where inputs lie, by their role, as far as they have a place.
+    pub(crate) paths: &'a BTreeMap<String, PathBuf>,
 }
 
 /// What is to be done with a cell whose folder is `folder`.
@@ -85,11 +87,15 @@ pub(crate) fn state_of(
     if scored {
         return State::Cached;
     }
-    let changed: Vec<&str> = wanted
+    let shown = |role: &String| match wanted.paths.get(role) {
+        Some(path) => path.display().to_string(),
+        None => role.clone(),
+    };
+    let changed: Vec<String> = wanted
         .inputs
         .iter()
         .filter(|(role, digest)| found.inputs.get(*role) != Some(digest))
-        .map(|(role, _)| role.as_str())
+        .map(|(role, _)| shown(role))
         .collect();
     let mut why: Vec<String> = different.iter().map(ToString::to_string).collect();
     if !changed.is_empty() {

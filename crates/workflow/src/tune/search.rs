@@ -15,7 +15,7 @@ use crate::failure::{Error, Kind};
 use crate::observer::Observer;
 use crate::pipeline::Pipeline;
 use crate::pipeline::resolved::ModelPlan;
-use crate::pipeline::tune_section::{Choices, TuneSection};
+use crate::pipeline::tune_section::TuneSection;
 use crate::plan::planned::{CellPlan, Plan};
 use crate::plan::selection::Request;
 use crate::plan::state::State;
@@ -193,46 +193,35 @@ pub fn search(
     Ok(Found { rows, table })
 }
 
-/// Trials of another `train.learning_rate` differ: some methods have a rate of their own.
+/// Makes sure that a `train.learning_rate` that is searched reaches a method.
+///
+/// # Errors
+/// Every method that is searched has a rate of its own.
 fn reached(
     section: &TuneSection,
     selected: Option<&[String]>,
     trials: &[(Trial, Pipeline)],
 ) -> Result<(), Error> {
     let key = "train.learning_rate";
-    let several = |choices: &Choices| match choices {
-        Choices::List(values) => values.len() > 1,
-        Choices::Range(_) => true,
-    };
-    let mut space = section.space.0.iter();
-    let is_tried = space.any(|(of, choices)| of == key && several(choices));
-    let is_selected = |name: &String| selected.is_none_or(|names| names.contains(name));
-    let of_trial = |(_, pipeline): &(Trial, Pipeline)| -> Vec<f64> {
-        let methods = pipeline.methods.iter();
-        let methods = methods.filter(|(name, _)| is_selected(name));
-        let of_task = |named| {
-            pipeline
-                .tasks
-                .iter()
-                .map(move |task| task.learning_rate(named))
-        };
-        methods.flat_map(of_task).collect()
-    };
-    let mut rates = trials.iter().map(of_trial);
-    let first = rates.next();
-    if !is_tried || trials.len() < 2 || rates.any(|rates| Some(rates) != first) {
+    if section.space.0.iter().all(|(of, _)| of != key) {
         return Ok(());
     }
-    let own = trials
-        .first()
-        .map_or(&[][..], |(_, pipeline)| &pipeline.methods);
-    let own = own.iter().filter(|(name, _)| is_selected(name));
-    let keys = own.map(|(name, method)| format!("methods.{name}.{}.learning_rate", method.name()));
-    let message = format!(
-        "`{key}` changes no method that is searched, since each has a rate of its own: try {} instead",
-        keys.collect::<Vec<_>>().join(", ")
-    );
-    Err(Error::stage(Kind::Usage, message))
+    // A trial can be at that rate by chance: what is not reached in one is reached in none.
+    let own = |name: &String| trials.iter().find_map(|(_, p)| p.own_rate(name));
+    let all = trials.first().map_or(&[][..], |(_, p)| &p.methods);
+    let names = all.iter().map(|(name, _)| name);
+    let names = names.filter(|name| selected.is_none_or(|names| names.contains(name)));
+    let keys: Option<Vec<String>> = names.map(|name| Some(own(name)?.0)).collect();
+    match keys {
+        Some(keys) if !keys.is_empty() => Err(Error::stage(
+            Kind::Usage,
+            format!(
+                "`{key}` changes no method that is searched, since each has a rate of its own: try {} instead",
+                keys.join(", ")
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The pipeline with a trial's settings.

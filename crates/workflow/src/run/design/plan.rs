@@ -186,12 +186,14 @@ impl Planned {
         let id = id_of(&json!(["design", RESULTS, parameters, inputs]));
         let run = RunFolder::new(&self.run);
         let folder = run.cell(task, method, seed);
+        let paths = BTreeMap::from([("data".to_string(), section.data.clone())]);
         let wanted = Wanted {
             // One result is all.
             training: id,
             id,
             parameters: &parameters,
             inputs: &inputs,
+            paths: &paths,
         };
         let state = state_of(&run, &folder, &wanted, self.fresh);
         DesignCell {
