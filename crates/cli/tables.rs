@@ -104,13 +104,14 @@ fn state_and_why(cell: &CellPlan) -> (&'static str, String) {
                 format!("holds a result of other settings: {}", told.join("; ")),
             )
         }
-        State::Missing(files) => (
-            "missing",
-            files
-                .first()
-                .map(|file| file.display().to_string())
-                .unwrap_or_default(),
-        ),
+        State::Missing(files) => {
+            let first = files.first().map(|file| file.display().to_string());
+            let more = match files.len() {
+                0 | 1 => String::new(),
+                n => format!(" and {} more", n - 1),
+            };
+            ("missing", first.unwrap_or_default() + &more)
+        }
     }
 }
 

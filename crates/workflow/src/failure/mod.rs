@@ -53,6 +53,8 @@ pub enum Error {
     /// Input files that are not there, all of them.
     #[error("{}", missing_message(files, variables))]
     Missing {
+        /// Whether tasks whose files are missing were to be left out: none is left.
+        skipped: bool,
         /// Those whose path holds no variable.
         files: Vec<MissingFile>,
         /// The others, by variable.
@@ -150,6 +152,9 @@ fn missing_message(files: &[MissingFile], variables: &[MissingVariable]) -> Stri
     }
     for file in files {
         text.push_str(&format!("\n  {}", file.path.display()));
+        if file.path.is_dir() {
+            text.push_str(" is a folder");
+        }
         if !file.task.is_empty() {
             text.push_str(&format!(" (task {})", file.task));
         }
@@ -243,6 +248,9 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Missing { skipped: true, .. } => Some(
+                "--skip-missing leaves tasks out whose files are missing, and without these no task is left: check the paths",
+            ),
             Self::Missing { variables, .. } if !variables.is_empty() => Some(
                 "set the variables to the folders of the data (`export NAME=FOLDER`), or run what is there with --skip-missing",
             ),

@@ -207,7 +207,11 @@ impl Plan {
         if files.is_empty() && variables.is_empty() {
             return Ok(());
         }
-        Err(Error::Missing { files, variables })
+        Err(Error::Missing {
+            skipped: skip_missing,
+            files,
+            variables,
+        })
     }
 
     /// The plan as one JSON object, for `plan --json`.

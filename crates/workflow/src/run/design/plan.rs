@@ -131,6 +131,7 @@ impl Planned {
         };
         if !missing.is_empty() {
             return Err(Error::Missing {
+                skipped: request.skip_missing,
                 files: missing,
                 variables: Vec::new(),
             });
