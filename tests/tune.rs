@@ -124,6 +124,12 @@ fn mistakes_of_a_search_are_told_before_it_runs() {
         assert_eq!(found.code, 2, "{tune}: {}", found.stderr);
         assert!(found.stderr.contains(said), "{tune}: {}", found.stderr);
         assert!(!toy.path("runs").exists());
+        // Whoever validates the file hears of it, too; a file without a search is a good one.
+        let valid = toy.lingo(&["validate", "toy.yaml"]);
+        match tune {
+            "" => assert_eq!(valid.code, 0, "{}", valid.stderr),
+            _ => assert!(valid.stderr.contains(said), "{tune}: {}", valid.stderr),
+        }
     };
     t("", "has no `tune`");
     t(

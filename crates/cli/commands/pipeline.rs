@@ -3,7 +3,7 @@
 use lingo_workflow::jobs::{self, PlanFolder};
 use lingo_workflow::pipeline::design_file::DesignPlan;
 use lingo_workflow::pipeline::graph as graphs;
-use lingo_workflow::{Error, Kind, Pipeline, Plan, Request};
+use lingo_workflow::{Error, Kind, Pipeline, Plan, Request, tune};
 
 use crate::arguments::{Graph, GraphFormat, PlanArguments, Validate};
 use crate::commands::design;
@@ -18,6 +18,7 @@ pub fn validate(arguments: &Validate) -> Result<(), Error> {
         return design::validate(&arguments.pipeline, &arguments.set);
     }
     let pipeline = Pipeline::read(&arguments.pipeline, &arguments.set)?;
+    let trials = tune::check(&pipeline, &arguments.pipeline, &arguments.set)?;
     let plan = Plan::new(pipeline, &Request::default())?;
     plan.check_missing(false)?;
     plan.preflight()?;
@@ -26,8 +27,9 @@ pub fn validate(arguments: &Validate) -> Result<(), Error> {
             "the model's weights are not fetched yet: the adapters' targets are checked when they are",
         );
     }
+    let of_search = trials.map_or_else(String::new, |n| format!("; `tune` has {n} trials"));
     say(&format!(
-        "{} is valid: {} tasks x {} methods x {} seeds = {} cells",
+        "{} is valid: {} tasks x {} methods x {} seeds = {} cells{of_search}",
         arguments.pipeline.display(),
         plan.tasks.len(),
         plan.methods.len(),

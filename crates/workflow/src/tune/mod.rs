@@ -11,4 +11,4 @@
 pub mod search;
 mod trial;
 
-pub use search::{Found, Row, Settings, search};
+pub use search::{Found, Row, Settings, check, search};

@@ -94,12 +94,8 @@ pub fn search(
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-tune", pipeline.name)));
     // A mistake in any of them is told before the first is run; what is in the file later changes nothing.
-    let mut left = Vec::new();
-    for trial in trials(section)? {
-        let pipeline = with(settings, section, &trial)?;
-        left.push((trial, pipeline));
-    }
-    reached(section, settings.request.methods.as_deref(), &left)?;
+    let methods = settings.request.methods.as_deref();
+    let mut left = sound(settings.file, settings.sets, section, methods)?;
     let mut shared: Option<PathBuf> = None;
     let mut commits = BTreeMap::new();
     let table = out.join("tune.tsv");
@@ -225,14 +221,39 @@ fn reached(
 }
 
 /// The pipeline with a trial's settings.
-fn with(settings: &Settings, section: &TuneSection, trial: &Trial) -> Result<Pipeline, Error> {
-    let sets: Vec<String> = settings
-        .sets
-        .iter()
-        .cloned()
-        .chain(trial.sets(section))
-        .collect();
-    Ok(Pipeline::read(settings.file, &sets)?)
+fn with(
+    (file, sets): (&Path, &[String]),
+    section: &TuneSection,
+    trial: &Trial,
+) -> Result<Pipeline, Error> {
+    let sets: Vec<String> = sets.iter().cloned().chain(trial.sets(section)).collect();
+    Ok(Pipeline::read(file, &sets)?)
+}
+
+/// The trials of a search, in none of which is a mistake.
+fn sound(
+    file: &Path,
+    sets: &[String],
+    section: &TuneSection,
+    methods: Option<&[String]>,
+) -> Result<Vec<(Trial, Pipeline)>, Error> {
+    let mut all = Vec::new();
+    for trial in trials(section)? {
+        let pipeline = with((file, sets), section, &trial)?;
+        all.push((trial, pipeline));
+    }
+    reached(section, methods, &all)?;
+    Ok(all)
+}
+
+/// How many trials the search of a pipeline file has, where it has one; nothing is run.
+///
+/// # Errors
+/// A trial whose settings the file does not allow.
+pub fn check(pipeline: &Pipeline, file: &Path, sets: &[String]) -> Result<Option<usize>, Error> {
+    let section = pipeline.tune.as_ref();
+    let trials = section.map(|section| Ok(sound(file, sets, section, None)?.len()));
+    trials.transpose()
 }
 
 /// Lays what cells share (the model, examples, tokens) from an earlier trial's run into that of a plan. Each says what it was
