@@ -953,6 +953,157 @@ fn a_report_tells_what_was_altered_behind_the_run_and_what_made_the_cells() {
 }
 
 #[test]
+fn dna_without_labels_is_learnt_from_first() {
+    let toy = Toy::new();
+    let natural = |seed: u64| {
+        let mut state = seed;
+        let mut base = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            b"ACGT"[(state >> 62) as usize] as char
+        };
+        let bases: String = (0..4000).map(|_| base()).collect();
+        format!(">natural\n{bases}\n")
+    };
+    toy.write("natural.fa", &natural(0));
+    let first = "adapt_first={ masked: { fasta: [natural.fa], windows: 150, held_out: 0.2 }, method: { lora: { rank: 2 }, train: \
+                 { epochs: 2 } }, seed: 3 }";
+    let run = |more: &[&str]| {
+        let all = [
+            "run",
+            "toy.yaml",
+            "--device",
+            "cpu",
+            "--set",
+            first,
+            "--methods",
+            "lora",
+        ];
+        toy.ok(&[&all[..], more].concat())
+    };
+    let ran = run(&["--threads", "1"]);
+    assert!(ran.stderr.contains("held-out loss"), "{}", ran.stderr);
+    let record = |run: &str| -> serde_json::Value {
+        serde_json::from_str(&toy.read(&format!("{run}/adapt_first.json"))).unwrap()
+    };
+    let outcome = &record("runs/toy")["outcome"];
+    let number = |key: &str| outcome["dna"][key].as_f64().unwrap();
+    let all = number("windows") + number("held_out") + number("left_out");
+    assert!(all > 100.0 && all <= 150.0, "{outcome}");
+    // Near to what four bases are told at without reading.
+    assert!(
+        (number("loss_per_base") - 4f64.ln()).abs() < 0.3,
+        "{outcome}"
+    );
+    assert!(
+        (number("markov3_loss_per_base") - 4f64.ln()).abs() < 0.3,
+        "{outcome}"
+    );
+    let file = |name: &str| fs::read(toy.path(name)).unwrap();
+    let model = "adapt_first/model.safetensors";
+    assert_ne!(
+        file(&format!("runs/toy/{model}")),
+        file("model/model.safetensors")
+    );
+    let report = toy.read("runs/toy/report.html");
+    assert!(report.contains("windows of DNA without labels"));
+    let methods = toy.read("runs/toy/methods.md");
+    assert!(
+        methods.contains("DNA without labels of `natural.fa` by `lora`"),
+        "{methods}"
+    );
+    toy.ok(&["verify", "runs/toy"]);
+
+    // What a task holds out that is not even selected is left out.
+    let held = ["ACCATTGACA", "GGATACCATT", "TTGCAGGCTA"];
+    let csv = |rows: &[&str]| -> String {
+        let rows = rows.iter().zip(0..);
+        let lines = rows.map(|(row, i)| format!("{row},{}\n", i % 2));
+        format!("sequence,label\n{}", lines.collect::<String>())
+    };
+    toy.write("other_train.csv", &csv(&["ATATCGATTA", "CCCGATTACG"]));
+    toy.write("other_dev.csv", &csv(&held[..1]));
+    toy.write("other_test.csv", &csv(&held[1..]));
+    toy.write(
+        "planted.fa",
+        &format!("{}>planted\n{}\n", natural(0), held.concat()),
+    );
+    let left_out = |fasta: &str, out: &str| {
+        let fasta = format!("adapt_first.masked.fasta=[{fasta}]");
+        let other = "tasks.other={ingest: {source: {csv: {train: other_train.csv, dev: other_dev.csv, test: other_test.csv}}}}";
+        let sets = [
+            "--set",
+            &fasta,
+            "--set",
+            "adapt_first.masked.windows=1000",
+            "--set",
+            other,
+        ];
+        run(&[&sets[..], &["--only", "left", "--hide-test", "--out", out]].concat());
+        record(out)["outcome"]["dna"]["left_out"].as_u64().unwrap()
+    };
+    let without = left_out("natural.fa", "without");
+    assert_eq!(left_out("planted.fa", "with"), without + 3);
+
+    // One task of both begins with the same model, and nothing is done again, wherever the file lies.
+    run(&["--only", "right", "--out", "one"]);
+    assert_eq!(
+        file(&format!("one/{model}")),
+        file(&format!("runs/toy/{model}"))
+    );
+    fs::create_dir(toy.path("elsewhere")).unwrap();
+    toy.write("elsewhere/natural.fa", &natural(0));
+    let moved = ["--set", "adapt_first.masked.fasta=[elsewhere/natural.fa]"];
+    let again = run(&moved);
+    assert!(again.stderr.contains("0 cells run"), "{}", again.stderr);
+    // Other DNA is another model.
+    toy.write("natural.fa", &natural(5));
+    let other = run(&["--out", "other"]);
+    assert!(other.stderr.contains("2 cells run"), "{}", other.stderr);
+    assert_ne!(
+        file(&format!("other/{model}")),
+        file(&format!("runs/toy/{model}"))
+    );
+
+    for (set, parts) in [
+        (
+            "adapt_first.tasks=[left]",
+            vec!["adapt_first.tasks", "leave one of the two out"],
+        ),
+        (
+            "adapt_first.masked.fasta=[]",
+            vec!["adapt_first.masked", "names no file"],
+        ),
+        (
+            "adapt_first.masked.fasta=[nope.fa]",
+            vec!["1 input file is missing", "nope.fa"],
+        ),
+        (
+            "adapt_first.masked.fasta=[elsewhere]",
+            vec!["elsewhere is a folder"],
+        ),
+        (
+            "adapt_first.masked.share=2",
+            vec!["adapt_first.masked.share", "0 to 1"],
+        ),
+        ("adapt_first.masked.windws=5", vec!["windws", "windows"]),
+        (
+            "adapt_first.masked.length=40",
+            vec!["windows of 40 bases", "`length`"],
+        ),
+    ] {
+        let refused = toy.lingo(&[
+            "run", "toy.yaml", "--set", first, "--set", set, "--out", "refused",
+        ]);
+        assert_ne!(refused.code, 0, "{set}");
+        for part in parts {
+            assert!(refused.stderr.contains(part), "{set}: {}", refused.stderr);
+        }
+    }
+}
+
+#[test]
 fn several_tasks_are_learnt_together_first() {
     let toy = Toy::new();
     let first = "adapt_first={ method: { lora: { rank: 2 }, train: { epochs: 2 } }, seed: 3 }";

@@ -63,6 +63,7 @@ fn main() -> Result<(), Failure> {
         readings: None,
         natural: None,
         heads: &[],
+        masking: None,
         trained_before: 0,
         both_strands: false,
         method: &adapters(method, model.layers, steps)?,

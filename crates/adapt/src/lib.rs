@@ -8,6 +8,7 @@
 //! | [`rank`] | which triplets live: AdaLoRA, adaptive rank sampling |
 //! | `network` | a model with deltas, new embedding rows and a head; the values that are trained, on the host |
 //! | `reading` | rows as networks read them: tokens or bases, as they are, moved, or from the other strand |
+//! | `masking` | tokens that are hidden and asked for, of rows without labels |
 //! | `batching` | rows to batches |
 //! | `train` | the loop; optimizer, loss, dropout; checkpoints and log; the output of frozen blocks, kept on disk |
 //! | `folder` | what is left: `adapter/` as HF PEFT has it, with `lingo.json`; a whole model |
@@ -15,7 +16,7 @@
 //! | [`predictor`] | a trained adapter on new rows, loaded once |
 //! | [`merge`](mod@merge) | a trained adapter added to the weights of its model, as a model folder |
 //! | `cell` | one cell: check, train, select on dev, predict, write |
-//! | [`adapt_first`](mod@adapt_first) | one adapter over several tasks, merged into the model that each is then adapted from |
+//! | [`adapt_first`](mod@adapt_first) | one adapter over several tasks, or from DNA without labels, merged into the model that each is then adapted from |
 //! | [`pretrain`](mod@pretrain) | a base model from nothing, by masked-language modelling |
 //! | `shared_bases` | stretches of DNA that sequences have in common |
 //! | `tensor_file` | tensors in a safetensors file |
@@ -26,6 +27,7 @@ mod batching;
 mod cell;
 pub mod error;
 mod folder;
+mod masking;
 pub mod merge;
 mod method;
 mod network;
@@ -40,7 +42,9 @@ mod shared_bases;
 mod tensor_file;
 mod train;
 
-pub use adapt_first::{AdaptFirstRequest, AdaptedFirst, FirstTask, OtherTask, adapt_first};
+pub use adapt_first::{
+    AdaptFirstRequest, AdaptedFirst, FirstTask, LearntDna, OtherTask, UnlabelledDna, adapt_first,
+};
 pub use cell::adapt::adapt;
 pub use cell::check_targets::{check_targets, check_targets_of_pretrained};
 pub use cell::kept::{forget_checkpoints, last_checkpoint};
@@ -72,6 +76,7 @@ pub use settings::checkpoint_every::CheckpointEvery;
 pub use settings::class_weights::ClassWeights;
 pub use settings::head::HeadShape;
 pub use settings::layers::LayerRange;
+pub use settings::masked_dna::MaskedDna;
 pub use settings::motif_cnn::{MotifCnn, WordCounts};
 pub use settings::train_config::{Pooling, RateDecay, SelectBy, TrainConfig};
 pub use settings::word_kernel::{WordKernel, WordKernelChoice};

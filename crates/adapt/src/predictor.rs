@@ -141,6 +141,7 @@ impl Predictor {
             bases: description.method.reads_bases(),
             view: View::GIVEN,
             beside,
+            masking: None,
         };
         let mut logits = both_strands(description.both_strands, |view| {
             let reader = reader.seen(view);

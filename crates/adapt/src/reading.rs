@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use lingo_artifact::Label;
 use lingo_artifact::bases::reverse_complement;
 use lingo_artifact::random::Stream;
 use lingo_artifact::readings::{ReadingError, Readings};
@@ -10,6 +11,7 @@ use lingo_artifact::tokens::TokenRow;
 use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::masking::{Asked, Masking};
 use crate::settings::train_config::Augment;
 
 /// How a row's sequences are looked at.
@@ -23,6 +25,8 @@ pub(crate) struct View {
     pub mutations: Option<Mutations>,
     /// The seed of a shuffle that keeps every dinucleotide, before all that.
     pub shuffled: Option<u64>,
+    /// The seed of the draw of what is hidden, where tokens are; without one it is the row's own, the same each time.
+    pub hidden: Option<u64>,
 }
 
 /// Which bases are read as others.
@@ -57,6 +61,7 @@ impl View {
         shift: 0,
         mutations: None,
         shuffled: None,
+        hidden: None,
     };
     /// The other strand.
     pub const REVERSE: Self = Self {
@@ -64,6 +69,7 @@ impl View {
         shift: 0,
         mutations: None,
         shuffled: None,
+        hidden: None,
     };
 
     /// The views of `rows` rows in one epoch: two draws a row, whatever is switched on, so that nothing else moves; seeds of
@@ -85,6 +91,7 @@ impl View {
                     seed: seeds.next_u64(),
                 }),
                 shuffled: None,
+                hidden: None,
             })
             .collect()
     }
@@ -97,6 +104,14 @@ impl View {
         let mut seeds = Stream::new(seed, &format!("shuffles of epoch {epoch}"));
         for (view, _) in views.iter_mut().zip(shuffled).filter(|(_, is)| **is) {
             view.shuffled = Some(seeds.next_u64());
+        }
+    }
+
+    /// Hides other tokens of each row in each epoch.
+    pub fn hide(views: &mut [Self], seed: u64, epoch: u64) {
+        let mut seeds = Stream::new(seed, &format!("hidden tokens of epoch {epoch}"));
+        for view in views {
+            view.hidden = Some(seeds.next_u64());
         }
     }
 
@@ -152,6 +167,8 @@ pub(crate) struct Input<'a> {
     pub kept: Option<usize>,
     /// Logits that are added to the network's; none where nothing stands beside it.
     pub beside: Vec<f32>,
+    /// The tokens that are asked for, each of which has logits of its own; none where the row has a label.
+    pub asked: Vec<Asked>,
 }
 
 /// What gives logits of its own for a row, to which those of a network are added.
@@ -189,6 +206,22 @@ impl Input<'_> {
     }
 }
 
+/// What each row of logits is to say: the labels of the rows, or those of the tokens that are asked for.
+pub(crate) fn labels_of<'l>(
+    inputs: &'l [Input],
+    rows: &Rows<'l>,
+    which: &[usize],
+    masking: Option<&Masking>,
+) -> Vec<&'l Label> {
+    match masking {
+        None => which.iter().map(|&i| &rows.rows[i].label).collect(),
+        Some(_) => {
+            let asked = inputs.iter().flat_map(|input| &input.asked);
+            asked.map(|asked| &asked.label).collect()
+        }
+    }
+}
+
 /// Some rows of the tokens, by reference.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rows<'a> {
@@ -221,6 +254,8 @@ pub(crate) struct Reader<'a> {
     pub view: View,
     /// What stands beside the network.
     pub beside: Option<&'a dyn Beside>,
+    /// What of a row is hidden and asked for, in place of its label.
+    pub masking: Option<&'a Masking>,
 }
 
 impl Reader<'_> {
@@ -300,7 +335,11 @@ impl Reader<'_> {
 
     /// Whether rows are read as they were encoded.
     fn as_encoded(&self) -> bool {
-        self.view == View::GIVEN && !self.bases
+        let view = View {
+            hidden: None,
+            ..self.view
+        };
+        view == View::GIVEN && !self.bases
     }
 
     /// The bases of a row, by its number among `rows`, as they are looked at.
@@ -342,11 +381,20 @@ impl Reader<'_> {
                 (Cow::Owned(ids.map_err(|e| failed(row, &e))?), Vec::new())
             }
         };
+        let (ids, asked) = match self.masking {
+            None => (ids, Vec::new()),
+            Some(masking) => {
+                let seed = self.view.hidden.unwrap_or(rows.places[i] as u64);
+                let (ids, asked) = masking.hide(&ids, seed);
+                (Cow::Owned(ids), asked)
+            }
+        };
         Ok(Input {
             ids,
             bases,
-            kept: as_encoded.then_some(rows.first_kept + i),
+            kept: (as_encoded && self.masking.is_none()).then_some(rows.first_kept + i),
             beside,
+            asked,
         })
     }
 

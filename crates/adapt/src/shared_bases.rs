@@ -82,7 +82,10 @@ impl SharedBases {
 }
 
 /// The stretches of [`SHARED`] bases that tasks hold out, each with the task, so that a row is looked up once for all of them.
-pub(crate) struct HeldOut(Stretches<Owner>);
+pub(crate) struct HeldOut {
+    stretch: usize,
+    stretches: Stretches<Owner>,
+}
 
 /// Which task holds something out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,13 +97,21 @@ enum Owner {
 impl HeldOut {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self(Stretches::new())
+        Self::of_stretches(SHARED)
+    }
+
+    /// The same of stretches of so many bases, from 1 to 32: what is looked up may have no more.
+    pub fn of_stretches(stretch: usize) -> Self {
+        Self {
+            stretch: stretch.clamp(1, SHARED),
+            stretches: Stretches::new(),
+        }
     }
 
     /// A sequence that the task of this number holds out.
     pub fn add(&mut self, bases: &[u8], task: u32) {
         let own = Owner::One(task);
-        self.0.add(bases, SHARED, &own, |owner| {
+        self.stretches.add(bases, self.stretch, &own, |owner| {
             if *owner != own {
                 *owner = Owner::Several;
             }
@@ -109,7 +120,8 @@ impl HeldOut {
 
     /// Whether another task than that of this number holds out what a sequence, on either strand, holds.
     pub fn by_another(&self, bases: &[u8], task: u32) -> bool {
-        self.0.any(bases, |owner| *owner != Owner::One(task))
+        self.stretches
+            .any(bases, |owner| *owner != Owner::One(task))
     }
 }
 

@@ -64,6 +64,7 @@ impl Cell<'_> {
             readings: None,
             natural: None,
             heads: &[],
+            masking: None,
             trained_before: 0,
             both_strands: false,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),

@@ -30,6 +30,7 @@ fn logits(model: &str, method: &str, epochs: u32, batch: u32, device: DeviceChoi
         readings: None,
         natural: None,
         heads: &[],
+        masking: None,
         trained_before: 0,
         both_strands: false,
         method: &serde_json::from_str::<Method>(method).unwrap(),

@@ -100,6 +100,7 @@ impl Cell<'_> {
             tokens: self.tokens,
             readings: self.readings,
             heads: &[],
+            masking: None,
             trained_before: 0,
             both_strands: self.both_strands,
             method: &serde_json::from_str::<Method>(self.method).unwrap(),

@@ -97,6 +97,7 @@ impl Cells {
             readings: None,
             natural: None,
             heads: &[],
+            masking: None,
             trained_before: 0,
             both_strands: false,
             model: &Path::new(env!("CARGO_MANIFEST_DIR"))

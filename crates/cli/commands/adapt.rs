@@ -58,6 +58,7 @@ pub fn adapt(arguments: Adapt, terminal: &Terminal) -> Result<(), Error> {
         readings: readings.as_ref().map(|r| r as &dyn Readings),
         natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
         heads: &[],
+        masking: None,
         trained_before: 0,
         both_strands: arguments.both_strands,
         method: &method,

@@ -6,10 +6,10 @@ use lingo_artifact::Label;
 use lingo_artifact::digest::{Digest, Hasher};
 use lingo_artifact::random::Stream;
 use lingo_artifact::readings::{ReadingError, Readings};
-use lingo_artifact::sequence_source::SequenceSource;
 use lingo_artifact::tokens::TokenRow;
 
 use crate::cell::begun::Begun;
+use crate::cell::windows::windows;
 use crate::error::Error;
 use crate::reading::Rows;
 use crate::settings::motif_cnn::MotifCnn;
@@ -83,7 +83,7 @@ impl Added {
                     // Networks are to differ in what they are given, where there is enough.
                     let most = 2 * rows;
                     let longest = sequences.iter().flatten().map(Vec::len).max().unwrap_or(0);
-                    let windows = windows(source, longest, most, begun.request.seed)?;
+                    let windows = windows(("natural", source), longest, most, begun.request.seed)?;
                     not_of_the_task(begun, windows, SHARED.min(longest.max(1)))?
                 }
             },
@@ -190,47 +190,6 @@ impl Readings for WithNatural<'_> {
     }
 }
 
-/// At most `most` windows of A, C, G and T, drawn evenly from those that lie side by side in the sequences, `length` bases
-/// long; of a sequence that has half as many, itself.
-fn windows(
-    source: &dyn SequenceSource,
-    length: usize,
-    most: usize,
-    seed: u64,
-) -> Result<Vec<Vec<u8>>, Error> {
-    let length = length.max(1) as u64;
-    let of = |bases: u64| match bases / length {
-        0 => u64::from(2 * bases >= length),
-        windows => windows,
-    };
-    let all: u64 = source.sequences().iter().map(|(_, bases)| of(*bases)).sum();
-    let mut stream = Stream::new(seed, "windows of natural DNA");
-    let (mut left, mut found) = (all, Vec::new());
-    for (name, bases) in source.sequences() {
-        for window in 0..of(*bases) {
-            // Each of those that are left is as likely as any other.
-            let wanted = (most - found.len()) as f64;
-            let is_drawn = stream.uniform() * left as f64 <= wanted;
-            left -= 1;
-            if !is_drawn || found.len() == most {
-                continue;
-            }
-            let end = ((window + 1) * length).min(*bases);
-            let window = source.fetch(name, window * length, end);
-            let window = window.map_err(|e| Error::Data(e.to_string()))?;
-            if window.iter().all(|base| b"ACGT".contains(base)) {
-                found.push(window.into_owned());
-            }
-        }
-    }
-    match found.is_empty() {
-        false => Ok(found),
-        true => Err(Error::Data(format!(
-            "`natural` has no {length} bases side by side that are all A, C, G or T: name other files"
-        ))),
-    }
-}
-
 /// Those that share no `stretch` of bases with any row of the task, hidden ones too, on either strand: no row of test may be learnt from, and a network that
 /// is asked about a row is not to have seen it.
 fn not_of_the_task(
@@ -263,53 +222,5 @@ fn not_of_the_task(
         true => Err(Error::Data(format!(
             "all of the DNA of `natural` shares {stretch} bases with rows of the task: name other files"
         ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Sequences(Vec<(String, u64)>, Vec<Vec<u8>>);
-
-    impl SequenceSource for Sequences {
-        fn sequences(&self) -> &[(String, u64)] {
-            &self.0
-        }
-
-        fn fetch(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>, ReadingError> {
-            let i = self
-                .0
-                .iter()
-                .position(|(n, _)| n == name)
-                .ok_or("unknown")?;
-            Ok(Cow::Borrowed(&self.1[i][start as usize..end as usize]))
-        }
-    }
-
-    fn sequences(all: &[&[u8]]) -> Sequences {
-        let names = all.iter().enumerate();
-        let names = names.map(|(i, bases)| (i.to_string(), bases.len() as u64));
-        Sequences(
-            names.collect(),
-            all.iter().map(|bases| bases.to_vec()).collect(),
-        )
-    }
-
-    #[test]
-    fn windows_lie_side_by_side_and_have_no_other_letters() {
-        let source = sequences(&[b"AACCGGTTA", b"AC", b"A", b"ACNTACGT"]);
-        let found = windows(&source, 4, 100, 1).unwrap();
-        assert_eq!(found, [&b"AACC"[..], b"GGTT", b"AC", b"ACGT"]);
-        let long = b"ACGT".repeat(500);
-        let source = sequences(&[&long]);
-        assert_eq!(windows(&source, 4, 100, 1).unwrap().len(), 100);
-        let none = sequences(&[b"NNNN"]);
-        assert!(
-            windows(&none, 4, 9, 1)
-                .unwrap_err()
-                .to_string()
-                .contains("4 bases")
-        );
     }
 }

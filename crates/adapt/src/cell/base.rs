@@ -52,7 +52,8 @@ pub(super) fn frozen_states(
     let Some(folder) = request
         .states
         // Rows that are changed in every epoch have other states each time.
-        .filter(|_| block > 0 && request.train.cache_states && !request.train.augment.is_on())
+        .filter(|_| block > 0 && request.train.cache_states)
+        .filter(|_| !request.train.augment.is_on() && request.masking.is_none())
     else {
         return Ok(None);
     };

@@ -80,6 +80,7 @@ impl<'a> Begun<'a> {
                 bases: request.method.reads_bases(),
                 view: View::GIVEN,
                 beside: None,
+                masking: request.masking,
             },
             phase: "train".into(),
         })
@@ -120,7 +121,11 @@ impl<'a> Begun<'a> {
             let second = network.outputs() - of_task.outputs();
             objective = objective.with_added(of_task, all, added, second);
         }
-        let labels: Vec<&Label> = self.train.rows.iter().map(|r| &r.label).collect();
+        let of_tokens = request.masking.map(|masking| masking.labels(all));
+        let labels: Vec<&Label> = match &of_tokens {
+            None => all.iter().map(|row| &row.label).collect(),
+            Some(labels) => labels.iter().collect(),
+        };
         let has_stem = self.reader.beside.is_some();
         let untrained = match has_stem {
             true => vec![0.0; network.outputs()],

@@ -13,6 +13,9 @@ pub(super) fn identity(request: &AdaptRequest, model: &Digest) -> Result<String,
         ids.extend(row.input_ids.iter().flat_map(|id| id.to_le_bytes()));
         ids.extend_from_slice(format!("{:?}", row.label).as_bytes());
     }
+    if let Some(masking) = request.masking {
+        ids.extend_from_slice(masking.described().as_bytes());
+    }
     // What is trained on beside the tokens; a tokenizer may have cut some of it off.
     for row in request
         .readings

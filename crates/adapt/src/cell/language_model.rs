@@ -147,6 +147,10 @@ fn adapt_beside<'a>(
         model.config(),
     )?;
 
+    if request.masking.is_some() {
+        atomic::write_json(&begun.out.training(), &outcome)?;
+        return Ok(outcome);
+    }
     let inference = Inference::new(model, &trained)?;
     let rows = begun.predicted();
     let exact = states.as_deref().filter(|states| states.is_exact());

@@ -15,4 +15,5 @@ pub(crate) mod models;
 mod motifs;
 pub(crate) mod request;
 mod stem;
+pub(crate) mod windows;
 mod words;

@@ -9,6 +9,7 @@ use lingo_artifact::tokens::Tokens;
 use lingo_lm::DeviceChoice;
 
 use crate::cell::models::Models;
+use crate::masking::Masking;
 use crate::method::methods::Method;
 use crate::settings::checkpoint_every::CheckpointEvery;
 use crate::settings::train_config::TrainConfig;
@@ -28,6 +29,8 @@ pub struct AdaptRequest<'a> {
     /// Where classes are those of several tasks: how many each has, one task's behind the other's. Each then has a softmax of
     /// its own.
     pub heads: &'a [usize],
+    /// What of each row is hidden and asked for, in place of its label: nothing is then predicted. `None`: rows have labels.
+    pub masking: Option<&'a Masking>,
     /// Parameters that were trained before, of what the model folder holds: they count with those of this cell.
     pub trained_before: u64,
     /// Whether predictions are the mean of both strands' logits.

@@ -334,12 +334,14 @@ impl Network {
             .unwrap_or(config.layers)
     }
 
-    /// Logits `[batch, outputs]`; `from` is where the pass begins ([`Adaptation::from`]).
+    /// Logits `[batch, outputs]`; `from` is where the pass begins ([`Adaptation::from`]). With `asked`, places of tokens in the
+    /// padded batch, the head reads their states in place of what is pooled: `[asked, outputs]`.
     pub fn logits(
         &self,
         uploaded: &Uploaded,
         batch: &Batch,
         from: Option<(usize, Tensor<2>)>,
+        asked: Option<Tensor<1, Int>>,
         mut dropout: Option<&mut dyn DropoutSource>,
     ) -> Result<Tensor<2>, Error> {
         batch.check_behind(
@@ -378,7 +380,16 @@ impl Network {
             from,
         };
         let hidden = self.model.forward(batch, adaptation);
-        let mut pooled = pool(hidden, self.head.pooling, batch, &self.device)?;
+        let mut pooled = match asked {
+            None => pool(hidden, self.head.pooling, batch, &self.device)?,
+            Some(places) => {
+                let [rows, length, width] = hidden.states.dims();
+                hidden
+                    .states
+                    .reshape([rows * length, width])
+                    .select(0, places)
+            }
+        };
         if let Some(source) = dropout.filter(|_| self.base_dropout && self.head.dropout > 0.0) {
             pooled = drop_out(pooled, source, self.head.dropout);
         }
@@ -508,7 +519,8 @@ impl Net for Network {
         gradients: &mut [f32],
     ) -> Result<(), Error> {
         let (batch, from) = self.batch(inputs)?;
-        let logits = self.logits(uploaded, &batch, from, Some(dropout))?;
+        let asked = self.asked(inputs, batch.length);
+        let logits = self.logits(uploaded, &batch, from, asked, Some(dropout))?;
         let Some(slope) = slope_of(&download(logits.clone().without_autodiff())?) else {
             return Ok(());
         };
@@ -526,7 +538,8 @@ impl Net for Network {
         inputs: &[Input],
     ) -> Result<Vec<f32>, Error> {
         let (batch, from) = self.batch(inputs)?;
-        Ok(download(self.logits(uploaded, &batch, from, None)?)?)
+        let asked = self.asked(inputs, batch.length);
+        Ok(download(self.logits(uploaded, &batch, from, asked, None)?)?)
     }
 
     fn triplet_count(&self) -> usize {
@@ -551,6 +564,19 @@ impl Net for Network {
 }
 
 impl Network {
+    /// The places of the tokens that are asked for, in rows padded to `length`; nothing, where rows have labels.
+    fn asked(&self, inputs: &[Input], length: usize) -> Option<Tensor<1, Int>> {
+        let of_rows = inputs.iter().enumerate();
+        let places: Vec<i32> = of_rows
+            .flat_map(|(row, input)| {
+                let asked = input.asked.iter();
+                asked.map(move |asked| (row * length) as i32 + asked.place as i32)
+            })
+            .collect();
+        let count = places.len();
+        (count > 0).then(|| Tensor::from_data(TensorData::new(places, [count]), &self.device))
+    }
+
     /// Rows as a padded batch, and where the pass over it begins if the states of all of them are kept.
     fn batch(&self, inputs: &[Input]) -> Result<(Batch, Option<(usize, Tensor<2>)>), Error> {
         let first = self.model.config().vocab_size + self.new_rows();

@@ -448,6 +448,7 @@ mod tests {
                 bases: vec![bases(a), bases(b)],
                 kept: None,
                 beside: Vec::new(),
+                asked: Vec::new(),
             })
             .into()
     }

@@ -92,6 +92,7 @@ impl Stem {
             bases: bases.to_vec(),
             kept: None,
             beside: Vec::new(),
+            asked: Vec::new(),
         };
         let of = |fold: &Fold| {
             let inputs = std::slice::from_ref(&input);

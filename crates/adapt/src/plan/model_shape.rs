@@ -7,7 +7,7 @@ use lingo_artifact::digest::Digest;
 use lingo_artifact::model_folder::ModelFolder;
 use lingo_lm::checkpoint::Checkpoint;
 use lingo_lm::is_unused;
-use lingo_lm::{ModelConfig, Site};
+use lingo_lm::{ModelConfig, Reads, Site};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -32,6 +32,11 @@ pub struct ModelShape {
 }
 
 impl ModelShape {
+    /// Whether the model sees nothing behind a token: it was trained to tell the next one.
+    pub fn reads_left_only(&self) -> bool {
+        self.config.family.classifier().reads == Reads::LastToken
+    }
+
     /// Reads `config.json` and the headers of the files that hold the weights.
     ///
     /// # Errors

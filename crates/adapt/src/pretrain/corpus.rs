@@ -8,7 +8,7 @@ use lingo_artifact::sequence_source::SequenceSource;
 use crate::error::Error;
 
 /// Bases of context.
-pub(super) const ORDER: usize = 3;
+pub(crate) const ORDER: usize = 3;
 
 /// A stretch of one sequence, in bases.
 pub(super) struct Part {

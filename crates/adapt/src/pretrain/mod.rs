@@ -10,7 +10,7 @@
 
 mod config;
 mod corpus;
-mod markov;
+pub(crate) mod markov;
 mod masked_model;
 mod masking;
 mod vocabulary;

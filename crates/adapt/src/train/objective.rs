@@ -157,11 +157,23 @@ impl Objective {
     pub fn constant(&self, outputs: usize, labels: &[&Label]) -> Vec<f32> {
         // What no row has gets a logit that is finite all the same.
         let log = |x: f64| x.max(1e-9).ln();
+        // Of classes there may be thousands, and many more labels.
+        let mut of_class = vec![0.0; outputs];
+        for label in labels {
+            if let Label::Class(class) = label {
+                of_class[*class as usize] += 1.0;
+            }
+        }
         let logit = |k: usize| {
+            if let Some(Label::Class(_)) = labels.first() {
+                let counted = of_class.iter().enumerate();
+                let shares = counted.map(|(class, count)| count * self.share(k, class, outputs));
+                return log(shares.sum());
+            }
             let (mut yes, mut no) = (0.0, 0.0);
             for label in labels {
                 let (one, zero) = match label {
-                    Label::Class(class) => (self.share(k, *class as usize, outputs), 0.0),
+                    Label::Class(_) => (0.0, 0.0),
                     Label::Multi(flags) => self.shares(k, flags[k]),
                     Label::Value(value) => (self.targets.standardized(*value), 1.0),
                 };
@@ -170,8 +182,7 @@ impl Objective {
             }
             match labels.first() {
                 Some(Label::Value(_)) => yes / no,
-                Some(Label::Multi(_)) => log(yes) - log(no),
-                _ => log(yes),
+                _ => log(yes) - log(no),
             }
         };
         (0..outputs).map(|k| logit(k) as f32).collect()

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use lingo_artifact::Label;
 use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::train_log::TrainEvent;
 
@@ -13,7 +14,7 @@ use crate::network::net::Net;
 use crate::network::store::ParameterStore;
 use crate::rank::adaptation::{Allocation, RankAdaptation, Values};
 use crate::rank::orthogonality;
-use crate::reading::{Input, Reader, Rows, View, add_beside};
+use crate::reading::{Input, Reader, Rows, View, add_beside, labels_of};
 use crate::settings::train_config::SelectBy;
 use crate::settings::train_config::TrainConfig;
 use crate::train::average::RunningAverage;
@@ -70,6 +71,9 @@ pub(crate) struct Trainer<'a, N: Net> {
     pub last_gradients: Vec<f32>,
 }
 
+/// Logits of tokens that are held at a time in an evaluation, 64 MiB.
+const MOST_LOGITS: usize = 1 << 24;
+
 /// One evaluation on dev.
 struct Evaluation {
     loss: f64,
@@ -117,6 +121,9 @@ impl<N: Net> Trainer<'_, N> {
             let augment = &self.config.augment;
             let mut views = View::of_epoch(augment, self.seed, epoch, self.train.rows.len());
             View::shuffle(&mut views, &self.train.shuffled, self.seed, epoch);
+            if self.reader.masking.is_some() {
+                View::hide(&mut views, self.seed, epoch);
+            }
             let done_of_epoch = (self.state.step % self.steps_per_epoch) as usize;
             for group in batches.chunks(accumulate).skip(done_of_epoch) {
                 if self.stop.is_raised() {
@@ -174,16 +181,21 @@ impl<N: Net> Trainer<'_, N> {
         views: &[View],
         learning_rate: f64,
     ) -> Result<f64, Error> {
-        let labels = group.iter().flatten().map(|&i| &self.train.rows[i].label);
-        let counts: f64 = labels.map(|label| self.objective.counts(label)).sum();
+        let read = |indices: &Vec<usize>| self.reader.inputs_seen(&self.train, indices, views);
+        let inputs: Vec<Vec<Input>> = group.iter().map(read).collect::<Result<_, _>>()?;
+        let labels: Vec<Vec<&Label>> = (group.iter().zip(&inputs))
+            .map(|(indices, inputs)| labels_of(inputs, &self.train, indices, self.reader.masking))
+            .collect();
+        let all = labels.iter().flatten();
+        let counts: f64 = all.map(|label| self.objective.counts(label)).sum();
         let mut gradients = vec![0.0f32; self.store.len()];
         let step = self.state.step + 1;
         let (shown, weight) = self.shown(step);
         let uploaded = self.network.upload(&self.store, shown.as_deref(), true)?;
         let uploaded = self.network.weighted(uploaded, weight);
         let mut loss = 0.0;
-        for indices in group {
-            loss += self.backward(indices, views, counts, &uploaded, &mut gradients)?;
+        for (inputs, labels) in inputs.iter().zip(&labels) {
+            loss += self.backward(inputs, labels, counts, &uploaded, &mut gradients)?;
         }
         let loss = loss / counts;
         self.finite("loss", loss, step, learning_rate)?;
@@ -263,38 +275,36 @@ impl<N: Net> Trainer<'_, N> {
     /// Forward and backward pass of one batch of a step whose examples count so much together; adds to `gradients` and returns the summed loss.
     fn backward(
         &mut self,
-        indices: &[usize],
-        views: &[View],
+        inputs: &[Input],
+        labels: &[&Label],
         counts: f64,
         uploaded: &N::Uploaded,
         gradients: &mut [f32],
     ) -> Result<f64, Error> {
-        let inputs = self.reader.inputs_seen(&self.train, indices, views)?;
         self.state.tokens += inputs.iter().map(Input::length).sum::<u64>();
-        let labels: Vec<_> = indices.iter().map(|&i| &self.train.rows[i].label).collect();
         let outputs = self.network.outputs();
         let step = self.state.step + 1;
         if self.watch.covers(step, self.state.warning.is_some()) {
-            let logits = self.watch.untrained(&inputs);
+            let logits = self.watch.untrained(inputs, labels.len());
             let mut unused = vec![0.0; logits.len()];
             let untrained = self
                 .objective
-                .summed(&logits, outputs, &labels, 0.0, &mut unused);
+                .summed(&logits, outputs, labels, 0.0, &mut unused);
             self.state.seen.prior += untrained / counts;
         }
         let mut loss = 0.0;
         let mut slope_of = |logits: &[f32]| {
             let mut slope = vec![0.0; logits.len()];
             let mut logits = logits.to_vec();
-            add_beside(&mut logits, &inputs);
+            add_beside(&mut logits, inputs);
             let objective = &self.objective;
-            loss = objective.summed(&logits, outputs, &labels, 1.0 / counts, &mut slope);
+            loss = objective.summed(&logits, outputs, labels, 1.0 / counts, &mut slope);
             loss.is_finite().then_some(slope)
         };
         self.network.learn(
             &self.store,
             uploaded,
-            &inputs,
+            inputs,
             &mut self.dropout,
             &mut slope_of,
             gradients,
@@ -452,6 +462,9 @@ impl<N: Net> Trainer<'_, N> {
             false => a.scored(),
         });
         let uploaded = self.network.upload(&self.store, live, false)?;
+        if self.reader.masking.is_some() {
+            return self.score_hidden(&uploaded, size);
+        }
         let mut predicted = self.predict(&uploaded, View::GIVEN, size)?;
         if self.both_strands {
             let other = self.predict(&uploaded, View::REVERSE, size)?;
@@ -466,6 +479,34 @@ impl<N: Net> Trainer<'_, N> {
         Ok(Evaluation {
             loss: mean_loss(&predicted, outputs, &labels, &self.objective.targets),
             mcc: matthews_corrcoef(&predicted, outputs, &labels),
+        })
+    }
+
+    /// The mean loss of the tokens of dev that are asked for.
+    fn score_hidden(&self, uploaded: &N::Uploaded, size: usize) -> Result<Evaluation, Error> {
+        let (mut loss, mut count) = (0.0, 0);
+        // Every token of a row may be asked for, each with logits of its own.
+        let lengths = self.dev.lengths();
+        let longest = lengths.iter().copied().max().unwrap_or(1);
+        let of_a_row = longest * self.network.outputs();
+        let size = size.min(MOST_LOGITS / of_a_row.max(1)).max(1);
+        for indices in evaluation_batches(&lengths, size) {
+            if self.stop.is_raised() {
+                return Err(Error::Stopped);
+            }
+            let inputs = self.reader.inputs(&self.dev, &indices)?;
+            let labels = labels_of(&inputs, &self.dev, &indices, self.reader.masking);
+            if labels.is_empty() {
+                continue;
+            }
+            let logits = self.network.predict(&self.store, uploaded, &inputs)?;
+            let (outputs, targets) = (self.network.outputs(), &self.objective.targets);
+            loss += mean_loss(&logits, outputs, &labels, targets) * labels.len() as f64;
+            count += labels.len();
+        }
+        Ok(Evaluation {
+            loss: loss / count.max(1) as f64,
+            mcc: None,
         })
     }
 

@@ -50,9 +50,9 @@ impl Watch {
         step >= self.first && (step + 1 - self.first).is_multiple_of(self.steps)
     }
 
-    /// The logits of these rows without training.
-    pub fn untrained(&self, inputs: &[Input]) -> Vec<f32> {
-        let mut logits = self.known.repeat(inputs.len());
+    /// The logits without training: so many rows of them, of these inputs.
+    pub fn untrained(&self, inputs: &[Input], rows: usize) -> Vec<f32> {
+        let mut logits = self.known.repeat(rows);
         add_beside(&mut logits, inputs);
         logits
     }

@@ -31,6 +31,8 @@ pub struct ModelVocabulary {
     pub pad: u32,
     /// The id of what the tokenizer does not know.
     pub unknown: Option<u32>,
+    /// The id that stands in place of what is hidden, of a model that was trained to tell it.
+    pub mask: Option<u32>,
     /// Special tokens, the padding id among them.
     pub special: BTreeSet<u32>,
     /// The special tokens around and between texts, as the tokenizer's post-processor puts them.
@@ -89,6 +91,7 @@ impl ModelVocabulary {
             path: config_path.clone(),
             message: "`vocab_size` is missing".to_string(),
         })?;
+        model.mask = model.mask.filter(|id| *id < model.vocab_size);
         model.positions = match number("max_position_embeddings")? {
             Some(positions) => Some(positions),
             None => number("n_positions")?,
@@ -182,6 +185,9 @@ impl ModelVocabulary {
             .iter()
             .find_map(|t| tokenizer.token_to_id(t))
             .unwrap_or(0);
+        let mask = ["[MASK]", "<mask>"]
+            .iter()
+            .find_map(|t| tokenizer.token_to_id(t));
         let largest = tokenizer.get_vocab(true).into_values().max();
         let frame = Frame::of(&tokenizer)?;
         Ok(Self {
@@ -191,6 +197,7 @@ impl ModelVocabulary {
             positions: None,
             pad,
             unknown,
+            mask,
             special,
             frame,
             kmers: None,

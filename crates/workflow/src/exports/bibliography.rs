@@ -11,7 +11,7 @@ struct Work {
     entry: &'static str,
 }
 
-const WORKS: [Work; 20] = [
+const WORKS: [Work; 21] = [
     Work {
         key: "hu2022lora",
         entry: "@inproceedings{hu2022lora,
@@ -183,6 +183,17 @@ const WORKS: [Work; 20] = [
   booktitle = {Annual Meeting of the Association for Computational Linguistics},
   year = {2019},
   eprint = {1901.11504},
+  archiveprefix = {arXiv}
+}",
+    },
+    Work {
+        key: "gururangan2020dont",
+        entry: "@inproceedings{gururangan2020dont,
+  author = {Gururangan, Suchin and Marasovi{\'c}, Ana and Swayamdipta, Swabha and Lo, Kyle and Beltagy, Iz and Downey, Doug and Smith, Noah A.},
+  title = {Don't Stop Pretraining: Adapt Language Models to Domains and Tasks},
+  booktitle = {Annual Meeting of the Association for Computational Linguistics},
+  year = {2020},
+  eprint = {2004.10964},
   archiveprefix = {arXiv}
 }",
     },

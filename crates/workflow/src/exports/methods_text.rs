@@ -188,14 +188,33 @@ fn adapted_first(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
             .map(|task| format!("*{task}*"))
             .collect();
         let (kind, how) = variant_of(first.get("method")?)?;
-        Some((
-            cell.task,
-            format!("{} by `{kind}` ({})", tasks.join(", "), settings(how)),
-        ))
+        let dna = first.get("masked").and_then(|masked| masked.get("fasta"));
+        let what = match dna.and_then(Value::as_array) {
+            Some(files) => {
+                let files = files.iter().filter_map(Value::as_str).map(Path::new);
+                let names =
+                    files.map(|file| file.file_name().unwrap_or_default().to_string_lossy());
+                let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+                format!("DNA without labels of {}", names.join(", "))
+            }
+            None => tasks.join(", "),
+        };
+        Some((cell.task, format!("{what} by `{kind}` ({})", settings(how))))
     });
     let Some(told) = agreed(told) else {
         return String::new();
     };
+    let masked = |finished: &Finished| {
+        let first = finished.locked.parameters.get("adapt_first");
+        first.is_some_and(|first| first.get("masked").is_some())
+    };
+    if facts.finished().any(|(_, finished)| masked(finished)) {
+        cited.insert("gururangan2020dont");
+        return format!(
+            " Before it was adapted to each task, it was adapted to {told}, by predicting tokens of it [@gururangan2020dont], and what \
+             was learnt was added to its weights; windows that share 32 bases with a row of dev or test of any task took no part."
+        );
+    }
     cited.insert("liu2019mtdnn");
     format!(
         " Before it was adapted to each task alone, it was adapted to {told}, with a head for each task [@liu2019mtdnn], and what was \

@@ -1,15 +1,15 @@
-//! The model that several tasks are adapted to together, before each is adapted alone.
+//! The model that is adapted to several tasks together, or to DNA without labels, before it is adapted to each task alone.
 
-use lingo_adapt::{AdaptFirstRequest, FirstTask, OtherTask};
+use lingo_adapt::{AdaptFirstRequest, FirstTask, OtherTask, UnlabelledDna};
 use lingo_artifact::Split;
 use lingo_artifact::digest::Digest;
 use lingo_artifact::example::Examples;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_artifact::tokens::Tokens;
-use lingo_tokenize::{EncodedRows, Encoder};
+use lingo_tokenize::{EncodedRows, Encoder, ModelVocabulary};
 
 use super::context::Context;
-use super::training::genome_of;
+use super::training::{genome_of, natural_dna};
 use crate::failure::kept as failed;
 use crate::failure::{Error, Kind};
 use crate::pipeline::resolved::AdaptFirst;
@@ -62,7 +62,11 @@ fn train(
         made(&run, task, ("tokens", task.tokens))?;
         let tokens = Tokens::read(&TaskFolder::new(run.stored(&task.tokens)).tokens())?;
         let examples = TaskFolder::new(run.stored(&task.examples)).examples();
-        let encoder = Encoder::from_encoding(&tokens.metadata.encoding, &plan.model.folder)?;
+        let mut encoder = Encoder::from_encoding(&tokens.metadata.encoding, &plan.model.folder)?;
+        if settings.masked.is_some() {
+            // Windows may be as long as the rows of any task; one that is too long is to be seen.
+            encoder = encoder.with_max_length(most_tokens(plan)?.saturating_add(1));
+        }
         let readings = EncodedRows::new(Examples::read(&examples)?.rows, encoder);
         let genome = match (plan.pipeline.task(&task.name), settings.train.augment.shift) {
             (Some(task), shift) if shift > 0 => genome_of(task, true)?,
@@ -103,12 +107,27 @@ fn train(
             readings,
         })
         .collect();
+    let genome = match &settings.masked {
+        Some(masked) => natural_dna(&masked.fasta)?,
+        None => None,
+    };
+    let dna = match (&settings.masked, &genome) {
+        (Some(masked), Some(genome)) => Some(UnlabelledDna {
+            source: genome,
+            settings: masked,
+            most_tokens: most_tokens(plan)?,
+            mask: ModelVocabulary::load(&plan.model.folder)?.mask,
+            reads_left_only: lingo_adapt::ModelShape::read(&plan.model.folder)?.reads_left_only(),
+        }),
+        _ => None,
+    };
     let attempt = Attempt::begin(&run, first.id)?;
     let progress = context.observer.part(RunFolder::ADAPT_FIRST);
     let outcome = lingo_adapt::adapt_first(&AdaptFirstRequest {
         model: &plan.model.folder,
         tasks: &tasks,
         others: &others,
+        dna,
         method: &settings.method,
         train: &settings.train,
         seed: settings.seed,
@@ -121,18 +140,26 @@ fn train(
     });
     let kept = || lingo_adapt::last_checkpoint(attempt.folder());
     let outcome = outcome.map_err(|e| Error::from(e).with_checkpoint(kept))?;
+    let mut inputs = plan.model.hashes.clone();
+    inputs.extend(first.inputs.clone());
     let outcome = serde_json::to_value(&outcome)
         .map_err(|e| Error::stage(Kind::Failed, format!("adapt_first: {e}")))?;
     let stored = Stored::of(
         attempt.folder(),
         (RunFolder::ADAPT_FIRST, RunFolder::ADAPT_FIRST),
         first.id,
-        (first.parameters.clone(), plan.model.hashes.clone()),
+        (first.parameters.clone(), inputs),
         outcome,
         plan.made_by(),
     )?;
     attempt.commit(&stored)?;
     Ok(())
+}
+
+/// Tokens that the model can read.
+fn most_tokens(plan: &Plan) -> Result<u32, Error> {
+    let model = ModelVocabulary::load(&plan.model.folder)?;
+    Ok(model.positions.unwrap_or(u32::MAX))
 }
 
 /// What is made of a task is there.

@@ -126,6 +126,7 @@ fn adapt(
         readings: readings.as_deref().map(|r| r as &dyn Readings),
         natural: natural.as_ref().map(|genome| genome as &dyn SequenceSource),
         heads: &[],
+        masking: None,
         trained_before,
         both_strands,
         method,

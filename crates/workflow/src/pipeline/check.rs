@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use lingo_adapt::MaskedDna;
 use lingo_adapt::train_config::QuantizationChoice;
 use lingo_artifact::run_folder::{RunFolder, TaskFolder};
 use lingo_tokenize::language_prefix::LanguagePrefix;
@@ -105,7 +106,10 @@ fn check_first(first: &AdaptFirst, pipeline: &Pipeline, faults: &mut Vec<Fault>)
             ));
         }
     }
-    if first.tasks.is_empty() {
+    if let Some(why) = first.masked.as_ref().and_then(MaskedDna::contradiction) {
+        faults.push(Fault::new(keys(&["adapt_first", "masked"]), why));
+    }
+    if first.tasks.is_empty() && first.masked.is_none() {
         faults.push(Fault::new(
             keys(&["adapt_first", "tasks"]),
             "no task is named",

@@ -43,7 +43,7 @@ pub fn resolve(document: Document) -> Result<Pipeline, Mistakes> {
             tasks.extend(folds(task(name, section, &file, &document)?));
         }
         let first = file.adapt_first.as_ref();
-        let first = first.map(|section| adapt_first(section, &file, &tasks));
+        let first = first.map(|section| adapt_first(section, &file, &tasks, &document));
         let first = first.transpose()?;
         let model = model(&file.model, &document)?;
         Ok((file, methods, model, tasks, first))
@@ -230,6 +230,7 @@ fn adapt_first(
     section: &AdaptFirstSection,
     file: &PipelineFile,
     tasks: &[Task],
+    document: &Document,
 ) -> Result<AdaptFirst, Fault> {
     let place = keys(&["adapt_first", "method"]);
     let below = |mut fault: Fault| {
@@ -244,13 +245,33 @@ fn adapt_first(
         return Err(Fault::new(of_section.0, message));
     }
     let train: TrainConfig = layered("train", &file.train.node, &[of_section])?;
-    let all = || tasks.iter().map(|task| task.name.clone()).collect();
+    let masked = section.masked.clone().map(|mut masked| {
+        for path in &mut masked.fasta {
+            *path = document.resolve(path);
+        }
+        masked
+    });
+    if masked.is_some() && section.tasks.is_some() {
+        let what =
+            "`tasks` are learnt from by their labels, and `masked` learns from DNA without labels";
+        let fault = Fault::new(keys(&["adapt_first", "tasks"]), what);
+        return Err(fault.help("leave one of the two out"));
+    }
+    let all = || match masked {
+        Some(_) => Vec::new(),
+        None => tasks.iter().map(|task| task.name.clone()).collect(),
+    };
     Ok(AdaptFirst {
         tasks: section.tasks.clone().unwrap_or_else(all),
+        masked: masked.clone(),
         method,
         train: TrainConfig {
-            // A stem is each task's own.
+            // A stem is each task's own; DNA without labels has no classes that could weigh.
             stem: None,
+            class_weights: match masked {
+                Some(_) => Default::default(),
+                None => train.class_weights.clone(),
+            },
             ..train
         },
         seed: section.seed,

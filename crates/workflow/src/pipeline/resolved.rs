@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use lingo_adapt::{Method, PretrainConfig, TrainConfig};
+use lingo_adapt::{MaskedDna, Method, PretrainConfig, TrainConfig};
 use lingo_evaluate::EvaluateConfig;
 use lingo_hub::HubModel;
 use lingo_ingest::IngestConfig;
@@ -66,8 +66,10 @@ pub enum ModelPlan {
 /// What is learnt from several tasks together, before each is adapted alone.
 #[derive(Clone, Debug)]
 pub struct AdaptFirst {
-    /// The tasks, by name.
+    /// The tasks, by name; none, where DNA without labels is learnt from.
     pub tasks: Vec<String>,
+    /// DNA without labels.
+    pub masked: Option<MaskedDna>,
     /// What is trained.
     pub method: Method,
     /// The file's `train` with the section's own laid over it.

@@ -85,6 +85,8 @@ pub struct FirstPlan {
     pub folder: PathBuf,
     /// Every setting.
     pub parameters: Value,
+    /// The files of DNA without labels: what each is for, and its content.
+    pub inputs: BTreeMap<String, Digest>,
 }
 
 /// One cell of a run.

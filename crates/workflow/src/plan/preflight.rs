@@ -8,7 +8,7 @@ use lingo_artifact::model_folder::ModelFolder;
 use lingo_tokenize::{Encoder, ModelVocabulary, Scheme};
 
 use super::planned::Plan;
-use crate::failure::Error;
+use crate::failure::{Error, Kind};
 use crate::pipeline::resolved::{ModelPlan, Task};
 use crate::yaml::fault::{Step, display, keys};
 
@@ -28,6 +28,7 @@ impl Plan {
             failures.extend(self.encoder_of(task).err().map(|e| e.during(&during)));
         }
         failures.extend(self.targets());
+        failures.extend(self.mask().err());
         // Folds of one task make the same mistakes.
         let mut told = BTreeSet::new();
         failures.retain(|failure| told.insert(failure.to_string()));
@@ -64,6 +65,22 @@ impl Plan {
         let model = ModelVocabulary::load(folder)?;
         Encoder::new(&model, &task.tokenize, &task.keys, None)?;
         Ok(())
+    }
+
+    /// Whether DNA without labels can be asked of the model, where it is to be learnt from.
+    fn mask(&self) -> Result<(), Error> {
+        let masked = self.pipeline.adapt_first.as_ref();
+        let masked = masked.filter(|first| first.masked.is_some());
+        let folder = self.model_that_is_there();
+        let (Some(_), Some(folder)) = (masked, folder.filter(|_| self.model.left.is_empty()))
+        else {
+            return Ok(());
+        };
+        let reads_left_only = ModelShape::read(folder)?.reads_left_only();
+        match reads_left_only || ModelVocabulary::load(folder)?.mask.is_some() {
+            true => Ok(()),
+            false => Err(Error::stage(Kind::Usage, lingo_adapt::adapt_first::NO_MASK)),
+        }
     }
 
     /// Methods that target what the model has not.

@@ -162,8 +162,21 @@ fn facts(lock: &Lock, run: &Path) -> Vec<(String, String)> {
     facts
 }
 
-/// What was learnt from several tasks together first.
+/// What was learnt first, from several tasks together or from DNA without labels.
 fn adapted_first(first: &AdaptedFirst) -> String {
+    if let Some(dna) = &first.dna {
+        return format!(
+            "to {} windows of DNA without labels ({} more held out, {} near to what is held out left out), with {} parameters, in {} \
+             steps: held-out loss {:.4} nats a base (order-3 Markov model: {:.4})",
+            dna.windows,
+            dna.held_out,
+            dna.left_out,
+            first.trainable_parameters,
+            first.steps,
+            dna.loss_per_base,
+            dna.markov3_loss_per_base
+        );
+    }
     let tasks = first.tasks.iter().map(|task| match task.left_out {
         0 => format!("{} ({} rows)", task.task, task.rows),
         n => format!(

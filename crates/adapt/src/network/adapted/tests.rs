@@ -1,7 +1,9 @@
 use std::path::Path;
 
+use lingo_artifact::Label;
 use lingo_lm::{DeviceChoice, Packing, Precision, open_device};
 
+use crate::masking::Asked;
 use crate::method::adalora::Adalora;
 use crate::network::adapted::*;
 
@@ -20,7 +22,7 @@ fn pass(
         length: 4,
     };
     let uploaded = network.upload(store, live, true).unwrap();
-    let logits = network.logits(&uploaded, &batch, None, None).unwrap();
+    let logits = network.logits(&uploaded, &batch, None, None, None).unwrap();
     let found = (logits.clone() * logits.clone()).sum().backward();
     let mut gradients = vec![0.0; store.len()];
     network
@@ -164,4 +166,41 @@ fn poolings_see_no_padding() {
         Pooling::MeanMax,
         &[2.0, -5.0, 3.0, -1.0, 1.0, 4.0, 4.0, 8.0],
     );
+}
+
+#[test]
+fn tokens_that_are_asked_for_are_read_where_they_stand() {
+    let (mut network, store) = network(true);
+    let uploaded = network.upload(&store, None, false).unwrap();
+    let input = |ids: &'static [u32], places: &[u32]| Input {
+        ids: Cow::Borrowed(ids),
+        bases: Vec::new(),
+        kept: None,
+        beside: Vec::new(),
+        asked: (places.iter())
+            .map(|&place| Asked {
+                place,
+                label: Label::Class(0),
+            })
+            .collect(),
+    };
+    let rows: [(&[u32], [u32; 2]); 2] = [(&[2, 5, 9, 3], [0, 3]), (&[2, 7, 3], [0, 2])];
+    let asked = rows.map(|(ids, places)| input(ids, &places));
+    let together = network.predict(&store, &uploaded, &asked).unwrap();
+    // The first and the last token of each row, as poolings read them.
+    let plain = rows.map(|(ids, _)| input(ids, &[]));
+    let mut pooled = |pooling| {
+        network.head.pooling = pooling;
+        network.predict(&store, &uploaded, &plain).unwrap()
+    };
+    let (first, last) = (pooled(Pooling::Cls), pooled(Pooling::Last));
+    let of_row = |logits: &[f32], row: usize| logits[3 * row..][..3].to_vec();
+    let expected = [
+        of_row(&first, 0),
+        of_row(&last, 0),
+        of_row(&first, 1),
+        of_row(&last, 1),
+    ];
+    assert_eq!(together, expected.concat());
+    assert_ne!(of_row(&first, 0), of_row(&last, 0));
 }

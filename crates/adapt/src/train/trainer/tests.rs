@@ -151,6 +151,7 @@ fn equals(file: &str, family: &str, name: &str) {
             bases: false,
             view: View::GIVEN,
             beside: None,
+            masking: None,
         },
         both_strands: false,
         log: TrainLog::create(&folder.path().join("train.jsonl")).unwrap(),
