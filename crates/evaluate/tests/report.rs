@@ -771,8 +771,29 @@ fn what_cannot_be_compared_has_a_row_that_says_so_and_no_rank() {
     use lingo_artifact::digest::Digest;
     use lingo_evaluate::report::Conditions;
     let mut matrix = Matrix::new();
+    for method in &matrix.plan.methods {
+        for (task, seed) in (1..=4).flat_map(|task| [(task, 1), (task, 2)]) {
+            let metrics = matrix.metrics(&format!("task-{task}"), method, seed);
+            let training = lingo_artifact::training::Training {
+                trainable_parameters: 10 + method.len() as u64,
+                seconds: 5.0 * method.len() as f64,
+                ..Default::default()
+            };
+            lingo_artifact::atomic::write_json(&metrics.with_file_name("training.json"), &training)
+                .unwrap();
+        }
+    }
     let ranked = matrix.report().0;
     assert!(ranked.contains("Mean rank by test MCC"));
+    let page = |matrix: &Matrix| {
+        std::fs::read_to_string(matrix.folder.path().join("report.html")).unwrap()
+    };
+    assert!(!page(&matrix).contains("not all run alike"));
+    let front = |matrix: &Matrix| {
+        let file = matrix.folder.path().join("figures/front.mcc.time.tsv");
+        std::fs::read_to_string(file).unwrap()
+    };
+    assert!(front(&matrix).contains("head"));
     for task in 1..=4 {
         for seed in 1..=2 {
             for method in ["lora", "ars", "head"] {
@@ -808,6 +829,8 @@ fn what_cannot_be_compared_has_a_row_that_says_so_and_no_rank() {
         "<small>none of 8 pairs used; 8 run under other settings or data</small></td><td>not compared</td>"
     ));
     assert!(!section.contains("Mean rank"));
+    assert!(!front(&matrix).contains("head") && front(&matrix).contains("ars"));
+    assert!(page(&matrix).contains("the best on dev of methods that were not all run alike"));
 }
 
 #[test]

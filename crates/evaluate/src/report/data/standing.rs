@@ -24,7 +24,7 @@ pub struct Standings<'a> {
     pub metric: &'static str,
     /// The methods, in the order of the file.
     pub methods: Vec<Standing<'a>>,
-    /// The tasks that are counted: those of which each of these methods has a result. Folds are one task.
+    /// The tasks that are counted: those of which each of these methods has a result, and all were run alike. Folds are one task.
     pub tasks: usize,
     /// The tasks of which some method has a result.
     pub of: usize,
@@ -41,17 +41,18 @@ pub fn standings<'a>(tasks: &[TaskResults<'a>]) -> Vec<Standings<'a>> {
 }
 
 fn of_metric<'a>(tasks: &[TaskResults<'a>], metric: &'static str) -> Option<Standings<'a>> {
-    let has = |m: &MethodSummary| m.test(metric).is_some();
+    // What was run under other settings than the methods before it does not stand beside them.
+    let has = |t: &TaskResults, m: &MethodSummary| m.test(metric).is_some() && !t.is_unlike(m);
     let tasks: Vec<&TaskResults> = tasks
         .iter()
-        .filter(|t| t.metric == metric && t.methods.iter().any(has))
+        .filter(|t| t.metric == metric && t.methods.iter().any(|m| has(t, m)))
         .collect();
     let count = tasks.first()?.methods.len();
-    let results = |m: usize| tasks.iter().filter(|t| has(&t.methods[m])).count();
+    let results = |m: usize| tasks.iter().filter(|t| has(t, &t.methods[m])).count();
     let mut counted: Vec<usize> = (0..count).filter(|&m| results(m) > 0).collect();
     let mut left_out = Vec::new();
     let common = |counted: &[usize]| -> Vec<&TaskResults<'a>> {
-        let all = |t: &&&TaskResults| counted.iter().all(|&m| has(&t.methods[m]));
+        let all = |t: &&&TaskResults| counted.iter().all(|&m| has(t, &t.methods[m]));
         tasks.iter().filter(all).copied().collect()
     };
     // A method that was tried on a few tasks would leave only those.

@@ -21,7 +21,12 @@ pub fn headline(task: &TaskResults) -> String {
         .iter()
         .filter(|m| m.dev(task.metric).is_some())
         .count();
-    let chosen = if among > 1 { "the best on dev, " } else { "" };
+    let unlike = task.methods.iter().any(|method| task.is_unlike(method));
+    let chosen = match (among > 1, unlike) {
+        (true, false) => "the best on dev, ",
+        (true, true) => "the best on dev of methods that were not all run alike, ",
+        (false, _) => "",
+    };
     let floor = task.floor().map_or(String::new(), |(floor, value)| {
         format!(
             "; counts of {} alone reach {}",
