@@ -39,11 +39,17 @@ impl Readings for Bases {
     }
 }
 
-struct Genome(Vec<(String, u64)>, Vec<u8>);
+struct Genome(Vec<(String, u64)>, Vec<Vec<u8>>);
 
 impl Genome {
     fn of(bases: Vec<u8>) -> Self {
-        Self(vec![("chr".into(), bases.len() as u64)], bases)
+        Self::in_pieces(vec![bases])
+    }
+
+    fn in_pieces(pieces: Vec<Vec<u8>>) -> Self {
+        let names = pieces.iter().enumerate();
+        let names = names.map(|(i, bases)| (i.to_string(), bases.len() as u64));
+        Self(names.collect(), pieces)
     }
 }
 
@@ -52,8 +58,9 @@ impl SequenceSource for Genome {
         &self.0
     }
 
-    fn fetch(&self, _: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>, ReadingError> {
-        Ok(Cow::Borrowed(&self.1[start as usize..end as usize]))
+    fn fetch(&self, name: &str, start: u64, end: u64) -> Result<Cow<'_, [u8]>, ReadingError> {
+        let bases = &self.1[name.parse::<usize>()?];
+        Ok(Cow::Borrowed(&bases[start as usize..end as usize]))
     }
 }
 
@@ -362,6 +369,28 @@ fn an_interrupted_one_ends_with_the_same_bits() {
         model(whole.path()),
         fs::read(support::model("bert").join("model.safetensors")).unwrap()
     );
+}
+
+#[test]
+fn dna_in_pieces_shorter_than_rows_is_learnt_from() {
+    let bases = plain_windows(100, 4);
+    let pieces: Vec<Vec<u8>> = bases.chunks(4).map(<[u8]>::to_vec).collect();
+    let count = pieces.len();
+    let genome = Genome::in_pieces(pieces);
+    let settings = settings(r#"{"fasta": ["x"], "held_out": 0.01}"#);
+    let first = First {
+        model: "bert",
+        genome: &genome,
+        settings: &settings,
+        mask: Some(4),
+        reads_left_only: false,
+        method: LORA,
+        train: r#"{"epochs": 1}"#,
+        others: &[],
+    };
+    let learnt = first.learnt();
+    assert_eq!(learnt.windows + learnt.held_out + learnt.left_out, count);
+    assert!(learnt.windows > 20, "{learnt:?}");
 }
 
 #[test]

@@ -78,9 +78,15 @@ impl<'a> Unlabelled<'a> {
                 return Err(Error::Config(NO_MASK.into()));
             }
         };
-        let length = length_of_windows(tasks, others, dna.settings)?;
+        let length = length_of_windows(tasks, others, dna)?;
         let most = dna.settings.windows.get() as usize;
-        let drawn = windows(("adapt_first.masked", dna.source), length, most, seed)?;
+        let drawn = windows(("adapt_first.masked", dna.source), length, most, seed);
+        let drawn = drawn.map_err(|e| match (e, dna.settings.length) {
+            (Error::Data(what), Some(_)) => {
+                Error::Data(format!("{what}, or ask for shorter windows (`length`)"))
+            }
+            (other, _) => other,
+        })?;
         let all = drawn.len();
         // What is shorter than 32 bases is found in a row that holds all of it.
         let shortest = drawn.iter().map(Vec::len).min().unwrap_or(length);
@@ -205,13 +211,14 @@ impl<'a> Unlabelled<'a> {
 /// No task has this number.
 const NO_TASK: u32 = u32::MAX;
 
-/// Bases of a window: as many as the longest row of any task has, unless the settings say.
+/// Bases of a window: unless the settings say, as many as the longest row of any task has, but no more than the longest
+/// sequence of the DNA.
 fn length_of_windows(
     tasks: &[FirstTask],
     others: &[OtherTask],
-    settings: &MaskedDna,
+    dna: &UnlabelledDna,
 ) -> Result<usize, Error> {
-    if let Some(length) = settings.length {
+    if let Some(length) = dna.settings.length {
         return Ok(length.get() as usize);
     }
     let own = tasks
@@ -233,7 +240,9 @@ fn length_of_windows(
                 .max(longest);
         }
     }
-    Ok(longest)
+    let of_dna = dna.source.sequences().iter().map(|(_, bases)| *bases).max();
+    let of_dna = of_dna.and_then(|bases| usize::try_from(bases).ok());
+    Ok(longest.min(of_dna.unwrap_or(longest)))
 }
 
 /// The stretches of what the tasks hold out.

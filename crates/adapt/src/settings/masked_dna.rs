@@ -18,7 +18,7 @@ pub struct MaskedDna {
     /// Windows that are drawn from it at most. Default: 30000.
     #[serde(default = "windows")]
     pub windows: NonZeroU32,
-    /// Bases of a window. Default: as many as the longest row of any task has.
+    /// Bases of a window. Default: as many as the longest row of any task has, but no more than the longest sequence of the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<NonZeroU32>,
     /// Share of a window's tokens that an encoder is asked for: of these 80 % are masked, 10 % replaced at random, 10 % left.
