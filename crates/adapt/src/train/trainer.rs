@@ -248,9 +248,10 @@ impl<N: Net> Trainer<'_, N> {
         if !self.watch.covers(step, was_warned) || !self.watch.ends_at(step) {
             return;
         }
-        let try_also = match self.reader.bases {
-            true => "",
-            false => ", another `pooling`, or other tokens (`scheme`, `vocabulary`)",
+        let try_also = match (self.reader.bases, self.reader.masking) {
+            (true, _) => "",
+            (false, Some(_)) => ", or other tokens (`scheme`, `vocabulary`)",
+            (false, None) => ", another `pooling`, or other tokens (`scheme`, `vocabulary`)",
         };
         let seen = std::mem::take(&mut self.state.seen);
         self.state.warning = self.watch.warning(step, seen, try_also);
