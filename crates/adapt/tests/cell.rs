@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
     AdaptRequest, Description, Error, Kind, LoadRequest, MergeRequest, Method, Models, PeftFacts,
@@ -22,7 +21,7 @@ use lingo_lm::DeviceChoice;
 
 mod support;
 
-use support::{classes, model};
+use support::{StopAt, classes, model};
 
 fn tokens(kind: &LabelKind, new_rows: Option<NewRows>) -> Tokens {
     let split = |i| [Split::Train, Split::Train, Split::Dev, Split::Test][i % 4];
@@ -441,19 +440,6 @@ fn other_kinds_of_labels_train() {
 }
 
 /// Raises the flag when the given step is reported.
-struct StopAt<'a>(u64, &'a StopFlag, AtomicU64);
-
-impl Progress for StopAt<'_> {
-    fn begin(&self, _: &str, _: u64) {}
-    fn advance(&self, done: u64, _: &str) {
-        if done >= self.0 && self.2.swap(1, Ordering::SeqCst) == 0 {
-            self.1.raise();
-        }
-    }
-    fn end(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-}
-
 /// Rank adaptation by every rule, with much happening in few steps; and the other methods.
 const RULES: [&str; 11] = [
     r#"{"adaptive_rank_sampling": {"initial_rank": 6, "target_rank": 3, "every": 1}}"#,
@@ -502,11 +488,7 @@ fn goes_on_to_the_same_bits(method: &str, train: &str) {
     for step in [13, 30, at_once.steps] {
         let stop = StopFlag::default();
         let error = cell
-            .run(
-                broken.path(),
-                &StopAt(step, &stop, AtomicU64::new(0)),
-                &stop,
-            )
+            .run(broken.path(), &StopAt::new(step, &stop), &stop)
             .unwrap_err();
         assert!(
             matches!(error, Error::Interrupted { step: s, .. } if s == step),

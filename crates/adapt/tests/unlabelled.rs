@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingo_adapt::{
     AdaptFirstRequest, AdaptedFirst, Error, FirstTask, LearntDna, MaskedDna, Method, Models,
@@ -22,6 +21,8 @@ use lingo_artifact::tokens::Tokens;
 use lingo_lm::DeviceChoice;
 
 mod support;
+
+use support::StopAt;
 
 /// Ids 5 to 8 for A, C, G, T behind a first token: of each base, or of one of so many.
 struct Bases(Vec<Vec<u8>>, usize);
@@ -107,6 +108,7 @@ struct First<'a> {
     method: &'a str,
     train: &'a str,
     others: &'a [OtherTask<'a>],
+    task: (Tokens, Bases),
 }
 
 impl First<'_> {
@@ -116,13 +118,13 @@ impl First<'_> {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Result<AdaptedFirst, Error> {
-        let (tokens, readings) = task();
+        let (tokens, readings) = &self.task;
         adapt_first(&AdaptFirstRequest {
             model: &support::model(self.model),
             tasks: &[FirstTask {
                 name: "task",
-                tokens: &tokens,
-                readings: &readings,
+                tokens,
+                readings,
             }],
             others: self.others,
             dna: Some(UnlabelledDna {
@@ -155,6 +157,21 @@ impl First<'_> {
     }
 }
 
+/// An encoder with LoRA on this DNA, beside the one task.
+fn first<'a>(genome: &'a Genome, settings: &'a MaskedDna) -> First<'a> {
+    First {
+        model: "bert",
+        genome,
+        settings,
+        mask: Some(4),
+        reads_left_only: false,
+        method: LORA,
+        train: TRAIN,
+        others: &[],
+        task: task(),
+    }
+}
+
 fn settings(text: &str) -> MaskedDna {
     serde_json::from_str(text).unwrap()
 }
@@ -166,16 +183,7 @@ const LORA: &str = r#"{"lora": {"rank": 4}}"#;
 fn an_encoder_learns_what_stands_around_a_hidden_token() {
     let genome = Genome::of(plain_windows(800, 1));
     let settings = settings(r#"{"fasta": ["x"], "share": 0.2, "held_out": 0.1}"#);
-    let first = First {
-        model: "bert",
-        genome: &genome,
-        settings: &settings,
-        mask: Some(4),
-        reads_left_only: false,
-        method: LORA,
-        train: TRAIN,
-        others: &[],
-    };
+    let first = first(&genome, &settings);
     let learnt = first.learnt();
     // Windows of ten equal bases that others have, too, are not both held out and learnt from.
     assert_eq!(learnt.windows + learnt.held_out + learnt.left_out, 800);
@@ -205,13 +213,10 @@ fn a_decoder_learns_the_next_token() {
     let settings = settings(r#"{"fasta": ["x"], "held_out": 0.2}"#);
     let first = First {
         model: "opt",
-        genome: &genome,
-        settings: &settings,
         mask: None,
         reads_left_only: true,
-        method: LORA,
         train: r#"{"epochs": 20, "batch": 16, "learning_rate": 0.01, "base_dropout": false}"#,
-        others: &[],
+        ..first(&genome, &settings)
     };
     let learnt = first.learnt();
     // Four bases of ten are drawn, the others follow: 0.4 ln 4 = 0.55.
@@ -239,18 +244,13 @@ fn windows_near_to_what_any_task_holds_out_take_no_part() {
     let held = Bases(vec![held.to_vec(), held.to_vec()], 1);
     let run = |splits: &[Split]| {
         let first = First {
-            model: "bert",
-            genome: &genome,
-            settings: &settings,
-            mask: Some(4),
-            reads_left_only: false,
-            method: LORA,
             train: r#"{"epochs": 1}"#,
             others: &[OtherTask {
                 name: "other",
                 splits,
                 readings: &held,
             }],
+            ..first(&genome, &settings)
         };
         let out = tempfile::tempdir().unwrap();
         first
@@ -278,38 +278,13 @@ fn thirty_two_bases_in_common_are_near() {
     let turned = reverse_complement(&[&before[..], &window(20)[12..]].concat());
     let genome = Genome::of(bases.clone());
     let run = |rows: Vec<Vec<u8>>, length: &str| {
-        let split = |i: usize| [Split::Train, Split::Dev, Split::Test][i % 3];
-        let mut tokens = support::tokens(3, split, &support::classes(), None);
-        let names = ["A", "C", "G", "T"].map(String::from);
-        tokens.metadata.encoding.tokens = names.into_iter().zip(5..).collect();
         let settings = settings(&format!(r#"{{"fasta": ["x"], "held_out": 0.05{length}}}"#));
-        let out = tempfile::tempdir().unwrap();
-        let first = adapt_first(&AdaptFirstRequest {
-            model: &support::model("bert"),
-            tasks: &[FirstTask {
-                name: "task",
-                tokens: &tokens,
-                readings: &Bases(rows, 4),
-            }],
-            others: &[],
-            dna: Some(UnlabelledDna {
-                source: &genome,
-                settings: &settings,
-                mask: Some(4),
-                most_tokens: 12,
-                reads_left_only: false,
-            }),
-            method: &serde_json::from_str::<Method>(LORA).unwrap(),
-            train: &serde_json::from_str::<TrainConfig>(r#"{"epochs": 1}"#).unwrap(),
-            seed: 1,
-            device: DeviceChoice::Cpu,
-            out: out.path(),
-            models: &Models::default(),
-            checkpoint_every: Default::default(),
-            progress: &Silent,
-            stop: &StopFlag::default(),
-        });
-        first.unwrap().dna.unwrap().left_out
+        let first = First {
+            train: r#"{"epochs": 1}"#,
+            task: (task().0, Bases(rows, 4)),
+            ..first(&genome, &settings)
+        };
+        first.learnt().left_out
     };
     // The first row is one of train, the second of dev, the third of test.
     let own = window(30).to_vec();
@@ -320,33 +295,15 @@ fn thirty_two_bases_in_common_are_near() {
     assert_eq!(run(vec![own, by_32, turned], r#", "length": 22"#), 1);
 }
 
-struct StopAt<'a>(u64, &'a StopFlag, AtomicU64);
-
-impl Progress for StopAt<'_> {
-    fn begin(&self, _: &str, _: u64) {}
-    fn advance(&self, done: u64, _: &str) {
-        if done >= self.0 && self.2.swap(1, Ordering::SeqCst) == 0 {
-            self.1.raise();
-        }
-    }
-    fn end(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-}
-
 #[test]
 fn an_interrupted_one_ends_with_the_same_bits() {
     let genome = Genome::of(plain_windows(200, 2));
     let settings = settings(r#"{"fasta": ["x"], "held_out": 0.1}"#);
     let first = First {
-        model: "bert",
-        genome: &genome,
-        settings: &settings,
-        mask: Some(4),
-        reads_left_only: false,
         method: r#"{"adaptive_rank_sampling": {"variant": "gated", "initial_rank": 6, "target_rank": 3, "every": 2}}"#,
         train: r#"{"epochs": 6, "batch": 8, "accumulate": 2, "learning_rate": 0.01, "log_every": 1, "evaluate_every": 3,
             "augment": {"reverse_complement": 0.5}}"#,
-        others: &[],
+        ..first(&genome, &settings)
     };
     let model = |out: &Path| fs::read(out.join("adapt_first/model.safetensors")).unwrap();
     let whole = tempfile::tempdir().unwrap();
@@ -355,7 +312,7 @@ fn an_interrupted_one_ends_with_the_same_bits() {
         .unwrap();
     let out = tempfile::tempdir().unwrap();
     let stop = StopFlag::default();
-    let stopped = first.run(out.path(), &StopAt(11, &stop, AtomicU64::new(0)), &stop);
+    let stopped = first.run(out.path(), &StopAt::new(11, &stop), &stop);
     assert!(
         matches!(stopped, Err(Error::Interrupted { step: 11, .. })),
         "{stopped:?}"
@@ -379,14 +336,8 @@ fn dna_in_pieces_shorter_than_rows_is_learnt_from() {
     let genome = Genome::in_pieces(pieces);
     let settings = settings(r#"{"fasta": ["x"], "held_out": 0.01}"#);
     let first = First {
-        model: "bert",
-        genome: &genome,
-        settings: &settings,
-        mask: Some(4),
-        reads_left_only: false,
-        method: LORA,
         train: r#"{"epochs": 1}"#,
-        others: &[],
+        ..first(&genome, &settings)
     };
     let learnt = first.learnt();
     assert_eq!(learnt.windows + learnt.held_out + learnt.left_out, count);
@@ -414,16 +365,7 @@ fn what_cannot_be_learnt_from_is_told() {
         ),
     ] {
         let settings = settings(text);
-        let first = First {
-            model: "bert",
-            genome: &genome,
-            settings: &settings,
-            mask: Some(4),
-            reads_left_only: false,
-            method: LORA,
-            train: TRAIN,
-            others: &[],
-        };
+        let first = first(&genome, &settings);
         let refused = first.run(out.path(), &Silent, &StopFlag::default());
         let message = refused.unwrap_err().to_string();
         assert!(message.contains(expected), "{text}: {message}");

@@ -2,7 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use lingo_artifact::progress::{Progress, StopFlag};
 use lingo_artifact::random::Stream;
 use lingo_artifact::tokens::{TokenRow, Tokens, TokensMetadata};
 use lingo_artifact::vocabulary::{Encoding, NewRows};
@@ -76,4 +78,24 @@ pub fn tokens(
             unknown: [0; 3],
         },
     }
+}
+
+/// Raises the flag once, at a step.
+pub struct StopAt<'a>(u64, &'a StopFlag, AtomicU64);
+
+impl<'a> StopAt<'a> {
+    pub fn new(step: u64, stop: &'a StopFlag) -> Self {
+        Self(step, stop, AtomicU64::new(0))
+    }
+}
+
+impl Progress for StopAt<'_> {
+    fn begin(&self, _: &str, _: u64) {}
+    fn advance(&self, done: u64, _: &str) {
+        if done >= self.0 && self.2.swap(1, Ordering::SeqCst) == 0 {
+            self.1.raise();
+        }
+    }
+    fn end(&self, _: &str) {}
+    fn say(&self, _: &str) {}
 }
