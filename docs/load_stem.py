@@ -28,6 +28,7 @@ class Stem:
         settings = described.get("motifs") or described["method"]["motif_cnn"]
         self.bins = settings.get("bins", 1)
         self.second = settings.get("second")
+        self.residual = settings.get("residual")
         self.distance = settings.get("distance")
         self.width = settings["width"]
         self.two_classes = len(described["labels"].get("classes", [])) == 2 if isinstance(described["labels"], dict) else False
@@ -103,7 +104,7 @@ class Stem:
         return features @ fold["head.weight"] + fold["head.bias"]
 
     def _features(self, fold, sequence):
-        """The strongest answer above zero of each motif in each bin, [bins * filters], and those of a second convolution."""
+        """The strongest answer above zero of each motif in each bin, [bins * filters], and those of further convolutions."""
         weight = fold["motifs.weight"].reshape(self.width, 4, -1)
         beside = self.width // 2
         hot = np.zeros((max(len(sequence) + 2 * beside, self.width), 4), np.float32)
@@ -119,6 +120,8 @@ class Stem:
         best = self._strongest(scores, self.bins)
         if self.second is not None:
             best.append(self._second(fold, np.stack(self._strongest(scores, max(places // self.second["pool"], 1)))))
+        if self.residual is not None:
+            best.append(self._residual(fold, np.stack(self._strongest(scores, max(places // self.residual["pool"], 1)))))
         return np.concatenate(best)
 
     @staticmethod
@@ -135,6 +138,17 @@ class Stem:
         padded = np.pad(rows, ((before, (width - 1) * apart - before), (0, 0)))
         scores = sum(padded[k * apart : k * apart + len(rows)] @ weight[:, k].T for k in range(width)) + fold["second.bias"]
         return scores.max(0, initial=0)
+
+    @staticmethod
+    def _residual(fold, rows):
+        """The largest answer above zero of each filter of the last of the residual convolutions over rows [stretches, filters]."""
+        h = rows @ fold["residual.enter.weight"] + fold["residual.enter.bias"]
+        for layer, (weight, bias) in enumerate(zip(fold["residual.weight"], fold["residual.bias"])):
+            width, apart = len(weight), 2**layer
+            before = width // 2 * apart
+            padded = np.pad(h, ((before, (width - 1) * apart - before), (0, 0)))
+            h = h + np.maximum(sum(padded[k * apart : k * apart + len(h)] @ weight[k] for k in range(width)) + bias, 0)
+        return h.max(0, initial=0)
 
 
 class Kernel:

@@ -372,6 +372,32 @@ fn what_is_not_finished_is_not_told_as_if_it_were() {
 }
 
 #[test]
+fn networks_of_motifs_are_told_with_their_own_defaults() {
+    let toy = Toy::new();
+    toy.ok(&[
+        "run",
+        "toy.yaml",
+        "--only",
+        "left",
+        "--methods",
+        "lora,motifs",
+        "--set",
+        "train.stem={filters: 3, folds: 2, epochs: 1}",
+        "--set",
+        "methods.motifs={motif_cnn: {width: 7}}",
+        "--device",
+        "cpu",
+    ]);
+    let methods = check_citations(&toy.path("runs/toy"));
+    let of_method =
+        "(filters 3, width 7, bins 1, dropout 0.1, epochs 1, learning rate 0.003, folds 2)";
+    assert!(methods.contains(of_method), "{methods}");
+    let of_stem =
+        "stem (filters 3, width 15, bins 1, dropout 0.1, epochs 1, learning rate 0.003, folds 2)";
+    assert!(methods.contains(of_stem), "{methods}");
+}
+
+#[test]
 fn a_trial_that_never_saw_test_says_nothing_of_it() {
     let toy = Toy::new();
     let tune = "\ntune: { space: { train.learning_rate: [0.01] } }\n";

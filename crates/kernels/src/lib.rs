@@ -17,7 +17,7 @@
 //! - `parts`: activations, norms, attention
 //! - `block`: a block's description and its packed weights
 //! - `passes`: forward and backward
-//! - `motifs`: a convolution over bases, and where each filter answers strongest; a second one over these answers
+//! - `motifs`: a convolution over bases, and where each filter answers strongest; a second one over these answers, or residual ones
 //! - `dots`: dot products of the rows of two matrices, for a kernel machine
 
 mod batch;
@@ -41,6 +41,7 @@ pub use dots::{dots, exponentials};
 pub use dropout::kept::Kept;
 pub use memory::pool::release_memory;
 pub use motifs::filters::{Answers, Distance, Learnt, Motifs, code};
+pub use motifs::residual::{ResidualGroup, ResidualLayers};
 pub use motifs::second::{LearntRows, SecondLayer};
 pub use parts::activation::Activation;
 pub use parts::attention::heads::{Heads, Positions};

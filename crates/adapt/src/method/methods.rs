@@ -90,8 +90,8 @@ impl Method {
 
     /// Method and training with what each takes from the other: a method's own epochs; the motifs of a stem, which
     /// `motif_cnn` trains alone.
-    pub(crate) fn settled(&self, train: &TrainConfig) -> (Self, TrainConfig) {
-        let stem = train.stem.as_ref().map(|stem| stem.settled(None, 5));
+    pub fn settled(&self, train: &TrainConfig) -> (Self, TrainConfig) {
+        let stem = train.settled_stem();
         let method = match self {
             Self::MotifCnn(motifs) => Self::MotifCnn(motifs.settled(stem.as_ref(), 1)),
             other => other.clone(),

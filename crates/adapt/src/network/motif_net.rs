@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use lingo_artifact::random::Stream;
-use lingo_kernels::{Answers, Learnt, LearntRows, Level, Motifs, SecondLayer, code};
+use lingo_kernels::{
+    Answers, Learnt, LearntRows, Level, Motifs, ResidualGroup, ResidualLayers, SecondLayer, code,
+};
 use lingo_lm::DropoutSource;
 use rayon::prelude::*;
 
@@ -15,7 +17,8 @@ use crate::settings::motif_cnn::MotifSettings;
 
 /// `logits = dropout(relu(max over the places of each bin of the convolution)) W + b`; the bins of a sequence, and the
 /// two sequences of a pair, stand side by side before the head. With a second convolution, over `dropout(relu(max over
-/// stretches of places))`, the largest value of each of its filters stands behind the bins of its sequence.
+/// stretches of places))`, the largest value of each of its filters above zero stands behind the bins of its sequence; with residual
+/// ones over the same, that of the last.
 pub(crate) struct MotifNet {
     settings: MotifSettings,
     /// Sequences of a row.
@@ -28,6 +31,9 @@ pub(crate) struct MotifNet {
     distance: Option<usize>,
     /// The second convolution: `[filters, width * inputs]`, `[filters]`.
     second: Option<(usize, usize)>,
+    /// The residual convolutions, four entries from this one on: `[filters, own]`, `[own]`, `[layers, width, own, own]`,
+    /// `[layers, own]`.
+    residual: Option<usize>,
     head_weight: usize,
     head_bias: usize,
 }
@@ -35,7 +41,14 @@ pub(crate) struct MotifNet {
 /// The filters as kernels want them.
 pub(crate) struct Filters {
     motifs: Motifs,
-    second: Option<SecondLayer>,
+    again: Again,
+}
+
+/// What looks at the motifs' answers again.
+enum Again {
+    Not,
+    Second(SecondLayer),
+    Residual(ResidualLayers),
 }
 
 impl MotifNet {
@@ -68,6 +81,15 @@ impl MotifNet {
             let weight = uniform("second.weight", &[own, inputs], inputs);
             (weight, uniform("second.bias", &[own], inputs))
         });
+        let residual = settings.residual.map(|residual| {
+            let [own, width, layers] =
+                [residual.filters, residual.width, residual.layers].map(|n| n.get() as usize);
+            let first = uniform("residual.enter.weight", &[filters, own], filters);
+            uniform("residual.enter.bias", &[own], filters);
+            uniform("residual.weight", &[layers, width, own, own], width * own);
+            uniform("residual.bias", &[layers, own], width * own);
+            first
+        });
         let head_weight = uniform("head.weight", &[features, outputs], features);
         let head_bias = uniform("head.bias", &[outputs], features);
         let distance = settings.distance.map(|distance| {
@@ -83,6 +105,7 @@ impl MotifNet {
             bias,
             distance,
             second,
+            residual,
             head_weight,
             head_bias,
         };
@@ -111,9 +134,9 @@ impl MotifNet {
                     .chain(beside.clone())
                     .collect();
                 let answers = filters.motifs.strongest(&codes, self.settings.bins);
-                let pooled = self.settings.second.map(|second| {
+                let pooled = self.settings.pool().map(|pool| {
                     let places = codes.len().saturating_sub(self.settings.width) + 1;
-                    let stretches = (places / second.pool.get() as usize).max(1);
+                    let stretches = (places / pool).max(1);
                     Pooled::new(filters.motifs.strongest(&codes, stretches))
                 });
                 Answered {
@@ -128,7 +151,12 @@ impl MotifNet {
         inputs.par_iter().map(of_row).collect()
     }
 
-    /// Drops some of what the second convolution reads.
+    /// Where the residual convolutions' values stand in the store.
+    fn residual_range(&self, store: &ParameterStore, first: usize) -> Range<usize> {
+        store.entries[first].range.start..store.entries[first + 3].range.end
+    }
+
+    /// Drops some of what further convolutions read.
     fn drop_pooled(&self, answered: &mut [Vec<Answered>], dropout: &mut dyn DropoutSource) {
         if self.settings.dropout == 0.0 {
             return;
@@ -145,16 +173,32 @@ impl MotifNet {
         }
     }
 
-    /// The second convolution, where there is one.
-    fn look_again(&self, filters: &Filters, answered: &mut [Vec<Answered>]) {
-        let Some(second) = &filters.second else {
-            return;
-        };
-        answered.par_iter_mut().for_each(|row| {
-            for pooled in row.iter_mut().filter_map(|one| one.pooled.as_mut()) {
-                pooled.seen = second.strongest(&pooled.rows);
+    /// Further convolutions, where there are any. What residual ones learn from.
+    fn look_again(&self, filters: &Filters, answered: &mut [Vec<Answered>]) -> Vec<ResidualGroup> {
+        match &filters.again {
+            Again::Not => Vec::new(),
+            Again::Second(second) => {
+                answered.par_iter_mut().for_each(|row| {
+                    for pooled in row.iter_mut().filter_map(|one| one.pooled.as_mut()) {
+                        pooled.seen = second.strongest(&pooled.rows);
+                    }
+                });
+                Vec::new()
             }
-        });
+            Again::Residual(layers) => {
+                let pooled = answered.iter().flatten();
+                let pooled = pooled.filter_map(|one| one.pooled.as_ref());
+                let rows: Vec<&[f32]> = pooled.map(|pooled| &pooled.rows[..]).collect();
+                let groups = layers.strongest(&rows);
+                let seen = groups.iter().flat_map(|group| &group.answers);
+                let pooled = answered.iter_mut().flatten();
+                let pooled = pooled.filter_map(|one| one.pooled.as_mut());
+                for (pooled, seen) in pooled.zip(seen) {
+                    pooled.seen = seen.clone();
+                }
+                groups
+            }
+        }
     }
 
     /// The head's input, a row: the strongest answers above zero.
@@ -182,6 +226,7 @@ impl MotifNet {
         store: &ParameterStore,
         filters: &Filters,
         answered: &[Vec<Answered>],
+        groups: &[ResidualGroup],
         by_feature: &[f32],
         gradients: &mut [f32],
     ) {
@@ -196,9 +241,14 @@ impl MotifNet {
                 (one, of_motifs, of_second)
             })
             .collect();
-        // What the second convolution passes on to the motifs' answers in each stretch.
-        let by_stretch: Vec<Vec<f32>> = match (&filters.second, self.second) {
-            (Some(layer), Some((weight, bias))) => {
+        // What further convolutions pass on to the motifs' answers in each stretch.
+        let by_stretch: Vec<Vec<f32>> = match (&filters.again, self.second, self.residual) {
+            (Again::Residual(layers), _, Some(first)) => {
+                let slopes: Vec<&[f32]> = sequences.iter().map(|(.., slope)| *slope).collect();
+                let own = self.residual_range(store, first);
+                layers.gradient(groups, &slopes, &mut gradients[own])
+            }
+            (Again::Second(layer), Some((weight, bias)), _) => {
                 let learnt: Vec<LearntRows> = sequences
                     .iter()
                     .filter_map(|(one, _, slope)| {
@@ -317,6 +367,21 @@ impl Net for MotifNet {
     ) -> Result<Filters, Error> {
         let (weight, bias) = (store.slice(self.weight), store.slice(self.bias));
         let second = self.settings.second.zip(self.second);
+        let second = second.map(|(settings, (weight, bias))| {
+            let (width, dilation) = (settings.width.get(), settings.dilation.get());
+            let (weight, bias) = (store.slice(weight), store.slice(bias));
+            SecondLayer::new(self.level, width as usize, dilation as usize, weight, bias)
+        });
+        let residual = self.settings.residual.zip(self.residual);
+        let residual = residual.map(|(settings, first)| {
+            ResidualLayers::new(
+                self.settings.filters,
+                settings.filters.get() as usize,
+                settings.width.get() as usize,
+                &settings.dilations(),
+                &store.values[self.residual_range(store, first)],
+            )
+        });
         Ok(Filters {
             motifs: Motifs::with_distance(
                 self.level,
@@ -327,11 +392,11 @@ impl Net for MotifNet {
                     .distance
                     .zip(self.distance.map(|entry| store.slice(entry))),
             ),
-            second: second.map(|(settings, (weight, bias))| {
-                let (width, dilation) = (settings.width.get(), settings.dilation.get());
-                let (weight, bias) = (store.slice(weight), store.slice(bias));
-                SecondLayer::new(self.level, width as usize, dilation as usize, weight, bias)
-            }),
+            again: match (second, residual) {
+                (Some(second), _) => Again::Second(second),
+                (None, Some(residual)) => Again::Residual(residual),
+                (None, None) => Again::Not,
+            },
         })
     }
 
@@ -346,7 +411,7 @@ impl Net for MotifNet {
     ) -> Result<(), Error> {
         let mut answered = self.answers(filters, inputs)?;
         self.drop_pooled(&mut answered, dropout);
-        self.look_again(filters, &mut answered);
+        let groups = self.look_again(filters, &mut answered);
         let width = self.sequences * self.settings.features();
         let mut features: Vec<f32> = answered
             .iter()
@@ -392,7 +457,7 @@ impl Net for MotifNet {
                 }
             }
         }
-        self.learn_filters(store, filters, &answered, &by_feature, gradients);
+        self.learn_filters(store, filters, &answered, &groups, &by_feature, gradients);
         Ok(())
     }
 
@@ -420,11 +485,12 @@ mod tests {
     use lingo_kernels::Distance;
 
     use super::*;
-    use crate::settings::motif_cnn::SecondLayer as Second;
+    use crate::settings::motif_cnn::{Residual, SecondLayer as Second};
     use crate::train::dropout::Dropout;
 
-    fn settings(dropout: f64) -> MotifSettings {
+    fn settings(residual: bool, dropout: f64) -> MotifSettings {
         let second = r#"{"filters": 4, "width": 3, "pool": 2}"#;
+        let again = r#"{"filters": 4, "width": 3, "pool": 2, "layers": 2}"#;
         MotifSettings {
             filters: 6,
             width: 5,
@@ -433,7 +499,8 @@ mod tests {
                 every: 3,
                 classes: 3,
             }),
-            second: Some(serde_json::from_str::<Second>(second).unwrap()),
+            second: (!residual).then(|| serde_json::from_str::<Second>(second).unwrap()),
+            residual: residual.then(|| serde_json::from_str::<Residual>(again).unwrap()),
             dropout,
         }
     }
@@ -455,9 +522,10 @@ mod tests {
 
     /// The loss is a weighted sum of the logits; its slope by a value of the store is a difference.
     #[test]
-    fn gradients_are_differences_through_both_convolutions() {
-        for dropout in [0.0, 0.3] {
-            let (mut net, mut store) = MotifNet::build(settings(dropout), 2, 3, Level::detect(), 1);
+    fn gradients_are_differences_through_all_convolutions() {
+        for (residual, dropout) in [(false, 0.0), (false, 0.3), (true, 0.0), (true, 0.3)] {
+            let settings = settings(residual, dropout);
+            let (mut net, mut store) = MotifNet::build(settings, 2, 3, Level::detect(), 1);
             let inputs = inputs();
             let weights: Vec<f32> = (0..9).map(|i| 0.3 * i as f32 - 1.0).collect();
             let mut learn = |store: &ParameterStore| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lingo_artifact::LabelKind;
 use lingo_artifact::bounded::{Positive, Rate};
-use lingo_kernels::Distance;
+use lingo_kernels::{Distance, ResidualLayers};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,11 @@ pub struct MotifCnn {
     /// A second convolution over the answers of the first: what stands beside what. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondLayer>,
-    /// Dropout of the motifs' strongest answers, before the head and before the second convolution. Default: 0.1.
+    /// Residual convolutions over the answers of the first, each looking further than the one before: what stands beside what,
+    /// and what stands beside that. Not beside `second`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub residual: Option<Residual>,
+    /// Dropout of the motifs' strongest answers, before the head and before further convolutions. Default: 0.1.
     pub dropout: Option<Rate>,
     /// Passes over the training split. Default: those of `train`. An epoch takes a second or two, and the floor needs 15 to 40.
     pub epochs: Option<NonZeroU32>,
@@ -174,6 +178,40 @@ pub struct SecondLayer {
     pub dilation: NonZeroU32,
 }
 
+/// Residual convolutions over the strongest answers in stretches of places: the first looks at stretches side by side, the
+/// next at every other one, at every fourth, and so on; each adds what it finds to what it looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Residual {
+    /// Filters. Default: 64.
+    pub filters: NonZeroU32,
+    /// Stretches that a filter sees. Default: 5.
+    pub width: NonZeroU32,
+    /// Places of a stretch. Default: 3.
+    pub pool: NonZeroU32,
+    /// Convolutions, one over the other. Default: 3.
+    pub layers: NonZeroU32,
+}
+
+impl Default for Residual {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            filters: count(64),
+            width: count(5),
+            pool: count(3),
+            layers: count(3),
+        }
+    }
+}
+
+impl Residual {
+    /// How far apart the stretches lie that each convolution's filters see.
+    pub(crate) fn dilations(self) -> Vec<usize> {
+        (0..self.layers.get()).map(|layer| 1 << layer).collect()
+    }
+}
+
 impl Default for SecondLayer {
     fn default() -> Self {
         let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
@@ -198,7 +236,8 @@ impl MotifCnn {
             width: Some(first(own, stem, |m| m.width).unwrap_or(count(15))),
             bins: Some(first(own, stem, |m| m.bins).unwrap_or(count(1))),
             distance: first(own, of_several, |m| m.distance),
-            second: first(own, stem, |m| m.second),
+            second: first(own, stem, |m| m.second).filter(|_| own.residual.is_none()),
+            residual: first(own, stem, |m| m.residual).filter(|_| own.second.is_none()),
             dropout: first(own, stem, |m| m.dropout).or(Rate::try_from(0.1).ok()),
             epochs: first(own, stem, |m| m.epochs),
             learning_rate: first(own, stem, |m| m.learning_rate).or(Positive::try_from(3e-3).ok()),
@@ -222,7 +261,13 @@ impl MotifCnn {
 
     /// What is wrong with the settings, whatever they are used for.
     pub fn contradiction(&self) -> Option<String> {
+        if self.second.is_some() && self.residual.is_some() {
+            return Some(
+                "`second` and `residual` are two ways to look at the motifs' answers again: leave one of them out".to_owned(),
+            );
+        }
         let second = |of: fn(SecondLayer) -> NonZeroU32| self.second.map(of);
+        let residual = |of: fn(Residual) -> NonZeroU32| self.residual.map(of);
         let most = [
             ("filters", self.filters, 65_536),
             ("width", self.width, 1024),
@@ -238,6 +283,10 @@ impl MotifCnn {
             ("second.width", second(|s| s.width), 1024),
             ("second.pool", second(|s| s.pool), 1024),
             ("second.dilation", second(|s| s.dilation), 1024),
+            ("residual.filters", residual(|r| r.filters), 65_536),
+            ("residual.width", residual(|r| r.width), 1024),
+            ("residual.pool", residual(|r| r.pool), 1024),
+            ("residual.layers", residual(|r| r.layers), 10),
         ];
         for words in self.words.iter().flatten() {
             if words.longest.get() > 10 {
@@ -299,6 +348,7 @@ impl MotifCnn {
             bins: count(self.bins),
             distance: self.distance.map(ByDistance::classes),
             second: self.second,
+            residual: self.residual,
             dropout: self.dropout.map_or(0.0, Rate::get),
         }
     }
@@ -334,6 +384,8 @@ pub(crate) struct MotifSettings {
     pub distance: Option<Distance>,
     /// The second convolution.
     pub second: Option<SecondLayer>,
+    /// Residual convolutions in its place.
+    pub residual: Option<Residual>,
     /// Dropout of the filters' strongest answers.
     pub dropout: f64,
 }
@@ -342,7 +394,22 @@ impl MotifSettings {
     /// Values that the head reads of one sequence.
     pub fn features(&self) -> usize {
         let second = self.second.map_or(0, |s| s.filters.get() as usize);
-        self.filters * self.bins + second
+        let residual = self.residual.map_or(0, |r| r.filters.get() as usize);
+        self.filters * self.bins + second + residual
+    }
+
+    /// Places of the stretches that are looked at again.
+    pub fn pool(&self) -> Option<usize> {
+        let second = self.second.map(|s| s.pool);
+        let pool = second.or(self.residual.map(|r| r.pool))?;
+        Some(pool.get() as usize)
+    }
+
+    /// Values of the residual convolutions: E, e, W and b, as the kernels have them.
+    pub fn residual_sizes(&self) -> Option<[usize; 4]> {
+        let of = self.residual?;
+        let [filters, width, layers] = [of.filters, of.width, of.layers].map(|n| n.get() as usize);
+        Some(ResidualLayers::sizes(self.filters, filters, width, layers))
     }
 
     /// Trained values on `sequences` sequences a row (two for pairs) with `outputs` outputs.
@@ -352,8 +419,9 @@ impl MotifSettings {
             let (filters, width) = (s.filters.get() as usize, s.width.get() as usize);
             filters * (width * self.filters + 1)
         });
+        let residual = self.residual_sizes().map_or(0, |sizes| sizes.iter().sum());
         let classes = self.distance.map_or(0, |distance| distance.classes);
-        (self.width * 4 + 1 + classes) * self.filters + second + head
+        (self.width * 4 + 1 + classes) * self.filters + second + residual + head
     }
 }
 

@@ -267,6 +267,11 @@ impl Pooling {
 }
 
 impl TrainConfig {
+    /// The stem with every setting in it.
+    pub fn settled_stem(&self) -> Option<MotifCnn> {
+        self.stem.as_ref().map(|stem| stem.settled(None, 5))
+    }
+
     /// The files that `natural` of the stem names.
     pub fn natural_mut(&mut self) -> &mut [PathBuf] {
         self.stem.as_mut().map_or(&mut [], MotifCnn::natural_mut)

@@ -232,10 +232,11 @@ fn training(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
         }
     }
     cited.insert("loshchilov2019adamw");
-    let how = agreed(facts.finished().filter_map(|(cell, finished)| {
-        let parameters = &finished.locked.parameters;
-        Some((cell.task, settings(parameters.get("train")?)))
-    }));
+    let how = agreed(
+        facts
+            .finished()
+            .filter_map(|(cell, finished)| Some((cell.task, of_train(finished)?))),
+    );
     let seeds: BTreeSet<u64> = facts.finished().map(|(cell, _)| cell.seed).collect();
     let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
     let quantized = |kind: &str| {
@@ -263,9 +264,8 @@ fn training(facts: &Facts, cited: &mut BTreeSet<&'static str>) -> String {
 
 /// A method in words, with its settings.
 fn of_method(finished: &Finished, cited: &mut BTreeSet<&'static str>) -> String {
-    let nothing = Value::Null;
-    let method = finished.locked.parameters.get("method").unwrap_or(&nothing);
-    let Some((kind, how)) = variant_of(method) else {
+    let method = method_of(finished).unwrap_or(Value::Null);
+    let Some((kind, how)) = variant_of(&method) else {
         return "a method that is not known here".to_owned();
     };
     let is = |key: &str, value: &str| how.get(key).and_then(Value::as_str) == Some(value);
@@ -329,11 +329,33 @@ fn of_method(finished: &Finished, cited: &mut BTreeSet<&'static str>) -> String 
     format!("{words}{citations}{how}")
 }
 
+/// The settings of training, with what is trained beside the model in full: its defaults are not those of `train`.
+fn of_train(finished: &Finished) -> Option<String> {
+    let mut train = finished.locked.parameters.get("train")?.clone();
+    if train.get("stem").is_some_and(|stem| !stem.is_null()) {
+        let read: TrainConfig = serde_json::from_value(train.clone()).ok()?;
+        *train.get_mut("stem")? = serde_json::to_value(read.settled_stem()).ok()?;
+    }
+    Some(settings(&train))
+}
+
+/// The method as the lock has it; networks of motifs with what they take from a stem and by default.
+fn method_of(finished: &Finished) -> Option<Value> {
+    let parameters = &finished.locked.parameters;
+    let locked = parameters.get("method")?;
+    if variant_of(locked).is_none_or(|(kind, _)| kind != "motif_cnn") {
+        return Some(locked.clone());
+    }
+    let method: Method = serde_json::from_value(locked.clone()).ok()?;
+    let train: TrainConfig = serde_json::from_value(parameters.get("train")?.clone()).ok()?;
+    let (settled, _) = method.settled(&train);
+    serde_json::to_value(settled).ok()
+}
+
 /// The learning rate that a method has by default, where that is not the one of `train`.
 fn own_rate(finished: &Finished) -> Option<f64> {
-    let parameters = &finished.locked.parameters;
-    let method = parameters.get("method")?.clone();
-    let train = parameters.get("train")?.clone();
+    let method = method_of(finished)?;
+    let train = finished.locked.parameters.get("train")?.clone();
     let is_told = variant_of(&method)
         .and_then(|(_, how)| how.get("learning_rate"))
         .is_some_and(|rate| !rate.is_null());
