@@ -317,8 +317,7 @@ fn a_second_convolution_tells_what_stands_beside_what() {
         9 * 4 * 24 + 24 + 16 * (9 * 24 + 1) + (24 + 16) * 2 + 2
     );
     assert!(without < 0.8 && with > 0.95, "{without} {with}");
-    let (with, parameters) =
-        found(r#", "residual": {"filters": 16, "width": 3, "layers": 2}"#);
+    let (with, parameters) = found(r#", "residual": {"filters": 16, "width": 3, "layers": 2}"#);
     assert_eq!(
         parameters,
         9 * 4 * 24 + 24 + (24 + 1) * 16 + 2 * 16 * (3 * 16 + 1) + (24 + 16) * 2 + 2

@@ -469,4 +469,19 @@ mod tests {
         let odd = read(r#"{"words": [{"shortest": 4, "longest": 3}]}"#);
         assert!(odd.contradiction().unwrap().contains("words.shortest"));
     }
+
+    #[test]
+    fn what_looks_again_is_one_or_the_other() {
+        let read = |text: &str| serde_json::from_str::<MotifCnn>(text).unwrap();
+        let both = read(r#"{"second": {}, "residual": {}}"#);
+        assert!(both.contradiction().unwrap().contains("`residual`"));
+        let deep = read(r#"{"residual": {"layers": 11}}"#);
+        assert!(deep.contradiction().unwrap().contains("residual.layers"));
+        let stem = read(r#"{"residual": {"layers": 4}}"#).settled(None, 5);
+        let alone = read("{}").settled(Some(&stem), 1);
+        assert_eq!(alone.residual.unwrap().dilations(), [1, 2, 4, 8]);
+        // Its own way takes the place of the stem's.
+        let other = read(r#"{"second": {}}"#).settled(Some(&stem), 1);
+        assert_eq!((other.residual, other.contradiction()), (None, None));
+    }
 }
