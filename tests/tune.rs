@@ -181,7 +181,7 @@ fn a_rate_that_no_method_takes_is_not_searched() {
     let told = "set `methods.lora.motif_cnn.learning_rate`";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     let methods = toy.read("runs/toy/methods.md");
-    assert!(methods.contains("learning rate 0.003)"), "{methods}");
+    assert!(methods.contains("learning rate 0.003,"), "{methods}");
 }
 
 #[test]
