@@ -139,6 +139,29 @@ fn a_stem_of_one_network_is_refused_before_anything_runs() {
     assert!(parse(&alone, &[]).is_ok(), "motif_cnn may be one network");
 }
 
+/// Also where the stem is only trained by itself.
+#[test]
+fn what_contradicts_itself_in_a_stem_is_told_before_anything_runs() {
+    for (stem, why) in [
+        ("{second: {}, residual: {}}", "`second` and `residual`"),
+        ("{residual: {layers: 40}}", "`residual.layers` is 40"),
+        (
+            "{words: [{shortest: 4, longest: 3}]}",
+            "`words.shortest` is 4",
+        ),
+    ] {
+        for method in ["lora: {rank: 8}", "motif_cnn: {}"] {
+            let sets = [
+                format!("tasks.H4.train.stem={stem}"),
+                format!("methods.lora={{{method}}}"),
+            ];
+            let text = shown(&parse(GOOD, &sets.each_ref().map(String::as_str)).unwrap_err());
+            assert!(text.contains(why) && text.contains("H4"), "{text}");
+            assert_eq!(text.matches(why).count(), 1, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_method_and_a_task_lay_their_own_keys_over_the_file() {
     let text = GOOD

@@ -150,28 +150,38 @@ fn check_task(task: &Task, pipeline: &Pipeline, faults: &mut Vec<Fault>) {
         ));
     }
     for (method, settings) in &pipeline.methods {
-        let stem = task.train_of(method).stem.as_ref();
-        let one = stem.is_some_and(|stem| stem.folds.is_some_and(|folds| folds.get() == 1));
-        if one && !settings.reads_bases() {
-            let places: [&[&str]; 3] = [
-                &["methods", method, "train", "stem"],
-                &["tasks", &task.section, "train", "stem"],
-                &["train", "stem"],
-            ];
-            let stands = |path: &&&[&str]| {
-                path.iter()
-                    .try_fold(&pipeline.document.node, |node, key| node.get(key))
-                    .is_some()
-            };
-            let place = places.iter().find(stands).copied().unwrap_or(places[2]);
-            let fault = Fault::new(
-                keys(place),
-                "a stem of one network, trained on all rows, would leave nothing to learn",
-            );
-            let fault = fault.help("give it at least 2 `folds`, or leave `folds` out for 5");
-            if !faults.contains(&fault) {
-                faults.push(fault);
-            }
+        let Some(stem) = &task.train_of(method).stem else {
+            continue;
+        };
+        let one = stem.folds.is_some_and(|folds| folds.get() == 1);
+        let wrong = match stem.contradiction() {
+            None if one && !settings.reads_bases() => Some((
+                "a stem of one network, trained on all rows, would leave nothing to learn"
+                    .to_owned(),
+                Some("give it at least 2 `folds`, or leave `folds` out for 5"),
+            )),
+            why => why.map(|why| (why, None)),
+        };
+        let Some((why, help)) = wrong else {
+            continue;
+        };
+        let places: [&[&str]; 3] = [
+            &["methods", method, "train", "stem"],
+            &["tasks", &task.section, "train", "stem"],
+            &["train", "stem"],
+        ];
+        let stands = |path: &&&[&str]| {
+            path.iter()
+                .try_fold(&pipeline.document.node, |node, key| node.get(key))
+                .is_some()
+        };
+        let place = places.iter().find(stands).copied().unwrap_or(places[2]);
+        let mut fault = Fault::new(keys(place), why);
+        if let Some(help) = help {
+            fault = fault.help(help);
+        }
+        if !faults.contains(&fault) {
+            faults.push(fault);
         }
     }
     if let Some(why) = task.tokenize.contradiction() {
