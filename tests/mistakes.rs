@@ -103,7 +103,7 @@ fn missing_files_are_told_by_the_variable_of_their_paths() {
         )
         .unwrap();
         let mut command = toy.command(&["validate", "pipelines/gue.yaml"]);
-        command.env("MINILM", &model);
+        command.env("MINILM", &model).env_remove("NATURAL");
         if let Some(value) = value {
             command.env("GUE", value);
         }
