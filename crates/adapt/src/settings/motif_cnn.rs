@@ -178,6 +178,18 @@ pub struct SecondLayer {
     pub dilation: NonZeroU32,
 }
 
+impl Default for SecondLayer {
+    fn default() -> Self {
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            filters: count(64),
+            width: count(7),
+            pool: count(3),
+            dilation: count(1),
+        }
+    }
+}
+
 /// Residual convolutions over the strongest answers in stretches of places: the first looks at stretches side by side, the
 /// next at every other one, at every fourth, and so on; each adds what it finds to what it looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -209,18 +221,6 @@ impl Residual {
     /// How far apart the stretches lie that each convolution's filters see.
     pub(crate) fn dilations(self) -> Vec<usize> {
         (0..self.layers.get()).map(|layer| 1 << layer).collect()
-    }
-}
-
-impl Default for SecondLayer {
-    fn default() -> Self {
-        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        Self {
-            filters: count(64),
-            width: count(7),
-            pool: count(3),
-            dilation: count(1),
-        }
     }
 }
 
